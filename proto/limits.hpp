@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// Limits that both sides of the wire agree on. Each is enforced by the broker; the SDK checks the
+// same numbers first, so that a mistake is answered without a round trip.
+namespace weir::proto {
+
+inline constexpr std::size_t kMaxMessageBytes = std::size_t{1} << 20;  // with key and headers
+inline constexpr std::size_t kMaxBatchBytes = std::size_t{4} << 20;
+inline constexpr std::uint32_t kMaxBatchRecords = 10'000;
+inline constexpr std::size_t kMaxHeaders = 64;
+inline constexpr std::size_t kMaxHeaderBytes = std::size_t{16} << 10;
+
+inline constexpr std::size_t kMaxFrameBytesBeforeHello = std::size_t{8} << 10;
+inline constexpr std::size_t kMaxFrameBytes = std::size_t{16} << 20;
+/// Bulk data leaves in pieces of at most this, so that a replay never holds up a send beside it.
+inline constexpr std::size_t kMaxPieceBytes = std::size_t{256} << 10;
+
+inline constexpr std::uint32_t kMaxConnections = 10'000;
+inline constexpr std::uint32_t kMaxSubscriptionsPerConnection = 1'000;
+inline constexpr std::uint64_t kMaxObjects = 1'000'000;
+inline constexpr std::uint32_t kMaxPartitionsPerTopic = 1'000;
+inline constexpr std::uint32_t kMaxInFlightPerQueue = 120'000;
+
+inline constexpr std::int64_t kMaxWaitMs = 20'000;
+inline constexpr std::int64_t kMaxDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
+inline constexpr std::int64_t kMaxLeaseMs = std::int64_t{12} * 3600 * 1000;
+inline constexpr std::uint32_t kMaxReceiveCountLimit = 1'000;
+
+inline constexpr std::uint16_t kDefaultPort = 7340;
+inline constexpr std::uint16_t kDefaultHttpPort = 7341;
+inline constexpr std::int64_t kDefaultLeaseMs = 30'000;
+inline constexpr std::uint32_t kDefaultMaxReceiveCount = 10;
+inline constexpr std::uint32_t kDefaultCreditMessages = 1'000;
+inline constexpr std::uint32_t kDefaultCreditBytes = std::uint32_t{8} << 20;
+inline constexpr std::int64_t kHeartbeatMs = 10'000;
+inline constexpr std::int64_t kDeadAfterMs = 30'000;
+inline constexpr std::int64_t kHelloTimeoutMs = 5'000;
+
+/// A producer has at most this many unconfirmed batches per destination, because the broker
+/// remembers that many of each (Kafka's rule for idempotent producers).
+inline constexpr std::uint32_t kMaxUnconfirmedBatches = 5;
+
+}  // namespace weir::proto

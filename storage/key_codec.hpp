@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proto/ids.hpp"
+
+// Keys: u8 kind, then big-endian numbers, so that byte order is number order. A log row is keyed by
+// the *last* offset of its batch: one seek finds the batch that holds, or follows, an offset.
+// Queue rows carry the queue's generation; a purge is generation + 1 and the old rows are swept.
+namespace weir::storage {
+
+/// First byte of a key. Numbers are part of the format on disk and are never reused.
+enum class KeyKind : std::uint8_t {
+  // family kState
+  kMeta = 0x01,           // MetaRow
+  kNamespace = 0x10,      // NamespaceId
+  kQueue = 0x11,          // QueueId: definition
+  kTopic = 0x12,          // TopicId: definition
+  kQueueState = 0x20,     // QueueId: offsets and counters
+  kTouchedBatch = 0x21,   // QueueId, generation, last offset
+  kReturnedIndex = 0x22,  // QueueId, generation, due minute, last offset
+  kDyingIndex = 0x23,     // QueueId, generation, last offset
+  kPartitionState = 0x30,  // PartitionId
+  kTimeIndex = 0x31,       // LogId, generation, append time, last offset
+  kProducer = 0x40,        // ProducerId
+  kProducerWindow = 0x41,  // ProducerId, LogId
+  // family kLog
+  kBatch = 0x01,  // LogId, generation, last offset
+};
+
+/// The rows of kind kMeta: one of each per shard.
+enum class MetaRow : std::uint8_t { kFormat = 1, kCommit = 2, kAllocator = 3 };
+
+std::string meta_key(MetaRow row);
+/// For kNamespace, kQueue, kTopic, kQueueState, kPartitionState, kProducer.
+std::string object_key(KeyKind kind, std::uint64_t id);
+/// For kTouchedBatch, kDyingIndex and kBatch.
+std::string batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
+                      proto::Offset last_offset);
+/// For kReturnedIndex (`when` = due minute) and kTimeIndex (`when` = append time in ms).
+std::string timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
+                            std::int64_t when, proto::Offset last_offset);
+std::string producer_window_key(proto::ProducerId producer, proto::LogId log);
+
+/// The smallest key greater than every key that begins with `prefix`: the upper bound of a scan.
+std::string prefix_end(std::string_view prefix);
+/// Prefix of all keys of one kind; of one object; of one generation of an object.
+std::string kind_prefix(KeyKind kind);
+std::string object_prefix(KeyKind kind, std::uint64_t id);
+std::string generation_prefix(KeyKind kind, std::uint64_t id, std::uint32_t generation);
+
+struct BatchKey {
+  std::uint64_t id = 0;
+  std::uint32_t generation = 0;
+  proto::Offset last_offset = 0;
+};
+struct TimedBatchKey {
+  std::uint64_t id = 0;
+  std::uint32_t generation = 0;
+  std::int64_t when = 0;
+  proto::Offset last_offset = 0;
+};
+struct ProducerWindowKey {
+  proto::ProducerId producer;
+  proto::LogId log;
+};
+/// The parts of a key, or nullopt when it has another kind or length.
+std::optional<std::uint64_t> parse_object_key(KeyKind kind, std::string_view key);
+std::optional<BatchKey> parse_batch_key(KeyKind kind, std::string_view key);
+std::optional<TimedBatchKey> parse_timed_batch_key(KeyKind kind, std::string_view key);
+std::optional<ProducerWindowKey> parse_producer_window_key(std::string_view key);
+
+}  // namespace weir::storage
