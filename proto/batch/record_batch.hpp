@@ -1,0 +1,174 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
+// Kafka's RecordBatch, magic 2: the one format of messages on the wire and on disk. All integers
+// are big-endian. The checksum (CRC-32C over everything from `attributes` on) leaves out exactly
+// the fields that a broker sets, so a batch is stored and shipped as its producer built it.
+// Source: Apache Kafka, "Message Format" (https://kafka.apache.org/documentation/#messageformat).
+namespace weir::proto {
+
+inline constexpr std::size_t kBatchHeaderBytes = 61;
+
+enum class Compression : std::uint8_t { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
+
+/// The 61 fixed bytes, decoded.
+struct BatchHeader {
+  Offset base_offset = 0;
+  std::int32_t batch_length = 0;  // bytes after this field: total size - 12
+  std::int32_t leader_epoch = -1;
+  std::uint32_t crc = 0;
+  std::uint16_t attributes = 0;
+  std::int32_t last_offset_delta = 0;
+  TimeMs base_timestamp = 0;
+  TimeMs max_timestamp = 0;
+  std::int64_t producer_id = -1;  // -1: none
+  std::int16_t producer_epoch = -1;
+  std::int32_t base_sequence = -1;
+  std::int32_t record_count = 0;
+
+  [[nodiscard]] Compression compression() const {
+    return static_cast<Compression>(attributes & 0x7U);
+  }
+  [[nodiscard]] bool log_append_time() const { return (attributes & 0x8U) != 0; }
+  [[nodiscard]] bool transactional() const { return (attributes & 0x10U) != 0; }
+  [[nodiscard]] bool control() const { return (attributes & 0x20U) != 0; }
+  [[nodiscard]] std::size_t total_bytes() const {
+    return static_cast<std::size_t>(batch_length) + 12;
+  }
+  [[nodiscard]] Offset last_offset() const { return base_offset + last_offset_delta; }
+};
+
+struct Header {
+  std::string_view key;
+  std::optional<std::string_view> value;
+  friend bool operator==(const Header&, const Header&) = default;
+};
+
+/// One record, pointing into the batch it was read from.
+struct RecordView {
+  std::int32_t offset_delta = 0;
+  std::int64_t timestamp_delta = 0;
+  std::optional<std::string_view> key;
+  std::optional<std::string_view> value;  // nullopt: a tombstone
+  std::vector<Header> headers;
+};
+
+/// Reads the header of the batch that begins at `bytes`. Does not look at the records or the CRC.
+/// MALFORMED: fewer than 61 bytes, another magic, a length that is negative or below the header's.
+Result<BatchHeader> parse_batch_header(std::string_view bytes);
+
+/// Where one record lies inside an uncompressed batch, its length prefix included. Records of
+/// neighbouring indexes are neighbours in bytes, so a slice of a batch is one piece of memory.
+struct RecordSpan {
+  std::uint32_t position = 0;
+  std::uint32_t bytes = 0;
+};
+
+/// What the core knows of a batch: never bytes.
+struct BatchColumns {
+  BatchHeader header;
+  /// One entry a record; empty for a compressed batch, whose records nobody looks at.
+  std::vector<RecordSpan> records;
+
+  [[nodiscard]] std::uint32_t count() const {
+    return static_cast<std::uint32_t>(header.record_count);
+  }
+};
+
+enum class BatchUse : std::uint8_t {
+  kQueue,  // must be uncompressed: it is sliced when it is handed out
+  kTopic,  // may be compressed; then only header and CRC are checked
+};
+
+/// Checks a batch from a producer: one batch and nothing behind it, CRC, sizes and counts within
+/// proto/limits.hpp, dense offset deltas, count == last_offset_delta + 1, well-formed records and
+/// headers, no control batch, no reserved `weir.` header. Errors: MALFORMED, CORRUPT_BATCH,
+/// MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip, snappy), INVALID_ARGUMENT.
+Result<BatchColumns> validate_batch(std::string_view batch, BatchUse use);
+
+/// Columns of an uncompressed batch that came from our own store: same walk, no limits of producers,
+/// reserved headers allowed.
+Result<BatchColumns> read_columns(std::string_view batch);
+
+/// Sets base offset and leader epoch in place. `batch` must hold a whole header.
+void poke_offset_and_epoch(std::span<char> batch, Offset base_offset, std::int32_t leader_epoch);
+
+/// Decodes the record at the front of `bytes` and tells how many bytes it took.
+struct DecodedRecord {
+  RecordView record;
+  std::size_t bytes = 0;
+};
+Result<DecodedRecord> decode_record(std::string_view bytes);
+
+/// The records of a whole batch as plain bytes: a view of the batch itself when uncompressed, else
+/// decompressed into `scratch`. `max_bytes` caps the decompressed size whatever the frame claims
+/// (MESSAGE_TOO_LARGE above it).
+Result<std::string_view> batch_records(std::string_view batch, const BatchHeader& header,
+                                       std::size_t max_bytes, std::string& scratch);
+
+/// Calls `visit(const RecordView&)` for each of `count` records in `records`.
+template <class Visitor>
+Result<> for_each_record(std::string_view records, std::int32_t count, Visitor&& visit) {
+  for (std::int32_t i = 0; i < count; ++i) {
+    Result<DecodedRecord> decoded = decode_record(records);
+    if (!decoded) {
+      return decoded.error();
+    }
+    visit(static_cast<const RecordView&>(decoded->record));
+    records.remove_prefix(decoded->bytes);
+  }
+  if (!records.empty()) {
+    return fail(Errc::kMalformed, "bytes after the last record");
+  }
+  return {};
+}
+
+/// A record about to be written.
+struct RecordInput {
+  std::optional<std::string_view> key;
+  std::optional<std::string_view> value;
+  std::span<const Header> headers;
+  TimeMs timestamp = 0;
+};
+
+/// Builds one batch, record by record, into one string.
+class BatchBuilder {
+ public:
+  /// `reserve_front` bytes stay free before the batch, for a header of the caller's.
+  explicit BatchBuilder(std::size_t reserve_front = 0);
+
+  void add(const RecordInput& record);
+  [[nodiscard]] std::uint32_t count() const { return count_; }
+  /// Size of the batch if it were finished now without compression.
+  [[nodiscard]] std::size_t bytes() const { return buffer_.size() - front_; }
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  /// What one more record would add, exactly.
+  [[nodiscard]] std::size_t bytes_of(const RecordInput& record) const;
+
+  struct Producer {
+    std::int64_t id = -1;
+    std::int16_t epoch = -1;
+    std::int32_t base_sequence = -1;
+  };
+  /// Writes header and CRC and gives the bytes away; the builder is empty afterwards. kNone, kLz4
+  /// (frame format) and kZstd are supported; a batch that does not shrink is stored as kNone.
+  [[nodiscard]] std::string finish(Producer producer, Compression compression);
+
+ private:
+  std::size_t front_ = 0;
+  std::string buffer_;
+  std::uint32_t count_ = 0;
+  TimeMs base_timestamp_ = 0;
+  TimeMs max_timestamp_ = 0;
+};
+
+}  // namespace weir::proto

@@ -1,0 +1,201 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "proto/error.hpp"
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
+// Frames of the native protocol: u32 length | u8 type | body, little-endian; the length counts type
+// and body. Frames that carry messages or settle them have fixed layouts (this file); everything
+// else is a protobuf message of package weir.v1 (Hello, Welcome, Request, Response, GoAway).
+namespace weir::proto {
+
+inline constexpr std::uint16_t kProtocolMin = 1;
+inline constexpr std::uint16_t kProtocolMax = 1;
+
+enum class FrameType : std::uint8_t {
+  kHello = 1,     // client first: weir.v1.Hello
+  kWelcome = 2,   // broker's answer: weir.v1.Welcome, or GoAway and close
+  kRequest = 3,   // weir.v1.Request
+  kResponse = 4,  // weir.v1.Response
+  kPing = 5,      // empty body; either side, any time after Hello
+  kPong = 6,      // empty body
+  kGoAway = 7,    // weir.v1.GoAway: the broker drains or closes, with the reason
+  kSend = 16,
+  kSent = 17,
+  kDeliver = 18,
+  kSettle = 19,
+  kSettled = 20,
+  kCredit = 21,
+  kSendCredit = 22,
+  kRecords = 23,
+};
+
+/// True when a client (or a broker) may send this type at all.
+bool is_known_type(std::uint8_t type);
+
+/// Producer -> broker: one RecordBatch for one destination.
+///   u32 alias | u32 partition | u64 send_number | u32 deadline_ms | batch
+/// `alias` comes from Attach; `partition` is 0 for queues. Send numbers count 1, 2, 3 … per
+/// connection. `deadline_ms` is what remains of the caller's patience; 0 means none.
+struct Send {
+  std::uint32_t alias = 0;
+  std::uint32_t partition = 0;
+  std::uint64_t send_number = 0;
+  std::uint32_t deadline_ms = 0;
+  std::string_view batch;
+};
+
+/// Broker -> producer: outcomes of sends, one frame a commit and connection.
+///   u32 count | count x (u64 send_number | u16 code (0 = stored) | u16 flags | u32 retry_after_ms |
+///   i64 base_offset | i64 append_time)
+struct SentEntry {
+  static constexpr std::uint16_t kDuplicate = 1;  // stored before; the original offset is given
+
+  std::uint64_t send_number = 0;
+  std::uint16_t code = 0;
+  std::uint16_t flags = 0;
+  std::uint32_t retry_after_ms = 0;
+  Offset base_offset = -1;
+  TimeMs append_time = 0;
+  friend bool operator==(const SentEntry&, const SentEntry&) = default;
+};
+struct Sent {
+  std::vector<SentEntry> entries;
+};
+
+/// Broker -> consumer: one grant, that is one lease over one slice of one batch.
+///   u32 alias | u32 first_index | u32 count | u32 lease_ms | u64 grant | u64 nonce |
+///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 flags | u64 origin | records
+/// `base_offset` is the batch's; record i of the slice has offset base_offset + first_index + i.
+/// `attempts` is how often each of these messages was begun before.
+/// `origin` is the object id of the queue, for building message ids and handles.
+struct Deliver {
+  std::uint32_t alias = 0;
+  std::uint32_t first_index = 0;
+  std::uint32_t count = 0;
+  std::uint32_t lease_ms = 0;
+  GrantId grant;
+  std::uint64_t nonce = 0;
+  Offset base_offset = 0;
+  TimeMs base_timestamp = 0;
+  std::uint16_t attempts = 0;
+  std::uint16_t flags = 0;
+  std::uint64_t origin = 0;
+  std::string_view records;
+};
+/// Bytes of a Deliver body before its records.
+inline constexpr std::size_t kDeliverFixedBytes = 4 * 4 + 8 * 2 + 8 * 2 + 2 * 2 + 8;
+
+/// What a consumer says about messages it holds.
+enum class SettleKind : std::uint8_t {
+  kAck = 1,      // done, forget it
+  kNack = 2,     // failed; hand it out again after delay_ms (counts as an attempt)
+  kRelease = 3,  // not handled; hand it out again, does not count
+  kExtend = 4,   // the lease now ends lease_ms from now
+  kStarted = 5,  // the handler begins: count the attempt
+};
+
+/// Consumer -> broker: ranges of grants, each settled in one way.
+///   u64 settle_number | u32 alias | u32 count |
+///   count x (u8 kind | u64 grant | u64 nonce | i64 base_offset | u32 first_index | u32 count | u32 value)
+/// `value` is delay_ms for kNack, lease_ms for kExtend, else 0. Settle numbers count 1, 2, 3 … per
+/// connection.
+struct SettleRange {
+  SettleKind kind = SettleKind::kAck;
+  GrantId grant;
+  std::uint64_t nonce = 0;
+  Offset base_offset = 0;
+  std::uint32_t first_index = 0;
+  std::uint32_t count = 0;
+  std::uint32_t value = 0;
+  friend bool operator==(const SettleRange&, const SettleRange&) = default;
+};
+struct Settle {
+  std::uint64_t settle_number = 0;
+  std::uint32_t alias = 0;
+  std::vector<SettleRange> ranges;
+};
+
+/// Broker -> consumer: every settle up to and including `up_to` is durable, except for what `failed`
+/// names.
+///   u64 up_to | u32 count | count x (u64 settle_number | u64 grant | u32 first_index | u32 count | u16 code)
+struct SettleFailure {
+  std::uint64_t settle_number = 0;
+  GrantId grant;
+  std::uint32_t first_index = 0;
+  std::uint32_t count = 0;
+  std::uint16_t code = 0;
+  friend bool operator==(const SettleFailure&, const SettleFailure&) = default;
+};
+struct Settled {
+  std::uint64_t up_to = 0;
+  std::vector<SettleFailure> failed;
+};
+
+/// Consumer -> broker: how much may be outstanding on a subscription. Set, not added; zero pauses.
+///   u32 alias | u32 window_messages | u32 window_bytes | u64 consumed_messages | u64 consumed_bytes
+/// For a queue, what is delivered and not settled counts against the window and the consumed
+/// fields are 0. For a topic, what is delivered beyond `consumed` (running totals since Subscribe)
+/// counts. A batch of a topic travels whole, so the window may be overdrawn by at most one batch.
+struct Credit {
+  std::uint32_t alias = 0;
+  std::uint32_t window_messages = 0;
+  std::uint32_t window_bytes = 0;
+  std::uint64_t consumed_messages = 0;
+  std::uint64_t consumed_bytes = 0;
+};
+
+/// Broker -> producer: bytes of Send bodies that may be unanswered on this connection. Set, not
+/// added. A single Send may exceed it while nothing else is unanswered.
+///   u32 window_bytes
+struct SendCredit {
+  std::uint32_t window_bytes = 0;
+};
+
+/// Broker -> topic reader: the next bytes of a partition's sequence of whole RecordBatches; batches
+/// may be cut anywhere between frames. `next_offset` is the offset behind the last batch that is
+/// complete with this piece, `high_watermark` the partition's end at that moment.
+///   u32 alias | u32 partition | i64 next_offset | i64 high_watermark | bytes
+struct Records {
+  std::uint32_t alias = 0;
+  std::uint32_t partition = 0;
+  Offset next_offset = 0;
+  Offset high_watermark = 0;
+  std::string_view bytes;
+};
+inline constexpr std::size_t kRecordsFixedBytes = 4 * 2 + 8 * 2;
+
+// Encoding appends a whole frame, length and type included, to `out`.
+void encode_frame(FrameType type, std::string_view body, std::string& out);
+void encode(const Send& frame, std::string& out);
+void encode(const Sent& frame, std::string& out);
+void encode(const Deliver& frame, std::string& out);
+void encode(const Settle& frame, std::string& out);
+void encode(const Settled& frame, std::string& out);
+void encode(const Credit& frame, std::string& out);
+void encode(const SendCredit& frame, std::string& out);
+void encode(const Records& frame, std::string& out);
+
+/// As encode(), but only up to where the payload begins: length and type are those of the whole
+/// frame, the caller sends `frame.records` (or `frame.bytes`) itself right behind it.
+void encode_head(const Deliver& frame, std::string& out);
+void encode_head(const Records& frame, std::string& out);
+
+// Decoding a body (without length and type). Views point into `body`. MALFORMED when bytes are
+// missing or left over, a count does not fit the size, or an enum value is unknown.
+Result<Send> decode_send(std::string_view body);
+Result<Sent> decode_sent(std::string_view body);
+Result<Deliver> decode_deliver(std::string_view body);
+Result<Settle> decode_settle(std::string_view body);
+Result<Settled> decode_settled(std::string_view body);
+Result<Credit> decode_credit(std::string_view body);
+Result<SendCredit> decode_send_credit(std::string_view body);
+Result<Records> decode_records(std::string_view body);
+
+}  // namespace weir::proto

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proto/result.hpp"
+
+// Rules of names. A name never becomes a path, and what these accept is safe to print anywhere.
+namespace weir::proto {
+
+inline constexpr std::string_view kDefaultNamespace = "default";
+
+/// `[A-Za-z0-9_-]{1,80}`, optionally followed by `.fifo` within the 80. INVALID_NAME otherwise, and
+/// for names that begin with `__` or `weir.`.
+Result<> check_queue_name(std::string_view name);
+/// `[A-Za-z0-9._-]{1,249}`, not `.` nor `..`; reserved beginnings as for queues.
+Result<> check_topic_name(std::string_view name);
+/// `[a-z0-9-]{1,63}`.
+Result<> check_namespace_name(std::string_view name);
+
+/// `name` for an error message: cut to 100 characters, whatever is not printable ASCII as \xNN.
+std::string printable(std::string_view name);
+
+}  // namespace weir::proto
