@@ -71,10 +71,11 @@ struct Sent {
 
 /// Broker -> consumer: one grant, that is one lease over one slice of one batch.
 ///   u32 alias | u32 first_index | u32 count | u32 lease_ms | u64 grant | u64 nonce |
-///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 flags | u64 origin | records
+///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 flags | u32 generation | u64 origin |
+///   records
 /// `base_offset` is the batch's; record i of the slice has offset base_offset + first_index + i.
 /// `attempts` is how often each of these messages was begun before.
-/// `origin` is the object id of the queue, for building message ids and handles.
+/// `origin` is the object id of the queue and `generation` its life: for message ids and handles.
 struct Deliver {
   std::uint32_t alias = 0;
   std::uint32_t first_index = 0;
@@ -86,11 +87,12 @@ struct Deliver {
   TimeMs base_timestamp = 0;
   std::uint16_t attempts = 0;
   std::uint16_t flags = 0;
+  std::uint32_t generation = 0;
   std::uint64_t origin = 0;
   std::string_view records;
 };
 /// Bytes of a Deliver body before its records.
-inline constexpr std::size_t kDeliverFixedBytes = 4 * 4 + 8 * 2 + 8 * 2 + 2 * 2 + 8;
+inline constexpr std::size_t kDeliverFixedBytes = 4 * 4 + 8 * 2 + 8 * 2 + 2 * 2 + 4 + 8;
 
 /// What a consumer says about messages it holds.
 enum class SettleKind : std::uint8_t {
