@@ -1,0 +1,138 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "proto/batch/record_batch.hpp"
+#include "proto/frame/frames.hpp"
+#include "proto/ids.hpp"
+
+// What the outside asks of a shard. Everything that a decision may not invent - time, random bits,
+// UUIDs - stands in the command or is handed to decide() beside it.
+namespace weir::core {
+
+using Uuid = std::array<std::uint8_t, 16>;
+
+struct QueueSettings {
+  std::int64_t lease_ms = 0;            // 0: the default
+  std::uint32_t max_receive_count = 0;  // 0: the default
+  std::string dead_letter_queue;        // empty: none
+};
+
+struct TopicSettings {
+  std::uint32_t partitions = 0;  // 0: 1
+};
+
+/// Succeeds when it exists with equal settings; otherwise ALREADY_EXISTS with the difference.
+struct CreateQueue {
+  std::string name_space;
+  std::string name;
+  QueueSettings settings;
+  Uuid uuid{};
+};
+struct CreateTopic {
+  std::string name_space;
+  std::string name;
+  TopicSettings settings;
+  Uuid uuid{};
+};
+struct DescribeQueue {
+  std::string name_space;
+  std::string name;
+};
+struct DescribeTopic {
+  std::string name_space;
+  std::string name;
+};
+
+/// A fresh producer id (previous 0), or the next epoch of an earlier one.
+struct InitProducer {
+  proto::ProducerId previous;
+  std::uint16_t previous_epoch = 0;
+};
+
+/// Names a destination for sends.
+struct Attach {
+  std::string name_space;
+  std::string name;
+  bool topic = false;
+};
+
+/// Pushes a queue's messages to (session, alias) under credit.
+struct Subscribe {
+  std::string name_space;
+  std::string queue;
+  std::uint32_t alias = 0;
+  std::int64_t lease_ms = 0;  // 0: the queue's
+  std::uint32_t window_messages = 0;
+  std::uint32_t window_bytes = 0;
+};
+struct Unsubscribe {
+  std::uint32_t alias = 0;
+};
+
+/// Takes up to max_messages, waiting for the first one until wait_ms have passed.
+struct Receive {
+  std::string name_space;
+  std::string queue;
+  std::uint32_t max_messages = 1;
+  std::uint32_t max_bytes = 0;
+  std::int64_t wait_ms = 0;
+  std::int64_t lease_ms = 0;  // 0: the queue's
+};
+
+/// Settles one message by receipt handle, from any session.
+struct SettleByHandle {
+  std::string handle;
+  proto::SettleKind kind = proto::SettleKind::kAck;
+  std::uint32_t value_ms = 0;
+  std::string name_space;
+  std::string queue;  // empty: whichever the handle names
+};
+
+struct StartPosition {
+  enum class At : std::uint8_t { kStart, kEnd, kOffset, kTime };
+  At at = At::kStart;
+  std::int64_t value = 0;  // offset or broker time
+};
+struct PartitionStart {
+  std::uint32_t partition = 0;
+  StartPosition from;
+};
+
+/// Pushes a topic's records to (session, alias) under credit.
+struct SubscribeTopic {
+  std::string name_space;
+  std::string topic;
+  std::uint32_t alias = 0;
+  std::vector<PartitionStart> partitions;  // empty: all, from `from`
+  StartPosition from;
+  std::uint32_t window_messages = 0;
+  std::uint32_t window_bytes = 0;
+};
+struct ListOffsets {
+  std::string name_space;
+  std::string topic;
+  std::vector<PartitionStart> partitions;
+};
+
+/// Everything that is answered by one Reply.
+using Request = std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer,
+                             Attach, Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic,
+                             ListOffsets>;
+
+/// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
+/// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.
+struct SendBatch {
+  proto::LogId log;
+  bool topic = false;
+  std::uint64_t send_number = 0;
+  std::string stored;
+  proto::BatchColumns columns;
+};
+
+}  // namespace weir::core

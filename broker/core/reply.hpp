@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/core/command.hpp"
+#include "proto/bytes.hpp"
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
+// Answers to requests, and deliveries: plain values that the session turns into frames.
+namespace weir::core {
+
+struct Done {};
+
+struct QueueInfo {
+  std::string name;
+  Uuid uuid{};
+  proto::QueueId id;
+  QueueSettings settings;
+  std::uint64_t ready = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t delayed = 0;
+  std::uint64_t dying = 0;
+  std::uint64_t parked = 0;
+  std::uint64_t bytes = 0;
+  proto::Offset next_offset = 0;
+  proto::TimeMs oldest_append_time = 0;  // 0: empty
+  bool created = false;
+  std::uint32_t subscribers = 0;
+};
+
+struct PartitionInfo {
+  std::uint32_t partition = 0;
+  proto::Offset log_start = 0;
+  proto::Offset high_watermark = 0;
+  proto::Offset last_stable = 0;
+  std::uint32_t leader_epoch = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct TopicInfo {
+  std::string name;
+  Uuid uuid{};
+  proto::TopicId id;
+  TopicSettings settings;
+  std::vector<PartitionInfo> partitions;
+  bool created = false;
+};
+
+struct ProducerInfo {
+  proto::ProducerId id;
+  std::uint16_t epoch = 0;
+};
+
+struct Attached {
+  bool topic = false;
+  std::uint64_t id = 0;                // of the queue or topic
+  std::vector<proto::LogId> logs;      // one a partition; one for a queue
+};
+
+struct Subscribed {
+  proto::QueueId id;
+  std::int64_t lease_ms = 0;
+  std::uint32_t max_receive_count = 0;
+};
+
+/// One lease over one slice of one batch.
+struct Delivery {
+  proto::GrantId grant;
+  std::uint64_t nonce = 0;
+  proto::QueueId queue;
+  std::uint32_t generation = 0;
+  proto::Offset base_offset = 0;  // of the batch
+  std::uint32_t first_index = 0;
+  std::uint32_t count = 0;
+  std::uint16_t attempts = 0;  // before this one
+  std::int64_t lease_ms = 0;
+  proto::TimeMs base_timestamp = 0;
+  proto::SharedBytes records;  // the slice's bytes
+};
+
+struct Received {
+  proto::QueueId id;
+  std::uint32_t generation = 0;
+  std::int64_t lease_ms = 0;
+  std::vector<Delivery> deliveries;
+};
+
+struct PartitionPosition {
+  std::uint32_t partition = 0;
+  proto::Offset offset = 0;
+  proto::Offset high_watermark = 0;
+  proto::Offset log_start = 0;
+};
+struct SubscribedTopic {
+  proto::TopicId id;
+  std::vector<PartitionPosition> positions;
+};
+struct Offsets {
+  std::vector<PartitionPosition> positions;
+};
+
+using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
+                           SubscribedTopic, Offsets>;
+
+}  // namespace weir::core

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/core/command.hpp"
+#include "broker/shard/replicated_log.hpp"
+#include "broker/shard/session_port.hpp"
+#include "proto/frame/frames.hpp"
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+#include "storage/kv.hpp"
+
+namespace weir::shard {
+
+/// Loads rows off the shard. `work` runs elsewhere with a fresh snapshot of the store, then what it
+/// returns runs on the shard's executor.
+class Loader {
+ public:
+  using Continuation = std::function<void()>;
+  using Work = std::function<Continuation(const storage::Reader&)>;
+  virtual ~Loader() = default;
+  virtual void load(Work work) = 0;
+};
+
+/// What a shard needs of its surroundings. All of it outlives the shard.
+struct Ports {
+  /// Runs the function later on the shard's own executor; never inline.
+  std::function<void(std::function<void()>)> post;
+  /// Wakes the shard by Shard::on_timer() at this broker time or soon after; a new call replaces
+  /// the earlier one.
+  std::function<void(proto::TimeMs)> arm_timer;
+  /// Broker time now, in ms; never goes back.
+  std::function<proto::TimeMs()> now;
+  /// 64 random bits.
+  std::function<std::uint64_t()> random;
+  /// Told once when the shard can not go on (the log failed or a row is damaged).
+  std::function<void(const proto::Error&)> on_failed;
+  storage::KeyValueStore* store = nullptr;
+  Loader* loader = nullptr;
+};
+
+struct ShardOptions {
+  std::uint32_t shard_id = 0;
+  std::size_t tail_cache_bytes = std::size_t{32} << 20;
+  /// Bytes submitted to the log and not committed beyond which no new sends are taken in a turn.
+  std::size_t max_backlog_bytes = std::size_t{32} << 20;
+  std::uint32_t max_producers = 100'000;
+};
+
+/// Running totals and gauges of one shard, for the metrics page. Read on the shard's executor.
+struct ShardMetrics {
+  std::uint64_t turns = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t storage_reads = 0;  // reads of message data that the tail cache did not have
+  std::uint64_t sent_messages = 0;
+  std::uint64_t duplicate_batches = 0;
+  std::uint64_t delivered_messages = 0;
+  std::uint64_t redelivered_messages = 0;
+  std::uint64_t acked_messages = 0;
+  std::uint64_t nacked_messages = 0;
+  std::uint64_t expired_leases = 0;
+  std::uint64_t dead_lettered_messages = 0;
+  std::uint64_t appended_records = 0;  // topics
+  std::uint64_t appended_bytes = 0;
+  std::uint64_t fetched_records = 0;
+  std::uint64_t fetched_bytes = 0;
+  std::uint64_t queues = 0;
+  std::uint64_t topics = 0;
+  std::uint64_t producers = 0;
+  std::uint64_t tail_cache_bytes = 0;
+  std::uint64_t backlog_bytes = 0;
+};
+
+/// The runtime of one shard: takes commands, decides and applies them in turns, hands each turn to
+/// the log as one unit and lets its answers out when that unit is committed. Every member is called
+/// on the shard's executor. Nothing here blocks.
+class Shard final : public CommitListener {
+ public:
+  Shard(ShardOptions options, Ports ports);
+  ~Shard() override;
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  /// Reads the state from the store and takes up work on `log`. Called once before anything else;
+  /// and again by reset(). STORAGE_FAILED or CORRUPT_BATCH when a row cannot be read.
+  proto::Result<> start(ReplicatedLog& log);
+  /// Drops all memory and rebuilds it from the store, as after a restart or a lost leadership: what
+  /// was not committed is forgotten, its replies never leave, sessions are detached and must be
+  /// opened again.
+  proto::Result<> reset();
+
+  /// `port` must stay valid until close_session().
+  proto::SessionId open_session(SessionPort& port);
+  /// What the session held and had not begun goes back uncounted; what it had begun keeps its lease.
+  void close_session(proto::SessionId session);
+
+  /// Inputs are stamped with broker time here. `deadline_ms` is the remaining patience, 0: none.
+  void send(proto::SessionId session, core::SendBatch batch, std::uint32_t deadline_ms);
+  void settle(proto::SessionId session, proto::QueueId queue, proto::Settle settle);
+  void set_credit(proto::SessionId session, const proto::Credit& credit);
+  void request(proto::SessionId session, std::uint64_t request_id, core::Request request,
+               std::uint32_t deadline_ms);
+  void bulk_drained(proto::SessionId session);
+  void on_timer();
+
+  /// While set, sends are refused with this error; acks, reads and everything else go on.
+  void refuse_sends(std::optional<proto::Error> why);
+  /// Runs `done` on the executor when everything decided so far is durable and answered.
+  void when_idle(std::function<void()> done);
+
+  [[nodiscard]] ShardMetrics metrics() const;
+  /// Facts for each queue and topic, for the metrics page; not stamped, may run ahead of the disk.
+  void visit_queues(const std::function<void(const std::string& name_space,
+                                             const core::QueueInfo&)>& visit) const;
+  void visit_topics(const std::function<void(const std::string& name_space,
+                                             const core::TopicInfo&)>& visit) const;
+  [[nodiscard]] std::uint32_t incarnation() const;
+  [[nodiscard]] std::uint32_t epoch() const;
+
+  void on_committed(proto::CommitIndex index) override;
+  void on_log_failed(const proto::Error& error) override;
+  void on_leadership(bool leader, std::uint32_t epoch) override;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir::shard
