@@ -1,0 +1,165 @@
+#include "storage/key_codec.hpp"
+
+#include <algorithm>
+
+namespace weir::storage {
+namespace {
+
+constexpr std::size_t kKindBytes = 1;
+constexpr std::size_t kObjectBytes = kKindBytes + 8;
+constexpr std::size_t kGenerationBytes = kObjectBytes + 4;
+constexpr std::size_t kBatchKeyBytes = kGenerationBytes + 8;
+constexpr std::size_t kTimedBatchKeyBytes = kBatchKeyBytes + 8;
+constexpr std::size_t kProducerWindowKeyBytes = kObjectBytes + 8;
+
+template <class Unsigned>
+void append_big_endian(std::string& out, Unsigned number) {
+  for (std::size_t i = sizeof(Unsigned); i-- > 0;) {
+    out.push_back(static_cast<char>((number >> (8 * i)) & 0xffU));
+  }
+}
+
+template <class Unsigned>
+Unsigned read_big_endian(std::string_view bytes, std::size_t position) {
+  Unsigned number = 0;
+  for (std::size_t i = 0; i < sizeof(Unsigned); ++i) {
+    number =
+        static_cast<Unsigned>((number << 8U) | static_cast<unsigned char>(bytes[position + i]));
+  }
+  return number;
+}
+
+// Offsets and times on disk are never negative. A bound made from a negative one (a peer may ask
+// for offset -1) must sort before every row, not behind all of them.
+std::uint64_t not_negative(std::int64_t number) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0));
+}
+
+// The inverse; nullopt for a number that not_negative() cannot have made.
+std::optional<std::int64_t> read_not_negative(std::string_view bytes, std::size_t position) {
+  const auto number = static_cast<std::int64_t>(read_big_endian<std::uint64_t>(bytes, position));
+  return number < 0 ? std::nullopt : std::optional(number);
+}
+
+std::string begin_key(KeyKind kind, std::size_t bytes) {
+  std::string key;
+  key.reserve(bytes);
+  key.push_back(static_cast<char>(kind));
+  return key;
+}
+
+bool has_shape(std::string_view key, KeyKind kind, std::size_t bytes) {
+  return key.size() == bytes && key.front() == static_cast<char>(kind);
+}
+
+}  // namespace
+
+std::string meta_key(MetaRow row) {
+  std::string key = begin_key(KeyKind::kMeta, kKindBytes + 1);
+  key.push_back(static_cast<char>(row));
+  return key;
+}
+
+std::string object_key(KeyKind kind, std::uint64_t id) {
+  std::string key = begin_key(kind, kObjectBytes);
+  append_big_endian(key, id);
+  return key;
+}
+
+std::string batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
+                      proto::Offset last_offset) {
+  std::string key = begin_key(kind, kBatchKeyBytes);
+  append_big_endian(key, id);
+  append_big_endian(key, generation);
+  append_big_endian(key, not_negative(last_offset));
+  return key;
+}
+
+std::string timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
+                            std::int64_t when, proto::Offset last_offset) {
+  std::string key = begin_key(kind, kTimedBatchKeyBytes);
+  append_big_endian(key, id);
+  append_big_endian(key, generation);
+  append_big_endian(key, not_negative(when));
+  append_big_endian(key, not_negative(last_offset));
+  return key;
+}
+
+std::string producer_window_key(proto::ProducerId producer, proto::LogId log) {
+  std::string key = begin_key(KeyKind::kProducerWindow, kProducerWindowKeyBytes);
+  append_big_endian(key, producer.value);
+  append_big_endian(key, log.value);
+  return key;
+}
+
+std::string prefix_end(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xffU) {
+    end.pop_back();
+  }
+  if (!end.empty()) {
+    end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1U);
+  }
+  return end;
+}
+
+std::string kind_prefix(KeyKind kind) {
+  return begin_key(kind, kKindBytes);
+}
+
+std::string object_prefix(KeyKind kind, std::uint64_t id) {
+  return object_key(kind, id);
+}
+
+std::string generation_prefix(KeyKind kind, std::uint64_t id, std::uint32_t generation) {
+  std::string key = begin_key(kind, kGenerationBytes);
+  append_big_endian(key, id);
+  append_big_endian(key, generation);
+  return key;
+}
+
+std::optional<std::uint64_t> parse_object_key(KeyKind kind, std::string_view key) {
+  if (!has_shape(key, kind, kObjectBytes)) {
+    return std::nullopt;
+  }
+  return read_big_endian<std::uint64_t>(key, kKindBytes);
+}
+
+std::optional<BatchKey> parse_batch_key(KeyKind kind, std::string_view key) {
+  if (!has_shape(key, kind, kBatchKeyBytes)) {
+    return std::nullopt;
+  }
+  const std::optional<std::int64_t> last_offset = read_not_negative(key, kGenerationBytes);
+  if (!last_offset) {
+    return std::nullopt;
+  }
+  return BatchKey{.id = read_big_endian<std::uint64_t>(key, kKindBytes),
+                  .generation = read_big_endian<std::uint32_t>(key, kObjectBytes),
+                  .last_offset = *last_offset};
+}
+
+std::optional<TimedBatchKey> parse_timed_batch_key(KeyKind kind, std::string_view key) {
+  if (!has_shape(key, kind, kTimedBatchKeyBytes)) {
+    return std::nullopt;
+  }
+  const std::optional<std::int64_t> when = read_not_negative(key, kGenerationBytes);
+  const std::optional<std::int64_t> last_offset = read_not_negative(key, kGenerationBytes + 8);
+  if (!when || !last_offset) {
+    return std::nullopt;
+  }
+  return TimedBatchKey{.id = read_big_endian<std::uint64_t>(key, kKindBytes),
+                       .generation = read_big_endian<std::uint32_t>(key, kObjectBytes),
+                       .when = *when,
+                       .last_offset = *last_offset};
+}
+
+std::optional<ProducerWindowKey> parse_producer_window_key(std::string_view key) {
+  if (!has_shape(key, KeyKind::kProducerWindow, kProducerWindowKeyBytes)) {
+    return std::nullopt;
+  }
+  return ProducerWindowKey{
+      .producer = proto::ProducerId(read_big_endian<std::uint64_t>(key, kKindBytes)),
+      .log = proto::LogId(read_big_endian<std::uint64_t>(key, kObjectBytes))};
+}
+
+}  // namespace weir::storage
