@@ -1,0 +1,30 @@
+#pragma once
+
+#include "proto/error.hpp"
+#include "proto/ids.hpp"
+#include "weir/error.hpp"
+#include "weir/message.hpp"
+
+#include <chrono>
+#include <utility>
+
+// Between the library's own types and those that users see.
+namespace weir::client {
+
+inline proto::Errc to_proto(ErrorCode code) {
+  return static_cast<proto::Errc>(code);
+}
+inline ErrorCode to_public(proto::Errc code) {
+  return static_cast<ErrorCode>(code);
+}
+
+inline Error to_public(proto::Error error) {
+  return Error(to_public(error.code), std::move(error.message),
+               std::chrono::milliseconds(error.retry_after_ms));
+}
+
+inline Timestamp to_timestamp(proto::TimeMs time) {
+  return Timestamp(std::chrono::milliseconds(time));
+}
+
+}  // namespace weir::client

@@ -1,0 +1,174 @@
+#include "weir/options.hpp"
+
+#include "weir/admin.hpp"
+
+#include <utility>
+
+namespace weir {
+
+ClientOptions::ClientOptions() = default;
+ClientOptions::ClientOptions(std::string address) : address_(std::move(address)) {}
+
+ClientOptions& ClientOptions::set_address(std::string address) {
+  address_ = std::move(address);
+  return *this;
+}
+ClientOptions& ClientOptions::set_service(std::string service) {
+  service_ = std::move(service);
+  return *this;
+}
+ClientOptions& ClientOptions::set_connect_timeout(Milliseconds timeout) {
+  connect_timeout_ = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::set_request_timeout(Milliseconds timeout) {
+  request_timeout_ = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::set_overall_timeout(Milliseconds timeout) {
+  overall_timeout_ = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::set_reconnect_backoff(Milliseconds first, Milliseconds longest) {
+  first_backoff_ = first;
+  longest_backoff_ = longest;
+  return *this;
+}
+ClientOptions& ClientOptions::set_drain_timeout(Milliseconds timeout) {
+  drain_timeout_ = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::set_event_handler(EventHandler handler) {
+  event_handler_ = std::move(handler);
+  return *this;
+}
+
+ProducerOptions::ProducerOptions() = default;
+
+ProducerOptions& ProducerOptions::set_max_buffered_bytes(std::size_t bytes) {
+  max_buffered_bytes_ = bytes;
+  return *this;
+}
+ProducerOptions& ProducerOptions::set_max_buffered_messages(std::size_t messages) {
+  max_buffered_messages_ = messages;
+  return *this;
+}
+ProducerOptions& ProducerOptions::set_send_timeout(std::chrono::milliseconds timeout) {
+  send_timeout_ = timeout;
+  return *this;
+}
+ProducerOptions& ProducerOptions::set_compression(Compression compression) {
+  compression_ = compression;
+  return *this;
+}
+
+ConsumerOptions::ConsumerOptions() = default;
+
+ConsumerOptions& ConsumerOptions::set_window_messages(std::uint32_t messages) {
+  window_messages_ = messages;
+  return *this;
+}
+ConsumerOptions& ConsumerOptions::set_window_bytes(std::uint32_t bytes) {
+  window_bytes_ = bytes;
+  return *this;
+}
+ConsumerOptions& ConsumerOptions::set_lease(std::chrono::milliseconds lease) {
+  lease_ = lease;
+  return *this;
+}
+ConsumerOptions& ConsumerOptions::set_max_hold(std::chrono::milliseconds max_hold) {
+  max_hold_ = max_hold;
+  return *this;
+}
+
+ReceiveOptions::ReceiveOptions() = default;
+
+ReceiveOptions& ReceiveOptions::set_max_messages(std::uint32_t messages) {
+  max_messages_ = messages;
+  return *this;
+}
+ReceiveOptions& ReceiveOptions::set_wait(std::chrono::milliseconds wait) {
+  wait_ = wait;
+  return *this;
+}
+ReceiveOptions& ReceiveOptions::set_lease(std::chrono::milliseconds lease) {
+  lease_ = lease;
+  return *this;
+}
+ReceiveOptions& ReceiveOptions::set_max_bytes(std::uint32_t bytes) {
+  max_bytes_ = bytes;
+  return *this;
+}
+
+ReaderOptions::ReaderOptions() = default;
+
+ReaderOptions& ReaderOptions::set_from(StartPosition from) {
+  from_ = from;
+  return *this;
+}
+ReaderOptions& ReaderOptions::add_partition(std::uint32_t partition) {
+  partitions_.emplace_back(partition, std::nullopt);
+  return *this;
+}
+ReaderOptions& ReaderOptions::add_partition(std::uint32_t partition, StartPosition from) {
+  partitions_.emplace_back(partition, from);
+  return *this;
+}
+ReaderOptions& ReaderOptions::set_to(std::int64_t offset) {
+  to_ = offset;
+  return *this;
+}
+ReaderOptions& ReaderOptions::set_stop_at_end() {
+  stop_at_end_ = true;
+  return *this;
+}
+ReaderOptions& ReaderOptions::set_window_messages(std::uint32_t messages) {
+  window_messages_ = messages;
+  return *this;
+}
+ReaderOptions& ReaderOptions::set_window_bytes(std::uint32_t bytes) {
+  window_bytes_ = bytes;
+  return *this;
+}
+ReaderOptions& ReaderOptions::set_max_batch_bytes(std::size_t bytes) {
+  max_batch_bytes_ = bytes;
+  return *this;
+}
+
+std::vector<PartitionStart> ReaderOptions::partitions() const {
+  std::vector<PartitionStart> starts;
+  starts.reserve(partitions_.size());
+  for (const auto& [partition, from] : partitions_) {
+    starts.emplace_back(partition, from.value_or(from_));
+  }
+  return starts;
+}
+
+QueueSettings::QueueSettings() = default;
+
+QueueSettings& QueueSettings::set_lease(std::chrono::milliseconds lease) {
+  lease_ = lease;
+  return *this;
+}
+QueueSettings& QueueSettings::set_max_receive_count(std::uint32_t count) {
+  max_receive_count_ = count;
+  return *this;
+}
+QueueSettings& QueueSettings::set_dead_letter_queue(std::string name) {
+  dead_letter_queue_ = std::move(name);
+  return *this;
+}
+
+TopicSettings::TopicSettings() = default;
+
+TopicSettings& TopicSettings::set_partitions(std::uint32_t partitions) {
+  partitions_ = partitions;
+  return *this;
+}
+
+QueueDescription::QueueDescription() = default;
+PartitionDescription::PartitionDescription() = default;
+TopicDescription::TopicDescription() = default;
+PartitionPosition::PartitionPosition() = default;
+
+}  // namespace weir

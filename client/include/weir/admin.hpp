@@ -1,0 +1,104 @@
+#pragma once
+
+#include "weir/export.hpp"
+#include "weir/message.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// What a queue is created with. Zero and empty mean the broker's default.
+class WEIR_API QueueSettings {
+ public:
+  QueueSettings();
+
+  /// How long a delivered message stays with its consumer.
+  QueueSettings& set_lease(std::chrono::milliseconds lease);
+  /// After so many attempts a message goes to the dead-letter queue, or is parked without one.
+  QueueSettings& set_max_receive_count(std::uint32_t count);
+  /// A queue of the same namespace.
+  QueueSettings& set_dead_letter_queue(std::string name);
+
+  [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
+  [[nodiscard]] std::uint32_t max_receive_count() const { return max_receive_count_; }
+  [[nodiscard]] const std::string& dead_letter_queue() const { return dead_letter_queue_; }
+
+ private:
+  std::chrono::milliseconds lease_{0};
+  std::uint32_t max_receive_count_ = 0;
+  std::string dead_letter_queue_;
+};
+
+/// A queue as the broker knows it.
+struct WEIR_API QueueDescription {
+  QueueDescription();
+
+  std::string name;
+  std::string uuid;
+  std::uint64_t id = 0;
+  QueueSettings settings;
+  std::uint64_t ready = 0;      // may be handed out now
+  std::uint64_t in_flight = 0;  // leased
+  std::uint64_t delayed = 0;    // given back with a delay that has not passed
+  std::uint64_t dying = 0;      // over the limit, on the way to the dead-letter queue
+  std::uint64_t parked = 0;     // over the limit, and there is no dead-letter queue
+  std::uint64_t bytes = 0;      // of all of these together
+  std::int64_t next_offset = 0;
+  /// Of the oldest message that is not done yet; the epoch when there is none.
+  Timestamp oldest_append_time{};
+  std::uint32_t subscribers = 0;
+  /// This very call created it.
+  bool created = false;
+};
+
+/// What a topic is created with.
+class WEIR_API TopicSettings {
+ public:
+  TopicSettings();
+
+  TopicSettings& set_partitions(std::uint32_t partitions);
+  [[nodiscard]] std::uint32_t partitions() const { return partitions_; }
+
+ private:
+  std::uint32_t partitions_ = 1;
+};
+
+/// One partition as the broker knows it.
+struct WEIR_API PartitionDescription {
+  PartitionDescription();
+
+  std::uint32_t partition = 0;
+  std::int64_t log_start = 0;
+  std::int64_t high_watermark = 0;
+  std::int64_t last_stable = 0;
+  std::uint32_t leader_epoch = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// A topic as the broker knows it.
+struct WEIR_API TopicDescription {
+  TopicDescription();
+
+  std::string name;
+  std::string uuid;
+  std::uint64_t id = 0;
+  TopicSettings settings;
+  std::vector<PartitionDescription> partitions;
+  /// This very call created it.
+  bool created = false;
+};
+
+/// Where a position lies.
+struct WEIR_API PartitionPosition {
+  PartitionPosition();
+
+  std::uint32_t partition = 0;
+  std::int64_t offset = 0;
+  std::int64_t high_watermark = 0;
+  std::int64_t log_start = 0;
+};
+
+}  // namespace weir

@@ -1,0 +1,124 @@
+#pragma once
+
+#include "weir/admin.hpp"
+#include "weir/consumer.hpp"
+#include "weir/export.hpp"
+#include "weir/options.hpp"
+#include "weir/producer.hpp"
+#include "weir/result.hpp"
+#include "weir/topic_reader.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+namespace net {
+class Engine;
+}  // namespace net
+
+/// One connection to a broker that multiplexes everything, and one I/O thread that serves it. It
+/// keeps itself alive with heartbeats, reconnects by itself with growing pauses, turning through
+/// the hosts of its address, and restores producers, subscriptions and readers.
+///
+/// Thread-safety: every function may be called from any thread; those that wait refuse with
+/// INVALID_ARGUMENT on the I/O thread (that is: inside callbacks), close() excepted.
+///
+/// Calls that wait take at most `timeout` (default: the overall timeout) and fail with
+///   CONNECT_FAILED     no broker could be reached in that time
+///   DEADLINE_EXCEEDED  no answer in that time, and nothing was changed
+///   UNKNOWN_OUTCOME    no answer in that time, and something may have been changed
+///   CANCELLED          the client was closed
+/// or with the broker's refusal. Retriable refusals are retried within the time.
+class WEIR_API Client {
+ public:
+  using Milliseconds = std::chrono::milliseconds;
+
+  /// Connects and waits for that, at most the overall timeout. INVALID_ARGUMENT for a bad address,
+  /// UNSUPPORTED for weirs:// (TLS), CONNECT_FAILED, or what the broker refuses the session with.
+  [[nodiscard]] static Result<Client> connect(ClientOptions options);
+  /// As connect(), but returns at once and connects in the background: only the address is checked.
+  [[nodiscard]] static Result<Client> create(ClientOptions options);
+
+  Client(Client&& other) noexcept;
+  /// Closes what was held before.
+  Client& operator=(Client&& other) noexcept;
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  /// close().
+  ~Client();
+
+  /// Lets unconfirmed sends and acks finish, at most `drain` (default: the drain timeout), then
+  /// ends the connection; what is unconfirmed then is answered CANCELLED or UNKNOWN_OUTCOME. After
+  /// it returns no callback runs. Called on the I/O thread it only starts all that and returns at
+  /// once. Idempotent; concurrent calls all wait.
+  void close();
+  void close(Milliseconds drain);
+
+  [[nodiscard]] bool connected() const;
+
+  /// Succeeds when the queue exists with equal settings; ALREADY_EXISTS tells the difference.
+  [[nodiscard]] Result<QueueDescription> create_queue(std::string_view name,
+                                                      const QueueSettings& settings);
+  [[nodiscard]] Result<QueueDescription> create_queue(std::string_view name,
+                                                      const QueueSettings& settings,
+                                                      Milliseconds timeout);
+  [[nodiscard]] Result<QueueDescription> describe_queue(std::string_view name);
+  [[nodiscard]] Result<QueueDescription> describe_queue(std::string_view name,
+                                                        Milliseconds timeout);
+  /// As create_queue().
+  [[nodiscard]] Result<TopicDescription> create_topic(std::string_view name,
+                                                      const TopicSettings& settings);
+  [[nodiscard]] Result<TopicDescription> create_topic(std::string_view name,
+                                                      const TopicSettings& settings,
+                                                      Milliseconds timeout);
+  [[nodiscard]] Result<TopicDescription> describe_topic(std::string_view name);
+  [[nodiscard]] Result<TopicDescription> describe_topic(std::string_view name,
+                                                        Milliseconds timeout);
+  /// Where the given positions lie, in the order asked.
+  [[nodiscard]] Result<std::vector<PartitionPosition>> list_offsets(
+      std::string_view topic, const std::vector<PartitionStart>& partitions);
+  [[nodiscard]] Result<std::vector<PartitionPosition>> list_offsets(
+      std::string_view topic, const std::vector<PartitionStart>& partitions, Milliseconds timeout);
+
+  /// QUEUE_NOT_FOUND, TOPIC_NOT_FOUND: nothing is created in passing.
+  [[nodiscard]] Result<Producer> queue_producer(std::string_view queue,
+                                                const ProducerOptions& options);
+  [[nodiscard]] Result<Producer> topic_producer(std::string_view topic,
+                                                const ProducerOptions& options);
+
+  /// Messages reach `handler`, or, in the form without one, QueueConsumer::next().
+  [[nodiscard]] Result<QueueConsumer> subscribe(std::string_view queue,
+                                                const ConsumerOptions& options,
+                                                DeliveryHandler handler);
+  [[nodiscard]] Result<QueueConsumer> subscribe(std::string_view queue,
+                                                const ConsumerOptions& options);
+
+  /// Takes messages in one request. Each counts as one attempt when it is handed out. Empty when
+  /// none came in the time that the options give.
+  [[nodiscard]] Result<std::vector<Delivery>> receive(std::string_view queue,
+                                                      const ReceiveOptions& options);
+
+  /// Settle one message by the text of Delivery::handle(), whichever connection it came over.
+  /// RECEIPT_INVALID, RECEIPT_EXPIRED, NOT_IN_FLIGHT.
+  [[nodiscard]] Result<> ack(std::string_view handle);
+  [[nodiscard]] Result<> nack(std::string_view handle, Milliseconds delay);
+  [[nodiscard]] Result<> release(std::string_view handle);
+  [[nodiscard]] Result<> extend(std::string_view handle, Milliseconds lease);
+
+  /// Records reach `handler`, or, in the form without one, TopicReader::next().
+  [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic, const ReaderOptions& options,
+                                               RecordHandler handler);
+  [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic,
+                                               const ReaderOptions& options);
+
+ private:
+  explicit Client(std::shared_ptr<net::Engine> engine);
+
+  std::shared_ptr<net::Engine> engine_;
+};
+
+}  // namespace weir

@@ -1,0 +1,131 @@
+#pragma once
+
+#include "weir/export.hpp"
+#include "weir/function.hpp"
+#include "weir/message.hpp"
+#include "weir/options.hpp"
+#include "weir/result.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+namespace net {
+class ConsumerFront;
+class Grant;
+}  // namespace net
+
+/// Tells whether a settlement is durable. RECEIPT_EXPIRED, RECEIPT_INVALID or NOT_IN_FLIGHT: the
+/// message is no longer this consumer's. Called on the I/O thread; must not block.
+using SettleCallback = UniqueFunction<void(const Result<>&)>;
+
+/// One message that was handed to this application, and the only right to settle it. Settle it
+/// once, with ack(), nack() or release(); what is destroyed unsettled is given back as failed
+/// (nacked), and as not handled (released) if the application never got it. Settling never blocks
+/// and costs no allocation; it stays possible after the connection was lost and restored.
+///
+/// Thread-safety: may be moved to and settled on any thread, by one thread at a time. Its bytes
+/// live as long as it does.
+class WEIR_API Delivery {
+ public:
+  Delivery(Delivery&& other) noexcept;
+  Delivery& operator=(Delivery&& other) noexcept;
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+  ~Delivery();
+
+  /// Empty for a message without a value.
+  [[nodiscard]] std::string_view body() const { return body_; }
+  [[nodiscard]] const std::optional<std::string_view>& key() const { return key_; }
+  [[nodiscard]] std::span<const HeaderView> headers() const { return headers_; }
+  /// As the sender gave it.
+  [[nodiscard]] Timestamp timestamp() const { return timestamp_; }
+  [[nodiscard]] std::int64_t offset() const { return offset_; }
+  /// Which attempt this is: 1 for a message that nobody began to handle before.
+  [[nodiscard]] std::uint32_t attempt() const;
+  [[nodiscard]] MessageId message_id() const;
+  /// Text that settles this very delivery from anywhere (Client::ack and its neighbours).
+  [[nodiscard]] std::string handle() const;
+  [[nodiscard]] const std::string& queue() const;
+  /// How long the message is this consumer's from its delivery or the last extension on.
+  [[nodiscard]] std::chrono::milliseconds lease() const;
+  [[nodiscard]] bool settled() const { return settled_; }
+
+  /// Done, forget it. A second settlement of any kind does nothing.
+  void ack();
+  /// As ack(); `callback` learns when that is durable.
+  void ack(SettleCallback callback);
+  /// Acks and waits until that is durable. DEADLINE_EXCEEDED: not known yet, it is still under way.
+  /// INVALID_ARGUMENT on the I/O thread (and the message is not settled).
+  [[nodiscard]] Result<> ack_and_wait(std::chrono::milliseconds timeout);
+  /// Failed: hand it out again after `delay`. Counts as an attempt.
+  void nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
+  /// Not handled: hand it out again now; does not count as an attempt.
+  void release();
+  /// The lease now ends `lease` from now.
+  void extend(std::chrono::milliseconds lease);
+
+ private:
+  friend class net::Grant;
+  Delivery() = default;
+  void abandon() noexcept;
+
+  std::shared_ptr<net::Grant> grant_;
+  std::uint32_t index_ = 0;
+  bool settled_ = true;
+  bool handed_out_ = false;
+  std::int64_t offset_ = -1;
+  Timestamp timestamp_{};
+  std::string_view body_;
+  std::optional<std::string_view> key_;
+  std::vector<HeaderView> headers_;
+};
+
+/// Called on the client's I/O thread with each message; must not block: move the Delivery to a
+/// thread of your own for anything that takes long. An exception counts as a failed attempt.
+using DeliveryHandler = UniqueFunction<void(Delivery)>;
+
+/// A subscription to a queue: the broker pushes messages under credit, and they reach the
+/// application through a handler or through next(). It is restored by itself after a lost
+/// connection. Before the application gets a message, the broker is told that its attempt begins.
+///
+/// Thread-safety: every function may be called from any thread, handlers included. The object is a
+/// handle: copies name the same subscription, which ends with close(), with its client, or when the
+/// last handle is gone.
+class WEIR_API QueueConsumer {
+ public:
+  /// The next message; nullopt when `timeout` passes without one. Only without a handler
+  /// (INVALID_ARGUMENT otherwise, and on the I/O thread). CANCELLED once closed; other errors say
+  /// why the subscription does not stand.
+  [[nodiscard]] Result<std::optional<Delivery>> next(std::chrono::milliseconds timeout);
+
+  /// Stops and restarts the flow. Messages that wait in the library are given back.
+  void pause();
+  void resume();
+
+  /// Ends the subscription: no handler is called after it returns (from within a handler: after
+  /// that handler). What was not begun is given back uncounted; deliveries that the application
+  /// holds stay valid. Idempotent.
+  void close();
+
+  /// Success while the subscription stands or is being restored; else why it was refused.
+  [[nodiscard]] Result<> status() const;
+  /// Messages that wait in the library.
+  [[nodiscard]] std::size_t buffered() const;
+
+  /// For the library: consumers come from Client.
+  explicit QueueConsumer(std::shared_ptr<net::ConsumerFront> front);
+
+ private:
+  std::shared_ptr<net::ConsumerFront> front_;
+};
+
+}  // namespace weir

@@ -1,0 +1,251 @@
+#pragma once
+
+#include "weir/error.hpp"
+#include "weir/export.hpp"
+#include "weir/function.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+// Options are classes with setters that can be chained; each has a usable default. They are plain
+// values without synchronisation, read once when they are handed over.
+namespace weir {
+
+/// What happened to a client's connection or to one of its subscriptions.
+struct ClientEvent {
+  enum class Kind : std::uint8_t {
+    kConnected,           // a session stands; everything was or is being restored
+    kDisconnected,        // the session ended, `error` says why; the client reconnects by itself
+    kDraining,            // the broker asked to leave; the client finishes and reconnects
+    kSubscriptionFailed,  // restoring `subject` was refused; it is tried again later
+  };
+  ClientEvent(Kind event_kind, std::string event_subject, Error event_error);
+
+  Kind kind;
+  /// The host and port, or the queue or topic.
+  std::string subject;
+  Error error;
+};
+
+inline ClientEvent::ClientEvent(Kind event_kind, std::string event_subject, Error event_error)
+    : kind(event_kind), subject(std::move(event_subject)), error(std::move(event_error)) {}
+
+/// How a client finds and keeps its broker.
+class WEIR_API ClientOptions {
+ public:
+  using Milliseconds = std::chrono::milliseconds;
+  using EventHandler = UniqueFunction<void(const ClientEvent&)>;
+
+  ClientOptions();
+  /// `weir://host[:port][,host[:port]…][/namespace]`.
+  explicit ClientOptions(std::string address);
+
+  ClientOptions& set_address(std::string address);
+  /// Who is talking: the broker draws its dependency graph from it. Default: the program's name.
+  ClientOptions& set_service(std::string service);
+  /// For one host to take a connection and answer. Default 500 ms.
+  ClientOptions& set_connect_timeout(Milliseconds timeout);
+  /// For one try of a request. Default 5 s.
+  ClientOptions& set_request_timeout(Milliseconds timeout);
+  /// For a call with all its tries, where the call names no time of its own. Default 15 s.
+  ClientOptions& set_overall_timeout(Milliseconds timeout);
+  /// First and longest pause between tries to reconnect; doubled each time, with jitter. Default
+  /// 100 ms and 5 s.
+  ClientOptions& set_reconnect_backoff(Milliseconds first, Milliseconds longest);
+  /// How long close() and the destructor wait for unconfirmed sends and acks. Default 10 s.
+  ClientOptions& set_drain_timeout(Milliseconds timeout);
+  /// Called on the client's I/O thread; must not block.
+  ClientOptions& set_event_handler(EventHandler handler);
+
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] const std::string& service() const { return service_; }
+  [[nodiscard]] Milliseconds connect_timeout() const { return connect_timeout_; }
+  [[nodiscard]] Milliseconds request_timeout() const { return request_timeout_; }
+  [[nodiscard]] Milliseconds overall_timeout() const { return overall_timeout_; }
+  [[nodiscard]] Milliseconds first_backoff() const { return first_backoff_; }
+  [[nodiscard]] Milliseconds longest_backoff() const { return longest_backoff_; }
+  [[nodiscard]] Milliseconds drain_timeout() const { return drain_timeout_; }
+  /// Gives the handler away.
+  [[nodiscard]] EventHandler take_event_handler() { return std::move(event_handler_); }
+
+ private:
+  std::string address_ = "weir://127.0.0.1:7340";
+  std::string service_;
+  Milliseconds connect_timeout_{500};
+  Milliseconds request_timeout_{5'000};
+  Milliseconds overall_timeout_{15'000};
+  Milliseconds first_backoff_{100};
+  Milliseconds longest_backoff_{5'000};
+  Milliseconds drain_timeout_{10'000};
+  EventHandler event_handler_;
+};
+
+/// Of the batches of a topic; queues take none.
+enum class Compression : std::uint8_t { kNone, kLz4, kZstd };
+
+/// How a producer buffers. What is not confirmed yet counts against the two bounds.
+class WEIR_API ProducerOptions {
+ public:
+  ProducerOptions();
+
+  /// Default 32 MiB.
+  ProducerOptions& set_max_buffered_bytes(std::size_t bytes);
+  /// Default 1 000 000.
+  ProducerOptions& set_max_buffered_messages(std::size_t messages);
+  /// For a send that names no time of its own: how long until it is confirmed or reported as
+  /// failed. Default: the client's overall timeout.
+  ProducerOptions& set_send_timeout(std::chrono::milliseconds timeout);
+  ProducerOptions& set_compression(Compression compression);
+
+  [[nodiscard]] std::size_t max_buffered_bytes() const { return max_buffered_bytes_; }
+  [[nodiscard]] std::size_t max_buffered_messages() const { return max_buffered_messages_; }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> send_timeout() const {
+    return send_timeout_;
+  }
+  [[nodiscard]] Compression compression() const { return compression_; }
+
+ private:
+  std::size_t max_buffered_bytes_ = std::size_t{32} << 20;
+  std::size_t max_buffered_messages_ = 1'000'000;
+  std::optional<std::chrono::milliseconds> send_timeout_;
+  Compression compression_ = Compression::kNone;
+};
+
+/// How a consumer of a queue is fed.
+class WEIR_API ConsumerOptions {
+ public:
+  ConsumerOptions();
+
+  /// How many messages may be delivered and not settled. Default 1000.
+  ConsumerOptions& set_window_messages(std::uint32_t messages);
+  /// How many bytes of them. Default 8 MiB.
+  ConsumerOptions& set_window_bytes(std::uint32_t bytes);
+  /// How long a message is this consumer's before it is handed to another. Default: the queue's.
+  ConsumerOptions& set_lease(std::chrono::milliseconds lease);
+  /// The library extends leases by itself while a Delivery lives or waits, until a message has been
+  /// held this long; zero turns that off. Default 5 min.
+  ConsumerOptions& set_max_hold(std::chrono::milliseconds max_hold);
+
+  [[nodiscard]] std::uint32_t window_messages() const { return window_messages_; }
+  [[nodiscard]] std::uint32_t window_bytes() const { return window_bytes_; }
+  [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
+  [[nodiscard]] std::chrono::milliseconds max_hold() const { return max_hold_; }
+
+ private:
+  std::uint32_t window_messages_ = 1'000;
+  std::uint32_t window_bytes_ = std::uint32_t{8} << 20;
+  std::chrono::milliseconds lease_{0};
+  std::chrono::milliseconds max_hold_{300'000};
+};
+
+/// One request for messages of a queue.
+class WEIR_API ReceiveOptions {
+ public:
+  ReceiveOptions();
+
+  /// 1 to 1000. Default 1.
+  ReceiveOptions& set_max_messages(std::uint32_t messages);
+  /// How long the broker waits for the first message, at most 20 s. Default 0: answer at once.
+  ReceiveOptions& set_wait(std::chrono::milliseconds wait);
+  /// Default: the queue's.
+  ReceiveOptions& set_lease(std::chrono::milliseconds lease);
+  /// The first message comes whatever its size. Default 1 MiB.
+  ReceiveOptions& set_max_bytes(std::uint32_t bytes);
+
+  [[nodiscard]] std::uint32_t max_messages() const { return max_messages_; }
+  [[nodiscard]] std::chrono::milliseconds wait() const { return wait_; }
+  [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
+  [[nodiscard]] std::uint32_t max_bytes() const { return max_bytes_; }
+
+ private:
+  std::uint32_t max_messages_ = 1;
+  std::chrono::milliseconds wait_{0};
+  std::chrono::milliseconds lease_{0};
+  std::uint32_t max_bytes_ = 0;
+};
+
+/// A place in a partition.
+class WEIR_API StartPosition {
+ public:
+  enum class Kind : std::uint8_t { kStart, kEnd, kOffset, kTime };
+
+  /// The oldest record kept.
+  [[nodiscard]] static StartPosition start() { return StartPosition(Kind::kStart, 0); }
+  /// Records appended from now on.
+  [[nodiscard]] static StartPosition end() { return StartPosition(Kind::kEnd, 0); }
+  [[nodiscard]] static StartPosition offset(std::int64_t offset) {
+    return StartPosition(Kind::kOffset, offset);
+  }
+  /// The first batch appended at or after that moment (milliseconds since 1970).
+  [[nodiscard]] static StartPosition time(std::chrono::sys_time<std::chrono::milliseconds> at) {
+    return StartPosition(Kind::kTime, at.time_since_epoch().count());
+  }
+
+  [[nodiscard]] Kind kind() const { return kind_; }
+  /// The offset or the milliseconds.
+  [[nodiscard]] std::int64_t value() const { return value_; }
+  friend bool operator==(const StartPosition&, const StartPosition&) = default;
+
+ private:
+  StartPosition(Kind kind, std::int64_t value) : kind_(kind), value_(value) {}
+
+  Kind kind_;
+  std::int64_t value_;
+};
+
+/// Where to begin in one partition.
+struct PartitionStart {
+  PartitionStart(std::uint32_t of_partition, StartPosition position);
+
+  std::uint32_t partition;
+  StartPosition from;
+};
+
+inline PartitionStart::PartitionStart(std::uint32_t of_partition, StartPosition position)
+    : partition(of_partition), from(position) {}
+
+/// What a TopicReader reads.
+class WEIR_API ReaderOptions {
+ public:
+  ReaderOptions();
+
+  /// For every partition that is not named with add_partition(). Default: the start.
+  ReaderOptions& set_from(StartPosition from);
+  /// Reads this partition; without any call, all of them.
+  ReaderOptions& add_partition(std::uint32_t partition);
+  ReaderOptions& add_partition(std::uint32_t partition, StartPosition from);
+  /// Ends in front of this offset, in each partition.
+  ReaderOptions& set_to(std::int64_t offset);
+  /// Ends at the high watermark that each partition has when reading begins.
+  ReaderOptions& set_stop_at_end();
+  /// How many records and bytes may be on the way or wait in the library. Default 1000 and 8 MiB.
+  ReaderOptions& set_window_messages(std::uint32_t messages);
+  ReaderOptions& set_window_bytes(std::uint32_t bytes);
+  /// A batch that unpacks to more is refused. Default 64 MiB.
+  ReaderOptions& set_max_batch_bytes(std::size_t bytes);
+
+  [[nodiscard]] StartPosition from() const { return from_; }
+  /// Those named, each with where it begins; empty: all, from from().
+  [[nodiscard]] std::vector<PartitionStart> partitions() const;
+  [[nodiscard]] std::optional<std::int64_t> to() const { return to_; }
+  [[nodiscard]] bool stop_at_end() const { return stop_at_end_; }
+  [[nodiscard]] std::uint32_t window_messages() const { return window_messages_; }
+  [[nodiscard]] std::uint32_t window_bytes() const { return window_bytes_; }
+  [[nodiscard]] std::size_t max_batch_bytes() const { return max_batch_bytes_; }
+
+ private:
+  StartPosition from_ = StartPosition::start();
+  std::vector<std::pair<std::uint32_t, std::optional<StartPosition>>> partitions_;
+  std::optional<std::int64_t> to_;
+  bool stop_at_end_ = false;
+  std::uint32_t window_messages_ = 1'000;
+  std::uint32_t window_bytes_ = std::uint32_t{8} << 20;
+  std::size_t max_batch_bytes_ = std::size_t{64} << 20;
+};
+
+}  // namespace weir

@@ -1,0 +1,14 @@
+#pragma once
+
+// All of the client library.
+#include "weir/admin.hpp"
+#include "weir/client.hpp"
+#include "weir/consumer.hpp"
+#include "weir/error.hpp"
+#include "weir/function.hpp"
+#include "weir/message.hpp"
+#include "weir/options.hpp"
+#include "weir/producer.hpp"
+#include "weir/result.hpp"
+#include "weir/topic_reader.hpp"
+#include "weir/version.hpp"
