@@ -1,14 +1,14 @@
 #pragma once
 
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "proto/ids.hpp"
-#include "proto/result.hpp"
 
 // Kafka's RecordBatch, magic 2: the one format of messages on the wire and on disk. All integers
 // are big-endian. The checksum (CRC-32C over everything from `attributes` on) leaves out exactly
@@ -63,8 +63,13 @@ struct RecordView {
 };
 
 /// Reads the header of the batch that begins at `bytes`. Does not look at the records or the CRC.
-/// MALFORMED: fewer than 61 bytes, another magic, a length that is negative or below the header's.
+/// MALFORMED: fewer than 61 bytes, another magic, a length that is negative or below the header's,
+/// offsets or a count that are negative or overflow (so last_offset() and count() are safe).
 Result<BatchHeader> parse_batch_header(std::string_view bytes);
+
+/// Checks the CRC of a whole batch; `batch` may go on behind it. CORRUPT_BATCH: it does not match;
+/// MALFORMED: the batch is cut off.
+Result<> check_batch_crc(std::string_view batch, const BatchHeader& header);
 
 /// Where one record lies inside an uncompressed batch, its length prefix included. Records of
 /// neighbouring indexes are neighbours in bytes, so a slice of a batch is one piece of memory.
@@ -90,13 +95,15 @@ enum class BatchUse : std::uint8_t {
 };
 
 /// Checks a batch from a producer: one batch and nothing behind it, CRC, sizes and counts within
-/// proto/limits.hpp, dense offset deltas, count == last_offset_delta + 1, well-formed records and
-/// headers, no control batch, no reserved `weir.` header. Errors: MALFORMED, CORRUPT_BATCH,
-/// MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip, snappy), INVALID_ARGUMENT.
+/// proto/limits.hpp, dense offset deltas, count == last_offset_delta + 1 and at least one,
+/// well-formed records and headers, no control batch, no broker's timestamps, no reserved `weir.`
+/// header. Errors: MALFORMED, CORRUPT_BATCH, MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip,
+/// snappy, attribute bits without a meaning), INVALID_ARGUMENT.
 Result<BatchColumns> validate_batch(std::string_view batch, BatchUse use);
 
-/// Columns of an uncompressed batch that came from our own store: same walk, no limits of producers,
-/// reserved headers allowed.
+/// Columns of an uncompressed batch that came from our own store: same walk, no limits of
+/// producers, reserved headers allowed, the CRC left to parse_stored_batch(). MALFORMED, and
+/// INVALID_ARGUMENT for a compressed batch.
 Result<BatchColumns> read_columns(std::string_view batch);
 
 /// Sets base offset and leader epoch in place. `batch` must hold a whole header.
@@ -140,16 +147,22 @@ struct RecordInput {
   TimeMs timestamp = 0;
 };
 
-/// Builds one batch, record by record, into one string.
+/// What validate_batch() will say of this record, for the producer's side: MESSAGE_TOO_LARGE (key,
+/// value and headers over kMaxMessageBytes together), LIMIT_EXCEEDED (count or size of the
+/// headers), INVALID_ARGUMENT (a reserved `weir.` header).
+Result<> check_record(const RecordInput& record);
+
+/// Builds one batch, record by record, into one string. Not for two threads at once.
 class BatchBuilder {
  public:
   /// `reserve_front` bytes stay free before the batch, for a header of the caller's.
   explicit BatchBuilder(std::size_t reserve_front = 0);
 
+  /// Copies the record behind the others. Nothing is checked: check_record() is the caller's.
   void add(const RecordInput& record);
   [[nodiscard]] std::uint32_t count() const { return count_; }
   /// Size of the batch if it were finished now without compression.
-  [[nodiscard]] std::size_t bytes() const { return buffer_.size() - front_; }
+  [[nodiscard]] std::size_t bytes() const { return used_ - front_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }
   /// What one more record would add, exactly.
   [[nodiscard]] std::size_t bytes_of(const RecordInput& record) const;
@@ -159,13 +172,15 @@ class BatchBuilder {
     std::int16_t epoch = -1;
     std::int32_t base_sequence = -1;
   };
-  /// Writes header and CRC and gives the bytes away; the builder is empty afterwards. kNone, kLz4
-  /// (frame format) and kZstd are supported; a batch that does not shrink is stored as kNone.
+  /// Writes header and CRC and gives the bytes away; the builder is empty afterwards. There must be
+  /// a record. kNone, kLz4 (frame format) and kZstd are supported; a batch that does not shrink is
+  /// stored as kNone.
   [[nodiscard]] std::string finish(Producer producer, Compression compression);
 
  private:
   std::size_t front_ = 0;
-  std::string buffer_;
+  std::string buffer_;  // its size is room, of which the first used_ bytes are taken
+  std::size_t used_ = 0;
   std::uint32_t count_ = 0;
   TimeMs base_timestamp_ = 0;
   TimeMs max_timestamp_ = 0;

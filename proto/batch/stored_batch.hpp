@@ -1,11 +1,11 @@
 #pragma once
 
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "proto/ids.hpp"
-#include "proto/result.hpp"
 
 // A batch as it lies on disk: a small fixed header of ours, then the RecordBatch untouched. Ours
 // covers what Kafka's CRC does not (offset, epoch, length) and chains each batch to the one before

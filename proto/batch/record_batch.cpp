@@ -1,0 +1,349 @@
+#include "proto/batch/record_batch.hpp"
+
+#include "proto/assert.hpp"
+#include "proto/batch/compression.hpp"
+#include "proto/batch/crc32c.hpp"
+#include "proto/batch/header_layout.hpp"
+#include "proto/batch/record_parts.hpp"
+#include "proto/endian.hpp"
+#include "proto/limits.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+namespace weir::proto {
+namespace {
+
+constexpr std::string_view kReservedHeaders = "weir.";
+
+/// Why a record is refused; turned into an Error once, outside the walk.
+enum class Fault : std::uint8_t {
+  kNone,
+  kMalformed,
+  kNotDense,
+  kTimestamp,
+  kTooLarge,
+  kHeaderCount,
+  kHeaderBytes,
+  kReservedHeader,
+};
+
+Error to_error(Fault fault, std::size_t index) {
+  const std::string record = "record " + std::to_string(index);
+  switch (fault) {
+    case Fault::kNone:
+    case Fault::kMalformed:
+      break;
+    case Fault::kNotDense:
+      return fail(Errc::kMalformed, record + " has another offset delta than its place");
+    case Fault::kTimestamp:
+      return fail(Errc::kMalformed, record + " has a timestamp that overflows");
+    case Fault::kTooLarge:
+      return fail(Errc::kMessageTooLarge, record + " with key and headers is larger than " +
+                                              std::to_string(kMaxMessageBytes) + " bytes");
+    case Fault::kHeaderCount:
+      return fail(Errc::kLimitExceeded,
+                  record + " has more than " + std::to_string(kMaxHeaders) + " headers");
+    case Fault::kHeaderBytes:
+      return fail(Errc::kLimitExceeded, record + " has more than " +
+                                            std::to_string(kMaxHeaderBytes) + " bytes of headers");
+    case Fault::kReservedHeader:
+      return fail(Errc::kInvalidArgument,
+                  record + " has a header whose name begins with the reserved 'weir.'");
+  }
+  return fail(Errc::kMalformed, record + " is malformed");
+}
+
+std::size_t size_of(const std::optional<std::string_view>& field) {
+  return field ? field->size() : 0;
+}
+
+/// The limits of a producer on one record.
+class RecordLimits {
+ public:
+  explicit RecordLimits(std::size_t key_and_value_bytes) : body_bytes_(key_and_value_bytes) {}
+
+  void count(const Header& header) {
+    header_bytes_ += header.key.size() + size_of(header.value);
+    reserved_ |= header.key.starts_with(kReservedHeaders);
+  }
+
+  [[nodiscard]] Fault verdict(std::size_t header_count) const {
+    if (header_count > kMaxHeaders) {
+      return Fault::kHeaderCount;
+    }
+    if (header_bytes_ > kMaxHeaderBytes) {
+      return Fault::kHeaderBytes;
+    }
+    if (body_bytes_ + header_bytes_ > kMaxMessageBytes) {
+      return Fault::kTooLarge;
+    }
+    return reserved_ ? Fault::kReservedHeader : Fault::kNone;
+  }
+
+ private:
+  std::size_t body_bytes_;
+  std::size_t header_bytes_ = 0;
+  bool reserved_ = false;
+};
+
+enum class Source : std::uint8_t { kProducer, kStore };
+
+template <Source kSource>
+Fault check_headers(const RecordParts& parts) {
+  RecordLimits limits(parts.key.bytes() + parts.value.bytes());
+  const char* at = parts.headers;
+  Header header;
+  for (std::int32_t i = 0; i < parts.header_count; ++i) {
+    at = read_header(at, parts.end, header);
+    if (at == nullptr) {
+      return Fault::kMalformed;
+    }
+    if constexpr (kSource == Source::kProducer) {
+      limits.count(header);
+    }
+  }
+  if (at != parts.end) {
+    return Fault::kMalformed;
+  }
+  if constexpr (kSource == Source::kProducer) {
+    return limits.verdict(static_cast<std::size_t>(parts.header_count));
+  }
+  return Fault::kNone;
+}
+
+/// Checks every record and notes where each lies. No allocation but the columns'.
+template <Source kSource>
+Result<> walk(std::string_view batch, BatchColumns& columns) {
+  const char* at = batch.data() + kBatchHeaderBytes;
+  const char* const end = batch.data() + batch.size();
+  const std::size_t count = columns.count();
+  // The count is only a claim; what the bytes can hold bounds what is reserved for it.
+  if (count > static_cast<std::size_t>(end - at) / kMinRecordBytes) {
+    return fail(Errc::kMalformed, "the batch cannot hold as many records as it says");
+  }
+  columns.records.reserve(count);
+  RecordParts parts;
+  for (std::size_t i = 0; i < count; ++i) {
+    Fault fault = Fault::kNone;
+    TimeMs timestamp = 0;
+    if (!read_record_parts(at, end, parts)) [[unlikely]] {
+      fault = Fault::kMalformed;
+    } else if (parts.offset_delta != static_cast<std::int32_t>(i)) [[unlikely]] {
+      fault = Fault::kNotDense;
+    } else if (__builtin_add_overflow(columns.header.base_timestamp, parts.timestamp_delta,
+                                      &timestamp)) [[unlikely]] {
+      fault = Fault::kTimestamp;
+    } else {
+      fault = check_headers<kSource>(parts);
+    }
+    if (fault != Fault::kNone) [[unlikely]] {
+      return to_error(fault, i);
+    }
+    columns.records.push_back(RecordSpan{static_cast<std::uint32_t>(at - batch.data()),
+                                         static_cast<std::uint32_t>(parts.end - at)});
+    at = parts.end;
+  }
+  if (at != end) {
+    return fail(Errc::kMalformed, "bytes after the last record");
+  }
+  return {};
+}
+
+/// The header of `batch`, which must be exactly one batch with a record in it.
+Result<BatchHeader> parse_only_header(std::string_view batch) {
+  Result<BatchHeader> header = parse_batch_header(batch);
+  if (!header) {
+    return header;
+  }
+  if (header->total_bytes() != batch.size()) {
+    return fail(Errc::kMalformed, header->total_bytes() > batch.size() ? "the batch is cut off"
+                                                                       : "bytes after the batch");
+  }
+  if (header->record_count < 1 || header->record_count - 1 != header->last_offset_delta) {
+    return fail(Errc::kMalformed, "the batch's record count and last offset do not fit together");
+  }
+  return header;
+}
+
+/// What a producer may not say in a batch's header.
+Result<> check_producer_header(const BatchHeader& header, BatchUse use) {
+  if (header.record_count > static_cast<std::int32_t>(kMaxBatchRecords)) {
+    return fail(Errc::kLimitExceeded,
+                "the batch has more than " + std::to_string(kMaxBatchRecords) + " records");
+  }
+  if (header.control()) {
+    return fail(Errc::kInvalidArgument, "control batches are written by brokers only");
+  }
+  if (header.log_append_time()) {
+    return fail(Errc::kInvalidArgument, "timestamps of the append are set by brokers only");
+  }
+  if ((header.attributes & ~kKnownAttributes) != 0) {
+    return fail(Errc::kUnsupported, "the batch has attributes that this version does not know");
+  }
+  if (header.compression() == Compression::kNone) {
+    return {};
+  }
+  if (!is_known_codec(header.compression())) {
+    return fail(Errc::kUnsupported, "only lz4 and zstd batches are taken");
+  }
+  if (use == BatchUse::kQueue) {
+    return fail(Errc::kInvalidArgument, "batches for a queue must not be compressed");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<BatchHeader> parse_batch_header(std::string_view bytes) {
+  if (bytes.size() < kBatchHeaderBytes) {
+    return fail(Errc::kMalformed, "the batch is shorter than its header");
+  }
+  const char* const at = bytes.data();
+  if (load_be<std::uint8_t>(at + kMagicAt) != kMagic) {
+    return fail(Errc::kMalformed, "the batch is not of format 2");
+  }
+  BatchHeader header;
+  header.base_offset = load_be<std::int64_t>(at + kBaseOffsetAt);
+  header.batch_length = load_be<std::int32_t>(at + kBatchLengthAt);
+  header.leader_epoch = load_be<std::int32_t>(at + kLeaderEpochAt);
+  header.crc = load_be<std::uint32_t>(at + kCrcAt);
+  header.attributes = load_be<std::uint16_t>(at + kAttributesAt);
+  header.last_offset_delta = load_be<std::int32_t>(at + kLastOffsetDeltaAt);
+  header.base_timestamp = load_be<std::int64_t>(at + kBaseTimestampAt);
+  header.max_timestamp = load_be<std::int64_t>(at + kMaxTimestampAt);
+  header.producer_id = load_be<std::int64_t>(at + kProducerIdAt);
+  header.producer_epoch = load_be<std::int16_t>(at + kProducerEpochAt);
+  header.base_sequence = load_be<std::int32_t>(at + kBaseSequenceAt);
+  header.record_count = load_be<std::int32_t>(at + kRecordCountAt);
+  constexpr auto kLengthMin = static_cast<std::int32_t>(kBatchHeaderBytes - kLengthCountsFrom);
+  if (header.batch_length < kLengthMin) {
+    return fail(Errc::kMalformed, "the batch's length is below its header's");
+  }
+  constexpr Offset kBaseOffsetMax =
+      std::numeric_limits<Offset>::max() - std::numeric_limits<std::int32_t>::max();
+  if (header.base_offset < 0 || header.base_offset > kBaseOffsetMax ||
+      header.last_offset_delta < 0 || header.record_count < 0) {
+    return fail(Errc::kMalformed, "the batch's offsets or record count are out of range");
+  }
+  return header;
+}
+
+Result<> check_batch_crc(std::string_view batch, const BatchHeader& header) {
+  if (batch.size() < header.total_bytes()) {
+    return fail(Errc::kMalformed, "the batch is cut off");
+  }
+  if (crc32c(0, batch.substr(kAttributesAt, header.total_bytes() - kAttributesAt)) != header.crc) {
+    return make_error(Errc::kCorruptBatch);
+  }
+  return {};
+}
+
+Result<BatchColumns> validate_batch(std::string_view batch, BatchUse use) {
+  if (batch.size() > kMaxBatchBytes) {
+    return fail(Errc::kMessageTooLarge,
+                "the batch is larger than " + std::to_string(kMaxBatchBytes) + " bytes");
+  }
+  const Result<BatchHeader> header = parse_only_header(batch);
+  if (!header) {
+    return header.error();
+  }
+  // The checksum first: whatever else a damaged batch seems to say is not its producer's fault.
+  if (const Result<> intact = check_batch_crc(batch, *header); !intact) {
+    return intact.error();
+  }
+  if (const Result<> allowed = check_producer_header(*header, use); !allowed) {
+    return allowed.error();
+  }
+  BatchColumns columns;
+  columns.header = *header;
+  if (header->compression() == Compression::kNone) {
+    if (const Result<> walked = walk<Source::kProducer>(batch, columns); !walked) {
+      return walked.error();
+    }
+  }
+  return columns;
+}
+
+Result<BatchColumns> read_columns(std::string_view batch) {
+  const Result<BatchHeader> header = parse_only_header(batch);
+  if (!header) {
+    return header.error();
+  }
+  if (header->compression() != Compression::kNone) {
+    return fail(Errc::kInvalidArgument, "a compressed batch has no columns");
+  }
+  BatchColumns columns;
+  columns.header = *header;
+  if (const Result<> walked = walk<Source::kStore>(batch, columns); !walked) {
+    return walked.error();
+  }
+  return columns;
+}
+
+void poke_offset_and_epoch(std::span<char> batch, Offset base_offset, std::int32_t leader_epoch) {
+  WEIR_ASSERT(batch.size() >= kBatchHeaderBytes, "a batch has a whole header");
+  store_be<std::int64_t>(batch.data() + kBaseOffsetAt, base_offset);
+  store_be<std::int32_t>(batch.data() + kLeaderEpochAt, leader_epoch);
+}
+
+Result<DecodedRecord> decode_record(std::string_view bytes) {
+  RecordParts parts;
+  if (!read_record_parts(bytes.data(), bytes.data() + bytes.size(), parts)) {
+    return fail(Errc::kMalformed, "the record is malformed");
+  }
+  DecodedRecord decoded;
+  decoded.bytes = static_cast<std::size_t>(parts.end - bytes.data());
+  decoded.record.offset_delta = parts.offset_delta;
+  decoded.record.timestamp_delta = parts.timestamp_delta;
+  decoded.record.key = parts.key.view();
+  decoded.record.value = parts.value.view();
+  // A header in memory is many times its two bytes on the wire, so the claim is reserved for only
+  // as far as producers may go.
+  decoded.record.headers.reserve(
+      std::min(static_cast<std::size_t>(parts.header_count), kMaxHeaders));
+  const char* at = parts.headers;
+  for (std::int32_t i = 0; i < parts.header_count; ++i) {
+    Header header;
+    at = read_header(at, parts.end, header);
+    if (at == nullptr) {
+      return fail(Errc::kMalformed, "a header of the record is malformed");
+    }
+    decoded.record.headers.push_back(header);
+  }
+  if (at != parts.end) {
+    return fail(Errc::kMalformed, "the record is longer than its fields");
+  }
+  return decoded;
+}
+
+Result<std::string_view> batch_records(std::string_view batch, const BatchHeader& header,
+                                       std::size_t max_bytes, std::string& scratch) {
+  if (batch.size() < header.total_bytes()) {
+    return fail(Errc::kMalformed, "the batch is cut off");
+  }
+  const std::string_view stored =
+      batch.substr(kBatchHeaderBytes, header.total_bytes() - kBatchHeaderBytes);
+  if (header.compression() == Compression::kNone) {
+    return stored;
+  }
+  if (const Result<> done = decompress(header.compression(), stored, max_bytes, scratch); !done) {
+    return done.error();
+  }
+  return std::string_view(scratch);
+}
+
+Result<> check_record(const RecordInput& record) {
+  RecordLimits limits(size_of(record.key) + size_of(record.value));
+  for (const Header& header : record.headers) {
+    limits.count(header);
+  }
+  const Fault fault = limits.verdict(record.headers.size());
+  if (fault != Fault::kNone) {
+    return to_error(fault, 0);
+  }
+  return {};
+}
+
+}  // namespace weir::proto
