@@ -1,0 +1,55 @@
+#include "tests/tidy/rules.hpp"
+#include "tests/tidy/source_tree.hpp"
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <sstream>
+#include <string>
+
+// The rules, on this repository.
+namespace weir::tidy {
+namespace {
+
+struct Rule {
+  const char* name;
+  Findings (*check)(const SourceTree& tree);
+};
+
+std::ostream& operator<<(std::ostream& out, const Rule& rule) {
+  return out << rule.name;
+}
+
+const SourceTree& repository() {
+  static const SourceTree tree = read_source_tree(WEIR_SOURCE_DIR);
+  return tree;
+}
+
+class Repository : public testing::TestWithParam<Rule> {};
+
+TEST_P(Repository, KeepsTheRule) {
+  std::ostringstream report;
+  for (const Finding& finding : GetParam().check(repository())) {
+    report << '\n' << finding;
+  }
+  EXPECT_TRUE(report.view().empty()) << report.view();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Tidy, Repository,
+    testing::Values(Rule{"Layers", check_layers}, Rule{"IncludeCycles", check_include_cycles},
+                    Rule{"Purity", check_purity}, Rule{"Headers", check_headers},
+                    Rule{"CoAwait", check_co_await}, Rule{"Leftovers", check_leftovers},
+                    Rule{"Tests", check_tests}, Rule{"References", check_references},
+                    Rule{"Lengths", check_lengths}, Rule{"Readmes", check_readmes},
+                    Rule{"DeadFiles", check_dead_files}),
+    testing::PrintToStringParamName());
+
+TEST(RepositoryTree, IsReadFromItsRoot) {
+  EXPECT_NE(find_file(repository(), "CMakeLists.txt"), nullptr);
+  EXPECT_NE(find_file(repository(), "tests/tidy/tidy_test.cpp"), nullptr);
+  EXPECT_NE(find_file(repository(), "proto/ids.hpp"), nullptr);
+}
+
+}  // namespace
+}  // namespace weir::tidy
