@@ -1,5 +1,8 @@
 #pragma once
 
+#include "proto/bytes.hpp"
+#include "proto/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,9 +12,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "proto/bytes.hpp"
-#include "proto/result.hpp"
 
 // The store as the rest of the broker sees it: ordered byte keys in two families, atomic batches
 // that are durable when commit() returns, and snapshots for readers. RocksDB stands behind it in
@@ -32,7 +32,7 @@ struct Delete {
   Family family;
   std::string key;
 };
-/// Deletes every key in [begin, end).
+/// Deletes every key in [begin, end); nothing when `end` is not above `begin`.
 struct DeleteRange {
   Family family;
   std::string begin;
@@ -101,7 +101,8 @@ class Reader {
   /// The value, or nullopt when the key is absent. Errors: STORAGE_FAILED (I/O or checksum).
   [[nodiscard]] virtual proto::Result<std::optional<std::string>> get(
       Family family, std::string_view key) const = 0;
-  /// Stands on the first key of [lower, upper).
+  /// Stands on the first key of [lower, upper); an empty `upper` is no bound. The scan keeps the
+  /// moment of this reader, even when the reader is destroyed first.
   [[nodiscard]] virtual std::unique_ptr<Iterator> scan(Family family, std::string_view lower,
                                                        std::string_view upper,
                                                        ScanOptions options) const = 0;
