@@ -288,6 +288,16 @@ void poke_offset_and_epoch(std::span<char> batch, Offset base_offset, std::int32
   store_be<std::int32_t>(batch.data() + kLeaderEpochAt, leader_epoch);
 }
 
+void poke_producer(std::span<char> batch, std::int64_t producer_id, std::int16_t producer_epoch,
+                   std::int32_t base_sequence) {
+  WEIR_ASSERT(batch.size() >= kBatchHeaderBytes, "a batch has a whole header");
+  store_be<std::int64_t>(batch.data() + kProducerIdAt, producer_id);
+  store_be<std::int16_t>(batch.data() + kProducerEpochAt, producer_epoch);
+  store_be<std::int32_t>(batch.data() + kBaseSequenceAt, base_sequence);
+  const std::string_view covered(batch.data() + kAttributesAt, batch.size() - kAttributesAt);
+  store_be<std::uint32_t>(batch.data() + kCrcAt, crc32c(0, covered));
+}
+
 Result<DecodedRecord> decode_record(std::string_view bytes) {
   RecordParts parts;
   if (!read_record_parts(bytes.data(), bytes.data() + bytes.size(), parts)) {
