@@ -1,13 +1,13 @@
 #pragma once
 
+#include "proto/frame/frames.hpp"
+#include "proto/result.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "proto/frame/frames.hpp"
-#include "proto/result.hpp"
 
 namespace weir::proto {
 
@@ -19,7 +19,8 @@ struct RawFrame {
 
 /// Cuts a byte stream into frames. Pure and incremental: hand it space to read into, tell it how
 /// much arrived, take frames until there is none. A frame's memory grows as its bytes arrive, never
-/// by what its length field claims.
+/// by what its length field claims, and shrinks again when reads are small for a while (heartbeats
+/// are enough): a quiet connection holds a few kReadBytesMin. Not for two threads at once.
 class FrameReader {
  public:
   /// Frames whose length field exceeds `max_frame_bytes` are MALFORMED.
@@ -27,6 +28,10 @@ class FrameReader {
 
   /// Raised after Hello.
   void set_max_frame_bytes(std::size_t bytes) { max_frame_bytes_ = bytes; }
+
+  /// How much prepare() makes room for, depending on how full the reads before were.
+  static constexpr std::size_t kReadBytesMin = std::size_t{4} << 10;
+  static constexpr std::size_t kReadBytesMax = std::size_t{256} << 10;
 
   /// Space for the next read, at least one byte. Invalidates views of earlier frames.
   [[nodiscard]] std::span<char> prepare();
@@ -39,12 +44,19 @@ class FrameReader {
 
   /// Bytes held.
   [[nodiscard]] std::size_t buffered() const { return end_ - begin_; }
+  /// Memory held for them, and for the next read.
+  [[nodiscard]] std::size_t capacity() const { return buffer_.capacity(); }
 
  private:
+  /// What the partial frame at the front still lacks; 0 when there is none or its length is
+  /// unknown.
+  [[nodiscard]] std::size_t missing_bytes() const;
+
   std::size_t max_frame_bytes_;
-  std::string buffer_;
+  std::string buffer_;  // its size is room, of which [begin_, end_) is filled
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t read_bytes_ = kReadBytesMin;
   bool failed_ = false;
 };
 

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "proto/error.hpp"
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "proto/error.hpp"
-#include "proto/ids.hpp"
-#include "proto/result.hpp"
 
 // Frames of the native protocol: u32 length | u8 type | body, little-endian; the length counts type
 // and body. Frames that carry messages or settle them have fixed layouts (this file); everything
@@ -52,8 +52,8 @@ struct Send {
 };
 
 /// Broker -> producer: outcomes of sends, one frame a commit and connection.
-///   u32 count | count x (u64 send_number | u16 code (0 = stored) | u16 flags | u32 retry_after_ms |
-///   i64 base_offset | i64 append_time)
+///   u32 count | count x (u64 send_number | u16 code (0 = stored) | u16 flags | u32 retry_after_ms
+///   | i64 base_offset | i64 append_time)
 struct SentEntry {
   static constexpr std::uint16_t kDuplicate = 1;  // stored before; the original offset is given
 
@@ -71,8 +71,8 @@ struct Sent {
 
 /// Broker -> consumer: one grant, that is one lease over one slice of one batch.
 ///   u32 alias | u32 first_index | u32 count | u32 lease_ms | u64 grant | u64 nonce |
-///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 flags | u32 generation | u64 origin |
-///   records
+///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 flags | u32 generation | u64 origin
+///   | records
 /// `base_offset` is the batch's; record i of the slice has offset base_offset + first_index + i.
 /// `attempts` is how often each of these messages was begun before.
 /// `origin` is the object id of the queue and `generation` its life: for message ids and handles.
@@ -105,7 +105,8 @@ enum class SettleKind : std::uint8_t {
 
 /// Consumer -> broker: ranges of grants, each settled in one way.
 ///   u64 settle_number | u32 alias | u32 count |
-///   count x (u8 kind | u64 grant | u64 nonce | i64 base_offset | u32 first_index | u32 count | u32 value)
+///   count x (u8 kind | u64 grant | u64 nonce | i64 base_offset | u32 first_index | u32 count | u32
+///   value)
 /// `value` is delay_ms for kNack, lease_ms for kExtend, else 0. Settle numbers count 1, 2, 3 … per
 /// connection.
 struct SettleRange {
@@ -124,9 +125,10 @@ struct Settle {
   std::vector<SettleRange> ranges;
 };
 
-/// Broker -> consumer: every settle up to and including `up_to` is durable, except for what `failed`
-/// names.
-///   u64 up_to | u32 count | count x (u64 settle_number | u64 grant | u32 first_index | u32 count | u16 code)
+/// Broker -> consumer: every settle up to and including `up_to` is durable, except for what
+/// `failed` names.
+///   u64 up_to | u32 count | count x (u64 settle_number | u64 grant | u32 first_index | u32 count |
+///   u16 code)
 struct SettleFailure {
   std::uint64_t settle_number = 0;
   GrantId grant;
@@ -141,7 +143,8 @@ struct Settled {
 };
 
 /// Consumer -> broker: how much may be outstanding on a subscription. Set, not added; zero pauses.
-///   u32 alias | u32 window_messages | u32 window_bytes | u64 consumed_messages | u64 consumed_bytes
+///   u32 alias | u32 window_messages | u32 window_bytes | u64 consumed_messages | u64
+///   consumed_bytes
 /// For a queue, what is delivered and not settled counts against the window and the consumed
 /// fields are 0. For a topic, what is delivered beyond `consumed` (running totals since Subscribe)
 /// counts. A batch of a topic travels whole, so the window may be overdrawn by at most one batch.

@@ -1,0 +1,305 @@
+#include "proto/frame/frames.hpp"
+
+#include "proto/frame/wire_io.hpp"
+
+namespace weir::proto {
+namespace {
+
+constexpr std::size_t kSendFixedBytes = 4 + 4 + 8 + 4;
+constexpr std::size_t kSentEntryBytes = 8 + 2 + 2 + 4 + 8 + 8;
+constexpr std::size_t kSettleFixedBytes = 8 + 4 + 4;
+constexpr std::size_t kSettleRangeBytes = 1 + 8 + 8 + 8 + 4 + 4 + 4;
+constexpr std::size_t kSettledFixedBytes = 8 + 4;
+constexpr std::size_t kSettleFailureBytes = 8 + 8 + 4 + 4 + 2;
+constexpr std::size_t kCreditBytes = 4 + 4 + 4 + 8 + 8;
+constexpr std::size_t kSendCreditBytes = 4;
+
+Error malformed(const char* frame) {
+  return fail(Errc::kMalformed, std::string("the bytes are no ") + frame + " frame");
+}
+
+bool is_settle_kind(std::uint8_t kind) {
+  switch (static_cast<SettleKind>(kind)) {
+    case SettleKind::kAck:
+    case SettleKind::kNack:
+    case SettleKind::kRelease:
+    case SettleKind::kExtend:
+    case SettleKind::kStarted:
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool is_known_type(std::uint8_t type) {
+  switch (static_cast<FrameType>(type)) {
+    case FrameType::kHello:
+    case FrameType::kWelcome:
+    case FrameType::kRequest:
+    case FrameType::kResponse:
+    case FrameType::kPing:
+    case FrameType::kPong:
+    case FrameType::kGoAway:
+    case FrameType::kSend:
+    case FrameType::kSent:
+    case FrameType::kDeliver:
+    case FrameType::kSettle:
+    case FrameType::kSettled:
+    case FrameType::kCredit:
+    case FrameType::kSendCredit:
+    case FrameType::kRecords:
+      return true;
+  }
+  return false;
+}
+
+void encode_frame(FrameType type, std::string_view body, std::string& out) {
+  out.reserve(out.size() + kFrameHeadBytes + body.size());
+  {
+    const FrameWriter head(type, 0, body.size(), out);
+  }
+  out.append(body);
+}
+
+void encode(const Send& frame, std::string& out) {
+  out.reserve(out.size() + kFrameHeadBytes + kSendFixedBytes + frame.batch.size());
+  {
+    FrameWriter writer(FrameType::kSend, kSendFixedBytes, frame.batch.size(), out);
+    writer.put<std::uint32_t>(frame.alias);
+    writer.put<std::uint32_t>(frame.partition);
+    writer.put<std::uint64_t>(frame.send_number);
+    writer.put<std::uint32_t>(frame.deadline_ms);
+  }
+  out.append(frame.batch);
+}
+
+void encode(const Sent& frame, std::string& out) {
+  FrameWriter writer(FrameType::kSent, 4 + frame.entries.size() * kSentEntryBytes, 0, out);
+  writer.put<std::uint32_t>(static_cast<std::uint32_t>(frame.entries.size()));
+  for (const SentEntry& entry : frame.entries) {
+    writer.put<std::uint64_t>(entry.send_number);
+    writer.put<std::uint16_t>(entry.code);
+    writer.put<std::uint16_t>(entry.flags);
+    writer.put<std::uint32_t>(entry.retry_after_ms);
+    writer.put<std::int64_t>(entry.base_offset);
+    writer.put<std::int64_t>(entry.append_time);
+  }
+}
+
+void encode_head(const Deliver& frame, std::string& out) {
+  FrameWriter writer(FrameType::kDeliver, kDeliverFixedBytes, frame.records.size(), out);
+  writer.put<std::uint32_t>(frame.alias);
+  writer.put<std::uint32_t>(frame.first_index);
+  writer.put<std::uint32_t>(frame.count);
+  writer.put<std::uint32_t>(frame.lease_ms);
+  writer.put<std::uint64_t>(frame.grant.value);
+  writer.put<std::uint64_t>(frame.nonce);
+  writer.put<std::int64_t>(frame.base_offset);
+  writer.put<std::int64_t>(frame.base_timestamp);
+  writer.put<std::uint16_t>(frame.attempts);
+  writer.put<std::uint16_t>(frame.flags);
+  writer.put<std::uint32_t>(frame.generation);
+  writer.put<std::uint64_t>(frame.origin);
+}
+
+void encode(const Deliver& frame, std::string& out) {
+  out.reserve(out.size() + kFrameHeadBytes + kDeliverFixedBytes + frame.records.size());
+  encode_head(frame, out);
+  out.append(frame.records);
+}
+
+void encode(const Settle& frame, std::string& out) {
+  FrameWriter writer(FrameType::kSettle,
+                     kSettleFixedBytes + frame.ranges.size() * kSettleRangeBytes, 0, out);
+  writer.put<std::uint64_t>(frame.settle_number);
+  writer.put<std::uint32_t>(frame.alias);
+  writer.put<std::uint32_t>(static_cast<std::uint32_t>(frame.ranges.size()));
+  for (const SettleRange& range : frame.ranges) {
+    writer.put<std::uint8_t>(static_cast<std::uint8_t>(range.kind));
+    writer.put<std::uint64_t>(range.grant.value);
+    writer.put<std::uint64_t>(range.nonce);
+    writer.put<std::int64_t>(range.base_offset);
+    writer.put<std::uint32_t>(range.first_index);
+    writer.put<std::uint32_t>(range.count);
+    writer.put<std::uint32_t>(range.value);
+  }
+}
+
+void encode(const Settled& frame, std::string& out) {
+  FrameWriter writer(FrameType::kSettled,
+                     kSettledFixedBytes + frame.failed.size() * kSettleFailureBytes, 0, out);
+  writer.put<std::uint64_t>(frame.up_to);
+  writer.put<std::uint32_t>(static_cast<std::uint32_t>(frame.failed.size()));
+  for (const SettleFailure& failure : frame.failed) {
+    writer.put<std::uint64_t>(failure.settle_number);
+    writer.put<std::uint64_t>(failure.grant.value);
+    writer.put<std::uint32_t>(failure.first_index);
+    writer.put<std::uint32_t>(failure.count);
+    writer.put<std::uint16_t>(failure.code);
+  }
+}
+
+void encode(const Credit& frame, std::string& out) {
+  FrameWriter writer(FrameType::kCredit, kCreditBytes, 0, out);
+  writer.put<std::uint32_t>(frame.alias);
+  writer.put<std::uint32_t>(frame.window_messages);
+  writer.put<std::uint32_t>(frame.window_bytes);
+  writer.put<std::uint64_t>(frame.consumed_messages);
+  writer.put<std::uint64_t>(frame.consumed_bytes);
+}
+
+void encode(const SendCredit& frame, std::string& out) {
+  FrameWriter writer(FrameType::kSendCredit, kSendCreditBytes, 0, out);
+  writer.put<std::uint32_t>(frame.window_bytes);
+}
+
+void encode_head(const Records& frame, std::string& out) {
+  FrameWriter writer(FrameType::kRecords, kRecordsFixedBytes, frame.bytes.size(), out);
+  writer.put<std::uint32_t>(frame.alias);
+  writer.put<std::uint32_t>(frame.partition);
+  writer.put<std::int64_t>(frame.next_offset);
+  writer.put<std::int64_t>(frame.high_watermark);
+}
+
+void encode(const Records& frame, std::string& out) {
+  out.reserve(out.size() + kFrameHeadBytes + kRecordsFixedBytes + frame.bytes.size());
+  encode_head(frame, out);
+  out.append(frame.bytes);
+}
+
+Result<Send> decode_send(std::string_view body) {
+  WireReader reader(body);
+  Send frame;
+  frame.alias = reader.take<std::uint32_t>();
+  frame.partition = reader.take<std::uint32_t>();
+  frame.send_number = reader.take<std::uint64_t>();
+  frame.deadline_ms = reader.take<std::uint32_t>();
+  frame.batch = reader.take_rest();
+  if (!reader.done()) {
+    return malformed("Send");
+  }
+  return frame;
+}
+
+Result<Sent> decode_sent(std::string_view body) {
+  WireReader reader(body);
+  Sent frame;
+  frame.entries.resize(reader.take_count(kSentEntryBytes));
+  for (SentEntry& entry : frame.entries) {
+    entry.send_number = reader.take<std::uint64_t>();
+    entry.code = reader.take<std::uint16_t>();
+    entry.flags = reader.take<std::uint16_t>();
+    entry.retry_after_ms = reader.take<std::uint32_t>();
+    entry.base_offset = reader.take<std::int64_t>();
+    entry.append_time = reader.take<std::int64_t>();
+  }
+  if (!reader.done()) {
+    return malformed("Sent");
+  }
+  return frame;
+}
+
+Result<Deliver> decode_deliver(std::string_view body) {
+  WireReader reader(body);
+  Deliver frame;
+  frame.alias = reader.take<std::uint32_t>();
+  frame.first_index = reader.take<std::uint32_t>();
+  frame.count = reader.take<std::uint32_t>();
+  frame.lease_ms = reader.take<std::uint32_t>();
+  frame.grant = GrantId(reader.take<std::uint64_t>());
+  frame.nonce = reader.take<std::uint64_t>();
+  frame.base_offset = reader.take<std::int64_t>();
+  frame.base_timestamp = reader.take<std::int64_t>();
+  frame.attempts = reader.take<std::uint16_t>();
+  frame.flags = reader.take<std::uint16_t>();
+  frame.generation = reader.take<std::uint32_t>();
+  frame.origin = reader.take<std::uint64_t>();
+  frame.records = reader.take_rest();
+  if (!reader.done()) {
+    return malformed("Deliver");
+  }
+  return frame;
+}
+
+Result<Settle> decode_settle(std::string_view body) {
+  WireReader reader(body);
+  Settle frame;
+  frame.settle_number = reader.take<std::uint64_t>();
+  frame.alias = reader.take<std::uint32_t>();
+  frame.ranges.resize(reader.take_count(kSettleRangeBytes));
+  bool kinds_known = true;
+  for (SettleRange& range : frame.ranges) {
+    const auto kind = reader.take<std::uint8_t>();
+    kinds_known = kinds_known && is_settle_kind(kind);
+    range.kind = static_cast<SettleKind>(kind);
+    range.grant = GrantId(reader.take<std::uint64_t>());
+    range.nonce = reader.take<std::uint64_t>();
+    range.base_offset = reader.take<std::int64_t>();
+    range.first_index = reader.take<std::uint32_t>();
+    range.count = reader.take<std::uint32_t>();
+    range.value = reader.take<std::uint32_t>();
+  }
+  if (!reader.done() || !kinds_known) {
+    return malformed("Settle");
+  }
+  return frame;
+}
+
+Result<Settled> decode_settled(std::string_view body) {
+  WireReader reader(body);
+  Settled frame;
+  frame.up_to = reader.take<std::uint64_t>();
+  frame.failed.resize(reader.take_count(kSettleFailureBytes));
+  for (SettleFailure& failure : frame.failed) {
+    failure.settle_number = reader.take<std::uint64_t>();
+    failure.grant = GrantId(reader.take<std::uint64_t>());
+    failure.first_index = reader.take<std::uint32_t>();
+    failure.count = reader.take<std::uint32_t>();
+    failure.code = reader.take<std::uint16_t>();
+  }
+  if (!reader.done()) {
+    return malformed("Settled");
+  }
+  return frame;
+}
+
+Result<Credit> decode_credit(std::string_view body) {
+  WireReader reader(body);
+  Credit frame;
+  frame.alias = reader.take<std::uint32_t>();
+  frame.window_messages = reader.take<std::uint32_t>();
+  frame.window_bytes = reader.take<std::uint32_t>();
+  frame.consumed_messages = reader.take<std::uint64_t>();
+  frame.consumed_bytes = reader.take<std::uint64_t>();
+  if (!reader.done()) {
+    return malformed("Credit");
+  }
+  return frame;
+}
+
+Result<SendCredit> decode_send_credit(std::string_view body) {
+  WireReader reader(body);
+  SendCredit frame;
+  frame.window_bytes = reader.take<std::uint32_t>();
+  if (!reader.done()) {
+    return malformed("SendCredit");
+  }
+  return frame;
+}
+
+Result<Records> decode_records(std::string_view body) {
+  WireReader reader(body);
+  Records frame;
+  frame.alias = reader.take<std::uint32_t>();
+  frame.partition = reader.take<std::uint32_t>();
+  frame.next_offset = reader.take<std::int64_t>();
+  frame.high_watermark = reader.take<std::int64_t>();
+  frame.bytes = reader.take_rest();
+  if (!reader.done()) {
+    return malformed("Records");
+  }
+  return frame;
+}
+
+}  // namespace weir::proto
