@@ -1,0 +1,157 @@
+#include "proto/handle.hpp"
+
+#include "proto/batch/crc32c.hpp"
+#include "proto/endian.hpp"
+
+namespace weir::proto {
+namespace {
+
+constexpr std::uint8_t kHandleVersion = 1;
+constexpr std::size_t kChecksumBytes = 4;
+constexpr std::size_t kCheckedBytes = kReceiptHandleBytes - kChecksumBytes;
+
+using HandleBytes = std::array<char, kReceiptHandleBytes>;
+
+// Three bytes are four characters of six bits. The handle is a whole number of threes: there is
+// neither padding nor a last character with bits to spare, so a text stands for one handle only.
+static_assert(kReceiptHandleBytes % 3 == 0);
+constexpr std::size_t kTextSize = kReceiptHandleBytes / 3 * 4;
+
+// The URL-safe alphabet of RFC 4648, section 5.
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+constexpr std::uint8_t kForeign = 0xff;
+
+consteval std::array<std::uint8_t, 256> make_values() {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(kForeign);
+  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
+    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
+  }
+  return values;
+}
+
+constexpr std::array<std::uint8_t, 256> kValues = make_values();
+
+std::string to_text(const HandleBytes& bytes) {
+  std::string text;
+  text.reserve(kTextSize);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      group = group << 8U | static_cast<unsigned char>(bytes[i + k]);
+    }
+    for (unsigned k = 0; k < 4; ++k) {
+      text.push_back(kAlphabet[(group >> (18 - 6 * k)) & 0x3fU]);
+    }
+  }
+  return text;
+}
+
+/// False when `text` has another length or a foreign character.
+bool from_text(std::string_view text, HandleBytes& bytes) {
+  if (text.size() != kTextSize) {
+    return false;
+  }
+  for (std::size_t i = 0; i < kTextSize / 4; ++i) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 4; ++k) {
+      const std::uint8_t value = kValues[static_cast<unsigned char>(text[4 * i + k])];
+      if (value == kForeign) {
+        return false;
+      }
+      group = group << 6U | value;
+    }
+    for (unsigned k = 0; k < 3; ++k) {
+      bytes[3 * i + k] = static_cast<char>(static_cast<unsigned char>(group >> (16 - 8 * k)));
+    }
+  }
+  return true;
+}
+
+std::uint32_t checksum_of(const HandleBytes& bytes) {
+  return crc32c(0, std::string_view(bytes.data(), kCheckedBytes));
+}
+
+template <class T>
+void put(char*& at, T value) {
+  store_be<T>(at, value);
+  at += sizeof(T);
+}
+
+template <class T>
+void take(const char*& at, T& value) {
+  value = load_be<T>(at);
+  at += sizeof(T);
+}
+
+void append_hex(std::string& text, std::uint64_t value, unsigned digits) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (unsigned i = digits; i > 0; --i) {
+    text.push_back(kDigits[(value >> (4 * (i - 1))) & 0xfU]);
+  }
+}
+
+}  // namespace
+
+std::string encode_handle(const ReceiptHandle& handle) {
+  HandleBytes bytes{};
+  char* at = bytes.data();
+  put(at, kHandleVersion);
+  put(at, handle.incarnation);
+  put(at, handle.epoch);
+  put(at, handle.queue.value);
+  put(at, handle.generation);
+  put(at, handle.grant.value);
+  put(at, handle.index);
+  put(at, handle.nonce);
+  put(at, handle.base_offset);
+  put(at, handle.shard);
+  put(at, checksum_of(bytes));
+  return to_text(bytes);
+}
+
+Result<ReceiptHandle> decode_handle(std::string_view text) {
+  HandleBytes bytes{};
+  if (!from_text(text, bytes)) {
+    return make_error(Errc::kReceiptInvalid);
+  }
+  ReceiptHandle handle;
+  std::uint8_t version = 0;
+  std::uint32_t checksum = 0;
+  const char* at = bytes.data();
+  take(at, version);
+  take(at, handle.incarnation);
+  take(at, handle.epoch);
+  take(at, handle.queue.value);
+  take(at, handle.generation);
+  take(at, handle.grant.value);
+  take(at, handle.index);
+  take(at, handle.nonce);
+  take(at, handle.base_offset);
+  take(at, handle.shard);
+  take(at, checksum);
+  if (version != kHandleVersion || checksum != checksum_of(bytes)) {
+    return make_error(Errc::kReceiptInvalid);
+  }
+  return handle;
+}
+
+std::string message_id(std::uint32_t incarnation, std::uint64_t object, Offset offset) {
+  const auto place = static_cast<std::uint64_t>(offset);
+  std::string text;
+  text.reserve(36);
+  append_hex(text, incarnation, 8);
+  text.push_back('-');
+  append_hex(text, object >> 32U, 4);
+  text.push_back('-');
+  append_hex(text, object >> 16U, 4);
+  text.push_back('-');
+  append_hex(text, object, 4);
+  text.push_back('-');
+  append_hex(text, place, 12);
+  return text;
+}
+
+}  // namespace weir::proto
