@@ -63,7 +63,7 @@ TEST(Includes, AreReadOutsideOfCommentsOnly) {
 }
 
 TEST(Layers, RefuseAnIncludeThatPointsUp) {
-  const auto place = [](std::string path, std::string include) {
+  const auto place = [](std::string path, const std::string& include) {
     return places(check_layers({{std::move(path), "\n#include " + include + "\n"}}));
   };
   EXPECT_THAT(place("proto/a.hpp", "\"storage/kv.hpp\""), ElementsAre("proto/a.hpp:2"));
