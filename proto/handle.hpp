@@ -1,18 +1,19 @@
 #pragma once
 
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "proto/ids.hpp"
-#include "proto/result.hpp"
-
 namespace weir::proto {
 
-/// What a receipt handle says: which message of which grant, in which life of which queue. Users see
-/// base64url text and treat it as opaque. 57 bytes: u8 version, then the fields in order, big-endian,
-/// then CRC-32C of all of it, so that an altered handle is told from one that merely ended.
+/// What a receipt handle says: which message of which grant, in which life of which queue. Users
+/// see base64url text and treat it as opaque. 57 bytes: u8 version, then the fields in order,
+/// big-endian, then CRC-32C of all of it, so that an altered handle is told from one that merely
+/// ended.
 struct ReceiptHandle {
   std::uint32_t incarnation = 0;
   std::uint32_t epoch = 0;

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "proto/result.hpp"
+
 #include <string>
 #include <string_view>
-
-#include "proto/result.hpp"
 
 // Rules of names. A name never becomes a path, and what these accept is safe to print anywhere.
 namespace weir::proto {

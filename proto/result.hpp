@@ -1,9 +1,11 @@
 #pragma once
 
-#include <boost/system/result.hpp>
-#include <stdexcept>
-
 #include "proto/error.hpp"
+
+#include <boost/system/result.hpp>
+
+#include <stdexcept>
+#include <utility>
 
 namespace weir::proto {
 

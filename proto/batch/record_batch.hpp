@@ -109,9 +109,9 @@ Result<BatchColumns> read_columns(std::string_view batch);
 /// Sets base offset and leader epoch in place. `batch` must hold a whole header.
 void poke_offset_and_epoch(std::span<char> batch, Offset base_offset, std::int32_t leader_epoch);
 
-/// Gives a finished batch to another producer, epoch or sequence, and computes its CRC anew: what was
-/// refused may be sent again with the sequence that the broker expects by then. `batch` must hold one
-/// whole batch and nothing behind it.
+/// Gives a finished batch to another producer, epoch or sequence, and computes its CRC anew: what
+/// was refused may be sent again with the sequence that the broker expects by then. `batch` must
+/// hold one whole batch and nothing behind it.
 void poke_producer(std::span<char> batch, std::int64_t producer_id, std::int16_t producer_epoch,
                    std::int32_t base_sequence);
 
