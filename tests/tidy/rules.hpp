@@ -40,6 +40,8 @@ using Findings = std::vector<Finding>;
 /// No whole braced or bracketed temporary, capturing lambda or `?:` in a statement with `co_await`:
 /// g++ 12 destroys such temporaries twice.
 [[nodiscard]] Findings check_co_await(const SourceTree& tree);
+/// No line of C++ over 100 columns, whose comments the formatter leaves alone.
+[[nodiscard]] Findings check_columns(const SourceTree& tree);
 /// Marks of work left over, code that is switched off.
 [[nodiscard]] Findings check_leftovers(const SourceTree& tree);
 /// Tests neither sleep nor skip.

@@ -174,6 +174,16 @@ TEST(CoAwait, MayStandInBlocksAndConditions) {
   EXPECT_THAT(findings("// co_await f({});\ng(\"co_await {\");"), IsEmpty());
 }
 
+TEST(Columns, AreCountedInCharacters) {
+  std::string wide = "// ";
+  for (int i = 0; i < 97; ++i) {
+    wide += "é";
+  }
+  EXPECT_THAT(check_columns({{"proto/a.hpp", wide}}), IsEmpty());
+  EXPECT_THAT(places(check_columns({{"proto/a.hpp", "\n" + wide + "e"}})),
+              ElementsAre("proto/a.hpp:2"));
+}
+
 // Marks are written in two pieces, because this file is under the rules as well.
 SourceTree sample(std::string path, std::string_view before, std::string_view head,
                   std::string_view tail) {

@@ -8,6 +8,8 @@
 namespace weir::tidy {
 namespace {
 
+constexpr std::ptrdiff_t kMaxColumns = 100;
+
 // In two pieces, so that this file passes its own rules.
 struct Word {
   std::string_view head;
@@ -185,6 +187,26 @@ Findings check_co_await(const SourceTree& tree) {
         findings.push_back({file.path, line_at(code, at),
                             std::string("'") + statement[mark] +
                                 "' in a statement with co_await: name it on the line before"});
+      }
+    }
+  }
+  return findings;
+}
+
+Findings check_columns(const SourceTree& tree) {
+  Findings findings;
+  for (const SourceFile& file : tree) {
+    if (!is_cpp(file.path)) {
+      continue;
+    }
+    std::size_t number = 0;
+    for (std::string_view line : lines_of(file.text)) {
+      ++number;
+      // A byte that continues a UTF-8 character takes no column.
+      const auto columns =
+          std::ranges::count_if(line, [](char c) { return (c & '\xc0') != '\x80'; });
+      if (columns > kMaxColumns) {
+        findings.push_back({file.path, number, std::to_string(columns) + " columns"});
       }
     }
   }

@@ -39,10 +39,10 @@ INSTANTIATE_TEST_SUITE_P(
     Tidy, Repository,
     testing::Values(Rule{"Layers", check_layers}, Rule{"IncludeCycles", check_include_cycles},
                     Rule{"Purity", check_purity}, Rule{"Headers", check_headers},
-                    Rule{"CoAwait", check_co_await}, Rule{"Leftovers", check_leftovers},
-                    Rule{"Tests", check_tests}, Rule{"References", check_references},
-                    Rule{"Lengths", check_lengths}, Rule{"Readmes", check_readmes},
-                    Rule{"DeadFiles", check_dead_files}),
+                    Rule{"CoAwait", check_co_await}, Rule{"Columns", check_columns},
+                    Rule{"Leftovers", check_leftovers}, Rule{"Tests", check_tests},
+                    Rule{"References", check_references}, Rule{"Lengths", check_lengths},
+                    Rule{"Readmes", check_readmes}, Rule{"DeadFiles", check_dead_files}),
     testing::PrintToStringParamName());
 
 TEST(RepositoryTree, IsReadFromItsRoot) {
