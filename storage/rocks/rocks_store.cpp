@@ -1,0 +1,267 @@
+#include "storage/rocks/rocks_store.hpp"
+
+#include "proto/batch/crc32c.hpp"
+#include "storage/rocks/crc32c_override.hpp"
+#include "storage/rocks/rocks_options.hpp"
+#include "storage/rocks/rocks_reader.hpp"
+#include "storage/rocks/store_events.hpp"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace weir::storage {
+namespace {
+
+using proto::Errc;
+using proto::fail;
+
+// A buffer larger than this is given back after the commit that needed it: memory at rest is small.
+constexpr std::size_t kKeptBufferBytes = std::size_t{4} << 20;
+// What RocksDB puts around a row in a batch: tag, family, two lengths.
+constexpr std::size_t kRowOverheadBytes = 16;
+
+rocksdb::Slice slice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+std::size_t encoded_bytes(std::span<const WriteBatch* const> batches) {
+  std::size_t bytes = kRowOverheadBytes;
+  for (const WriteBatch* batch : batches) {
+    bytes += batch->bytes() + batch->operations().size() * kRowOverheadBytes;
+  }
+  return bytes;
+}
+
+std::uint64_t wal_bytes_in(const std::string& path) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (auto entry = std::filesystem::directory_iterator(path, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (entry->path().extension() == ".log") {
+      std::error_code gone;  // a WAL may be deleted while we look
+      const std::uintmax_t size = entry->file_size(gone);
+      bytes += gone ? 0 : size;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+class RocksStore::Impl {
+ public:
+  explicit Impl(OpenOptions options)
+      : options_(std::move(options)),
+        failures_(options_.on_failed),
+        events_(std::make_shared<StoreEvents>(failures_, options_.on_wal_sync)) {}
+
+  ~Impl() {
+    if (!database_.db) {
+      return;
+    }
+    for (rocksdb::ColumnFamilyHandle* family : database_.families) {
+      database_.db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+    }
+    // Everything acknowledged is in the synced WAL already, so there is nothing left to fail.
+    database_.db->Close().PermitUncheckedError();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  proto::Result<> open() {
+    if (!crc32c_override_is_exact()) {
+      return fail(Errc::kStorageFailed,
+                  "this build computes a wrong CRC-32C; it must not touch a database");
+    }
+    const std::uint64_t calls_before = crc32c_override_calls();
+    const RocksBudget budget = {.write_buffer_bytes = options_.write_buffer_bytes,
+                                .block_cache_bytes = options_.block_cache_bytes,
+                                .max_wal_bytes = options_.max_wal_bytes};
+    // Few shards: each has its own bound, and an index part must fit into one.
+    block_cache_ = rocksdb::NewLRUCache(budget.block_cache_bytes, /*num_shard_bits=*/2);
+    std::vector<rocksdb::ColumnFamilyHandle*> families;
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status status =
+        rocksdb::DB::Open(database_options(budget, events_), options_.path,
+                          column_families(budget, block_cache_), &families, &db);
+    database_.db.reset(db);
+    if (!status.ok()) {
+      return fail(Errc::kStorageFailed,
+                  "the database in '" + options_.path + "' cannot be opened: " + status.ToString());
+    }
+    std::copy_n(families.begin(), kFamilyCount, database_.families.begin());
+    // Opening writes a manifest, so the library has computed checksums by now.
+    is_crc_ours_ = crc32c_override_calls() > calls_before;
+    return {};
+  }
+
+  [[nodiscard]] const OpenDatabase& database() const { return database_; }
+  [[nodiscard]] const FailureLatch& failures() const { return failures_; }
+
+  proto::Result<> commit(std::span<const WriteBatch* const> batches) {
+    if (const std::optional<proto::Error> failure = failures_.failure()) {
+      return *failure;
+    }
+    try {
+      const proto::Result<> written = write(batches);
+      if (!written) {
+        return failures_.fail(written.error());
+      }
+      return {};
+    } catch (const std::exception& error) {
+      return failures_.fail(
+          fail(Errc::kStorageFailed, std::string("a commit was broken off: ") + error.what()));
+    }
+  }
+
+  proto::Result<> reclaim(Family family, std::string_view begin, std::string_view end) {
+    rocksdb::ColumnFamilyHandle* handle = database_.family(family);
+    rocksdb::FlushOptions flush;
+    flush.allow_write_stall = true;
+    rocksdb::Status status = database_.db->Flush(flush, handle);
+    if (status.ok()) {
+      const rocksdb::Slice first = slice(begin);
+      const rocksdb::Slice last = slice(end);
+      rocksdb::CompactRangeOptions compact;
+      compact.exclusive_manual_compaction = false;
+      compact.max_subcompactions = 1;
+      status = database_.db->CompactRange(compact, handle, &first, end.empty() ? nullptr : &last);
+    }
+    if (!status.ok()) {
+      return fail(Errc::kStorageFailed, "space could not be reclaimed: " + status.ToString());
+    }
+    return {};
+  }
+
+  [[nodiscard]] RocksStatistics statistics() const {
+    return {.write_stalls = events_->stalls(),
+            .reads = database_.reads.load(std::memory_order_relaxed),
+            .table_bytes = sum_of("rocksdb.total-sst-files-size"),
+            .blob_bytes = sum_of("rocksdb.total-blob-file-size"),
+            .wal_bytes = wal_bytes_in(options_.path),
+            .write_buffer_bytes = sum_of("rocksdb.cur-size-all-mem-tables"),
+            .block_cache_bytes = block_cache_->GetUsage()};
+  }
+
+  [[nodiscard]] bool is_crc_ours() const { return is_crc_ours_; }
+
+ private:
+  proto::Result<> write(std::span<const WriteBatch* const> batches) {
+    prepare_buffer(encoded_bytes(batches));
+    for (const WriteBatch* batch : batches) {
+      for (const Operation& operation : batch->operations()) {
+        if (const rocksdb::Status status = add(operation); !status.ok()) {
+          return fail(Errc::kStorageFailed, "a change could not be encoded: " + status.ToString());
+        }
+      }
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const rocksdb::Status status = database_.db->Write(options, &buffer_);
+    buffer_.Clear();
+    if (buffer_.Data().capacity() > kKeptBufferBytes) {
+      buffer_ = rocksdb::WriteBatch();
+    }
+    if (!status.ok()) {
+      return fail(Errc::kStorageFailed, "the database could not be written: " + status.ToString());
+    }
+    return {};
+  }
+
+  // Growing by doubling would copy a large commit several times.
+  void prepare_buffer(std::size_t bytes) {
+    buffer_.Clear();
+    if (buffer_.Data().capacity() < bytes) {
+      buffer_ = rocksdb::WriteBatch(bytes);
+    }
+  }
+
+  rocksdb::Status add(const Operation& operation) {
+    if (const auto* put = std::get_if<Put>(&operation)) {
+      return buffer_.Put(database_.family(put->family), slice(put->key), slice(put->value.view()));
+    }
+    if (const auto* remove = std::get_if<Delete>(&operation)) {
+      return buffer_.Delete(database_.family(remove->family), slice(remove->key));
+    }
+    const auto& range = std::get<DeleteRange>(operation);
+    if (range.begin >= range.end) {
+      return rocksdb::Status::OK();  // RocksDB takes an inverted range for an error
+    }
+    return buffer_.DeleteRange(database_.family(range.family), slice(range.begin),
+                               slice(range.end));
+  }
+
+  [[nodiscard]] std::uint64_t sum_of(const std::string& property) const {
+    std::uint64_t sum = 0;
+    for (rocksdb::ColumnFamilyHandle* family : database_.families) {
+      std::uint64_t value = 0;
+      if (database_.db->GetIntProperty(family, property, &value)) {
+        sum += value;
+      }
+    }
+    return sum;
+  }
+
+  OpenOptions options_;
+  FailureLatch failures_;
+  std::shared_ptr<StoreEvents> events_;
+  std::shared_ptr<rocksdb::Cache> block_cache_;
+  OpenDatabase database_;
+  rocksdb::WriteBatch buffer_;
+  bool is_crc_ours_ = false;
+};
+
+RocksStore::RocksStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RocksStore::~RocksStore() = default;
+
+std::unique_ptr<Reader> RocksStore::snapshot() const {
+  return take_snapshot(impl_->database());
+}
+
+proto::Result<> RocksStore::commit(std::span<const WriteBatch* const> batches) {
+  return impl_->commit(batches);
+}
+
+proto::Result<> RocksStore::reclaim(Family family, std::string_view begin, std::string_view end) {
+  return impl_->reclaim(family, begin, end);
+}
+
+RocksStatistics RocksStore::statistics() const {
+  return impl_->statistics();
+}
+
+std::optional<proto::Error> RocksStore::failure() const {
+  return impl_->failures().failure();
+}
+
+std::string_view RocksStore::crc32c_in_use() const {
+  if (!impl_->is_crc_ours()) {
+    return "rocksdb's software";
+  }
+  return proto::crc32c_implementation() == "software" ? "software, ours" : "sse4.2, ours";
+}
+
+proto::Result<std::unique_ptr<RocksStore>> open_rocks_store(OpenOptions options) {
+  try {
+    auto impl = std::make_unique<RocksStore::Impl>(std::move(options));
+    if (const proto::Result<> opened = impl->open(); !opened) {
+      return opened.error();
+    }
+    return std::unique_ptr<RocksStore>(new RocksStore(std::move(impl)));
+  } catch (const std::exception& error) {
+    return fail(Errc::kStorageFailed,
+                std::string("the database cannot be opened: ") + error.what());
+  }
+}
+
+}  // namespace weir::storage

@@ -1,0 +1,82 @@
+#pragma once
+
+#include "storage/kv.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weir::storage {
+
+struct OpenOptions {
+  /// Directory of the database; made when it is not there (its parent must be).
+  std::string path = {};
+  /// Memory for rows that are not flushed yet, all families together.
+  std::size_t write_buffer_bytes = std::size_t{64} << 20;
+  std::size_t block_cache_bytes = std::size_t{32} << 20;
+  /// About what a restart has to replay at most: 2 to 4 s a GiB.
+  std::uint64_t max_wal_bytes = std::uint64_t{128} << 20;
+  /// Open although the WAL is damaged, with what lies before the damage. A person's decision.
+  bool accept_damage = false;
+  /// Told once when the store fails for good, on whichever thread met it. Must not block.
+  std::function<void(const proto::Error&)> on_failed = {};
+  /// Hears how long each fsync of the WAL took, on the committing thread.
+  std::function<void(std::chrono::nanoseconds)> on_wal_sync = {};
+};
+
+/// Figures for metrics; cheap enough to ask for at each scrape.
+struct RocksStatistics {
+  std::uint64_t write_stalls = 0;  // times that writes were slowed down or stopped
+  std::uint64_t reads = 0;         // gets and moves of scans
+  std::uint64_t table_bytes = 0;
+  std::uint64_t blob_bytes = 0;
+  std::uint64_t wal_bytes = 0;
+  std::uint64_t write_buffer_bytes = 0;
+  std::uint64_t block_cache_bytes = 0;
+};
+
+/// RocksDB behind the store's interface. One thread commits; any thread reads.
+///
+/// The first failed write or background error is final: every later commit answers STORAGE_FAILED
+/// while reads go on. Only a new process that recovers from disk writes again.
+class RocksStore final : public KeyValueStore {
+ public:
+  ~RocksStore() override;
+  RocksStore(const RocksStore&) = delete;
+  RocksStore& operator=(const RocksStore&) = delete;
+
+  [[nodiscard]] std::unique_ptr<Reader> snapshot() const override;
+  [[nodiscard]] proto::Result<> commit(std::span<const WriteBatch* const> batches) override;
+
+  /// Frees the disk space of what was deleted in [begin, end): space comes back by itself while
+  /// writes go on, but not on a broker that is idle after a purge. Blocks for as long as it takes
+  /// to rewrite what is left in that range; any thread but the committing one.
+  [[nodiscard]] proto::Result<> reclaim(Family family, std::string_view begin,
+                                        std::string_view end);
+
+  [[nodiscard]] RocksStatistics statistics() const;
+  /// What went wrong for good, if anything did.
+  [[nodiscard]] std::optional<proto::Error> failure() const;
+  /// Which CRC-32C the database runs on, for the log at start: "sse4.2, ours", "software, ours" or
+  /// "rocksdb's software".
+  [[nodiscard]] std::string_view crc32c_in_use() const;
+
+ private:
+  friend proto::Result<std::unique_ptr<RocksStore>> open_rocks_store(OpenOptions options);
+  class Impl;
+  explicit RocksStore(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Looks for damage in the WAL, then opens or makes the database. STORAGE_FAILED with a message
+/// that says what is wrong and what to do; a damaged WAL is left as it is.
+[[nodiscard]] proto::Result<std::unique_ptr<RocksStore>> open_rocks_store(OpenOptions options);
+
+}  // namespace weir::storage

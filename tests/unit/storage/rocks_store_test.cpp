@@ -1,0 +1,206 @@
+#include "storage/rocks/rocks_store.hpp"
+
+#include "proto/batch/crc32c.hpp"
+#include "storage/rocks/crc32c_override.hpp"
+#include "tests/unit/storage/store_builders.hpp"
+#include "tests/unit/storage/temp_dir.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+
+namespace weir::storage {
+namespace {
+
+using proto::Errc;
+
+std::unique_ptr<RocksStore> open_in(const TempDir& directory) {
+  return open_rocks_store({.path = directory.file("db")}).value();
+}
+
+std::string bytes_of(std::size_t size, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) {
+    byte = static_cast<char>(random());
+  }
+  return bytes;
+}
+
+TEST(RocksStore, KeepsWhatWasCommittedAcrossReopening) {
+  const TempDir directory;
+  {
+    const auto store = open_in(directory);
+    ASSERT_TRUE(commit(*store, a_batch().put("a", "1").put("b", "2").put("c", "3")));
+    ASSERT_TRUE(commit(*store, a_batch().remove("b").put("a", "4")));
+    ASSERT_TRUE(commit(*store, a_batch().in_log().put("a", bytes_of(100'000, 1))));
+  }
+  const auto store = open_in(directory);
+  EXPECT_EQ(rows_of(*store), (RowMap{{"a", "4"}, {"c", "3"}}));
+  EXPECT_EQ(rows_of(*store, Family::kLog), (RowMap{{"a", bytes_of(100'000, 1)}}));
+}
+
+TEST(RocksStore, CommitsAllBatchesInOrderAsOne) {
+  const TempDir directory;
+  const auto store = open_in(directory);
+  const BatchBuilder first = a_batch().put("a", "1").put("b", "1").put("c", "1").put("d", "1");
+  const BatchBuilder second = a_batch().remove_range("b", "d").put("c", "2").put("a", "2");
+  const std::array<const WriteBatch*, 2> batches = {&first.batch(), &second.batch()};
+  ASSERT_TRUE(store->commit(batches));
+  EXPECT_EQ(rows_of(*store), (RowMap{{"a", "2"}, {"c", "2"}, {"d", "1"}}));
+}
+
+TEST(RocksStore, AnInvertedRangeDeletesNothing) {
+  const TempDir directory;
+  const auto store = open_in(directory);
+  ASSERT_TRUE(commit(*store, a_batch().put("a", "1").put("b", "1")));
+  ASSERT_TRUE(commit(*store, a_batch().remove_range("c", "a").remove_range("b", "b")));
+  EXPECT_EQ(rows_of(*store), (RowMap{{"a", "1"}, {"b", "1"}}));
+}
+
+TEST(RocksStore, ASnapshotSeesItsMomentAndItsScansOutliveIt) {
+  const TempDir directory;
+  const auto store = open_in(directory);
+  ASSERT_TRUE(commit(*store, a_batch().put("a", "1").put("b", "1")));
+  auto reader = store->snapshot();
+  auto scan = reader->scan(Family::kState, "", "", {.sequential = true});
+  ASSERT_TRUE(commit(*store, a_batch().put("a", "2").remove("b").put("c", "2")));
+  EXPECT_EQ(rows_of(*reader), (RowMap{{"a", "1"}, {"b", "1"}}));
+  EXPECT_EQ(reader->get(Family::kState, "b").value(), "1");
+  EXPECT_EQ(reader->get(Family::kState, "c").value(), std::nullopt);
+  reader.reset();
+  ASSERT_TRUE(scan->valid());
+  scan->next();
+  ASSERT_TRUE(scan->valid());
+  EXPECT_EQ(scan->key(), "b");
+  scan.reset();
+  EXPECT_EQ(rows_of(*store), (RowMap{{"a", "2"}, {"c", "2"}}));
+}
+
+TEST(RocksStore, ScansStayInsideTheirBounds) {
+  const TempDir directory;
+  const auto store = open_in(directory);
+  ASSERT_TRUE(commit(*store, a_batch().put("a", "1").put("c", "2").put("e", "3")));
+  expect_bounded_scans(*store);
+}
+
+TEST(RocksStore, TheLibraryUsesOurChecksum) {
+  EXPECT_TRUE(crc32c_override_is_exact());
+  const TempDir directory;
+  const auto store = open_in(directory);
+  EXPECT_EQ(store->crc32c_in_use(),
+            proto::crc32c_implementation() == "software" ? "software, ours" : "sse4.2, ours");
+  const std::uint64_t before = crc32c_override_calls();
+  ASSERT_TRUE(commit(*store, a_batch().put("a", "1")));
+  EXPECT_GT(crc32c_override_calls(), before);
+}
+
+TEST(RocksStore, TellsItsSizesAndSyncTimes) {
+  const TempDir directory;
+  std::atomic<int> syncs = 0;
+  const auto store = open_rocks_store({.path = directory.file("db"),
+                                       .on_wal_sync =
+                                           [&syncs](std::chrono::nanoseconds time) {
+                                             EXPECT_GE(time.count(), 0);
+                                             ++syncs;
+                                           }})
+                         .value();
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(commit(*store, a_batch().in_log().put(std::to_string(i), bytes_of(50'000, 1))));
+  }
+  EXPECT_GE(syncs.load(), 4);
+  const RocksStatistics statistics = store->statistics();
+  EXPECT_GE(statistics.wal_bytes, 200'000U);
+  EXPECT_GE(statistics.write_buffer_bytes, 200'000U);
+  EXPECT_EQ(statistics.reads, 0U);
+  EXPECT_EQ(rows_of(*store, Family::kLog).size(), 4U);
+  EXPECT_GE(store->statistics().reads, 4U);
+}
+
+TEST(RocksStore, ReclaimsTheSpaceOfADeletedRange) {
+  const TempDir directory;
+  const auto store = open_in(directory);
+  for (int i = 10; i < 74; ++i) {
+    const std::string value = bytes_of(100'000, static_cast<std::uint64_t>(i));
+    ASSERT_TRUE(commit(*store, a_batch().in_log().put(std::to_string(i), value)));
+  }
+  ASSERT_TRUE(store->reclaim(Family::kLog, "", ""));
+  EXPECT_GE(store->statistics().blob_bytes, 6'000'000U);
+  ASSERT_TRUE(commit(*store, a_batch().in_log().remove_range("10", "72")));
+  ASSERT_TRUE(store->reclaim(Family::kLog, "10", "72"));
+  EXPECT_EQ(rows_of(*store, Family::kLog).size(), 2U);
+  ASSERT_TRUE(commit(*store, a_batch().in_log().remove_range("", "99")));
+  ASSERT_TRUE(store->reclaim(Family::kLog, "", ""));
+  EXPECT_LT(store->statistics().blob_bytes, 1'000'000U);
+}
+
+TEST(RocksStore, AFailureIsFinalWhileReadsGoOn) {
+  const TempDir directory;
+  std::atomic<int> told = 0;
+  const auto store = open_rocks_store({.path = directory.file("db"),
+                                       .on_failed = [&told](const proto::Error&) { ++told; }})
+                         .value();
+  ASSERT_TRUE(commit(*store, a_batch().put("a", "1")));
+  // A flush has to write a table file; with the directory gone from under it, it cannot.
+  std::filesystem::rename(directory.file("db"), directory.file("elsewhere"));
+  EXPECT_EQ(store->reclaim(Family::kState, "", "").error().code, Errc::kStorageFailed);
+  std::filesystem::rename(directory.file("elsewhere"), directory.file("db"));
+  const proto::Result<> first = commit(*store, a_batch().put("a", "2"));
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, Errc::kStorageFailed);
+  EXPECT_EQ(commit(*store, a_batch().put("b", "2")).error(), first.error());
+  EXPECT_EQ(store->failure(), first.error());
+  EXPECT_EQ(told.load(), 1);
+  EXPECT_EQ(rows_of(*store), (RowMap{{"a", "1"}}));
+}
+
+TEST(RocksStore, RecoversAfterAFailureByReopening) {
+  const TempDir directory;
+  {
+    const auto store = open_in(directory);
+    ASSERT_TRUE(commit(*store, a_batch().put("a", "1")));
+    std::filesystem::rename(directory.file("db"), directory.file("elsewhere"));
+    ASSERT_FALSE(store->reclaim(Family::kState, "", ""));
+    std::filesystem::rename(directory.file("elsewhere"), directory.file("db"));
+    ASSERT_FALSE(commit(*store, a_batch().put("a", "2")));
+  }
+  const auto store = open_in(directory);
+  EXPECT_EQ(rows_of(*store), (RowMap{{"a", "1"}}));
+  EXPECT_TRUE(commit(*store, a_batch().put("a", "3")));
+}
+
+TEST(RocksStore, SaysWhyItCannotBeOpened) {
+  const TempDir directory;
+  write_file(directory.path() / "file", "not a directory");
+  const auto opened = open_rocks_store({.path = directory.file("file") + "/db"});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kStorageFailed);
+  EXPECT_NE(opened.error().message.find("file/db"), std::string::npos) << opened.error().message;
+}
+
+TEST(RocksStore, ReadersRunBesideTheWriter) {
+  const TempDir directory;
+  const auto store = open_in(directory);
+  ASSERT_TRUE(commit(*store, a_batch().put("left", "0").put("right", "0")));
+  std::atomic<bool> done = false;
+  std::thread reader([&] {
+    while (!done) {
+      const RowMap rows = rows_of(*store);
+      ASSERT_EQ(rows.at("left"), rows.at("right"));
+    }
+  });
+  for (int i = 1; i <= 100; ++i) {
+    const std::string value = std::to_string(i);
+    ASSERT_TRUE(commit(*store, a_batch().put("left", value).put("right", value)));
+  }
+  done = true;
+  reader.join();
+}
+
+}  // namespace
+}  // namespace weir::storage
