@@ -15,6 +15,8 @@ inline constexpr std::size_t kMaxHeaderBytes = std::size_t{16} << 10;
 
 inline constexpr std::size_t kMaxFrameBytesBeforeHello = std::size_t{8} << 10;
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{16} << 20;
+/// A protobuf request: parsed, a hostile one takes up to thirty times its bytes.
+inline constexpr std::size_t kMaxRequestBytes = std::size_t{256} << 10;
 /// Bulk data leaves in pieces of at most this, so that a replay never holds up a send beside it.
 inline constexpr std::size_t kMaxPieceBytes = std::size_t{256} << 10;
 

@@ -1,6 +1,7 @@
 #include "proto/wire_message.hpp"
 
 #include "proto/frame/wire_io.hpp"
+#include "proto/limits.hpp"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/logging.h>
@@ -17,7 +18,7 @@ template <class Message>
 Result<Message> parse(const char* what, std::string_view body, std::size_t bytes_max) {
   Message message;
   if (body.size() <= bytes_max) {
-    // The library writes a line to stderr for text that is not UTF-8: not for a peer to fill a disk.
+    // The library writes a line to stderr for text that is not UTF-8: no peer may fill a disk so.
     const google::protobuf::LogSilencer silence;
     google::protobuf::io::CodedInputStream stream(
         reinterpret_cast<const std::uint8_t*>(body.data()), static_cast<int>(body.size()));

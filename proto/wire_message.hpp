@@ -7,18 +7,15 @@
 
 #include <google/protobuf/message_lite.h>
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
 // The protobuf messages of the native protocol, in and out of frames. Library weir::wire.
 namespace weir::proto {
 
-/// A request is at most this large: parsed, a hostile one takes up to thirty times its bytes.
-inline constexpr std::size_t kMaxRequestBytes = std::size_t{256} << 10;
-
 // Parsing the body of a frame from a peer. MALFORMED: no such message, text that is not UTF-8,
-// messages nested more than 16 deep, or a request over kMaxRequestBytes. Unknown fields are ignored.
+// messages nested more than 16 deep, or a request over kMaxRequestBytes (proto/limits.hpp). Unknown
+// fields are ignored.
 Result<weir::v1::Hello> parse_hello(std::string_view body);
 Result<weir::v1::Welcome> parse_welcome(std::string_view body);
 Result<weir::v1::Request> parse_request(std::string_view body);
@@ -28,7 +25,8 @@ Result<weir::v1::GoAway> parse_go_away(std::string_view body);
 /// Appends `message` to `out` as a whole frame of `type`.
 void append_frame(FrameType type, const google::protobuf::MessageLite& message, std::string& out);
 
-/// An error as it goes over the wire. The client's own codes, which no broker sends, become INTERNAL.
+/// An error as it goes over the wire. The client's own codes, which no broker sends, become
+/// INTERNAL.
 weir::v1::Error to_wire(const Error& error);
 /// An error from the wire. A code that this version does not know becomes INTERNAL with the number
 /// in its message.

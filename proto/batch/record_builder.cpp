@@ -15,6 +15,7 @@ namespace weir::proto {
 namespace {
 
 constexpr std::size_t kFirstRoomBytes = std::size_t{4} << 10;
+constexpr std::size_t kRoomStepBytes = std::size_t{16} << 10;
 
 /// write_varint wants room for ten bytes, whatever it writes.
 constexpr std::size_t kVarintRoom = 10;
@@ -46,6 +47,15 @@ std::size_t body_bytes(const RecordInput& record, std::int32_t offset_delta,
   return bytes;
 }
 
+/// Makes `buffer` at least `needed` long. Its memory doubles, but is filled step by step: pages
+/// that the batch never comes to are not touched.
+void make_room(std::string& buffer, std::size_t needed) {
+  if (needed > buffer.capacity()) {
+    buffer.reserve(std::max({needed, 2 * buffer.capacity(), kFirstRoomBytes}));
+  }
+  buffer.resize(std::max(needed, std::min(buffer.capacity(), buffer.size() + kRoomStepBytes)));
+}
+
 char* write_bytes(char* to, std::string_view bytes) {
   std::memcpy(to, bytes.data(), bytes.size());
   return to + bytes.size();
@@ -75,7 +85,7 @@ void BatchBuilder::add(const RecordInput& record) {
   const std::size_t needed = used_ + body + 2 * kVarintRoom;
   WEIR_ASSERT(needed <= std::numeric_limits<std::int32_t>::max(), "a batch is smaller than 2 GiB");
   if (needed > buffer_.size()) [[unlikely]] {
-    buffer_.resize(std::max({needed, 2 * buffer_.size(), kFirstRoomBytes}));
+    make_room(buffer_, needed);
   }
 
   char* at = write_varint(buffer_.data() + used_, static_cast<std::int32_t>(body));

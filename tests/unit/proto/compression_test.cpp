@@ -132,10 +132,12 @@ TEST_P(Codec, RefusesForeignBytes) {
   EXPECT_EQ(failure(GetParam(), packed(other, text_of(100))), Errc::kMalformed);
 }
 
+std::string codec_name(const testing::TestParamInfo<Compression>& codec) {
+  return codec.param == Compression::kLz4 ? "Lz4" : "Zstd";
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Codec, testing::Values(Compression::kLz4, Compression::kZstd),
-                         [](const testing::TestParamInfo<Compression>& info) {
-                           return info.param == Compression::kLz4 ? "Lz4" : "Zstd";
-                         });
+                         codec_name);
 
 TEST(Compression, KnowsTwoCodecs) {
   EXPECT_TRUE(is_known_codec(Compression::kLz4));
