@@ -1,5 +1,7 @@
 #include "storage/key_codec.hpp"
 
+#include "proto/endian.hpp"
+
 #include <algorithm>
 
 namespace weir::storage {
@@ -14,19 +16,14 @@ constexpr std::size_t kProducerWindowKeyBytes = kObjectBytes + 8;
 
 template <class Unsigned>
 void append_big_endian(std::string& out, Unsigned number) {
-  for (std::size_t i = sizeof(Unsigned); i-- > 0;) {
-    out.push_back(static_cast<char>((number >> (8 * i)) & 0xffU));
-  }
+  char bytes[sizeof(Unsigned)];
+  proto::store_be<Unsigned>(bytes, number);
+  out.append(bytes, sizeof(bytes));
 }
 
 template <class Unsigned>
 Unsigned read_big_endian(std::string_view bytes, std::size_t position) {
-  Unsigned number = 0;
-  for (std::size_t i = 0; i < sizeof(Unsigned); ++i) {
-    number =
-        static_cast<Unsigned>((number << 8U) | static_cast<unsigned char>(bytes[position + i]));
-  }
-  return number;
+  return proto::load_be<Unsigned>(bytes.data() + position);
 }
 
 // Offsets and times on disk are never negative. A bound made from a negative one (a peer may ask

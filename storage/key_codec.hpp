@@ -1,11 +1,11 @@
 #pragma once
 
+#include "proto/ids.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "proto/ids.hpp"
 
 // Keys: u8 kind, then big-endian numbers, so that byte order is number order. A log row is keyed by
 // the *last* offset of its batch: one seek finds the batch that holds, or follows, an offset.
@@ -15,14 +15,14 @@ namespace weir::storage {
 /// First byte of a key. Numbers are part of the format on disk and are never reused.
 enum class KeyKind : std::uint8_t {
   // family kState
-  kMeta = 0x01,           // MetaRow
-  kNamespace = 0x10,      // NamespaceId
-  kQueue = 0x11,          // QueueId: definition
-  kTopic = 0x12,          // TopicId: definition
-  kQueueState = 0x20,     // QueueId: offsets and counters
-  kTouchedBatch = 0x21,   // QueueId, generation, last offset
-  kReturnedIndex = 0x22,  // QueueId, generation, due minute, last offset
-  kDyingIndex = 0x23,     // QueueId, generation, last offset
+  kMeta = 0x01,            // MetaRow
+  kNamespace = 0x10,       // NamespaceId
+  kQueue = 0x11,           // QueueId: definition
+  kTopic = 0x12,           // TopicId: definition
+  kQueueState = 0x20,      // QueueId: offsets and counters
+  kTouchedBatch = 0x21,    // QueueId, generation, last offset
+  kReturnedIndex = 0x22,   // QueueId, generation, due minute, last offset
+  kDyingIndex = 0x23,      // QueueId, generation, last offset
   kPartitionState = 0x30,  // PartitionId
   kTimeIndex = 0x31,       // LogId, generation, append time, last offset
   kProducer = 0x40,        // ProducerId

@@ -27,6 +27,24 @@ std::uint32_t Extend(std::uint32_t crc, const char* data, std::size_t size) {
 
 }  // namespace rocksdb::crc32c
 
+#if defined(__SANITIZE_THREAD__)
+#define WEIR_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEIR_THREAD_SANITIZER 1
+#endif
+#endif
+
+#ifdef WEIR_THREAD_SANITIZER
+// The library's lock-free lists use atomics that the sanitizer does not see, because the library is
+// not built with it; it sees only their memcpy. This file is in every executable that uses the
+// library, and the sanitizer looks for this name there.
+extern "C" __attribute__((visibility("default"), used)) const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() {
+  return "race:librocksdb.so\n";
+}
+#endif
+
 namespace weir::storage {
 
 std::uint64_t crc32c_override_calls() {

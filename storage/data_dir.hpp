@@ -1,0 +1,41 @@
+#pragma once
+
+#include "proto/result.hpp"
+#include "storage/file.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace weir::storage {
+
+/// What this program writes. A directory of an older format is taken over, of a newer one refused.
+inline constexpr std::uint32_t kDataFormat = 1;
+
+/// The directory that holds everything a broker stores, owned by one process as long as this lives:
+///
+///     FORMAT   what wrote it: "weir 1"
+///     lock     held with flock; names the process that has it
+///     db/      the database
+///     mark     how far the commits had got (mark_file.hpp)
+class DataDir {
+ public:
+  /// Takes the directory, and makes it when only the last part of `path` is missing. Errors, all
+  /// STORAGE_FAILED with a message for a person: the parent is missing, it cannot be written,
+  /// another process has it, it holds something else, or a newer format (then nothing in it is
+  /// changed).
+  [[nodiscard]] static proto::Result<DataDir> open(std::string path);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string database_path() const { return path_ + "/db"; }
+  [[nodiscard]] std::string mark_path() const { return path_ + "/mark"; }
+  /// Asked often: sends are refused while little is left.
+  [[nodiscard]] proto::Result<DiskSpace> space() const { return disk_space(path_); }
+
+ private:
+  DataDir(std::string path, File lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+
+  std::string path_;
+  File lock_;
+};
+
+}  // namespace weir::storage

@@ -1,0 +1,139 @@
+#include "storage/mark_file.hpp"
+
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+namespace weir::storage {
+namespace {
+
+using proto::Errc;
+using proto::fail;
+
+constexpr std::uint64_t kSlots = 2;
+// A sector and a page of its own for each slot, also on disks with sectors of 4 KiB.
+constexpr std::uint64_t kSlotStride = 4096;
+
+constexpr std::string_view kHowToGoOn =
+    "Restore the data directory from a backup, or start once with --accept-data-loss to go on with "
+    "what is there.";
+
+std::string in_both_slots(const CommitPoint& point) {
+  std::string content(kSlots * kSlotStride, '\0');
+  const std::string slot = encode_commit_point(point);
+  for (std::uint64_t i = 0; i < kSlots; ++i) {
+    content.replace(i * kSlotStride, slot.size(), slot);
+  }
+  return content;
+}
+
+// The slot's point; nullopt when it is torn or damaged.
+proto::Result<std::optional<CommitPoint>> read_slot(const File& file, std::uint64_t slot) {
+  std::array<char, kCommitPointBytes> bytes{};
+  const proto::Result<std::size_t> count = file.read_at(slot * kSlotStride, bytes);
+  if (!count) {
+    return count.error();
+  }
+  const proto::Result<CommitPoint> point =
+      decode_commit_point(std::string_view(bytes.data(), *count));
+  return point ? std::optional(*point) : std::nullopt;
+}
+
+std::string number(proto::CommitIndex index) {
+  return std::to_string(index.value);
+}
+
+proto::Result<> compare(const CommitPoint& marked, const CommitPoint& recovered) {
+  if (recovered.index < marked.index) {
+    return fail(Errc::kStorageFailed,
+                "data loss: the database ends at commit " + number(recovered.index) +
+                    ", but commit " + number(marked.index) +
+                    " was already durable. A write-ahead log (*.log) is missing or was cut short.");
+  }
+  if (recovered.index == marked.index && recovered.digest != marked.digest) {
+    return fail(Errc::kStorageFailed,
+                "the database and the mark file tell different histories up to commit " +
+                    number(marked.index) +
+                    ": one of them was replaced or comes from another backup.");
+  }
+  return {};
+}
+
+}  // namespace
+
+proto::Result<MarkFile> MarkFile::create(const std::string& path, const CommitPoint& point) {
+  if (const proto::Result<> created = create_durably(path, in_both_slots(point)); !created) {
+    return created.error();
+  }
+  return open(path);
+}
+
+proto::Result<MarkFile> MarkFile::open(const std::string& path) {
+  proto::Result<File> file = File::open(path, File::Mode::kReadWrite);
+  if (!file) {
+    return file.error();
+  }
+  std::optional<CommitPoint> newest;
+  std::uint64_t newest_slot = 0;
+  for (std::uint64_t slot = 0; slot < kSlots; ++slot) {
+    const proto::Result<std::optional<CommitPoint>> point = read_slot(*file, slot);
+    if (!point) {
+      return point.error();
+    }
+    if (*point && (!newest || newest->index < (*point)->index)) {
+      newest = *point;
+      newest_slot = slot;
+    }
+  }
+  if (!newest) {
+    return fail(Errc::kStorageFailed, "the mark file '" + path + "' is damaged: no slot is whole.");
+  }
+  // The other slot is the older or the torn one.
+  return MarkFile(std::move(*file), *newest, (newest_slot + 1) % kSlots);
+}
+
+proto::Result<> MarkFile::write(const CommitPoint& point) {
+  if (const auto written = file_.write_at(next_slot_ * kSlotStride, encode_commit_point(point));
+      !written) {
+    return written.error();
+  }
+  if (const proto::Result<> synced = file_.sync(); !synced) {
+    return synced.error();
+  }
+  next_slot_ = (next_slot_ + 1) % kSlots;
+  last_ = point;
+  return {};
+}
+
+proto::Result<CheckedMark> open_checked_mark(const std::string& path, const CommitPoint& recovered,
+                                             MissingCommits missing) {
+  std::error_code error;
+  const bool exists = std::filesystem::exists(path, error);
+  if (error) {
+    return fail(Errc::kStorageFailed, "cannot examine '" + path + "': " + error.message());
+  }
+  const bool is_first_start = !exists && recovered.index.value == 0;
+  if (exists) {
+    proto::Result<MarkFile> mark = MarkFile::open(path);
+    const proto::Result<> fits = mark ? compare(mark->last(), recovered) : mark.error();
+    if (fits) {
+      return CheckedMark{.file = std::move(*mark)};
+    }
+    if (missing == MissingCommits::kRefuse) {
+      return fail(fits.error().code, fits.error().message + " " + std::string(kHowToGoOn));
+    }
+  } else if (!is_first_start && missing == MissingCommits::kRefuse) {
+    return fail(Errc::kStorageFailed,
+                "the mark file '" + path + "' is missing while the database holds " +
+                    number(recovered.index) + " commits; without it a loss cannot be noticed. " +
+                    std::string(kHowToGoOn));
+  }
+  proto::Result<MarkFile> mark = MarkFile::create(path, recovered);
+  if (!mark) {
+    return mark.error();
+  }
+  return CheckedMark{.file = std::move(*mark), .accepted_loss = !is_first_start};
+}
+
+}  // namespace weir::storage
