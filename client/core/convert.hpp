@@ -9,7 +9,7 @@
 #include <utility>
 
 // Between the library's own types and those that users see.
-namespace weir::client {
+namespace weir::sdk {
 
 inline proto::Errc to_proto(ErrorCode code) {
   return static_cast<proto::Errc>(code);
@@ -27,4 +27,4 @@ inline Timestamp to_timestamp(proto::TimeMs time) {
   return Timestamp(std::chrono::milliseconds(time));
 }
 
-}  // namespace weir::client
+}  // namespace weir::sdk

@@ -8,21 +8,21 @@
 namespace weir {
 
 std::string_view name(ErrorCode code) {
-  return proto::name(client::to_proto(code));
+  return proto::name(sdk::to_proto(code));
 }
 
 std::string_view describe(ErrorCode code) {
-  return proto::describe(client::to_proto(code));
+  return proto::describe(sdk::to_proto(code));
 }
 
 bool is_retriable(ErrorCode code) {
-  return proto::is_retriable(client::to_proto(code));
+  return proto::is_retriable(sdk::to_proto(code));
 }
 
 Error::Error() = default;
 
 Error::Error(ErrorCode error_code)
-    : code(error_code), message(proto::describe(client::to_proto(error_code))) {}
+    : code(error_code), message(proto::describe(sdk::to_proto(error_code))) {}
 
 Error::Error(ErrorCode error_code, std::string text, std::chrono::milliseconds retry_in)
     : code(error_code), message(std::move(text)), retry_after(retry_in) {}

@@ -16,9 +16,9 @@
 
 namespace weir {
 
-namespace net {
+namespace sdk {
 class Engine;
-}  // namespace net
+}  // namespace sdk
 
 /// One connection to a broker that multiplexes everything, and one I/O thread that serves it. It
 /// keeps itself alive with heartbeats, reconnects by itself with growing pauses, turning through
@@ -37,10 +37,11 @@ class WEIR_API Client {
  public:
   using Milliseconds = std::chrono::milliseconds;
 
-  /// Connects and waits for that, at most the overall timeout. INVALID_ARGUMENT for a bad address,
+  /// Connects and waits for that. Each host is tried once. INVALID_ARGUMENT for a bad address,
   /// UNSUPPORTED for weirs:// (TLS), CONNECT_FAILED, or what the broker refuses the session with.
   [[nodiscard]] static Result<Client> connect(ClientOptions options);
-  /// As connect(), but returns at once and connects in the background: only the address is checked.
+  /// Returns at once and connects in the background for as long as it takes: only the address is
+  /// checked.
   [[nodiscard]] static Result<Client> create(ClientOptions options);
 
   Client(Client&& other) noexcept;
@@ -116,9 +117,9 @@ class WEIR_API Client {
                                                const ReaderOptions& options);
 
  private:
-  explicit Client(std::shared_ptr<net::Engine> engine);
+  explicit Client(std::shared_ptr<sdk::Engine> engine);
 
-  std::shared_ptr<net::Engine> engine_;
+  std::shared_ptr<sdk::Engine> engine_;
 };
 
 }  // namespace weir

@@ -18,10 +18,10 @@
 
 namespace weir {
 
-namespace net {
+namespace sdk {
 class ConsumerFront;
 class Grant;
-}  // namespace net
+}  // namespace sdk
 
 /// Tells whether a settlement is durable. RECEIPT_EXPIRED, RECEIPT_INVALID or NOT_IN_FLIGHT: the
 /// message is no longer this consumer's. Called on the I/O thread; must not block.
@@ -59,7 +59,7 @@ class WEIR_API Delivery {
   [[nodiscard]] std::chrono::milliseconds lease() const;
   [[nodiscard]] bool settled() const { return settled_; }
 
-  /// Done, forget it. A second settlement of any kind does nothing.
+  /// Done, forget it. A second settlement of any kind does nothing, and its callback is not called.
   void ack();
   /// As ack(); `callback` learns when that is durable.
   void ack(SettleCallback callback);
@@ -74,11 +74,11 @@ class WEIR_API Delivery {
   void extend(std::chrono::milliseconds lease);
 
  private:
-  friend class net::Grant;
+  friend class sdk::Grant;
   Delivery() = default;
   void abandon() noexcept;
 
-  std::shared_ptr<net::Grant> grant_;
+  std::shared_ptr<sdk::Grant> grant_;
   std::uint32_t index_ = 0;
   bool settled_ = true;
   bool handed_out_ = false;
@@ -122,10 +122,10 @@ class WEIR_API QueueConsumer {
   [[nodiscard]] std::size_t buffered() const;
 
   /// For the library: consumers come from Client.
-  explicit QueueConsumer(std::shared_ptr<net::ConsumerFront> front);
+  explicit QueueConsumer(std::shared_ptr<sdk::ConsumerFront> front);
 
  private:
-  std::shared_ptr<net::ConsumerFront> front_;
+  std::shared_ptr<sdk::ConsumerFront> front_;
 };
 
 }  // namespace weir

@@ -48,7 +48,7 @@ class WEIR_API ClientOptions {
   ClientOptions& set_address(std::string address);
   /// Who is talking: the broker draws its dependency graph from it. Default: the program's name.
   ClientOptions& set_service(std::string service);
-  /// For one host to take a connection and answer. Default 500 ms.
+  /// For one host to take a connection. Default 500 ms.
   ClientOptions& set_connect_timeout(Milliseconds timeout);
   /// For one try of a request. Default 5 s.
   ClientOptions& set_request_timeout(Milliseconds timeout);

@@ -13,12 +13,12 @@
 
 namespace weir {
 
-namespace net {
+namespace sdk {
 class ProducerFront;
-}  // namespace net
+}  // namespace sdk
 
-/// Called exactly once for a message that was taken, on the client's I/O thread; must not block. It
-/// may send, close and destroy. The result is valid during the call. Errors:
+/// Called exactly once for a message that was taken, on the client's I/O thread; must neither block
+/// nor throw. It may send, close and destroy. The result is valid during the call. Errors:
 ///   UNKNOWN_OUTCOME    the time ran out after the message had left: it may have been stored, or
 ///   may
 ///                      still be
@@ -74,10 +74,10 @@ class WEIR_API Producer {
   [[nodiscard]] std::uint32_t partitions() const;
 
   /// For the library: producers come from Client.
-  explicit Producer(std::shared_ptr<net::ProducerFront> front);
+  explicit Producer(std::shared_ptr<sdk::ProducerFront> front);
 
  private:
-  std::shared_ptr<net::ProducerFront> front_;
+  std::shared_ptr<sdk::ProducerFront> front_;
 };
 
 }  // namespace weir

@@ -17,9 +17,9 @@
 
 namespace weir {
 
-namespace net {
+namespace sdk {
 class ReaderFront;
-}  // namespace net
+}  // namespace sdk
 
 /// One record of a topic. Copies share the bytes, which live as long as any copy does.
 /// Thread-safety: as a plain value.
@@ -37,7 +37,7 @@ class WEIR_API Record {
   [[nodiscard]] std::span<const HeaderView> headers() const { return headers_; }
 
  private:
-  friend class net::ReaderFront;
+  friend class sdk::ReaderFront;
 
   std::shared_ptr<const void> bytes_;
   std::uint32_t partition_ = 0;
@@ -82,10 +82,10 @@ class WEIR_API TopicReader {
   void close();
 
   /// For the library: readers come from Client.
-  explicit TopicReader(std::shared_ptr<net::ReaderFront> front);
+  explicit TopicReader(std::shared_ptr<sdk::ReaderFront> front);
 
  private:
-  std::shared_ptr<net::ReaderFront> front_;
+  std::shared_ptr<sdk::ReaderFront> front_;
 };
 
 }  // namespace weir

@@ -1,0 +1,106 @@
+#include "client/core/batcher.hpp"
+
+#include "proto/assert.hpp"
+
+#include <utility>
+
+namespace weir::sdk {
+
+proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters) {
+  proto::BatchBuilder builder;
+  const proto::Result<proto::BatchHeader> header = proto::parse_batch_header(batch);
+  WEIR_ASSERT(header.has_value(), "the batch is our own");
+  std::string scratch;
+  const proto::Result<std::string_view> records =
+      proto::batch_records(batch, *header, proto::kMaxBatchBytes, scratch);
+  WEIR_ASSERT(records.has_value(), "the batch is our own");
+  std::size_t index = 0;
+  const proto::Result<> walked =
+      proto::for_each_record(*records, header->record_count, [&](const proto::RecordView& record) {
+        if (waiters.is_alive(index++)) {
+          proto::RecordInput input;
+          input.key = record.key;
+          input.value = record.value;
+          input.headers = record.headers;
+          input.timestamp = header->base_timestamp + record.timestamp_delta;
+          builder.add(input);
+        }
+      });
+  WEIR_ASSERT(walked.has_value(), "the batch is our own");
+  waiters.close_gaps();
+  return builder;
+}
+
+bool Batcher::fits(const WaitingBatch& batch, std::size_t record_bytes) const {
+  return batch.builder.count() < limits_.max_records &&
+         batch.builder.bytes() + record_bytes <= limits_.max_bytes;
+}
+
+std::size_t Batcher::add(const proto::RecordInput& record, SendCallback callback,
+                         TimePoint deadline) {
+  std::size_t bytes = batches_.empty() ? 0 : batches_.back().builder.bytes_of(record);
+  if (batches_.empty() || !fits(batches_.back(), bytes)) {
+    WaitingBatch& fresh = batches_.emplace_back();
+    fresh.waiters = WaiterList(last_count_);
+    bytes = fresh.builder.bytes_of(record);
+  }
+  WaitingBatch& batch = batches_.back();
+  batch.builder.add(record);
+  batch.waiters.add(std::move(callback), deadline);
+  batch.bytes += bytes;
+  return bytes;
+}
+
+std::size_t Batcher::waiting_bytes() const {
+  return batches_.empty() ? 0 : batches_.front().builder.bytes();
+}
+
+std::optional<WaitingBatch> Batcher::take(TimePoint now, std::vector<SendCallback>& expired,
+                                          std::size_t& freed_bytes) {
+  while (!batches_.empty()) {
+    WaitingBatch batch = std::move(batches_.front());
+    batches_.pop_front();
+    last_count_ = batch.waiters.size();
+    batch.waiters.take_expired(now, expired);
+    if (batch.waiters.alive() == 0) {
+      freed_bytes += batch.bytes;
+      continue;
+    }
+    if (batch.waiters.alive() < batch.waiters.size()) {
+      const std::string finished = batch.builder.finish({}, proto::Compression::kNone);
+      batch.builder = rebuild_alive(finished, batch.waiters);
+    }
+    return batch;
+  }
+  return std::nullopt;
+}
+
+void Batcher::take_expired(TimePoint now, std::vector<SendCallback>& expired,
+                           std::size_t& freed_bytes) {
+  for (WaitingBatch& batch : batches_) {
+    batch.waiters.take_expired(now, expired);
+  }
+  std::erase_if(batches_, [&freed_bytes](const WaitingBatch& batch) {
+    const bool is_dead = batch.waiters.alive() == 0;
+    freed_bytes += is_dead ? batch.bytes : 0;
+    return is_dead;
+  });
+}
+
+void Batcher::take_all(std::vector<SendCallback>& all, std::size_t& freed_bytes) {
+  for (WaitingBatch& batch : batches_) {
+    batch.waiters.take_all(all);
+    freed_bytes += batch.bytes;
+  }
+  batches_.clear();
+}
+
+std::optional<TimePoint> Batcher::earliest_deadline() const {
+  std::optional<TimePoint> earliest;
+  for (const WaitingBatch& batch : batches_) {
+    earliest = earlier(earliest, batch.waiters.earliest());
+  }
+  return earliest;
+}
+
+}  // namespace weir::sdk

@@ -1,0 +1,134 @@
+#include "client/core/consumer_machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::sdk {
+namespace {
+
+TimePoint extend_at(const Grant& grant) {
+  return grant.lease_until - Duration(grant.lease()) / 2;
+}
+
+}  // namespace
+
+void ConsumerMachine::add_grant(std::shared_ptr<Grant> grant, TimePoint now) {
+  grant->lease_until = now + grant->lease();
+  grant->hold_until = now + max_hold_;
+  waiting_messages_ += grant->count();
+  if (max_hold_ > Duration{0}) {
+    if (held_.size() >= forget_at_) {
+      forget_finished();
+    }
+    held_.push_back(grant);
+    tick_at_ = std::min(tick_at_, extend_at(*grant));
+  }
+  waiting_.push_back(std::move(grant));
+}
+
+void ConsumerMachine::forget_finished() {
+  std::erase_if(held_, [](const std::weak_ptr<Grant>& held) {
+    const std::shared_ptr<Grant> grant = held.lock();
+    return grant == nullptr || grant->all_settled();
+  });
+  forget_at_ = std::max<std::size_t>(64, 2 * held_.size());
+}
+
+// The messages behind the grant's cursor are no concern of ours any more.
+void ConsumerMachine::forget_rest(Grant& grant) {
+  waiting_messages_ -= grant.left();
+  grant.mark_settled(grant.next_index(), grant.left());
+}
+
+std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now) {
+  while (!waiting_.empty()) {
+    Grant& grant = *waiting_.front();
+    if (grant.lease_until <= now) {
+      forget_rest(grant);
+      waiting_.pop_front();
+      continue;
+    }
+    Chunk chunk;
+    chunk.count = std::min(policy_.chunk(grant.attempts()), grant.left());
+    chunk.is_suspect = grant.attempts() > 0;
+    settlements_.add(grant.range(proto::SettleKind::kStarted, grant.next_index(), chunk.count, 0));
+    waiting_messages_ -= chunk.count;
+    chunk.grant = waiting_.front();
+    if (chunk.count == grant.left()) {
+      waiting_.pop_front();
+    }
+    return chunk;
+  }
+  return std::nullopt;
+}
+
+void ConsumerMachine::settle(Grant& grant, std::uint32_t index, proto::SettleKind kind,
+                             std::uint32_t value, SettleCallback callback) {
+  settlements_.add(grant.range(kind, index, 1, value));
+  if (kind != proto::SettleKind::kExtend) {
+    grant.mark_settled(index, 1);
+  }
+  if (callback) {
+    settlements_.add_waiter(SettleWaiter(grant.id(), index, std::move(callback)));
+  }
+}
+
+void ConsumerMachine::on_failed(const std::vector<proto::SettleFailure>& failures) {
+  for (const proto::SettleFailure& failure : failures) {
+    const auto waiting = std::ranges::find(waiting_, failure.grant, &Grant::id);
+    if (waiting != waiting_.end() &&
+        failure.first_index + failure.count > (*waiting)->next_index()) {
+      forget_rest(**waiting);
+      waiting_.erase(waiting);
+    }
+    for (const std::weak_ptr<Grant>& held : held_) {
+      const std::shared_ptr<Grant> grant = held.lock();
+      if (grant != nullptr && grant->id() == failure.grant) {
+        grant->mark_settled(failure.first_index, failure.count);
+      }
+    }
+  }
+}
+
+void ConsumerMachine::release_waiting() {
+  for (const std::shared_ptr<Grant>& grant : waiting_) {
+    settlements_.add(
+        grant->range(proto::SettleKind::kRelease, grant->next_index(), grant->left(), 0));
+  }
+  drop_waiting();
+}
+
+void ConsumerMachine::drop_waiting() {
+  for (const std::shared_ptr<Grant>& grant : waiting_) {
+    forget_rest(*grant);
+  }
+  waiting_.clear();
+}
+
+void ConsumerMachine::tick(TimePoint now) {
+  if (now < tick_at_) {
+    return;
+  }
+  tick_at_ = TimePoint::max();
+  for (const std::weak_ptr<Grant>& held : held_) {
+    const std::shared_ptr<Grant> grant = held.lock();
+    if (grant == nullptr || grant->all_settled() || now >= grant->hold_until) {
+      continue;
+    }
+    if (now >= extend_at(*grant)) {
+      const auto lease_ms = static_cast<std::uint32_t>(grant->lease().count());
+      for (const proto::SettleRange& range :
+           grant->unsettled(proto::SettleKind::kExtend, lease_ms)) {
+        settlements_.add(range);
+      }
+      grant->lease_until = now + grant->lease();
+    }
+    tick_at_ = std::min(tick_at_, extend_at(*grant));
+  }
+}
+
+std::optional<TimePoint> ConsumerMachine::next_deadline() const {
+  return tick_at_ == TimePoint::max() ? std::nullopt : std::optional(tick_at_);
+}
+
+}  // namespace weir::sdk

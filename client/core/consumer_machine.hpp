@@ -1,0 +1,75 @@
+#pragma once
+
+#include "client/core/grant.hpp"
+#include "client/core/settle_coalescer.hpp"
+#include "client/core/start_policy.hpp"
+#include "client/core/time.hpp"
+#include "proto/frame/frames.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace weir::sdk {
+
+/// What one consumer of a queue holds: grants that wait to be begun, what the broker is to be told
+/// about the others, and the leases of both. One owner, or guarded by one lock.
+class ConsumerMachine {
+ public:
+  /// Leases are extended until a message was held for `max_hold`; zero: never.
+  explicit ConsumerMachine(Duration max_hold) : max_hold_(max_hold) {}
+
+  void add_grant(std::shared_ptr<Grant> grant, TimePoint now);
+
+  /// Messages that the application gets next: the first `count` that are left of `grant`. That they
+  /// are begun stands among the settlements by then. `is_suspect`: they were begun before, and this
+  /// must have left for the broker before the handler runs, so that a message that kills its
+  /// consumers uses up its attempts.
+  struct Chunk {
+    std::shared_ptr<Grant> grant;
+    std::uint32_t count = 0;
+    bool is_suspect = false;
+  };
+  /// The next chunk; nullopt when nothing waits. A grant whose lease has ended is passed over: the
+  /// broker has taken it back.
+  std::optional<Chunk> begin_chunk(TimePoint now);
+  void on_handled(std::uint32_t count, Duration spent) { policy_.on_handled(count, spent); }
+  [[nodiscard]] std::uint32_t chunk_limit() const { return policy_.chunk(0); }
+
+  /// What the application (or a dropped delivery) says of one message.
+  void settle(Grant& grant, std::uint32_t index, proto::SettleKind kind, std::uint32_t value,
+              SettleCallback callback);
+  [[nodiscard]] bool has_settlements() const { return !settlements_.empty(); }
+  [[nodiscard]] SettleBatch take_settlements() { return settlements_.take(); }
+  /// These are no longer ours.
+  void on_failed(const std::vector<proto::SettleFailure>& failures);
+
+  /// Gives back what waits, uncounted.
+  void release_waiting();
+  /// Forgets what waits: the broker takes it back by itself.
+  void drop_waiting();
+
+  /// Extends the leases that are half over.
+  void tick(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+
+  [[nodiscard]] std::size_t waiting_messages() const { return waiting_messages_; }
+
+ private:
+  void forget_rest(Grant& grant);
+  void forget_finished();
+
+  Duration max_hold_;
+  StartPolicy policy_;
+  SettleCoalescer settlements_;
+  std::deque<std::shared_ptr<Grant>> waiting_;
+  std::size_t waiting_messages_ = 0;
+  std::vector<std::weak_ptr<Grant>> held_;  // for their leases
+  std::size_t forget_at_ = 64;              // size of held_ that makes a sweep worth it
+  TimePoint tick_at_ = TimePoint::max();    // no lease has to be extended earlier
+};
+
+}  // namespace weir::sdk

@@ -1,0 +1,123 @@
+#include "client/core/grant.hpp"
+#include "weir/consumer.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kIdHeader = "weir.id";
+
+std::uint32_t whole_ms(std::chrono::milliseconds duration) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(duration.count(), 0, UINT32_MAX));
+}
+
+}  // namespace
+
+Delivery::Delivery(Delivery&& other) noexcept
+    : grant_(std::move(other.grant_)),
+      index_(other.index_),
+      settled_(std::exchange(other.settled_, true)),
+      handed_out_(other.handed_out_),
+      offset_(other.offset_),
+      timestamp_(other.timestamp_),
+      body_(other.body_),
+      key_(other.key_),
+      headers_(std::move(other.headers_)) {}
+
+Delivery& Delivery::operator=(Delivery&& other) noexcept {
+  if (this != &other) {
+    abandon();
+    grant_ = std::move(other.grant_);
+    index_ = other.index_;
+    settled_ = std::exchange(other.settled_, true);
+    handed_out_ = other.handed_out_;
+    offset_ = other.offset_;
+    timestamp_ = other.timestamp_;
+    body_ = other.body_;
+    key_ = other.key_;
+    headers_ = std::move(other.headers_);
+  }
+  return *this;
+}
+
+Delivery::~Delivery() {
+  abandon();
+}
+
+void Delivery::abandon() noexcept {
+  if (!settled_) {
+    settled_ = true;
+    const auto kind = handed_out_ ? proto::SettleKind::kNack : proto::SettleKind::kRelease;
+    grant_->sink().settle(*grant_, index_, kind, 0, nullptr);
+  }
+}
+
+std::uint32_t Delivery::attempt() const {
+  return grant_->attempts() + 1;
+}
+
+MessageId Delivery::message_id() const {
+  for (const HeaderView& header : headers_) {
+    if (header.key == kIdHeader && header.value) {
+      if (const std::optional<MessageId> id = MessageId::parse(*header.value)) {
+        return *id;
+      }
+    }
+  }
+  const sdk::GrantOrigin& origin = grant_->origin();
+  return MessageId(origin.incarnation, origin.queue, offset_);
+}
+
+std::string Delivery::handle() const {
+  return grant_->handle_of(index_);
+}
+
+const std::string& Delivery::queue() const {
+  return grant_->sink().queue();
+}
+
+std::chrono::milliseconds Delivery::lease() const {
+  return grant_->lease();
+}
+
+void Delivery::ack() {
+  ack(nullptr);
+}
+
+void Delivery::ack(SettleCallback callback) {
+  if (!std::exchange(settled_, true)) {
+    grant_->sink().settle(*grant_, index_, proto::SettleKind::kAck, 0, std::move(callback));
+  }
+}
+
+Result<> Delivery::ack_and_wait(std::chrono::milliseconds timeout) {
+  if (settled_) {
+    return Error(ErrorCode::kInvalidArgument, "the delivery is settled already");
+  }
+  Result<> result = grant_->sink().ack_and_wait(*grant_, index_, timeout);
+  settled_ = result.has_value() || result.error().code != ErrorCode::kInvalidArgument;
+  return result;
+}
+
+void Delivery::nack(std::chrono::milliseconds delay) {
+  if (!std::exchange(settled_, true)) {
+    grant_->sink().settle(*grant_, index_, proto::SettleKind::kNack, whole_ms(delay), nullptr);
+  }
+}
+
+void Delivery::release() {
+  if (!std::exchange(settled_, true)) {
+    grant_->sink().settle(*grant_, index_, proto::SettleKind::kRelease, 0, nullptr);
+  }
+}
+
+void Delivery::extend(std::chrono::milliseconds lease) {
+  if (!settled_) {
+    grant_->sink().settle(*grant_, index_, proto::SettleKind::kExtend, whole_ms(lease), nullptr);
+  }
+}
+
+}  // namespace weir

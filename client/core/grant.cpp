@@ -1,0 +1,109 @@
+#include "client/core/grant.hpp"
+
+#include "client/core/convert.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/handle.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::sdk {
+
+Grant::Grant(const proto::Deliver& frame, const GrantOrigin& origin,
+             std::shared_ptr<SettleSink> sink)
+    : id_(frame.grant),
+      nonce_(frame.nonce),
+      base_offset_(frame.base_offset),
+      base_timestamp_(frame.base_timestamp),
+      first_index_(frame.first_index),
+      count_(frame.count),
+      attempts_(frame.attempts),
+      lease_(frame.lease_ms),
+      origin_(origin),
+      sink_(std::move(sink)),
+      records_(frame.records),
+      unread_(records_),
+      next_index_(frame.first_index),
+      settled_(frame.count, false) {}
+
+proto::SettleRange Grant::range(proto::SettleKind kind, std::uint32_t index, std::uint32_t count,
+                                std::uint32_t value) const {
+  proto::SettleRange range;
+  range.kind = kind;
+  range.grant = id_;
+  range.nonce = nonce_;
+  range.base_offset = base_offset_;
+  range.first_index = index;
+  range.count = count;
+  range.value = value;
+  return range;
+}
+
+std::string Grant::handle_of(std::uint32_t index) const {
+  proto::ReceiptHandle handle;
+  handle.incarnation = origin_.incarnation;
+  handle.epoch = origin_.epoch;
+  handle.queue = proto::QueueId(origin_.queue);
+  handle.generation = origin_.generation;
+  handle.grant = id_;
+  handle.index = index;
+  handle.nonce = nonce_;
+  handle.base_offset = base_offset_;
+  handle.shard = origin_.shard;
+  return proto::encode_handle(handle);
+}
+
+proto::Result<Delivery> Grant::next() {
+  const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(unread_);
+  if (!decoded) {
+    return decoded.error();
+  }
+  unread_.remove_prefix(decoded->bytes);
+  const proto::RecordView& record = decoded->record;
+  Delivery delivery;
+  delivery.grant_ = shared_from_this();
+  delivery.index_ = next_index_++;
+  delivery.settled_ = false;
+  delivery.offset_ = base_offset_ + delivery.index_;
+  delivery.timestamp_ = to_timestamp(base_timestamp_ + record.timestamp_delta);
+  delivery.body_ = record.value.value_or(std::string_view());
+  delivery.key_ = record.key;
+  delivery.headers_.reserve(record.headers.size());
+  for (const proto::Header& header : record.headers) {
+    delivery.headers_.emplace_back(header.key, header.value);
+  }
+  return delivery;
+}
+
+void Grant::mark_settled(std::uint32_t index, std::uint32_t count) {
+  const std::uint64_t begin = std::max(index, first_index_);
+  const std::uint64_t end =
+      std::min<std::uint64_t>(std::uint64_t{index} + count, std::uint64_t{first_index_} + count_);
+  for (std::uint64_t i = begin; i < end; ++i) {
+    if (!settled_[i - first_index_]) {
+      settled_[i - first_index_] = true;
+      ++settled_count_;
+    }
+  }
+}
+
+std::vector<proto::SettleRange> Grant::unsettled(proto::SettleKind kind,
+                                                 std::uint32_t value) const {
+  std::vector<proto::SettleRange> ranges;
+  std::uint32_t begin = 0;
+  while (begin < count_) {
+    if (settled_[begin]) {
+      ++begin;
+      continue;
+    }
+    std::uint32_t end = begin + 1;
+    while (end < count_ && !settled_[end]) {
+      ++end;
+    }
+    ranges.push_back(range(kind, first_index_ + begin, end - begin, value));
+    begin = end;
+  }
+  return ranges;
+}
+
+}  // namespace weir::sdk

@@ -1,0 +1,101 @@
+#pragma once
+
+#include "client/core/time.hpp"
+#include "proto/frame/frames.hpp"
+#include "weir/consumer.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::sdk {
+
+class Grant;
+
+/// Where settlements go. Any thread.
+class SettleSink {
+ public:
+  virtual ~SettleSink() = default;
+  virtual void settle(Grant& grant, std::uint32_t index, proto::SettleKind kind,
+                      std::uint32_t value, SettleCallback callback) = 0;
+  /// As an ack that waits until it is durable; refuses on the I/O thread.
+  virtual Result<> ack_and_wait(Grant& grant, std::uint32_t index,
+                                std::chrono::milliseconds timeout) = 0;
+  [[nodiscard]] virtual const std::string& queue() const = 0;
+};
+
+/// The session and queue that a grant came from: parts of message ids and receipt handles.
+struct GrantOrigin {
+  std::uint32_t incarnation = 0;
+  std::uint32_t epoch = 0;
+  std::uint32_t shard = 0;
+  std::uint64_t queue = 0;
+  std::uint32_t generation = 0;
+};
+
+/// One lease over neighbouring messages of one batch, with their bytes. Shared by the deliveries made
+/// from it.
+///
+/// What does not change may be read by any thread. Who reads messages with next() is alone with the
+/// grant's unread part; the rest is guarded by the sink's lock.
+class Grant : public std::enable_shared_from_this<Grant> {
+ public:
+  /// `frame.records` is copied.
+  Grant(const proto::Deliver& frame, const GrantOrigin& origin, std::shared_ptr<SettleSink> sink);
+
+  [[nodiscard]] std::uint32_t first_index() const { return first_index_; }
+  [[nodiscard]] std::uint32_t count() const { return count_; }
+  [[nodiscard]] std::uint32_t attempts() const { return attempts_; }
+  [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
+  [[nodiscard]] const GrantOrigin& origin() const { return origin_; }
+  [[nodiscard]] SettleSink& sink() const { return *sink_; }
+  /// A range of this grant, of so many messages from `index` (counted as in the batch) on.
+  [[nodiscard]] proto::SettleRange range(proto::SettleKind kind, std::uint32_t index,
+                                         std::uint32_t count, std::uint32_t value) const;
+  /// The text of the receipt handle of one message.
+  [[nodiscard]] std::string handle_of(std::uint32_t index) const;
+
+  /// Messages that next() has not given out.
+  [[nodiscard]] std::uint32_t left() const { return first_index_ + count_ - next_index_; }
+  [[nodiscard]] std::uint32_t next_index() const { return next_index_; }
+  [[nodiscard]] std::size_t bytes_left() const { return unread_.size(); }
+  /// The next message; MALFORMED when the bytes are not what they should be. Must have one left.
+  [[nodiscard]] proto::Result<Delivery> next();
+  /// From here on dropping the delivery means that the application failed, not that it never got it.
+  static void hand_out(Delivery& delivery) { delivery.handed_out_ = true; }
+
+  /// Nothing more is to be done for these messages, as far as they are of this grant.
+  void mark_settled(std::uint32_t index, std::uint32_t count);
+  [[nodiscard]] bool all_settled() const { return settled_count_ == count_; }
+  [[nodiscard]] proto::GrantId id() const { return id_; }
+  /// Ranges of `kind` over what is not settled.
+  [[nodiscard]] std::vector<proto::SettleRange> unsettled(proto::SettleKind kind,
+                                                          std::uint32_t value) const;
+  /// When the lease ends, as far as this side knows, and until when it is to be extended.
+  TimePoint lease_until{};
+  TimePoint hold_until{};
+
+ private:
+  const proto::GrantId id_;
+  const std::uint64_t nonce_;
+  const proto::Offset base_offset_;
+  const proto::TimeMs base_timestamp_;
+  const std::uint32_t first_index_;
+  const std::uint32_t count_;
+  const std::uint32_t attempts_;
+  const std::chrono::milliseconds lease_;
+  const GrantOrigin origin_;
+  const std::shared_ptr<SettleSink> sink_;
+  const std::string records_;
+
+  std::string_view unread_;
+  std::uint32_t next_index_;
+  std::vector<bool> settled_;
+  std::uint32_t settled_count_ = 0;
+};
+
+}  // namespace weir::sdk

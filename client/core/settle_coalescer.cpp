@@ -1,0 +1,74 @@
+#include "client/core/settle_coalescer.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace weir::sdk {
+namespace {
+
+using Ranges = std::vector<proto::SettleRange>;
+
+bool is_alike(const proto::SettleRange& left, const proto::SettleRange& right) {
+  return left.grant == right.grant && left.kind == right.kind && left.value == right.value &&
+         left.nonce == right.nonce && left.base_offset == right.base_offset;
+}
+
+// A message is said to be started or extended before it is settled: nothing moves across these.
+bool is_barrier(const proto::SettleRange& range) {
+  return range.kind == proto::SettleKind::kStarted || range.kind == proto::SettleKind::kExtend;
+}
+
+bool precedes(const proto::SettleRange& left, const proto::SettleRange& right) {
+  return std::tie(left.grant, left.kind, left.value, left.first_index) <
+         std::tie(right.grant, right.kind, right.value, right.first_index);
+}
+
+// Sorts the ranges from `begin` to `end`, none of which is a barrier, and writes them joined to `to`.
+Ranges::iterator merge_run(Ranges::iterator begin, Ranges::iterator end, Ranges::iterator to) {
+  std::sort(begin, end, precedes);
+  const Ranges::iterator first = to;
+  for (Ranges::iterator at = begin; at != end; ++at) {
+    if (to != first && is_alike(*(to - 1), *at) &&
+        (to - 1)->first_index + (to - 1)->count == at->first_index) {
+      (to - 1)->count += at->count;
+    } else {
+      *to++ = *at;
+    }
+  }
+  return to;
+}
+
+}  // namespace
+
+void SettleCoalescer::add(const proto::SettleRange& range) {
+  if (!batch_.ranges.empty()) {
+    proto::SettleRange& last = batch_.ranges.back();
+    if (is_alike(last, range) && last.first_index + last.count == range.first_index) {
+      last.count += range.count;
+      return;
+    }
+    is_merged_ = false;
+  }
+  batch_.ranges.push_back(range);
+}
+
+SettleBatch SettleCoalescer::take() {
+  SettleBatch taken = std::exchange(batch_, {});
+  if (!std::exchange(is_merged_, true)) {
+    Ranges& ranges = taken.ranges;
+    Ranges::iterator to = ranges.begin();
+    for (Ranges::iterator at = ranges.begin(); at != ranges.end();) {
+      if (is_barrier(*at)) {
+        *to++ = *at++;
+        continue;
+      }
+      const Ranges::iterator end = std::find_if(at, ranges.end(), is_barrier);
+      to = merge_run(at, end, to);
+      at = end;
+    }
+    ranges.erase(to, ranges.end());
+  }
+  return taken;
+}
+
+}  // namespace weir::sdk

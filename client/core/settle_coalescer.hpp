@@ -1,0 +1,48 @@
+#pragma once
+
+#include "proto/frame/frames.hpp"
+#include "weir/consumer.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace weir::sdk {
+
+/// Somebody who wants to know when the settlement of one message is durable.
+struct SettleWaiter {
+  SettleWaiter(proto::GrantId of_grant, std::uint32_t of_index, SettleCallback on_done)
+      : grant(of_grant), index(of_index), callback(std::move(on_done)) {}
+
+  proto::GrantId grant;
+  std::uint32_t index;
+  SettleCallback callback;
+};
+
+/// What is to be told to the broker, and who waits for it.
+struct SettleBatch {
+  std::vector<proto::SettleRange> ranges;
+  std::vector<SettleWaiter> waiters;
+
+  [[nodiscard]] bool empty() const { return ranges.empty(); }
+};
+
+/// Gathers settlements of single messages into ranges. What is said about one message keeps its
+/// order.
+class SettleCoalescer {
+ public:
+  /// `range` has at least one message.
+  void add(const proto::SettleRange& range);
+  void add_waiter(SettleWaiter waiter) { batch_.waiters.push_back(std::move(waiter)); }
+
+  [[nodiscard]] bool empty() const { return batch_.ranges.empty(); }
+  /// Everything so far, adjacent messages as one range.
+  [[nodiscard]] SettleBatch take();
+
+ private:
+  SettleBatch batch_;
+  bool is_merged_ = true;  // no range was put behind another of its kind and grant out of order
+};
+
+}  // namespace weir::sdk
