@@ -145,13 +145,8 @@ constexpr std::array<std::string_view, 22> kImpureWords = {
 };
 
 // The seams to the outside inside the shard's folder. All else there is run by one owner.
-struct Exception {
-  std::string_view file;  // without its ending: header and body
-  Names words;
-};
-
-const std::vector<Exception>& exceptions() {
-  static const std::vector<Exception> table = {
+const std::vector<PurityException>& repository_exceptions() {
+  static const std::vector<PurityException> table = {
       // A commit blocks, so it has a thread of its own, which hands results back through a lock.
       // It measures real time: how long a disk took, how long a unit has waited.
       {"broker/shard/local_log",
@@ -166,22 +161,22 @@ std::string_view without_ending(std::string_view path) {
   return path.substr(0, path.rfind('.'));
 }
 
-bool is_excepted(std::string_view path, std::string_view word) {
-  return std::ranges::any_of(exceptions(), [&](const Exception& exception) {
+// A file without its ending, and a word that it was seen to use.
+using Uses = std::set<std::pair<std::string, std::string_view>>;
+
+bool is_excepted(std::span<const PurityException> exceptions, std::string_view path,
+                 std::string_view word) {
+  return std::ranges::any_of(exceptions, [&](const PurityException& exception) {
     return exception.file == without_ending(path) &&
            std::ranges::find(exception.words, word) != exception.words.end();
   });
 }
 
-Findings unused_exceptions(const std::set<std::pair<std::string, std::string_view>>& used,
-                           const SourceTree& tree) {
+Findings unused_exceptions(std::span<const PurityException> exceptions, const Uses& used) {
   Findings findings;
-  for (const Exception& exception : exceptions()) {
-    const bool exists = std::ranges::any_of(tree, [&](const SourceFile& file) {
-      return is_cpp(file.path) && without_ending(file.path) == exception.file;
-    });
+  for (const PurityException& exception : exceptions) {
     for (std::string_view word : exception.words) {
-      if (exists && !used.contains({std::string(exception.file), word})) {
+      if (!used.contains({std::string(exception.file), word})) {
         findings.push_back({std::string(exception.file), 0,
                             "does not use " + std::string(word) + ": take the exception away"});
       }
@@ -261,8 +256,12 @@ Findings check_include_cycles(const SourceTree& tree) {
 }
 
 Findings check_purity(const SourceTree& tree) {
+  return check_purity(tree, repository_exceptions());
+}
+
+Findings check_purity(const SourceTree& tree, std::span<const PurityException> exceptions) {
   Findings findings;
-  std::set<std::pair<std::string, std::string_view>> used;
+  Uses used;
   for (const SourceFile& file : tree) {
     const bool is_pure = std::ranges::any_of(
         kPureFolders, [&](std::string_view folder) { return file.path.starts_with(folder); });
@@ -272,7 +271,7 @@ Findings check_purity(const SourceTree& tree) {
     const std::string code = blank_comments(file.text, Literals::kBlank);
     for (std::string_view word : kImpureWords) {
       for (std::size_t at : find_word(code, word)) {
-        if (is_excepted(file.path, word)) {
+        if (is_excepted(exceptions, file.path, word)) {
           used.emplace(without_ending(file.path), word);
         } else {
           findings.push_back(
@@ -281,7 +280,7 @@ Findings check_purity(const SourceTree& tree) {
       }
     }
   }
-  const Findings unused = unused_exceptions(used, tree);
+  const Findings unused = unused_exceptions(exceptions, used);
   findings.insert(findings.end(), unused.begin(), unused.end());
   return findings;
 }

@@ -117,7 +117,7 @@ TEST(IncludeCycles, AreFoundOverSeveralFiles) {
 
 TEST(Purity, RefusesClocksThreadsAndChance) {
   const auto place = [](std::string path, std::string text) {
-    return places(check_purity({{std::move(path), std::move(text)}}));
+    return places(check_purity({{std::move(path), std::move(text)}}, {}));
   };
   EXPECT_THAT(place("broker/core/a.cpp", "auto t = std::chrono::steady_clock::now();"),
               ElementsAre("broker/core/a.cpp:1"));
@@ -130,12 +130,16 @@ TEST(Purity, RefusesClocksThreadsAndChance) {
 }
 
 TEST(Purity, HasExceptionsThatMustBeUsed) {
-  const std::string all = "std::thread a; std::mutex b; std::condition_variable c;";
-  EXPECT_THAT(check_purity({{"broker/shard/local_log.cpp", all}}), IsEmpty());
-  EXPECT_THAT(check_purity({{"broker/shard/local_log.cpp", "std::thread a; std::mutex b;"}}),
-              SizeIs(1));
-  EXPECT_THAT(check_purity({{"broker/shard/local_log.cpp", all + "std::random_device d;"}}),
-              SizeIs(1));
+  const std::vector<PurityException> exceptions = {{"broker/shard/log", {"std::thread", "::now("}}};
+  const auto findings = [&](std::string path, std::string text) {
+    return check_purity({{std::move(path), std::move(text)}}, exceptions);
+  };
+  EXPECT_THAT(findings("broker/shard/log.cpp", "std::thread a; Clock::now();"), IsEmpty());
+  EXPECT_THAT(places(findings("broker/shard/log.hpp", "std::thread a;")),
+              ElementsAre("broker/shard/log:0"));
+  EXPECT_THAT(places(findings("broker/shard/log.cpp", "std::thread a; x::now(); std::mutex b;")),
+              ElementsAre("broker/shard/log.cpp:1"));
+  EXPECT_THAT(findings("broker/shard/other.cpp", "std::thread a;"), SizeIs(3));
 }
 
 TEST(Headers, HaveAGuardAndOpenNoNamespace) {
