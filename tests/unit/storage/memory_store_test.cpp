@@ -18,10 +18,10 @@ using proto::Errc;
 
 TEST(MemoryStore, ACrashForgetsExactlyWhatWasNotSynced) {
   MemoryStore store;
-  ASSERT_TRUE(commit(store, a_batch().put("a", "1").put("b", "1")));
+  ASSERT_TRUE(commit(store, a_change().put("a", "1").put("b", "1")));
   const std::uint64_t before = store.digest();
-  ASSERT_TRUE(write_unsynced(store, a_batch().put("a", "2").remove("b").put("c", "2")));
-  ASSERT_TRUE(write_unsynced(store, a_batch().remove_range("a", "z").put("d", "3")));
+  ASSERT_TRUE(write_unsynced(store, a_change().put("a", "2").remove("b").put("c", "2")));
+  ASSERT_TRUE(write_unsynced(store, a_change().remove_range("a", "z").put("d", "3")));
   EXPECT_EQ(store.unsynced_changes(), 2U);
   store.crash_losing_unsynced();
   EXPECT_EQ(store.digest(), before);
@@ -30,7 +30,7 @@ TEST(MemoryStore, ACrashForgetsExactlyWhatWasNotSynced) {
 
 TEST(MemoryStore, WhatIsNotSyncedIsNotVisible) {
   MemoryStore store;
-  ASSERT_TRUE(write_unsynced(store, a_batch().put("a", "1")));
+  ASSERT_TRUE(write_unsynced(store, a_change().put("a", "1")));
   EXPECT_EQ(rows_of(store), RowMap{});
   ASSERT_TRUE(store.sync());
   EXPECT_EQ(rows_of(store), (RowMap{{"a", "1"}}));
@@ -41,11 +41,11 @@ TEST(MemoryStore, ACrashWithASeedKeepsWholeChangesInOrder) {
   for (std::uint64_t seed = 0; seed < 64; ++seed) {
     MemoryStore store;
     std::vector<RowMap> after = {RowMap{}};
-    ASSERT_TRUE(write_unsynced(store, a_batch().put("a", "1").put("b", "1")));
+    ASSERT_TRUE(write_unsynced(store, a_change().put("a", "1").put("b", "1")));
     after.push_back({{"a", "1"}, {"b", "1"}});
-    ASSERT_TRUE(write_unsynced(store, a_batch().remove("a")));
+    ASSERT_TRUE(write_unsynced(store, a_change().remove("a")));
     after.push_back({{"b", "1"}});
-    ASSERT_TRUE(write_unsynced(store, a_batch().put("b", "3").put("c", "3")));
+    ASSERT_TRUE(write_unsynced(store, a_change().put("b", "3").put("c", "3")));
     after.push_back({{"b", "3"}, {"c", "3"}});
     const std::size_t survived = store.crash(seed);
     ASSERT_LT(survived, after.size());
@@ -59,7 +59,7 @@ TEST(MemoryStore, TheSameSeedCrashesTheSameWay) {
   const auto run = [](std::uint64_t seed) {
     MemoryStore store;
     for (int i = 0; i < 10; ++i) {
-      EXPECT_TRUE(write_unsynced(store, a_batch().put(std::to_string(i), "x")));
+      EXPECT_TRUE(write_unsynced(store, a_change().put(std::to_string(i), "x")));
     }
     store.crash(seed);
     return store.digest();
@@ -71,15 +71,15 @@ TEST(MemoryStore, TheSameSeedCrashesTheSameWay) {
 
 TEST(MemoryStore, AFailedWriteIsFinalUntilARestart) {
   MemoryStore store;
-  ASSERT_TRUE(commit(store, a_batch().put("a", "1")));
+  ASSERT_TRUE(commit(store, a_change().put("a", "1")));
   store.fail_next_commit(CommitFault::kBeforeWrite);
-  EXPECT_EQ(commit(store, a_batch().put("a", "2")).error().code, Errc::kStorageFailed);
-  EXPECT_EQ(commit(store, a_batch().put("b", "2")).error().code, Errc::kStorageFailed);
-  EXPECT_EQ(write_unsynced(store, a_batch().put("b", "2")).error().code, Errc::kStorageFailed);
+  EXPECT_EQ(commit(store, a_change().put("a", "2")).error().code, Errc::kStorageFailed);
+  EXPECT_EQ(commit(store, a_change().put("b", "2")).error().code, Errc::kStorageFailed);
+  EXPECT_EQ(write_unsynced(store, a_change().put("b", "2")).error().code, Errc::kStorageFailed);
   EXPECT_EQ(store.sync().error().code, Errc::kStorageFailed);
   store.crash_losing_unsynced();
   EXPECT_EQ(rows_of(store), (RowMap{{"a", "1"}}));
-  EXPECT_TRUE(commit(store, a_batch().put("a", "3")));
+  EXPECT_TRUE(commit(store, a_change().put("a", "3")));
   EXPECT_EQ(rows_of(store), (RowMap{{"a", "3"}}));
 }
 
@@ -89,7 +89,7 @@ TEST(MemoryStore, AFailedSyncLeavesTheOutcomeToTheCrash) {
   for (std::uint64_t seed = 0; seed < 16; ++seed) {
     MemoryStore store;
     store.fail_next_commit(CommitFault::kAfterWrite);
-    EXPECT_EQ(commit(store, a_batch().put("a", "1")).error().code, Errc::kStorageFailed);
+    EXPECT_EQ(commit(store, a_change().put("a", "1")).error().code, Errc::kStorageFailed);
     EXPECT_EQ(rows_of(store), RowMap{});
     store.crash(seed);
     (rows_of(store).empty() ? lost : kept) = true;
@@ -100,7 +100,7 @@ TEST(MemoryStore, AFailedSyncLeavesTheOutcomeToTheCrash) {
 
 TEST(MemoryStore, FailedReadsAreToldAsErrors) {
   MemoryStore store;
-  ASSERT_TRUE(commit(store, a_batch().put("a", "1").put("b", "1")));
+  ASSERT_TRUE(commit(store, a_change().put("a", "1").put("b", "1")));
   const auto reader = store.snapshot();
   auto scan = reader->scan(Family::kState, "", "z", {});
   ASSERT_TRUE(scan->valid());
@@ -119,7 +119,7 @@ TEST(MemoryStore, FaultRatesDrawTheSameFaultsFromTheSameSeed) {
     store.set_fault_rates({.seed = seed, .commits_per_million = 200'000});
     std::string outcomes;
     for (int i = 0; i < 50; ++i) {
-      outcomes += commit(store, a_batch().put("a", std::to_string(i))) ? '.' : 'x';
+      outcomes += commit(store, a_change().put("a", std::to_string(i))) ? '.' : 'x';
       if (outcomes.back() == 'x') {
         store.crash(static_cast<std::uint64_t>(i));
       }
@@ -133,21 +133,21 @@ TEST(MemoryStore, FaultRatesDrawTheSameFaultsFromTheSameSeed) {
 
 TEST(MemoryStore, ScansStayInsideTheirBounds) {
   MemoryStore store;
-  ASSERT_TRUE(commit(store, a_batch().put("a", "1").put("c", "2").put("e", "3")));
+  ASSERT_TRUE(commit(store, a_change().put("a", "1").put("c", "2").put("e", "3")));
   expect_bounded_scans(store);
 }
 
 TEST(MemoryStore, DigestSeesEveryChangeAndHonoursTheFilter) {
   MemoryStore store;
-  ASSERT_TRUE(commit(store, a_batch().put("a", "bc").put("d", "")));
+  ASSERT_TRUE(commit(store, a_change().put("a", "bc").put("d", "")));
   const std::uint64_t first = store.digest();
-  ASSERT_TRUE(commit(store, a_batch().put("a", "b").put("d", "c")));
+  ASSERT_TRUE(commit(store, a_change().put("a", "b").put("d", "c")));
   EXPECT_NE(store.digest(), first);
-  ASSERT_TRUE(commit(store, a_batch().put("a", "bc").put("d", "")));
+  ASSERT_TRUE(commit(store, a_change().put("a", "bc").put("d", "")));
   EXPECT_EQ(store.digest(), first);
   const auto without_d = [](Family, std::string_view key) { return key != "d"; };
   const std::uint64_t filtered = store.digest(without_d);
-  ASSERT_TRUE(commit(store, a_batch().put("d", "other")));
+  ASSERT_TRUE(commit(store, a_change().put("d", "other")));
   EXPECT_EQ(store.digest(without_d), filtered);
   EXPECT_EQ(store.dump(), "state 61 = 6263\nstate 64 = 6f74686572\n");
 }
@@ -156,8 +156,8 @@ TEST(MemoryStore, KeepsNoDeletedRowAndNoOldVersionWhenNobodyLooks) {
   MemoryStore store;
   for (int round = 0; round < 1000; ++round) {
     const std::string key = std::to_string(round);
-    ASSERT_TRUE(commit(store, a_batch().put(key, "x").put("same", key)));
-    ASSERT_TRUE(commit(store, a_batch().remove(key)));
+    ASSERT_TRUE(commit(store, a_change().put(key, "x").put("same", key)));
+    ASSERT_TRUE(commit(store, a_change().remove(key)));
   }
   EXPECT_EQ(rows_of(store), (RowMap{{"same", "999"}}));
   EXPECT_EQ(store.kept_versions(), 1U);
@@ -175,7 +175,7 @@ TEST(MemoryStore, AgreesWithAModelOverRandomHistories) {
       const std::uint64_t choice = random() % 100;
       if (choice < 60) {
         RowMap next = pending.empty() ? synced : pending.back();
-        BatchBuilder batch;
+        ChangeBuilder batch;
         for (std::uint64_t i = 0; i <= random() % 4; ++i) {
           const std::string key(1, static_cast<char>('a' + random() % 12));
           const std::uint64_t kind = random() % 5;
@@ -223,7 +223,7 @@ TEST(MemoryStore, AgreesWithAModelOverRandomHistories) {
 
 TEST(MemoryStore, ReadersRunBesideTheWriter) {
   MemoryStore store;
-  ASSERT_TRUE(commit(store, a_batch().put("left", "0").put("right", "0")));
+  ASSERT_TRUE(commit(store, a_change().put("left", "0").put("right", "0")));
   std::thread reader([&store] {
     for (int i = 0; i < 2000; ++i) {
       const RowMap rows = rows_of(store);
@@ -232,8 +232,8 @@ TEST(MemoryStore, ReadersRunBesideTheWriter) {
   });
   for (int i = 1; i <= 2000; ++i) {
     const std::string value = std::to_string(i);
-    ASSERT_TRUE(commit(store, a_batch().put("left", value).put(value, "").put("right", value)));
-    ASSERT_TRUE(commit(store, a_batch().remove(value)));
+    ASSERT_TRUE(commit(store, a_change().put("left", value).put(value, "").put("right", value)));
+    ASSERT_TRUE(commit(store, a_change().remove(value)));
   }
   reader.join();
 }

@@ -36,9 +36,9 @@ TEST(RocksStore, KeepsWhatWasCommittedAcrossReopening) {
   const TempDir directory;
   {
     const auto store = open_in(directory);
-    ASSERT_TRUE(commit(*store, a_batch().put("a", "1").put("b", "2").put("c", "3")));
-    ASSERT_TRUE(commit(*store, a_batch().remove("b").put("a", "4")));
-    ASSERT_TRUE(commit(*store, a_batch().in_log().put("a", bytes_of(100'000, 1))));
+    ASSERT_TRUE(commit(*store, a_change().put("a", "1").put("b", "2").put("c", "3")));
+    ASSERT_TRUE(commit(*store, a_change().remove("b").put("a", "4")));
+    ASSERT_TRUE(commit(*store, a_change().in_log().put("a", bytes_of(100'000, 1))));
   }
   const auto store = open_in(directory);
   EXPECT_EQ(rows_of(*store), (RowMap{{"a", "4"}, {"c", "3"}}));
@@ -48,8 +48,8 @@ TEST(RocksStore, KeepsWhatWasCommittedAcrossReopening) {
 TEST(RocksStore, CommitsAllBatchesInOrderAsOne) {
   const TempDir directory;
   const auto store = open_in(directory);
-  const BatchBuilder first = a_batch().put("a", "1").put("b", "1").put("c", "1").put("d", "1");
-  const BatchBuilder second = a_batch().remove_range("b", "d").put("c", "2").put("a", "2");
+  const ChangeBuilder first = a_change().put("a", "1").put("b", "1").put("c", "1").put("d", "1");
+  const ChangeBuilder second = a_change().remove_range("b", "d").put("c", "2").put("a", "2");
   const std::array<const WriteBatch*, 2> batches = {&first.batch(), &second.batch()};
   ASSERT_TRUE(store->commit(batches));
   EXPECT_EQ(rows_of(*store), (RowMap{{"a", "2"}, {"c", "2"}, {"d", "1"}}));
@@ -58,18 +58,18 @@ TEST(RocksStore, CommitsAllBatchesInOrderAsOne) {
 TEST(RocksStore, AnInvertedRangeDeletesNothing) {
   const TempDir directory;
   const auto store = open_in(directory);
-  ASSERT_TRUE(commit(*store, a_batch().put("a", "1").put("b", "1")));
-  ASSERT_TRUE(commit(*store, a_batch().remove_range("c", "a").remove_range("b", "b")));
+  ASSERT_TRUE(commit(*store, a_change().put("a", "1").put("b", "1")));
+  ASSERT_TRUE(commit(*store, a_change().remove_range("c", "a").remove_range("b", "b")));
   EXPECT_EQ(rows_of(*store), (RowMap{{"a", "1"}, {"b", "1"}}));
 }
 
 TEST(RocksStore, ASnapshotSeesItsMomentAndItsScansOutliveIt) {
   const TempDir directory;
   const auto store = open_in(directory);
-  ASSERT_TRUE(commit(*store, a_batch().put("a", "1").put("b", "1")));
+  ASSERT_TRUE(commit(*store, a_change().put("a", "1").put("b", "1")));
   auto reader = store->snapshot();
   auto scan = reader->scan(Family::kState, "", "", {.sequential = true});
-  ASSERT_TRUE(commit(*store, a_batch().put("a", "2").remove("b").put("c", "2")));
+  ASSERT_TRUE(commit(*store, a_change().put("a", "2").remove("b").put("c", "2")));
   EXPECT_EQ(rows_of(*reader), (RowMap{{"a", "1"}, {"b", "1"}}));
   EXPECT_EQ(reader->get(Family::kState, "b").value(), "1");
   EXPECT_EQ(reader->get(Family::kState, "c").value(), std::nullopt);
@@ -85,7 +85,7 @@ TEST(RocksStore, ASnapshotSeesItsMomentAndItsScansOutliveIt) {
 TEST(RocksStore, ScansStayInsideTheirBounds) {
   const TempDir directory;
   const auto store = open_in(directory);
-  ASSERT_TRUE(commit(*store, a_batch().put("a", "1").put("c", "2").put("e", "3")));
+  ASSERT_TRUE(commit(*store, a_change().put("a", "1").put("c", "2").put("e", "3")));
   expect_bounded_scans(*store);
 }
 
@@ -96,7 +96,7 @@ TEST(RocksStore, TheLibraryUsesOurChecksum) {
   EXPECT_EQ(store->crc32c_in_use(),
             proto::crc32c_implementation() == "software" ? "software, ours" : "sse4.2, ours");
   const std::uint64_t before = crc32c_override_calls();
-  ASSERT_TRUE(commit(*store, a_batch().put("a", "1")));
+  ASSERT_TRUE(commit(*store, a_change().put("a", "1")));
   EXPECT_GT(crc32c_override_calls(), before);
 }
 
@@ -111,7 +111,7 @@ TEST(RocksStore, TellsItsSizesAndSyncTimes) {
                                            }})
                          .value();
   for (int i = 0; i < 4; ++i) {
-    ASSERT_TRUE(commit(*store, a_batch().in_log().put(std::to_string(i), bytes_of(50'000, 1))));
+    ASSERT_TRUE(commit(*store, a_change().in_log().put(std::to_string(i), bytes_of(50'000, 1))));
   }
   EXPECT_GE(syncs.load(), 4);
   const RocksStatistics statistics = store->statistics();
@@ -127,14 +127,14 @@ TEST(RocksStore, ReclaimsTheSpaceOfADeletedRange) {
   const auto store = open_in(directory);
   for (int i = 10; i < 74; ++i) {
     const std::string value = bytes_of(100'000, static_cast<std::uint64_t>(i));
-    ASSERT_TRUE(commit(*store, a_batch().in_log().put(std::to_string(i), value)));
+    ASSERT_TRUE(commit(*store, a_change().in_log().put(std::to_string(i), value)));
   }
   ASSERT_TRUE(store->reclaim(Family::kLog, "", ""));
   EXPECT_GE(store->statistics().blob_bytes, 6'000'000U);
-  ASSERT_TRUE(commit(*store, a_batch().in_log().remove_range("10", "72")));
+  ASSERT_TRUE(commit(*store, a_change().in_log().remove_range("10", "72")));
   ASSERT_TRUE(store->reclaim(Family::kLog, "10", "72"));
   EXPECT_EQ(rows_of(*store, Family::kLog).size(), 2U);
-  ASSERT_TRUE(commit(*store, a_batch().in_log().remove_range("", "99")));
+  ASSERT_TRUE(commit(*store, a_change().in_log().remove_range("", "99")));
   ASSERT_TRUE(store->reclaim(Family::kLog, "", ""));
   EXPECT_LT(store->statistics().blob_bytes, 1'000'000U);
 }
@@ -145,15 +145,15 @@ TEST(RocksStore, AFailureIsFinalWhileReadsGoOn) {
   const auto store = open_rocks_store({.path = directory.file("db"),
                                        .on_failed = [&told](const proto::Error&) { ++told; }})
                          .value();
-  ASSERT_TRUE(commit(*store, a_batch().put("a", "1")));
+  ASSERT_TRUE(commit(*store, a_change().put("a", "1")));
   // A flush has to write a table file; with the directory gone from under it, it cannot.
   std::filesystem::rename(directory.file("db"), directory.file("elsewhere"));
   EXPECT_EQ(store->reclaim(Family::kState, "", "").error().code, Errc::kStorageFailed);
   std::filesystem::rename(directory.file("elsewhere"), directory.file("db"));
-  const proto::Result<> first = commit(*store, a_batch().put("a", "2"));
+  const proto::Result<> first = commit(*store, a_change().put("a", "2"));
   ASSERT_FALSE(first);
   EXPECT_EQ(first.error().code, Errc::kStorageFailed);
-  EXPECT_EQ(commit(*store, a_batch().put("b", "2")).error(), first.error());
+  EXPECT_EQ(commit(*store, a_change().put("b", "2")).error(), first.error());
   EXPECT_EQ(store->failure(), first.error());
   EXPECT_EQ(told.load(), 1);
   EXPECT_EQ(rows_of(*store), (RowMap{{"a", "1"}}));
@@ -163,15 +163,15 @@ TEST(RocksStore, RecoversAfterAFailureByReopening) {
   const TempDir directory;
   {
     const auto store = open_in(directory);
-    ASSERT_TRUE(commit(*store, a_batch().put("a", "1")));
+    ASSERT_TRUE(commit(*store, a_change().put("a", "1")));
     std::filesystem::rename(directory.file("db"), directory.file("elsewhere"));
     ASSERT_FALSE(store->reclaim(Family::kState, "", ""));
     std::filesystem::rename(directory.file("elsewhere"), directory.file("db"));
-    ASSERT_FALSE(commit(*store, a_batch().put("a", "2")));
+    ASSERT_FALSE(commit(*store, a_change().put("a", "2")));
   }
   const auto store = open_in(directory);
   EXPECT_EQ(rows_of(*store), (RowMap{{"a", "1"}}));
-  EXPECT_TRUE(commit(*store, a_batch().put("a", "3")));
+  EXPECT_TRUE(commit(*store, a_change().put("a", "3")));
 }
 
 TEST(RocksStore, SaysWhyItCannotBeOpened) {
@@ -186,7 +186,7 @@ TEST(RocksStore, SaysWhyItCannotBeOpened) {
 TEST(RocksStore, ReadersRunBesideTheWriter) {
   const TempDir directory;
   const auto store = open_in(directory);
-  ASSERT_TRUE(commit(*store, a_batch().put("left", "0").put("right", "0")));
+  ASSERT_TRUE(commit(*store, a_change().put("left", "0").put("right", "0")));
   std::atomic<bool> done = false;
   std::thread reader([&] {
     while (!done) {
@@ -196,7 +196,7 @@ TEST(RocksStore, ReadersRunBesideTheWriter) {
   });
   for (int i = 1; i <= 100; ++i) {
     const std::string value = std::to_string(i);
-    ASSERT_TRUE(commit(*store, a_batch().put("left", value).put("right", value)));
+    ASSERT_TRUE(commit(*store, a_change().put("left", value).put("right", value)));
   }
   done = true;
   reader.join();

@@ -16,21 +16,21 @@
 namespace weir::storage {
 
 /// Everything in family kState unless in_log() came before.
-class BatchBuilder {
+class ChangeBuilder {
  public:
-  BatchBuilder& put(std::string_view key, std::string_view value) {
+  ChangeBuilder& put(std::string_view key, std::string_view value) {
     batch_.put(family_, std::string(key), std::string(value));
     return *this;
   }
-  BatchBuilder& remove(std::string_view key) {
+  ChangeBuilder& remove(std::string_view key) {
     batch_.remove(family_, std::string(key));
     return *this;
   }
-  BatchBuilder& remove_range(std::string_view begin, std::string_view end) {
+  ChangeBuilder& remove_range(std::string_view begin, std::string_view end) {
     batch_.remove_range(family_, std::string(begin), std::string(end));
     return *this;
   }
-  BatchBuilder& in_log() {
+  ChangeBuilder& in_log() {
     family_ = Family::kLog;
     return *this;
   }
@@ -41,16 +41,16 @@ class BatchBuilder {
   WriteBatch batch_;
 };
 
-inline BatchBuilder a_batch() {
+inline ChangeBuilder a_change() {
   return {};
 }
 
-inline proto::Result<> commit(KeyValueStore& store, const BatchBuilder& builder) {
+inline proto::Result<> commit(KeyValueStore& store, const ChangeBuilder& builder) {
   const std::array<const WriteBatch*, 1> batches = {&builder.batch()};
   return store.commit(batches);
 }
 
-inline proto::Result<> write_unsynced(MemoryStore& store, const BatchBuilder& builder) {
+inline proto::Result<> write_unsynced(MemoryStore& store, const ChangeBuilder& builder) {
   const std::array<const WriteBatch*, 1> batches = {&builder.batch()};
   return store.write_unsynced(batches);
 }
