@@ -1,15 +1,15 @@
 #pragma once
 
+#include "proto/batch/record_batch.hpp"
+#include "proto/frame/frames.hpp"
+#include "proto/ids.hpp"
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "proto/batch/record_batch.hpp"
-#include "proto/frame/frames.hpp"
-#include "proto/ids.hpp"
 
 // What the outside asks of a shard. Everything that a decision may not invent - time, random bits,
 // UUIDs - stands in the command or is handed to decide() beside it.
@@ -121,9 +121,9 @@ struct ListOffsets {
 };
 
 /// Everything that is answered by one Reply.
-using Request = std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer,
-                             Attach, Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic,
-                             ListOffsets>;
+using Request =
+    std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer, Attach,
+                 Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic, ListOffsets>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <variant>
-#include <vector>
-
 #include "broker/core/command.hpp"
 #include "proto/bytes.hpp"
 #include "proto/ids.hpp"
 #include "proto/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
 
 // Answers to requests, and deliveries: plain values that the session turns into frames.
 namespace weir::core {
@@ -57,8 +57,8 @@ struct ProducerInfo {
 
 struct Attached {
   bool topic = false;
-  std::uint64_t id = 0;                // of the queue or topic
-  std::vector<proto::LogId> logs;      // one a partition; one for a queue
+  std::uint64_t id = 0;            // of the queue or topic
+  std::vector<proto::LogId> logs;  // one a partition; one for a queue
 };
 
 struct Subscribed {

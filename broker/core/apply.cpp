@@ -1,0 +1,211 @@
+#include "broker/core/row_codec.hpp"
+#include "broker/core/shard_state.hpp"
+#include "proto/assert.hpp"
+#include "storage/key_codec.hpp"
+#include "storage/log/partition_log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// What records do to the state, and the rows that follow from it.
+namespace weir::core {
+
+using storage::Family;
+using storage::KeyKind;
+
+namespace {
+
+/// Grants are reserved this many at a time, so that handing out does not write the allocator's row.
+constexpr std::uint64_t kGrantBlock = std::uint64_t{1} << 20;
+
+}  // namespace
+
+void ShardState::apply(const Record& record, Queue::Effects& effects) {
+  std::visit([&](const auto& one) { apply_one(one, effects); }, record);
+}
+
+Queue& ShardState::change(proto::QueueId id) {
+  const auto it = queues_.find(id);
+  WEIR_ASSERT(it != queues_.end(), "a record of a queue finds it");
+  changed_queues_.insert(id);
+  return it->second;
+}
+
+/// Keeps the shard-wide indexes in step with one queue.
+void ShardState::reindex(proto::QueueId id) {
+  const Queue& queue = queues_.at(id);
+  const proto::TimeMs deadline =
+      queue.leases().empty() ? TouchedBatch::kNever : queue.leases().begin()->first;
+  proto::TimeMs& known = deadline_of_.try_emplace(id, TouchedBatch::kNever).first->second;
+  if (known != deadline) {
+    deadlines_.erase({known, id});
+    if (deadline != TouchedBatch::kNever) {
+      deadlines_.emplace(deadline, id);
+    }
+    known = deadline;
+  }
+  if (queue.dying().empty()) {
+    dying_queues_.erase(id);
+  } else {
+    dying_queues_.insert(id);
+  }
+}
+
+void ShardState::apply_one(const NamespaceCreated& record, Queue::Effects&) {
+  catalog_.apply(record);
+  allocator_.next_object = std::max(allocator_.next_object, record.id.value + 1);
+  allocator_changed_ = true;
+  rows_.put(Family::kState, storage::object_key(KeyKind::kNamespace, record.id.value),
+            rows::encode(record));
+}
+
+void ShardState::apply_one(const QueueCreated& record, Queue::Effects&) {
+  catalog_.apply(record);
+  allocator_.next_object = std::max(allocator_.next_object, record.id.value + 1);
+  allocator_changed_ = true;
+  queues_.emplace(record.id, Queue(record));
+  changed_queues_.insert(record.id);
+  rows_.put(Family::kState, storage::object_key(KeyKind::kQueue, record.id.value),
+            rows::encode(record));
+}
+
+void ShardState::apply_one(const TopicCreated& record, Queue::Effects&) {
+  catalog_.apply(record);
+  allocator_.next_object = std::max(allocator_.next_object, record.partitions.back().value + 1);
+  allocator_changed_ = true;
+  rows_.put(Family::kState, storage::object_key(KeyKind::kTopic, record.id.value),
+            rows::encode(record));
+  std::uint32_t index = 0;
+  for (const proto::PartitionId id : record.partitions) {
+    Partition partition;
+    partition.topic = record.id;
+    partition.index = index++;
+    partition.leader_epoch = identity_.epoch;
+    partitions_.emplace(id, partition);
+    changed_partitions_.insert(id);
+  }
+}
+
+void ShardState::apply_one(const ProducerStarted& record, Queue::Effects&) {
+  producers_.apply(record);
+  allocator_.next_producer = std::max(allocator_.next_producer, record.id.value + 1);
+  allocator_changed_ = true;
+  rows_.put(Family::kState, storage::object_key(KeyKind::kProducer, record.id.value),
+            rows::encode(rows::ProducerHead{record.epoch, record.time}));
+}
+
+void ShardState::apply_one(const ProducerForgotten& record, Queue::Effects&) {
+  for (const proto::LogId log : producers_.apply(record)) {
+    changed_windows_.erase({record.id, log});
+    rows_.remove(Family::kState, storage::producer_window_key(record.id, log));
+  }
+  rows_.remove(Family::kState, storage::object_key(KeyKind::kProducer, record.id.value));
+}
+
+void ShardState::apply_one(const BatchAppended& record, Queue::Effects&) {
+  const storage::Append append{record.base_offset + record.count - 1, record.time, record.stored};
+  if (record.topic) {
+    const proto::PartitionId id{record.log.value};
+    Partition& partition = partitions_.at(id);
+    partition.append(record);
+    changed_partitions_.insert(id);
+    storage::append_to_log(rows_, {record.log, 0}, append, partition.time_index);
+  } else {
+    const proto::QueueId id{record.log.value};
+    Queue& queue = change(id);
+    queue.append(record);
+    rows_.put(Family::kLog,
+              storage::batch_key(KeyKind::kBatch, record.log.value, queue.counters().generation,
+                                 append.last_offset),
+              record.stored);
+  }
+  producers_.append(record);
+  if (record.producer_id >= 0) {
+    changed_windows_.emplace(proto::ProducerId{static_cast<std::uint64_t>(record.producer_id)},
+                             record.log);
+  }
+}
+
+void ShardState::apply_one(const Leased& record, Queue::Effects&) {
+  allocator_.next_grant = std::max(allocator_.next_grant, record.grant.value + 1);
+  if (allocator_.next_grant > allocator_.reserved_grant) {
+    allocator_.reserved_grant = allocator_.next_grant + kGrantBlock;
+    allocator_changed_ = true;
+  }
+  change(record.range.queue).apply(record);
+  reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const Acked& record, Queue::Effects& effects) {
+  change(record.range.queue).apply(record, effects);
+  reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const Returned& record, Queue::Effects& effects) {
+  change(record.range.queue).apply(record, effects);
+  reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const Extended& record, Queue::Effects&) {
+  change(record.range.queue).apply(record);
+  reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const Started& record, Queue::Effects&) {
+  change(record.range.queue).apply(record);
+  reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const DeadLettered& record, Queue::Effects& effects) {
+  change(record.range.queue).apply(record, effects);
+  reindex(record.range.queue);
+}
+
+void ShardState::put_queue_rows(storage::WriteBatch& rows, Queue& queue) {
+  const std::uint64_t id = queue.id().value;
+  const std::uint32_t generation = queue.counters().generation;
+  const Queue::Changes changes = queue.take_changes();
+  for (const proto::Offset last : changes.finished) {
+    rows.remove(Family::kState, storage::batch_key(KeyKind::kTouchedBatch, id, generation, last));
+    rows.remove(Family::kLog, storage::batch_key(KeyKind::kBatch, id, generation, last));
+  }
+  for (const proto::Offset last : changes.touched) {
+    rows.put(Family::kState, storage::batch_key(KeyKind::kTouchedBatch, id, generation, last),
+             rows::encode(queue.touched_batches().at(last)));
+  }
+  rows.put(Family::kState, storage::object_key(KeyKind::kQueueState, id),
+           rows::encode(queue.counters()));
+}
+
+storage::WriteBatch ShardState::take_rows() {
+  storage::WriteBatch rows = std::exchange(rows_, {});
+  for (const proto::QueueId id : std::exchange(changed_queues_, {})) {
+    put_queue_rows(rows, queues_.at(id));
+  }
+  for (const proto::PartitionId id : std::exchange(changed_partitions_, {})) {
+    rows.put(Family::kState, storage::object_key(KeyKind::kPartitionState, id.value),
+             rows::encode(partitions_.at(id)));
+  }
+  for (const auto& [producer, log] : std::exchange(changed_windows_, {})) {
+    rows.put(Family::kState, storage::producer_window_key(producer, log),
+             rows::encode(producers_.find(producer)->windows.at(log)));
+  }
+  if (std::exchange(allocator_changed_, false)) {
+    rows.put(Family::kState, storage::meta_key(storage::MetaRow::kAllocator),
+             rows::encode(rows::AllocatorValues{allocator_.next_object, allocator_.next_producer,
+                                                allocator_.reserved_grant, identity_.incarnation}));
+  }
+  return rows;
+}
+
+void ShardState::publish(proto::PartitionId partition, proto::Offset high_watermark) {
+  Partition& target = partitions_.at(partition);
+  target.high_watermark = std::max(target.high_watermark, high_watermark);
+}
+
+void ShardState::raise_incarnation() {
+  ++identity_.incarnation;
+  allocator_changed_ = true;
+}
+
+}  // namespace weir::core

@@ -1,0 +1,71 @@
+#include "broker/core/catalog.hpp"
+
+#include "proto/names.hpp"
+
+namespace weir::core {
+
+using proto::Errc;
+using proto::fail;
+
+proto::Result<proto::NamespaceId> Catalog::name_space(std::string_view name) const {
+  if (auto valid = proto::check_namespace_name(name); !valid) {
+    return valid.error();
+  }
+  const auto it = namespace_ids_.find(name);
+  if (it == namespace_ids_.end()) {
+    return fail(Errc::kNamespaceNotFound, "there is no namespace '" + proto::printable(name) + "'");
+  }
+  return it->second;
+}
+
+proto::Result<proto::QueueId> Catalog::queue(std::string_view name_space_name,
+                                             std::string_view name) const {
+  const auto owner = name_space(name_space_name);
+  if (!owner) {
+    return owner.error();
+  }
+  if (auto valid = proto::check_queue_name(name); !valid) {
+    return valid.error();
+  }
+  const auto it = queue_names_.find({*owner, std::string(name)});
+  if (it == queue_names_.end()) {
+    return fail(Errc::kQueueNotFound, "there is no queue '" + proto::printable(name) +
+                                          "' in namespace '" + proto::printable(name_space_name) +
+                                          "'");
+  }
+  return it->second;
+}
+
+proto::Result<const TopicCreated*> Catalog::topic(std::string_view name_space_name,
+                                                  std::string_view name) const {
+  const auto owner = name_space(name_space_name);
+  if (!owner) {
+    return owner.error();
+  }
+  if (auto valid = proto::check_topic_name(name); !valid) {
+    return valid.error();
+  }
+  const auto it = topic_names_.find({*owner, std::string(name)});
+  if (it == topic_names_.end()) {
+    return fail(Errc::kTopicNotFound, "there is no topic '" + proto::printable(name) +
+                                          "' in namespace '" + proto::printable(name_space_name) +
+                                          "'");
+  }
+  return &topics_.at(it->second);
+}
+
+void Catalog::apply(const NamespaceCreated& record) {
+  namespaces_.emplace(record.id, record.name);
+  namespace_ids_.emplace(record.name, record.id);
+}
+
+void Catalog::apply(const QueueCreated& record) {
+  queue_names_.emplace(Name{record.name_space, record.name}, record.id);
+}
+
+void Catalog::apply(const TopicCreated& record) {
+  topic_names_.emplace(Name{record.name_space, record.name}, record.id);
+  topics_.emplace(record.id, record);
+}
+
+}  // namespace weir::core

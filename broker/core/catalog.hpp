@@ -1,0 +1,46 @@
+#pragma once
+
+#include "broker/core/record.hpp"
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace weir::core {
+
+/// Names to ids: namespaces, and in each of them queues and topics, which have name spaces of their
+/// own. Definitions of topics live here, those of queues with the queue.
+class Catalog {
+ public:
+  [[nodiscard]] proto::Result<proto::NamespaceId> name_space(std::string_view name) const;
+  /// QUEUE_NOT_FOUND, NAMESPACE_NOT_FOUND; INVALID_NAME for what no queue can be called.
+  [[nodiscard]] proto::Result<proto::QueueId> queue(std::string_view name_space,
+                                                    std::string_view name) const;
+  /// TOPIC_NOT_FOUND, NAMESPACE_NOT_FOUND, INVALID_NAME.
+  [[nodiscard]] proto::Result<const TopicCreated*> topic(std::string_view name_space,
+                                                         std::string_view name) const;
+  [[nodiscard]] const std::string& namespace_name(proto::NamespaceId id) const {
+    return namespaces_.at(id);
+  }
+  [[nodiscard]] const std::map<proto::TopicId, TopicCreated>& topics() const { return topics_; }
+  /// Number of queues and topics.
+  [[nodiscard]] std::size_t objects() const { return queue_names_.size() + topics_.size(); }
+  [[nodiscard]] bool empty() const { return namespaces_.empty(); }
+
+  void apply(const NamespaceCreated& record);
+  void apply(const QueueCreated& record);
+  void apply(const TopicCreated& record);
+
+ private:
+  using Name = std::pair<proto::NamespaceId, std::string>;
+  std::map<proto::NamespaceId, std::string> namespaces_;
+  std::map<std::string, proto::NamespaceId, std::less<>> namespace_ids_;
+  std::map<Name, proto::QueueId> queue_names_;
+  std::map<Name, proto::TopicId> topic_names_;
+  std::map<proto::TopicId, TopicCreated> topics_;
+};
+
+}  // namespace weir::core

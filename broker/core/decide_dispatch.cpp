@@ -1,0 +1,145 @@
+#include "broker/core/dead_letter_batch.hpp"
+#include "broker/core/shard_state.hpp"
+#include "proto/limits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// Decisions about handing messages out, and about moving those that nobody could handle.
+namespace weir::core {
+
+namespace {
+
+/// Neighbouring messages that may go out together: one batch, one number of attempts, none acked.
+struct Slice {
+  proto::Offset base_offset = 0;
+  proto::Offset last_offset = 0;
+  std::uint32_t first = 0;
+  std::uint32_t end = 0;
+  std::uint16_t attempts = 0;
+};
+
+/// The first returned messages that are due.
+std::optional<Slice> returned_slice(const Queue& queue, proto::TimeMs now) {
+  if (queue.returned().empty() || queue.returned().begin()->first > now) {
+    return std::nullopt;
+  }
+  const TouchedBatch& batch = queue.touched_batches().at(queue.returned().begin()->second);
+  for (const Run& run : batch.runs()) {
+    if (run.state != RunState::kReturned || run.when > now) {
+      continue;
+    }
+    const std::uint32_t first = batch.next_live(run.first, run.end());
+    if (first < run.end()) {
+      return Slice{batch.base_offset(), batch.last_offset(), first,
+                   batch.live_end(first, run.end()), run.attempts};
+    }
+  }
+  return std::nullopt;
+}
+
+proto::LogId log_of(const Queue& queue) {
+  return proto::LogId{queue.id().value};
+}
+
+}  // namespace
+
+std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
+    const DispatchWish& wish, const BatchSource& batches, proto::TimeMs now) const {
+  const Queue* target = queue(wish.queue);
+  if (target == nullptr || wish.max_messages == 0) {
+    return std::monostate{};
+  }
+  const std::uint64_t in_flight = target->counters().runs.leased;
+  if (in_flight >= proto::kMaxInFlightPerQueue) {
+    return std::monostate{};
+  }
+  std::optional<Slice> slice = returned_slice(*target, now);
+  if (!slice && target->fresh() == 0) {
+    return std::monostate{};
+  }
+  const proto::Offset at = slice ? slice->base_offset + slice->first : target->counters().cursor;
+  const CachedBatch* cached = batches.find(log_of(*target), at);
+  if (cached == nullptr) {
+    return Need{log_of(*target), target->counters().generation, at};
+  }
+  if (!slice) {
+    slice = Slice{cached->base_offset, cached->last_offset,
+                  static_cast<std::uint32_t>(at - cached->base_offset),
+                  static_cast<std::uint32_t>(cached->last_offset - cached->base_offset + 1), 0};
+  }
+  std::uint64_t limit =
+      std::min<std::uint64_t>(wish.max_messages, proto::kMaxInFlightPerQueue - in_flight);
+  limit = std::min<std::uint64_t>(limit, slice->end - slice->first);
+  const std::uint64_t max_bytes = std::min<std::uint64_t>(wish.max_bytes, proto::kMaxPieceBytes);
+  std::uint64_t bytes = 0;
+  std::uint32_t count = 0;
+  while (count < limit) {
+    const std::uint64_t next = cached->records[slice->first + count].bytes;
+    if (count > 0 && bytes + next > max_bytes) {
+      break;
+    }
+    bytes += next;
+    ++count;
+  }
+  DispatchStep step;
+  step.record.range = {target->id(), slice->base_offset, slice->last_offset, slice->first, count};
+  step.record.grant = proto::GrantId{allocator_.next_grant};
+  step.record.nonce = wish.nonce;
+  step.record.deadline = now + wish.lease_ms;
+  step.record.started = wish.started;
+  step.record.batch_bytes = cached->stored_bytes;
+  step.delivery.grant = step.record.grant;
+  step.delivery.nonce = wish.nonce;
+  step.delivery.queue = target->id();
+  step.delivery.generation = target->counters().generation;
+  step.delivery.base_offset = slice->base_offset;
+  step.delivery.first_index = slice->first;
+  step.delivery.count = count;
+  step.delivery.attempts = slice->attempts;
+  step.delivery.lease_ms = wish.lease_ms;
+  step.delivery.base_timestamp = cached->base_timestamp;
+  step.delivery.records = cached->batch.slice(cached->records[slice->first].position, bytes);
+  return step;
+}
+
+std::variant<std::monostate, Need, ShardState::Records> ShardState::decide_dead_letter(
+    proto::QueueId queue_id, const BatchSource& batches, proto::TimeMs now) const {
+  const Queue* source = queue(queue_id);
+  if (source == nullptr || source->dying().empty()) {
+    return std::monostate{};
+  }
+  const Queue* target = queue(source->definition().dead_letter_queue);
+  if (target == nullptr) {
+    return std::monostate{};
+  }
+  const TouchedBatch& batch = source->touched_batches().at(*source->dying().begin());
+  const CachedBatch* cached = batches.find(log_of(*source), batch.base_offset());
+  if (cached == nullptr) {
+    return Need{log_of(*source), source->counters().generation, batch.base_offset()};
+  }
+  Records records;
+  DeadLetterBatch copies(*cached, source->definition().name, source->id(), identity_.incarnation,
+                         now);
+  for (const Run& run : batch.runs()) {
+    for (std::uint32_t i = batch.next_live(run.first, run.end());
+         run.state == RunState::kDying && i < run.end(); i = batch.next_live(i + 1, run.end())) {
+      if (!copies.add(i, run.attempts)) {
+        break;
+      }
+      records.emplace_back(
+          DeadLettered{{source->id(), batch.base_offset(), batch.last_offset(), i, 1}});
+    }
+  }
+  const Queue::Counters& to = target->counters();
+  BatchAppended appended;
+  appended.log = log_of(*target);
+  appended.base_offset = to.next_offset;
+  appended.count = copies.count();
+  appended.time = now;
+  appended.stored = copies.finish(to.next_offset, to.prev_last_offset, identity_.epoch);
+  records.emplace_back(std::move(appended));
+  return records;
+}
+
+}  // namespace weir::core

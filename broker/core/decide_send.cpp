@@ -1,0 +1,57 @@
+#include "broker/core/shard_state.hpp"
+#include "proto/batch/stored_batch.hpp"
+
+#include <span>
+#include <utility>
+
+namespace weir::core {
+
+using proto::Errc;
+using proto::fail;
+
+proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
+                                                           proto::TimeMs now) const {
+  proto::Offset base_offset = 0;
+  proto::Offset prev_last_offset = -1;
+  if (command.topic) {
+    const Partition* target = partition(proto::PartitionId{command.log.value});
+    if (target == nullptr) {
+      return fail(Errc::kPartitionNotFound, "the topic is gone");
+    }
+    base_offset = target->next_offset;
+    prev_last_offset = target->prev_last_offset;
+  } else {
+    const Queue* target = queue(proto::QueueId{command.log.value});
+    if (target == nullptr) {
+      return fail(Errc::kQueueNotFound, "the queue is gone");
+    }
+    base_offset = target->counters().next_offset;
+    prev_last_offset = target->counters().prev_last_offset;
+  }
+  const proto::BatchHeader& header = command.columns.header;
+  auto duplicate = producers_.check(command.log, header.producer_id, header.producer_epoch,
+                                    header.base_sequence, command.columns.count());
+  if (!duplicate) {
+    return duplicate.error();
+  }
+  if (*duplicate) {
+    return SendDecision{std::nullopt, (*duplicate)->base_offset, (*duplicate)->append_time};
+  }
+  std::string stored = std::move(command.stored);
+  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,
+                               static_cast<std::int32_t>(identity_.epoch));
+  proto::write_stored_header(stored, {proto::StoredKind::kData, now, prev_last_offset});
+  BatchAppended record;
+  record.log = command.log;
+  record.topic = command.topic;
+  record.base_offset = base_offset;
+  record.count = command.columns.count();
+  record.time = now;
+  record.producer_id = header.producer_id;
+  record.producer_epoch = static_cast<std::uint16_t>(header.producer_epoch);
+  record.base_sequence = header.base_sequence;
+  record.stored = proto::SharedBytes(std::move(stored));
+  return SendDecision{std::move(record), base_offset, now};
+}
+
+}  // namespace weir::core

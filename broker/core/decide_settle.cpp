@@ -1,0 +1,217 @@
+#include "broker/core/shard_state.hpp"
+#include "proto/limits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// Decisions about messages that were handed out: acks, returns, extensions, expiry.
+namespace weir::core {
+
+using proto::Errc;
+using proto::SettleKind;
+
+namespace {
+
+MessageRange range_of(const Queue& queue, const TouchedBatch& batch, std::uint32_t first,
+                      std::uint32_t count) {
+  return {queue.id(), batch.base_offset(), batch.last_offset(), first, count};
+}
+
+/// Why a settlement of one run is refused; nullopt when it is accepted.
+std::optional<Errc> refusal(const Run& run, const proto::SettleRange& settle, proto::TimeMs now) {
+  if (run.grant == settle.grant && run.nonce != settle.nonce) {
+    return Errc::kReceiptInvalid;
+  }
+  if (run.grant != settle.grant) {
+    return Errc::kReceiptExpired;
+  }
+  const bool leased = run.state == RunState::kLeased && run.when > now;
+  // A standard queue lets a late ack through as long as nobody else got the message: the work is
+  // done, and doing it twice helps nobody (as SQS).
+  if (leased || settle.kind == SettleKind::kAck) {
+    return std::nullopt;
+  }
+  return Errc::kReceiptExpired;
+}
+
+Record record_of(const proto::SettleRange& settle, MessageRange range, proto::TimeMs now) {
+  switch (settle.kind) {
+    case SettleKind::kAck:
+      return Acked{range};
+    case SettleKind::kNack:
+      return Returned{range, now + settle.value, true};
+    case SettleKind::kRelease:
+      return Returned{range, now, false};
+    case SettleKind::kExtend:
+      break;
+    case SettleKind::kStarted:
+      return Started{range};
+  }
+  // A lease of nothing ends now: the message goes back like one whose handler failed.
+  if (settle.value == 0) {
+    return Returned{range, now, false};
+  }
+  return Extended{range, now + settle.value};
+}
+
+}  // namespace
+
+ShardState::SettleDecision ShardState::decide(proto::QueueId queue_id,
+                                              const proto::SettleRange& settle,
+                                              proto::TimeMs now) const {
+  SettleDecision decision;
+  const auto refuse = [&](std::uint32_t first, std::uint32_t count, Errc code) {
+    if (!decision.failed.empty() && decision.failed.back().code == code &&
+        decision.failed.back().first + decision.failed.back().count == first) {
+      decision.failed.back().count += count;
+    } else {
+      decision.failed.push_back({first, count, code});
+    }
+  };
+  const bool value_allowed = settle.kind == SettleKind::kNack ? settle.value <= proto::kMaxDelayMs
+                             : settle.kind == SettleKind::kExtend
+                                 ? settle.value <= proto::kMaxLeaseMs
+                                 : true;
+  const Queue* target = queue(queue_id);
+  if (target == nullptr || !value_allowed) {
+    refuse(settle.first_index, settle.count,
+           target == nullptr ? Errc::kQueueNotFound : Errc::kInvalidArgument);
+    return decision;
+  }
+  const TouchedBatch* batch = target->touched(settle.base_offset);
+  if (batch == nullptr) {
+    // Everything of a batch behind the cursor that left no trace is done; before it, nothing was
+    // ever handed out.
+    const proto::Offset end = settle.base_offset + settle.first_index + settle.count;
+    if (settle.base_offset < 0 || end > target->counters().cursor ||
+        settle.grant.value >= allocator_.next_grant) {
+      refuse(settle.first_index, settle.count, Errc::kReceiptInvalid);
+    } else if (settle.kind != SettleKind::kAck) {
+      refuse(settle.first_index, settle.count, Errc::kReceiptExpired);
+    }
+    return decision;
+  }
+  const std::uint64_t wanted_end = std::uint64_t{settle.first_index} + settle.count;
+  if (settle.count == 0 || wanted_end > batch->size() ||
+      settle.grant.value >= allocator_.next_grant) {
+    refuse(settle.first_index, settle.count, Errc::kReceiptInvalid);
+    return decision;
+  }
+  const auto end = static_cast<std::uint32_t>(wanted_end);
+  for (std::uint32_t index = settle.first_index; index < end;) {
+    if (batch->acked(index)) {
+      const std::uint32_t live = batch->next_live(index, end);
+      if (settle.kind != SettleKind::kAck && settle.kind != SettleKind::kStarted) {
+        refuse(index, live - index, Errc::kReceiptExpired);
+      }
+      index = live;
+      continue;
+    }
+    const Run* run = batch->run_at(index);
+    if (run == nullptr) {
+      refuse(index, 1, Errc::kReceiptInvalid);  // never handed out
+      ++index;
+      continue;
+    }
+    const std::uint32_t stop = batch->live_end(index, std::min(end, run->end()));
+    if (const auto why = refusal(*run, settle, now)) {
+      refuse(index, stop - index, *why);
+    } else if (settle.kind != SettleKind::kStarted || !run->started) {
+      decision.records.push_back(
+          record_of(settle, range_of(*target, *batch, index, stop - index), now));
+    }
+    index = stop;
+  }
+  return decision;
+}
+
+proto::Result<ShardState::HandleRange> ShardState::decode(const SettleByHandle& command) const {
+  const auto handle = proto::decode_handle(command.handle);
+  if (!handle) {
+    return handle.error();
+  }
+  const Queue* target = queue(handle->queue);
+  if (handle->incarnation != identity_.incarnation || handle->shard != identity_.shard ||
+      handle->epoch > identity_.epoch || target == nullptr ||
+      handle->generation != target->counters().generation) {
+    return proto::make_error(Errc::kReceiptInvalid);
+  }
+  if (!command.queue.empty()) {
+    const auto named = catalog_.queue(command.name_space, command.queue);
+    if (!named) {
+      return named.error();
+    }
+    if (*named != handle->queue) {
+      return proto::fail(
+          Errc::kReceiptInvalid,
+          "the receipt handle belongs to another queue than '" + command.queue + "'");
+    }
+  }
+  proto::SettleRange range;
+  range.kind = command.kind;
+  range.grant = handle->grant;
+  range.nonce = handle->nonce;
+  range.base_offset = handle->base_offset;
+  range.first_index = handle->index;
+  range.count = 1;
+  range.value = command.value_ms;
+  return HandleRange{handle->queue, range};
+}
+
+std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now) const {
+  if (deadlines_.empty() || deadlines_.begin()->first > now) {
+    return std::nullopt;
+  }
+  const Queue& target = queues_.at(deadlines_.begin()->second);
+  const TouchedBatch& batch = target.touched_batches().at(target.leases().begin()->second);
+  Records records;
+  for (const Run& run : batch.runs()) {
+    if (run.state == RunState::kLeased && run.when <= now) {
+      records.emplace_back(Returned{range_of(target, batch, run.first, run.count), now, false});
+    }
+  }
+  return records;
+}
+
+ShardState::Records ShardState::decide_release(proto::QueueId queue_id, proto::Offset last_offset,
+                                               proto::GrantId grant, proto::TimeMs now) const {
+  Records records;
+  const Queue* target = queue(queue_id);
+  if (target == nullptr) {
+    return records;
+  }
+  const auto it = target->touched_batches().find(last_offset);
+  if (it == target->touched_batches().end()) {
+    return records;
+  }
+  for (const Run& run : it->second.runs()) {
+    if (run.state == RunState::kLeased && run.grant == grant && !run.started) {
+      records.emplace_back(
+          Returned{range_of(*target, it->second, run.first, run.count), now, false});
+    }
+  }
+  return records;
+}
+
+ShardState::Records ShardState::decide_restart(proto::TimeMs now, std::int64_t grace_ms) const {
+  Records records;
+  for (const auto& [id, target] : queues_) {
+    for (const auto& [deadline, last] : target.leases()) {
+      const TouchedBatch& batch = target.touched_batches().at(last);
+      for (const Run& run : batch.runs()) {
+        const MessageRange range = range_of(target, batch, run.first, run.count);
+        if (run.state != RunState::kLeased) {
+          continue;
+        }
+        if (!run.started) {
+          records.emplace_back(Returned{range, now, false});
+        } else if (grace_ms > 0) {
+          records.emplace_back(Extended{range, run.when + grace_ms});
+        }
+      }
+    }
+  }
+  return records;
+}
+
+}  // namespace weir::core

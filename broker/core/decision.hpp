@@ -1,0 +1,45 @@
+#pragma once
+
+#include "broker/core/record.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/bytes.hpp"
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace weir::core {
+
+/// A batch in memory, with where its records lie. `batch` is the RecordBatch without our header.
+struct CachedBatch {
+  proto::Offset base_offset = 0;
+  proto::Offset last_offset = 0;
+  proto::TimeMs append_time = 0;
+  proto::TimeMs base_timestamp = 0;
+  std::uint64_t stored_bytes = 0;
+  proto::SharedBytes batch;
+  std::vector<proto::RecordSpan> records;  // empty for a compressed batch
+};
+
+/// Where decisions find message data: whatever the driver keeps in memory.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  /// The batch that holds the offset, or nullptr when it is not in memory. Valid until the driver
+  /// changes its cache, which it does not while a decision is made.
+  [[nodiscard]] virtual const CachedBatch* find(proto::LogId log, proto::Offset offset) const = 0;
+};
+
+/// What a decision needs and does not find in memory: the batch of a queue that holds `offset`. The
+/// driver loads it and asks again.
+struct Need {
+  proto::LogId log;
+  std::uint32_t generation = 0;
+  proto::Offset offset = 0;
+};
+
+}  // namespace weir::core

@@ -1,0 +1,173 @@
+#include "broker/core/queue/queue.hpp"
+
+#include "proto/assert.hpp"
+
+#include <algorithm>
+
+namespace weir::core {
+
+const TouchedBatch* Queue::touched(proto::Offset base_offset) const {
+  const auto it = touched_.lower_bound(base_offset);
+  return it != touched_.end() && it->second.base_offset() == base_offset ? &it->second : nullptr;
+}
+
+std::uint64_t Queue::delayed(proto::TimeMs now) const {
+  std::uint64_t messages = 0;
+  for (const auto& [due, last] : returned_) {
+    const TouchedBatch& batch = touched_.at(last);
+    for (const Run& run : batch.runs()) {
+      if (run.state == RunState::kReturned && run.when > now) {
+        for (std::uint32_t i = run.first; i < run.end(); ++i) {
+          messages += batch.acked(i) ? 0 : 1;
+        }
+      }
+    }
+  }
+  return messages;
+}
+
+Queue::Batches::iterator Queue::find(const MessageRange& range) {
+  const auto it = touched_.find(range.last_offset);
+  WEIR_ASSERT(it != touched_.end(), "a record of a touched batch finds it");
+  return it;
+}
+
+void Queue::unindex(const TouchedBatch& batch) {
+  returned_.erase({batch.next_due(), batch.last_offset()});
+  leases_.erase({batch.next_deadline(), batch.last_offset()});
+  dying_.erase(batch.last_offset());
+  const RunCounts& counts = batch.counts();
+  counters_.runs.leased -= counts.leased;
+  counters_.runs.returned -= counts.returned;
+  counters_.runs.dying -= counts.dying;
+  counters_.runs.parked -= counts.parked;
+}
+
+void Queue::index(Batches::iterator it) {
+  const TouchedBatch& batch = it->second;
+  const RunCounts& counts = batch.counts();
+  counters_.runs.leased += counts.leased;
+  counters_.runs.returned += counts.returned;
+  counters_.runs.dying += counts.dying;
+  counters_.runs.parked += counts.parked;
+  if (counts.returned > 0) {
+    returned_.emplace(batch.next_due(), batch.last_offset());
+  }
+  if (counts.leased > 0) {
+    leases_.emplace(batch.next_deadline(), batch.last_offset());
+  }
+  if (counts.dying > 0) {
+    dying_.insert(batch.last_offset());
+  }
+}
+
+/// After a change of an unindexed batch: index it again, or let it go when all of it is done.
+void Queue::settle(Batches::iterator it) {
+  if (it->second.done()) {
+    counters_.bytes -= std::min(it->second.bytes(), counters_.bytes);
+    changes_.touched.erase(it->first);
+    changes_.finished.insert(it->first);
+    touched_.erase(it);
+    return;
+  }
+  changes_.touched.insert(it->first);
+  index(it);
+}
+
+void Queue::append(const BatchAppended& record) {
+  WEIR_ASSERT(record.base_offset == counters_.next_offset, "offsets are dense");
+  counters_.next_offset = record.base_offset + record.count;
+  counters_.prev_last_offset = counters_.next_offset - 1;
+  counters_.bytes += record.stored.size();
+}
+
+void Queue::apply(const Leased& record) {
+  const MessageRange& range = record.range;
+  auto it = touched_.find(range.last_offset);
+  if (it == touched_.end()) {
+    it = touched_
+             .emplace(range.last_offset,
+                      TouchedBatch(range.base_offset, range.last_offset, record.batch_bytes))
+             .first;
+  } else {
+    unindex(it->second);
+  }
+  Run like;
+  like.started = record.started;
+  like.grant = record.grant;
+  like.nonce = record.nonce;
+  like.when = record.deadline;
+  it->second.lease(range.first, range.count, like);
+  counters_.cursor = std::max(
+      counters_.cursor, range.base_offset + range.first + static_cast<proto::Offset>(range.count));
+  settle(it);
+}
+
+void Queue::finish(const MessageRange& range, Effects& effects) {
+  const auto it = find(range);
+  unindex(it->second);
+  it->second.ack(range.first, range.count, [&effects](proto::GrantId grant, std::uint32_t live) {
+    effects.freed.emplace_back(grant, live);
+  });
+  settle(it);
+}
+
+void Queue::apply(const Acked& record, Effects& effects) {
+  finish(record.range, effects);
+}
+
+void Queue::apply(const DeadLettered& record, Effects& effects) {
+  finish(record.range, effects);
+}
+
+void Queue::apply(const Returned& record, Effects& effects) {
+  const auto it = find(record.range);
+  unindex(it->second);
+  const auto change = [&](Run& run, std::uint32_t live) {
+    if (run.state == RunState::kLeased && live > 0) {
+      effects.freed.emplace_back(run.grant, live);
+    }
+    if (record.counted && !run.started) {
+      ++run.attempts;
+    }
+    run.started = false;
+    run.when = record.due;
+    if (run.attempts >= definition_.settings.max_receive_count) {
+      run.state = definition_.dead_letter_queue.value != 0 ? RunState::kDying : RunState::kParked;
+    } else {
+      run.state = RunState::kReturned;
+    }
+  };
+  it->second.update(record.range.first, record.range.count, change);
+  settle(it);
+}
+
+void Queue::apply(const Extended& record) {
+  const auto it = find(record.range);
+  unindex(it->second);
+  it->second.update(record.range.first, record.range.count,
+                    [&](Run& run, std::uint32_t) { run.when = record.deadline; });
+  settle(it);
+}
+
+void Queue::apply(const Started& record) {
+  const auto it = find(record.range);
+  unindex(it->second);
+  it->second.update(record.range.first, record.range.count, [](Run& run, std::uint32_t) {
+    if (!run.started) {
+      run.started = true;
+      ++run.attempts;
+    }
+  });
+  settle(it);
+}
+
+void Queue::restore(TouchedBatch batch) {
+  const proto::Offset last = batch.last_offset();
+  const RunCounts before = counters_.runs;
+  const auto it = touched_.emplace(last, std::move(batch)).first;
+  index(it);
+  counters_.runs = before;  // the state row already counts it
+}
+
+}  // namespace weir::core

@@ -1,0 +1,107 @@
+#pragma once
+
+#include "proto/ids.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace weir::core {
+
+enum class RunState : std::uint8_t {
+  kLeased = 1,    // handed out until `when`
+  kReturned = 2,  // may be handed out again from `when` on
+  kDying = 3,     // over the limit, waits for its move to the dead-letter queue
+  kParked = 4,    // over the limit without a dead-letter queue: kept, never handed out
+};
+
+/// Neighbouring messages of one batch that share one fate. Messages of the run whose acked bit is
+/// set are done, whatever the run says.
+struct Run {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  RunState state = RunState::kReturned;
+  bool started = false;        // this lease has counted its attempt
+  std::uint16_t attempts = 0;  // how often a handler has begun
+  proto::GrantId grant;        // the lease that holds them, or the last one that did
+  std::uint64_t nonce = 0;     // of that lease
+  proto::TimeMs when = 0;
+
+  [[nodiscard]] std::uint32_t end() const { return first + count; }
+  friend bool operator==(const Run&, const Run&) = default;
+};
+
+/// Live (not acked) messages by state.
+struct RunCounts {
+  std::uint64_t leased = 0;
+  std::uint64_t returned = 0;
+  std::uint64_t dying = 0;
+  std::uint64_t parked = 0;
+  friend bool operator==(const RunCounts&, const RunCounts&) = default;
+};
+
+/// What is known of a batch of which at least one message was handed out: which messages are done,
+/// and the fate of the others. Messages in no run and not acked were never handed out. Its size
+/// follows the number of runs, not of messages. Sources of change are the records alone.
+class TouchedBatch {
+ public:
+  /// `bytes` is what the batch takes in the store.
+  TouchedBatch(proto::Offset base_offset, proto::Offset last_offset, std::uint64_t bytes);
+  /// From a row: runs sorted, disjoint, inside the batch. False when they are not.
+  bool restore(std::vector<std::uint64_t> acked, std::vector<Run> runs);
+
+  [[nodiscard]] proto::Offset base_offset() const { return base_; }
+  [[nodiscard]] proto::Offset last_offset() const { return last_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(last_ - base_ + 1); }
+  [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
+  [[nodiscard]] const std::vector<std::uint64_t>& acked_words() const { return acked_; }
+
+  [[nodiscard]] bool acked(std::uint32_t index) const {
+    return ((acked_[index / 64] >> (index % 64)) & 1U) != 0;
+  }
+  /// The run that holds the message, or nullptr.
+  [[nodiscard]] const Run* run_at(std::uint32_t index) const;
+  /// First message at or after `index`, before `end`, that is not acked; `end` if there is none.
+  [[nodiscard]] std::uint32_t next_live(std::uint32_t index, std::uint32_t end) const;
+  /// End of the stretch of not acked messages that begins at `index`, at most `end`.
+  [[nodiscard]] std::uint32_t live_end(std::uint32_t index, std::uint32_t end) const;
+  /// True when every message of the batch is acked: row and batch can go.
+  [[nodiscard]] bool done() const { return acked_count_ == size(); }
+  [[nodiscard]] const RunCounts& counts() const { return counts_; }
+  /// Earliest deadline of a live lease; kNever without one.
+  [[nodiscard]] proto::TimeMs next_deadline() const { return next_deadline_; }
+  /// Earliest due time of a live returned message; kNever without one.
+  [[nodiscard]] proto::TimeMs next_due() const { return next_due_; }
+
+  static constexpr proto::TimeMs kNever = INT64_MAX;
+
+  /// Puts [first, first + count) into a run like `like`, keeping the attempts that each message had.
+  /// Covers messages that were never handed out, too.
+  void lease(std::uint32_t first, std::uint32_t count, const Run& like);
+  /// Marks messages done. `freed(grant, n)` is told of live leased ones among them.
+  using Freed = std::function<void(proto::GrantId, std::uint32_t)>;
+  /// Returns how many were not done before.
+  std::uint32_t ack(std::uint32_t first, std::uint32_t count, const Freed& freed);
+  /// Calls `change` for each run inside the range, cut at its borders; `change` sees how many of its
+  /// messages are live and may alter everything but first and count.
+  void update(std::uint32_t first, std::uint32_t count,
+              const std::function<void(Run&, std::uint32_t live)>& change);
+
+ private:
+  void split_at(std::uint32_t index);
+  void tidy();
+  [[nodiscard]] std::uint32_t live_in(std::uint32_t first, std::uint32_t end) const;
+
+  proto::Offset base_;
+  proto::Offset last_;
+  std::uint64_t bytes_;
+  std::vector<std::uint64_t> acked_;
+  std::uint32_t acked_count_ = 0;
+  std::vector<Run> runs_;  // sorted by first, disjoint, none wholly acked, no equal neighbours
+  RunCounts counts_;
+  proto::TimeMs next_deadline_ = kNever;
+  proto::TimeMs next_due_ = kNever;
+};
+
+}  // namespace weir::core

@@ -1,0 +1,102 @@
+#pragma once
+
+#include "broker/core/command.hpp"
+#include "proto/bytes.hpp"
+#include "proto/ids.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+// What happened: the only thing that changes a shard's state. A record holds everything that the
+// change needs - times, ids, random bits - so that applying it is the same everywhere and always.
+namespace weir::core {
+
+struct NamespaceCreated {
+  proto::NamespaceId id;
+  std::string name;
+};
+
+struct QueueCreated {
+  proto::QueueId id;
+  proto::NamespaceId name_space;
+  std::string name;
+  Uuid uuid{};
+  QueueSettings settings;            // with defaults filled in
+  proto::QueueId dead_letter_queue;  // 0: none
+};
+
+struct TopicCreated {
+  proto::TopicId id;
+  proto::NamespaceId name_space;
+  std::string name;
+  Uuid uuid{};
+  std::vector<proto::PartitionId> partitions;
+};
+
+struct ProducerStarted {
+  proto::ProducerId id;
+  std::uint16_t epoch = 0;
+  proto::TimeMs time = 0;
+};
+struct ProducerForgotten {
+  proto::ProducerId id;
+};
+
+/// `stored` is complete: header of ours, batch with offset and epoch in place.
+struct BatchAppended {
+  proto::LogId log;
+  bool topic = false;
+  proto::Offset base_offset = 0;
+  std::uint32_t count = 0;
+  proto::TimeMs time = 0;
+  std::int64_t producer_id = -1;  // -1: not idempotent
+  std::uint16_t producer_epoch = 0;
+  std::int32_t base_sequence = -1;
+  proto::SharedBytes stored;
+};
+
+/// Neighbouring messages of one batch of one queue.
+struct MessageRange {
+  proto::QueueId queue;
+  proto::Offset base_offset = 0;  // of the batch
+  proto::Offset last_offset = 0;  // of the batch
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+struct Leased {
+  MessageRange range;
+  proto::GrantId grant;
+  std::uint64_t nonce = 0;
+  proto::TimeMs deadline = 0;
+  bool started = false;           // the attempt counts at hand-out
+  std::uint64_t batch_bytes = 0;  // what the batch takes in the store
+};
+struct Acked {
+  MessageRange range;
+};
+/// Back in the queue, or over the limit: the attempts decide, message by message.
+struct Returned {
+  MessageRange range;
+  proto::TimeMs due = 0;
+  bool counted = false;  // the attempt counts even if its begin was not reported
+};
+struct Extended {
+  MessageRange range;
+  proto::TimeMs deadline = 0;
+};
+struct Started {
+  MessageRange range;
+};
+/// Gone to the dead-letter queue: the batch with the copies is appended in the same unit.
+struct DeadLettered {
+  MessageRange range;
+};
+
+using Record =
+    std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted, ProducerForgotten,
+                 BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered>;
+
+}  // namespace weir::core

@@ -1,0 +1,53 @@
+#include "broker/core/shard_state.hpp"
+
+#include <algorithm>
+
+namespace weir::core {
+
+const Queue* ShardState::queue(proto::QueueId id) const {
+  const auto it = queues_.find(id);
+  return it != queues_.end() ? &it->second : nullptr;
+}
+
+const Partition* ShardState::partition(proto::PartitionId id) const {
+  const auto it = partitions_.find(id);
+  return it != partitions_.end() ? &it->second : nullptr;
+}
+
+proto::TimeMs ShardState::next_deadline() const {
+  return deadlines_.empty() ? TouchedBatch::kNever : deadlines_.begin()->first;
+}
+
+QueueInfo ShardState::info(const Queue& queue, proto::TimeMs now) const {
+  const QueueCreated& definition = queue.definition();
+  const Queue::Counters& counters = queue.counters();
+  QueueInfo info;
+  info.name = definition.name;
+  info.uuid = definition.uuid;
+  info.id = definition.id;
+  info.settings = definition.settings;
+  info.in_flight = counters.runs.leased;
+  info.delayed = queue.delayed(now);
+  info.ready = queue.fresh() + counters.runs.returned - info.delayed;
+  info.dying = counters.runs.dying;
+  info.parked = counters.runs.parked;
+  info.bytes = counters.bytes;
+  info.next_offset = counters.next_offset;
+  return info;
+}
+
+TopicInfo ShardState::info(const TopicCreated& topic) const {
+  TopicInfo info;
+  info.name = topic.name;
+  info.uuid = topic.uuid;
+  info.id = topic.id;
+  info.settings.partitions = static_cast<std::uint32_t>(topic.partitions.size());
+  for (const proto::PartitionId id : topic.partitions) {
+    const Partition& partition = partitions_.at(id);
+    info.partitions.push_back({partition.index, partition.log_start, partition.high_watermark,
+                               partition.last_stable(), partition.leader_epoch, partition.bytes});
+  }
+  return info;
+}
+
+}  // namespace weir::core

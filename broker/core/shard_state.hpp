@@ -1,0 +1,184 @@
+#pragma once
+
+#include "broker/core/catalog.hpp"
+#include "broker/core/command.hpp"
+#include "broker/core/decision.hpp"
+#include "broker/core/partition.hpp"
+#include "broker/core/producers.hpp"
+#include "broker/core/queue/queue.hpp"
+#include "broker/core/record.hpp"
+#include "broker/core/reply.hpp"
+#include "proto/handle.hpp"
+#include "proto/result.hpp"
+#include "storage/kv.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace weir::core {
+
+/// The state of one shard. `decide_…` may refuse and changes nothing; `apply` changes and cannot
+/// refuse. Rows follow records: take_rows() gives what the records since the last call changed.
+/// Thread-safety: none, one owner. Nothing here reads a clock or draws a random number.
+class ShardState {
+ public:
+  struct Identity {
+    std::uint32_t shard = 0;
+    std::uint32_t incarnation = 1;
+    std::uint32_t epoch = 0;
+  };
+  explicit ShardState(std::uint32_t max_producers) : max_producers_(max_producers) {}
+
+  // ---- decisions: what would have to happen, or why not
+
+  /// The namespace `default` in an empty store.
+  [[nodiscard]] std::vector<Record> decide_start() const;
+
+  using Records = std::vector<Record>;
+  /// No records: it exists already with equal settings.
+  [[nodiscard]] proto::Result<Records> decide(const CreateQueue& command) const;
+  [[nodiscard]] proto::Result<Records> decide(const CreateTopic& command) const;
+  /// Every answer begins with the new producer's record.
+  [[nodiscard]] proto::Result<Records> decide(const InitProducer& command, proto::TimeMs now) const;
+
+  struct SendDecision {
+    std::optional<BatchAppended> record;  // nullopt: a duplicate
+    proto::Offset base_offset = 0;
+    proto::TimeMs append_time = 0;
+  };
+  /// Takes the bytes out of the command when it is accepted.
+  [[nodiscard]] proto::Result<SendDecision> decide(SendBatch& command, proto::TimeMs now) const;
+
+  /// One range of one grant. Parts of it may succeed and others fail: first index, count, why.
+  struct SettleDecision {
+    struct Failure {
+      std::uint32_t first = 0;
+      std::uint32_t count = 0;
+      proto::Errc code{};
+    };
+    Records records;
+    std::vector<Failure> failed;
+  };
+  [[nodiscard]] SettleDecision decide(proto::QueueId queue, const proto::SettleRange& range,
+                                      proto::TimeMs now) const;
+  /// The range that a receipt handle names, or RECEIPT_INVALID.
+  struct HandleRange {
+    proto::QueueId queue;
+    proto::SettleRange range;
+  };
+  [[nodiscard]] proto::Result<HandleRange> decode(const SettleByHandle& command) const;
+
+  /// What one consumer takes next.
+  struct DispatchWish {
+    proto::QueueId queue;
+    std::uint32_t max_messages = 0;
+    std::uint64_t max_bytes = 0;  // the first message comes whatever its size
+    std::int64_t lease_ms = 0;
+    bool started = false;
+    std::uint64_t nonce = 0;
+  };
+  struct DispatchStep {
+    Leased record;
+    Delivery delivery;
+  };
+  /// One slice of one batch; monostate when there is nothing to hand out (or too much in flight).
+  [[nodiscard]] std::variant<std::monostate, Need, DispatchStep> decide(const DispatchWish& wish,
+                                                                        const BatchSource& batches,
+                                                                        proto::TimeMs now) const;
+
+  /// Leases whose deadline has passed, one batch at a time; nullopt when none is left.
+  [[nodiscard]] std::optional<Records> decide_expire(proto::TimeMs now) const;
+  /// Everything that the grant holds and has not begun goes back uncounted.
+  [[nodiscard]] Records decide_release(proto::QueueId queue, proto::Offset last_offset,
+                                       proto::GrantId grant, proto::TimeMs now) const;
+  /// No session outlives a restart: what was leased and not begun goes back uncounted, what was begun
+  /// keeps its lease, longer by the grace for the time that the broker was away.
+  [[nodiscard]] Records decide_restart(proto::TimeMs now, std::int64_t grace_ms) const;
+  /// Moves dying messages of one batch of this queue to its dead-letter queue, as one unit;
+  /// monostate when there are none.
+  [[nodiscard]] std::variant<std::monostate, Need, Records> decide_dead_letter(
+      proto::QueueId queue, const BatchSource& batches, proto::TimeMs now) const;
+  /// The producer that was idle for longer than 7 days, if there is one.
+  [[nodiscard]] std::optional<ProducerForgotten> decide_forget(proto::TimeMs now) const;
+
+  // ---- changes
+
+  void apply(const Record& record, Queue::Effects& effects);
+  /// Rows changed by the records applied since the last call.
+  [[nodiscard]] storage::WriteBatch take_rows();
+  /// Appends up to here are durable: readers may see them.
+  void publish(proto::PartitionId partition, proto::Offset high_watermark);
+  /// Reads everything back. STORAGE_FAILED, CORRUPT_BATCH.
+  [[nodiscard]] proto::Result<> restore(const storage::Reader& reader);
+  void set_identity(Identity identity) { identity_ = identity; }
+  /// Old handles and producers must not fit any more: offsets may come a second time.
+  void raise_incarnation();
+
+  // ---- looking
+
+  [[nodiscard]] const Identity& identity() const { return identity_; }
+  [[nodiscard]] const Catalog& catalog() const { return catalog_; }
+  [[nodiscard]] const Queue* queue(proto::QueueId id) const;
+  [[nodiscard]] const std::map<proto::QueueId, Queue>& queues() const { return queues_; }
+  [[nodiscard]] const Partition* partition(proto::PartitionId id) const;
+  [[nodiscard]] const Producers& producers() const { return producers_; }
+  [[nodiscard]] QueueInfo info(const Queue& queue, proto::TimeMs now) const;
+  [[nodiscard]] TopicInfo info(const TopicCreated& topic) const;
+  /// Earliest lease deadline of all queues; TouchedBatch::kNever without one.
+  [[nodiscard]] proto::TimeMs next_deadline() const;
+  /// Queues that have messages for their dead-letter queue.
+  [[nodiscard]] const std::set<proto::QueueId>& dying_queues() const { return dying_queues_; }
+
+ private:
+  struct Allocator {
+    std::uint64_t next_object = 1;
+    std::uint64_t next_producer = 1;
+    std::uint64_t next_grant = 1;
+    std::uint64_t reserved_grant = 1;  // what the row says: grants below may have been used
+  };
+
+  void apply_one(const NamespaceCreated& record, Queue::Effects& effects);
+  void apply_one(const QueueCreated& record, Queue::Effects& effects);
+  void apply_one(const TopicCreated& record, Queue::Effects& effects);
+  void apply_one(const ProducerStarted& record, Queue::Effects& effects);
+  void apply_one(const ProducerForgotten& record, Queue::Effects& effects);
+  void apply_one(const BatchAppended& record, Queue::Effects& effects);
+  void apply_one(const Leased& record, Queue::Effects& effects);
+  void apply_one(const Acked& record, Queue::Effects& effects);
+  void apply_one(const Returned& record, Queue::Effects& effects);
+  void apply_one(const Extended& record, Queue::Effects& effects);
+  void apply_one(const Started& record, Queue::Effects& effects);
+  void apply_one(const DeadLettered& record, Queue::Effects& effects);
+  Queue& change(proto::QueueId id);
+  void reindex(proto::QueueId id);
+  proto::Result<> restore_queues(const storage::Reader& reader);
+  proto::Result<> restore_topics(const storage::Reader& reader);
+  proto::Result<> restore_producers(const storage::Reader& reader);
+  void put_queue_rows(storage::WriteBatch& rows, Queue& queue);
+
+  const std::uint32_t max_producers_;
+  Identity identity_;
+  Allocator allocator_;
+  Catalog catalog_;
+  std::map<proto::QueueId, Queue> queues_;
+  std::map<proto::PartitionId, Partition> partitions_;
+  Producers producers_;
+  std::set<std::pair<proto::TimeMs, proto::QueueId>> deadlines_;
+  std::map<proto::QueueId, proto::TimeMs> deadline_of_;
+  std::set<proto::QueueId> dying_queues_;
+
+  // Since take_rows().
+  storage::WriteBatch rows_;
+  std::set<proto::QueueId> changed_queues_;
+  std::set<proto::PartitionId> changed_partitions_;
+  std::set<std::pair<proto::ProducerId, proto::LogId>> changed_windows_;
+  bool allocator_changed_ = false;
+};
+
+}  // namespace weir::core
