@@ -1,0 +1,16 @@
+#pragma once
+
+#include "weir/admin.hpp"
+
+#include <string>
+
+// What `info` prints. Pure text, each ending with a newline. The names in the JSON form are what
+// scripts read; they are the words of the table too.
+namespace weir::cli {
+
+[[nodiscard]] std::string queue_table(const QueueDescription& queue);
+[[nodiscard]] std::string queue_json(const QueueDescription& queue);
+[[nodiscard]] std::string topic_table(const TopicDescription& topic);
+[[nodiscard]] std::string topic_json(const TopicDescription& topic);
+
+}  // namespace weir::cli

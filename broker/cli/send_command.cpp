@@ -1,0 +1,185 @@
+#include "broker/cli/command.hpp"
+#include "broker/cli/line_reader.hpp"
+#include "broker/cli/output.hpp"
+#include "broker/cli/send_tally.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace weir::cli {
+namespace {
+
+// More than the broker takes, so that the library says so with its own words.
+constexpr std::size_t kMaxLineBytes = std::size_t{16} << 20;
+
+struct SendArguments {
+  bool is_topic = false;
+  std::string name;
+  std::optional<std::string> value;
+  std::optional<std::string> key;
+  std::vector<std::string> headers;
+  std::optional<std::uint32_t> partition;
+  Compression compression = Compression::kNone;
+};
+
+// Views into `arguments`; nullopt where one is not name=value.
+std::optional<std::vector<HeaderView>> headers_of(const SendArguments& arguments) {
+  std::vector<HeaderView> headers;
+  for (const std::string& text : arguments.headers) {
+    const std::size_t mark = text.find('=');
+    if (mark == std::string::npos || mark == 0) {
+      return std::nullopt;
+    }
+    const std::string_view header = text;
+    headers.emplace_back(header.substr(0, mark), header.substr(mark + 1));
+  }
+  return headers;
+}
+
+// Hands messages to the producer until one fails: what follows a failed line would be stored
+// without it.
+class Feeder {
+ public:
+  Feeder(Producer& producer, const MessageView& pattern, SendTally& tally)
+      : producer_(producer), pattern_(pattern), tally_(tally) {}
+
+  void send(std::string_view body) {
+    const std::uint64_t number = ++count_;
+    MessageView message = pattern_;
+    message.set_body(body);
+    SendTally* tally = &tally_;
+    const Result<> taken = producer_.send(
+        message,
+        [tally, number](const Result<SendReceipt>& result) { tally->on_result(number, result); });
+    if (!taken) {
+      tally_.on_failure(number, taken.error());
+    }
+  }
+
+  void send_lines(int fd) {
+    LineReader lines(fd, kMaxLineBytes);
+    while (!tally_.failed()) {
+      const Result<std::optional<std::string_view>> line = lines.next();
+      if (!line) {
+        tally_.on_failure(count_ + 1, line.error());
+        return;
+      }
+      if (!*line) {
+        return;
+      }
+      send(**line);
+    }
+  }
+
+ private:
+  Producer& producer_;
+  MessageView pattern_;
+  SendTally& tally_;
+  std::uint64_t count_ = 0;
+};
+
+Result<Producer> open_producer(Client& client, const SendArguments& arguments) {
+  ProducerOptions options;
+  options.set_compression(arguments.compression);
+  return arguments.is_topic ? client.topic_producer(arguments.name, options)
+                            : client.queue_producer(arguments.name, options);
+}
+
+ExitCode send(const Connection& connection, const SendArguments& arguments) {
+  const std::optional<std::vector<HeaderView>> headers = headers_of(arguments);
+  if (!headers) {
+    return report(Error(ErrorCode::kInvalidArgument, "a header is written -H name=value"), "");
+  }
+  MessageView pattern;
+  pattern.set_headers(*headers);
+  if (arguments.key) {
+    pattern.set_key(*arguments.key);
+  }
+  if (arguments.partition) {
+    pattern.set_partition(*arguments.partition);
+  }
+
+  // Outlives the client, whose callbacks fill it.
+  SendTally tally;
+  Result<Client> client = connection.connect();
+  if (!client) {
+    return report(client.error(), connection.url);
+  }
+  Result<Producer> producer = open_producer(*client, arguments);
+  if (!producer) {
+    return report(producer.error(), arguments.name);
+  }
+  Feeder feeder(*producer, pattern, tally);
+  if (arguments.value) {
+    feeder.send(*arguments.value);
+  } else {
+    feeder.send_lines(STDIN_FILENO);
+  }
+  // Each message has its own deadline; this one is behind them all. What it may miss is answered
+  // by close(), after which no callback runs.
+  const Result<> flushed = producer->flush(connection.timeout() + std::chrono::seconds(5));
+  client->close();
+  if (!flushed && !tally.failed()) {
+    return report(flushed.error(), arguments.name);
+  }
+  return tally.conclude(arguments.is_topic ? "published" : "sent", arguments.name);
+}
+
+void add_common(CLI::App& command, const std::shared_ptr<SendArguments>& arguments,
+                CommandLine& line) {
+  command.add_option("NAME", arguments->name)->required();
+  command.add_option("--value", arguments->value, "Send this one message, and read no input");
+  command.add_option("--key", arguments->key, "The key of every message");
+  command
+      .add_option("-H,--header", arguments->headers, "A header of every message; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command.callback([&line, arguments] {
+    line.action = [&line, arguments] { return send(line.connection, *arguments); };
+  });
+}
+
+}  // namespace
+
+void add_queue_send(CLI::App& parent, CommandLine& line) {
+  CLI::App& command = *parent.add_subcommand("send", "Send lines of the input to a queue");
+  add_common(command, std::make_shared<SendArguments>(), line);
+  command.footer(R"(
+Each line of the standard input is a message, without its newline; empty lines too. When the command
+prints `sent N messages`, all N are on the broker's disk. At the first failure it stops reading and
+says how many messages were stored, unknown and refused.
+
+Example:
+  weir queue send mail < addresses.txt
+  weir queue send mail --value 'hello' -H lang=en)");
+}
+
+void add_topic_publish(CLI::App& parent, CommandLine& line) {
+  CLI::App& command = *parent.add_subcommand("publish", "Publish lines of the input to a topic");
+  auto arguments = std::make_shared<SendArguments>();
+  arguments->is_topic = true;
+  add_common(command, arguments, line);
+  command.add_option("--partition", arguments->partition,
+                     "Publish to this partition (default: by key, or taken in turn)");
+  command.add_option("--compression", arguments->compression, "none, lz4 or zstd (default: none)")
+      ->type_name("KIND")
+      ->transform(CLI::Transformer(std::map<std::string, Compression>{
+          {"none", Compression::kNone}, {"lz4", Compression::kLz4}, {"zstd", Compression::kZstd}}))
+      ->default_str("none");
+  command.footer(R"(
+Each line of the standard input is a record's value, without its newline; empty lines too. When the
+command prints `published N messages`, all N are on the broker's disk. At the first failure it stops
+reading and says how many messages were stored, unknown and refused.
+
+Example:
+  weir topic publish clicks --compression zstd < clicks.log
+  weir topic publish clicks --key user-7 --value '{"page": "/"}')");
+}
+
+}  // namespace weir::cli

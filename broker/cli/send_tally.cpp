@@ -1,0 +1,46 @@
+#include "broker/cli/send_tally.hpp"
+
+#include "broker/cli/output.hpp"
+
+namespace weir::cli {
+
+void SendTally::on_result(std::uint64_t number, const Result<SendReceipt>& result) {
+  if (!result) {
+    on_failure(number, result.error());
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  ++stored_;
+}
+
+void SendTally::on_failure(std::uint64_t number, const Error& error) {
+  const std::lock_guard lock(mutex_);
+  ++(error.code == ErrorCode::kUnknownOutcome ? unknown_ : refused_);
+  if (!first_error_) {
+    first_error_ = error;
+    first_number_ = number;
+  }
+  failed_.store(true, std::memory_order_relaxed);
+}
+
+std::string SendTally::failure_line(std::string_view subject) const {
+  const std::lock_guard lock(mutex_);
+  if (!first_error_) {
+    return {};
+  }
+  return error_line(*first_error_, subject) + "; message " + std::to_string(first_number_) +
+         " was the first to fail; stored " + std::to_string(stored_) + ", unknown " +
+         std::to_string(unknown_) + ", refused " + std::to_string(refused_);
+}
+
+ExitCode SendTally::conclude(std::string_view verb, std::string_view subject) const {
+  const std::string failure = failure_line(subject);
+  const std::lock_guard lock(mutex_);
+  if (!first_error_) {
+    return print(std::string(verb) + " " + std::to_string(stored_) + " messages\n");
+  }
+  print_error_line(failure);
+  return unknown_ > 0 ? ExitCode::kUnknownOutcome : exit_code_for(first_error_->code);
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,82 @@
+#include "broker/cli/describe.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weir::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+QueueDescription sample_queue() {
+  QueueDescription queue;
+  queue.name = "mail";
+  queue.uuid = "u-1";
+  queue.id = 7;
+  queue.settings.set_lease(milliseconds(30'000)).set_max_receive_count(3);
+  queue.ready = 5;
+  queue.in_flight = 1;
+  queue.bytes = 123;
+  queue.next_offset = 9;
+  return queue;
+}
+
+TEST(QueueInfo, IsOneLineOfJson) {
+  EXPECT_EQ(queue_json(sample_queue()),
+            R"({"name": "mail", "uuid": "u-1", "id": 7, "lease_ms": 30000, )"
+            R"("max_receive_count": 3, "dead_letter_queue": null, "ready": 5, "in_flight": 1, )"
+            R"("delayed": 0, "dying": 0, "parked": 0, "bytes": 123, "next_offset": 9, )"
+            R"("oldest_append_time_ms": null, "subscribers": 0})"
+            "\n");
+}
+
+TEST(QueueInfo, NamesTheDeadLetterQueueAndTheOldestMessage) {
+  QueueDescription queue = sample_queue();
+  queue.settings.set_dead_letter_queue("a\"b\\c\x01");
+  queue.oldest_append_time = Timestamp(milliseconds(1'000));
+  EXPECT_THAT(queue_json(queue), HasSubstr(R"("dead_letter_queue": "a\"b\\c\u0001")"));
+  EXPECT_THAT(queue_json(queue), HasSubstr(R"("oldest_append_time_ms": 1000)"));
+}
+
+TEST(QueueInfo, IsATableForPeople) {
+  const std::string table = queue_table(sample_queue());
+  EXPECT_THAT(table, HasSubstr("name                   mail\n"));
+  EXPECT_THAT(table, HasSubstr("in_flight              1\n"));
+  EXPECT_THAT(table, HasSubstr("dead_letter_queue      -\n"));
+}
+
+TopicDescription sample_topic() {
+  TopicDescription topic;
+  topic.name = "clicks";
+  topic.uuid = "u-2";
+  topic.id = 8;
+  PartitionDescription partition;
+  partition.high_watermark = 12;
+  partition.last_stable = 12;
+  partition.bytes = 1'234'567'890;
+  topic.partitions.push_back(partition);
+  partition.partition = 1;
+  topic.partitions.push_back(partition);
+  return topic;
+}
+
+TEST(TopicInfo, ListsThePartitionsInJson) {
+  EXPECT_EQ(topic_json(sample_topic()),
+            R"({"name": "clicks", "uuid": "u-2", "id": 8, "partitions": [)"
+            R"({"partition": 0, "log_start": 0, "high_watermark": 12, "last_stable": 12, )"
+            R"("leader_epoch": 0, "bytes": 1234567890}, )"
+            R"({"partition": 1, "log_start": 0, "high_watermark": 12, "last_stable": 12, )"
+            R"("leader_epoch": 0, "bytes": 1234567890}]})"
+            "\n");
+}
+
+TEST(TopicInfo, AlignsThePartitionsInATable) {
+  EXPECT_THAT(
+      topic_table(sample_topic()),
+      HasSubstr("partition  log_start  high_watermark  last_stable  leader_epoch       bytes\n"
+                "        0          0              12           12             0  1234567890\n"));
+}
+
+}  // namespace
+}  // namespace weir::cli

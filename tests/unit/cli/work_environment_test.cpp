@@ -1,0 +1,47 @@
+#include "broker/cli/work_pool.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace weir::cli {
+namespace {
+
+using testing::Contains;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+using Value = std::optional<std::string>;
+
+TEST(MessageEnvironment, NamesTheMessage) {
+  EXPECT_THAT(message_environment("mail", "id-1", 3, "k"),
+              UnorderedElementsAre(Pair("WEIR_QUEUE", Value("mail")),
+                                   Pair("WEIR_MESSAGE_ID", Value("id-1")),
+                                   Pair("WEIR_ATTEMPT", Value("3")), Pair("WEIR_KEY", Value("k"))));
+}
+
+TEST(MessageEnvironment, LeavesOutAKeyThatNoVariableCanHold) {
+  const std::string long_key((std::size_t{64} << 10) + 1, 'k');
+  for (const std::optional<std::string_view> key :
+       {std::optional<std::string_view>(), std::optional(std::string_view("a\0b", 3)),
+        std::optional<std::string_view>(long_key)}) {
+    EXPECT_THAT(message_environment("mail", "id-1", 1, key),
+                Contains(Pair("WEIR_KEY", Value(std::nullopt))));
+  }
+}
+
+TEST(MessageEnvironment, KeepsAnEmptyKey) {
+  EXPECT_THAT(message_environment("mail", "id-1", 1, ""), Contains(Pair("WEIR_KEY", Value(""))));
+}
+
+TEST(WorkTally, SumsUp) {
+  WorkTally tally;
+  tally.acked = 3;
+  tally.nacked = 1;
+  EXPECT_EQ(tally.summary(), "acked 3, nacked 1");
+  tally.lost = 2;
+  EXPECT_EQ(tally.summary(), "acked 3, nacked 1, done but not acknowledged 2");
+}
+
+}  // namespace
+}  // namespace weir::cli
