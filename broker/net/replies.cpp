@@ -1,0 +1,155 @@
+#include "broker/net/messages.hpp"
+#include "proto/wire_message.hpp"
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace weir::net {
+namespace {
+
+std::uint64_t to_unsigned_ms(std::int64_t ms) {
+  return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
+}
+
+// One function a kind of reply; each fills its own result.
+struct Writer {
+  weir::v1::Response& response;
+  std::uint32_t alias;
+
+  void operator()(const core::Done& /*done*/) const { response.mutable_done(); }
+
+  void operator()(const core::QueueInfo& info) const {
+    weir::v1::QueueInfo& queue = *response.mutable_queue();
+    queue.set_name(info.name);
+    queue.set_uuid(to_text(info.uuid));
+    queue.set_id(info.id.value);
+    queue.mutable_settings()->set_lease_ms(to_unsigned_ms(info.settings.lease_ms));
+    queue.mutable_settings()->set_max_receive_count(info.settings.max_receive_count);
+    queue.mutable_settings()->set_dead_letter_queue(info.settings.dead_letter_queue);
+    queue.set_ready(info.ready);
+    queue.set_in_flight(info.in_flight);
+    queue.set_delayed(info.delayed);
+    queue.set_dying(info.dying);
+    queue.set_parked(info.parked);
+    queue.set_bytes(info.bytes);
+    queue.set_next_offset(info.next_offset);
+    queue.set_oldest_append_time(info.oldest_append_time);
+    queue.set_created(info.created);
+    queue.set_subscribers(info.subscribers);
+  }
+
+  void operator()(const core::TopicInfo& info) const {
+    weir::v1::TopicInfo& topic = *response.mutable_topic();
+    topic.set_name(info.name);
+    topic.set_uuid(to_text(info.uuid));
+    topic.set_id(info.id.value);
+    topic.mutable_settings()->set_partitions(info.settings.partitions);
+    for (const core::PartitionInfo& from : info.partitions) {
+      weir::v1::PartitionInfo& partition = *topic.add_partitions();
+      partition.set_partition(from.partition);
+      partition.set_log_start(from.log_start);
+      partition.set_high_watermark(from.high_watermark);
+      partition.set_last_stable(from.last_stable);
+      partition.set_leader_epoch(from.leader_epoch);
+      partition.set_bytes(from.bytes);
+    }
+    topic.set_created(info.created);
+  }
+
+  void operator()(const core::ProducerInfo& info) const {
+    response.mutable_producer()->set_id(info.id.value);
+    response.mutable_producer()->set_epoch(info.epoch);
+  }
+
+  void operator()(const core::Attached& info) const {
+    weir::v1::Attached& attached = *response.mutable_attached();
+    attached.set_alias(alias);
+    attached.set_id(info.id);
+    attached.set_partitions(static_cast<std::uint32_t>(info.logs.size()));
+  }
+
+  void operator()(const core::Subscribed& info) const {
+    weir::v1::Subscribed& subscribed = *response.mutable_subscribed();
+    subscribed.set_alias(alias);
+    subscribed.set_id(info.id.value);
+    subscribed.set_lease_ms(to_unsigned_ms(info.lease_ms));
+    subscribed.set_max_receive_count(info.max_receive_count);
+  }
+
+  void operator()(const core::Received& info) const {
+    weir::v1::Received& received = *response.mutable_received();
+    received.set_id(info.id.value);
+    received.set_generation(info.generation);
+    received.set_lease_ms(to_unsigned_ms(info.lease_ms));
+    for (const core::Delivery& delivery : info.deliveries) {
+      weir::v1::Grant& grant = *received.add_grants();
+      grant.set_grant(delivery.grant.value);
+      grant.set_nonce(delivery.nonce);
+      grant.set_base_offset(delivery.base_offset);
+      grant.set_first_index(delivery.first_index);
+      grant.set_count(delivery.count);
+      grant.set_attempts(delivery.attempts);
+      grant.set_base_timestamp(delivery.base_timestamp);
+      const std::string_view records = delivery.records.view();
+      grant.set_records(records.data(), records.size());
+    }
+  }
+
+  template <class Message>
+  static void add_positions(const std::vector<core::PartitionPosition>& positions,
+                            Message& message) {
+    for (const core::PartitionPosition& from : positions) {
+      weir::v1::PartitionPosition& position = *message.add_positions();
+      position.set_partition(from.partition);
+      position.set_offset(from.offset);
+      position.set_high_watermark(from.high_watermark);
+      position.set_log_start(from.log_start);
+    }
+  }
+
+  void operator()(const core::SubscribedTopic& info) const {
+    weir::v1::SubscribedTopic& subscribed = *response.mutable_subscribed_topic();
+    subscribed.set_alias(alias);
+    subscribed.set_id(info.id.value);
+    add_positions(info.positions, subscribed);
+  }
+
+  void operator()(const core::Offsets& info) const {
+    add_positions(info.positions, *response.mutable_offsets());
+  }
+};
+
+}  // namespace
+
+std::string to_text(const core::Uuid& uuid) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(36);
+  for (std::size_t i = 0; i < uuid.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) {
+      text += '-';
+    }
+    text += kDigits[uuid[i] >> 4U];
+    text += kDigits[uuid[i] & 0xfU];
+  }
+  return text;
+}
+
+weir::v1::Response to_wire(std::uint64_t request_id, const core::Reply& reply,
+                           std::uint32_t alias) {
+  weir::v1::Response response;
+  response.set_id(request_id);
+  std::visit(Writer{.response = response, .alias = alias}, reply);
+  return response;
+}
+
+weir::v1::Response to_wire(std::uint64_t request_id, const proto::Error& error) {
+  weir::v1::Response response;
+  response.set_id(request_id);
+  *response.mutable_error() = proto::to_wire(error);
+  return response;
+}
+
+}  // namespace weir::net

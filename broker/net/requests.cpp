@@ -1,0 +1,201 @@
+#include "broker/net/messages.hpp"
+#include "proto/limits.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::net {
+namespace {
+
+using Wire = weir::v1::Request;
+
+// A duration beyond any limit of ours stays beyond it, and the core refuses it with its reason.
+std::int64_t to_ms(std::uint64_t value) {
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  return static_cast<std::int64_t>(std::min(value, kMax));
+}
+
+core::QueueSettings settings_of(const weir::v1::QueueSettings& settings) {
+  return core::QueueSettings{.lease_ms = to_ms(settings.lease_ms()),
+                             .max_receive_count = settings.max_receive_count(),
+                             .dead_letter_queue = settings.dead_letter_queue()};
+}
+
+proto::Result<core::StartPosition> position_of(const weir::v1::StartPosition& position) {
+  using At = core::StartPosition::At;
+  switch (position.at_case()) {
+    case weir::v1::StartPosition::kStart:
+      return core::StartPosition{.at = At::kStart, .value = 0};
+    case weir::v1::StartPosition::kEnd:
+      return core::StartPosition{.at = At::kEnd, .value = 0};
+    case weir::v1::StartPosition::kOffset:
+      return core::StartPosition{.at = At::kOffset, .value = position.offset()};
+    case weir::v1::StartPosition::kTimeMs:
+      return core::StartPosition{.at = At::kTime, .value = position.time_ms()};
+    case weir::v1::StartPosition::AT_NOT_SET:
+      break;
+  }
+  return proto::fail(proto::Errc::kInvalidArgument,
+                     "a start position without start, end, offset "
+                     "or time");
+}
+
+template <class Partitions>
+proto::Result<std::vector<core::PartitionStart>> partitions_of(const Partitions& partitions) {
+  if (static_cast<std::size_t>(partitions.size()) > proto::kMaxPartitionsPerTopic) {
+    return proto::fail(proto::Errc::kLimitExceeded, "more partitions than a topic may have");
+  }
+  std::vector<core::PartitionStart> starts;
+  starts.reserve(static_cast<std::size_t>(partitions.size()));
+  for (const weir::v1::PartitionStart& partition : partitions) {
+    proto::Result<core::StartPosition> from = position_of(partition.from());
+    if (!from) {
+      return from.error();
+    }
+    starts.push_back(core::PartitionStart{.partition = partition.partition(), .from = *from});
+  }
+  return starts;
+}
+
+proto::Result<core::Request> init_producer(const weir::v1::InitProducer& wire) {
+  if (wire.previous_epoch() > std::numeric_limits<std::uint16_t>::max()) {
+    return proto::fail(proto::Errc::kInvalidArgument, "an epoch has 16 bits");
+  }
+  return core::InitProducer{.previous = proto::ProducerId(wire.previous_id()),
+                            .previous_epoch = static_cast<std::uint16_t>(wire.previous_epoch())};
+}
+
+proto::Result<core::Request> attach(const weir::v1::Attach& wire, const std::string& name_space) {
+  switch (wire.destination_case()) {
+    case weir::v1::Attach::kQueue:
+      return core::Attach{.name_space = name_space, .name = wire.queue(), .topic = false};
+    case weir::v1::Attach::kTopic:
+      return core::Attach{.name_space = name_space, .name = wire.topic(), .topic = true};
+    case weir::v1::Attach::DESTINATION_NOT_SET:
+      break;
+  }
+  return proto::fail(proto::Errc::kInvalidArgument, "an attach names a queue or a topic");
+}
+
+proto::Result<core::Request> subscribe_topic(const weir::v1::SubscribeTopic& wire,
+                                             const std::string& name_space, std::uint32_t alias) {
+  core::SubscribeTopic subscribe{.name_space = name_space,
+                                 .topic = wire.topic(),
+                                 .alias = alias,
+                                 .partitions = {},
+                                 .from = {},
+                                 .window_messages = wire.window_messages(),
+                                 .window_bytes = wire.window_bytes()};
+  proto::Result<std::vector<core::PartitionStart>> partitions = partitions_of(wire.partitions());
+  if (!partitions) {
+    return partitions.error();
+  }
+  subscribe.partitions = std::move(*partitions);
+  if (wire.has_from()) {
+    proto::Result<core::StartPosition> from = position_of(wire.from());
+    if (!from) {
+      return from.error();
+    }
+    subscribe.from = *from;
+  }
+  return core::Request(std::move(subscribe));
+}
+
+proto::Result<core::Request> settle_by_handle(const weir::v1::SettleByHandle& wire,
+                                              const std::string& name_space) {
+  core::SettleByHandle settle;
+  settle.handle = wire.handle();
+  settle.name_space = name_space;
+  settle.queue = wire.queue();
+  switch (wire.action()) {
+    case weir::v1::SETTLE_ACTION_ACK:
+      settle.kind = proto::SettleKind::kAck;
+      break;
+    case weir::v1::SETTLE_ACTION_NACK:
+      settle.kind = proto::SettleKind::kNack;
+      break;
+    case weir::v1::SETTLE_ACTION_RELEASE:
+      settle.kind = proto::SettleKind::kRelease;
+      break;
+    case weir::v1::SETTLE_ACTION_EXTEND:
+      settle.kind = proto::SettleKind::kExtend;
+      break;
+    default:
+      return proto::fail(proto::Errc::kUnsupported, "this broker does not know that action");
+  }
+  if (wire.value_ms() > std::numeric_limits<std::uint32_t>::max()) {
+    return proto::fail(proto::Errc::kInvalidArgument, "a delay or lease of more than 49 days");
+  }
+  settle.value_ms = static_cast<std::uint32_t>(wire.value_ms());
+  return core::Request(std::move(settle));
+}
+
+}  // namespace
+
+bool is_subscribe(const Wire& request) {
+  return request.method_case() == Wire::kSubscribe ||
+         request.method_case() == Wire::kSubscribeTopic;
+}
+
+proto::Result<core::Request> to_core(const Wire& request, const std::string& name_space,
+                                     const core::Uuid& uuid, std::uint32_t alias) {
+  switch (request.method_case()) {
+    case Wire::kCreateQueue:
+      return core::CreateQueue{.name_space = name_space,
+                               .name = request.create_queue().name(),
+                               .settings = settings_of(request.create_queue().settings()),
+                               .uuid = uuid};
+    case Wire::kDescribeQueue:
+      return core::DescribeQueue{.name_space = name_space, .name = request.describe_queue().name()};
+    case Wire::kCreateTopic:
+      return core::CreateTopic{
+          .name_space = name_space,
+          .name = request.create_topic().name(),
+          .settings = {.partitions = request.create_topic().settings().partitions()},
+          .uuid = uuid};
+    case Wire::kDescribeTopic:
+      return core::DescribeTopic{.name_space = name_space, .name = request.describe_topic().name()};
+    case Wire::kInitProducer:
+      return init_producer(request.init_producer());
+    case Wire::kAttach:
+      return attach(request.attach(), name_space);
+    case Wire::kSubscribe:
+      return core::Subscribe{.name_space = name_space,
+                             .queue = request.subscribe().queue(),
+                             .alias = alias,
+                             .lease_ms = to_ms(request.subscribe().lease_ms()),
+                             .window_messages = request.subscribe().window_messages(),
+                             .window_bytes = request.subscribe().window_bytes()};
+    case Wire::kSubscribeTopic:
+      return subscribe_topic(request.subscribe_topic(), name_space, alias);
+    case Wire::kUnsubscribe:
+      return core::Unsubscribe{.alias = request.unsubscribe().alias()};
+    case Wire::kReceive:
+      return core::Receive{.name_space = name_space,
+                           .queue = request.receive().queue(),
+                           .max_messages = request.receive().max_messages(),
+                           .max_bytes = request.receive().max_bytes(),
+                           .wait_ms = request.receive().wait_ms(),
+                           .lease_ms = to_ms(request.receive().lease_ms())};
+    case Wire::kSettleByHandle:
+      return settle_by_handle(request.settle_by_handle(), name_space);
+    case Wire::kListOffsets: {
+      proto::Result<std::vector<core::PartitionStart>> partitions =
+          partitions_of(request.list_offsets().partitions());
+      if (!partitions) {
+        return partitions.error();
+      }
+      return core::ListOffsets{.name_space = name_space,
+                               .topic = request.list_offsets().topic(),
+                               .partitions = std::move(*partitions)};
+    }
+    case Wire::METHOD_NOT_SET:
+      break;
+  }
+  return proto::fail(proto::Errc::kUnsupported, "this broker does not know that request");
+}
+
+}  // namespace weir::net

@@ -1,0 +1,399 @@
+#include "broker/server/broker.hpp"
+
+#include "broker/server/addresses.hpp"
+#include "broker/server/end_process.hpp"
+#include "broker/server/ready_file.hpp"
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+namespace weir::server {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr std::chrono::milliseconds kTick{100};
+constexpr unsigned kTicksPerDiskLook = 10;
+// How long everyone must have been quiet before the broker closes connections that stay.
+constexpr std::chrono::milliseconds kQuiet{300};
+constexpr std::chrono::seconds kFinishTime{10};
+constexpr std::chrono::milliseconds kCloseTime{2'500};
+constexpr std::uint32_t kShardId = 0;
+
+std::int64_t mono_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+Broker::Broker(Config config) : config_(std::move(config)) {}
+
+Broker::~Broker() {
+  // What others post to the loop or read from the store ends before these go.
+  http_.reset();
+  listener_.reset();
+  if (loader_) {
+    loader_->stop();
+  }
+  log_.reset();
+  shard_.reset();
+}
+
+// ---- start
+
+proto::Result<> Broker::open() {
+  proto::Result<storage::DataDir> data_dir = storage::DataDir::open(config_.data_dir);
+  if (!data_dir) {
+    return data_dir.error();
+  }
+  data_dir_.emplace(std::move(*data_dir));
+  if (proto::Result<> opened = open_addresses(); !opened) {
+    return opened;
+  }
+  disk_.emplace(data_dir_->path(), config_.min_free_disk_bytes, config_.ballast_bytes);
+  if (proto::Result<> opened = open_store(); !opened) {
+    return opened;
+  }
+  return start_shard();
+}
+
+proto::Result<> Broker::open_addresses() {
+  listener_.emplace(io_,
+                    net::ListenerOptions{.max_connections = config_.max_connections,
+                                         .producer_budget_bytes = config_.producer_budget_bytes});
+  const proto::Result<asio::ip::tcp::endpoint> listen = resolve(io_, config_.listen);
+  if (!listen) {
+    return listen.error();
+  }
+  if (proto::Result<> opened = listener_->open(*listen); !opened) {
+    return opened;
+  }
+  if (config_.http.empty()) {
+    return {};
+  }
+  http_.emplace(io_, pages());
+  const proto::Result<asio::ip::tcp::endpoint> http = resolve(io_, config_.http);
+  return http ? http_->open(*http) : proto::Result<>(http.error());
+}
+
+proto::Result<> Broker::open_store() {
+  storage::OpenOptions options;
+  options.path = data_dir_->database_path();
+  options.write_buffer_bytes = config_.write_buffer_bytes;
+  options.block_cache_bytes = config_.block_cache_bytes;
+  options.max_wal_bytes = config_.max_wal_bytes;
+  options.accept_damage = config_.accept_damage;
+  options.on_failed = [](const proto::Error& error) { end_process(error); };
+  options.on_wal_sync = [this](std::chrono::nanoseconds took) { syncs_.add(took); };
+  proto::Result<std::unique_ptr<storage::RocksStore>> store =
+      storage::open_rocks_store(std::move(options));
+  if (!store) {
+    return store.error();
+  }
+  store_ = std::move(*store);
+  spdlog::info("the database at {} is open, CRC-32C: {}", data_dir_->database_path(),
+               store_->crc32c_in_use());
+  return {};
+}
+
+proto::Result<> Broker::start_shard() {
+  proto::Result<shard::RecoveredLog> recovered = shard::recover_log(
+      *store_, data_dir_->mark_path(),
+      config_.accept_damage ? storage::MissingCommits::kAccept : storage::MissingCommits::kRefuse);
+  if (!recovered) {
+    return recovered.error();
+  }
+  if (recovered->accepted_loss) {
+    spdlog::warn("commits that were acknowledged are given up, as asked");
+  }
+  const storage::CommitPoint last = recovered->last;
+  clock_.emplace(last.time);
+  const auto post = [this](std::function<void()> work) { asio::post(io_, std::move(work)); };
+  loader_.emplace(*store_, post);
+
+  shard::ShardOptions options;
+  options.shard_id = kShardId;
+  options.tail_cache_bytes = config_.tail_cache_bytes;
+  shard_.emplace(options, shard_ports());
+  shard::LocalLogOptions log_options;
+  log_options.post = post;
+  log_options.on_commit = [this](const shard::CommitSample& sample) { commits_.add(sample.took); };
+  log_.emplace(*store_, std::move(*recovered), *shard_, std::move(log_options));
+  if (proto::Result<> started = shard_->start(*log_); !started) {
+    return started;
+  }
+  const shard::ShardMetrics found = shard_->metrics();
+  spdlog::info("recovered up to commit {}: {} queues, {} topics, incarnation {}", last.index.value,
+               found.queues, found.topics, shard_->incarnation());
+  return {};
+}
+
+shard::Ports Broker::shard_ports() {
+  shard::Ports ports;
+  ports.post = [this](std::function<void()> work) { asio::post(io_, std::move(work)); };
+  ports.arm_timer = [this](proto::TimeMs at) { arm_shard_timer(at); };
+  ports.now = [this] { return broker_time(); };
+  ports.random = [this] { return random_.next(); };
+  ports.on_failed = [](const proto::Error& error) { end_process(error); };
+  ports.store = store_.get();
+  ports.loader = &*loader_;
+  return ports;
+}
+
+proto::TimeMs Broker::broker_time() {
+  return clock_->now(wall_ms(), mono_ms());
+}
+
+void Broker::arm_shard_timer(proto::TimeMs at) {
+  const proto::TimeMs wait = std::max<proto::TimeMs>(at - broker_time(), 0);
+  shard_timer_.expires_after(std::chrono::milliseconds(wait));
+  shard_timer_.async_wait([this, at](const error_code& cancelled) {
+    if (cancelled) {
+      return;
+    }
+    if (broker_time() < at) {  // broker time ran slower than the timer's clock
+      arm_shard_timer(at);
+      return;
+    }
+    shard_->on_timer();
+  });
+}
+
+// ---- serving
+
+proto::Result<> Broker::run() {
+  wait_for_signal();
+  arm_tick();
+  watch_disk();
+  // Behind what the log has posted at its start: from then on the shard takes commands.
+  proto::Result<> served;
+  asio::post(io_, [this, &served] {
+    served = serve();
+    if (!served) {
+      io_.stop();
+    }
+  });
+  io_.run();
+  if (served && log_) {
+    loader_->stop();
+    log_->stop();
+    spdlog::info("stopped: everything is on disk");
+  }
+  if (!config_.ready_file.empty()) {
+    remove_ready_file(config_.ready_file);
+  }
+  return served;
+}
+
+proto::Result<> Broker::serve() {
+  net::ConnectionPorts ports;
+  ports.shard = &*shard_;
+  ports.shard_id = kShardId;
+  ports.uuid = [this] { return random_.uuid(); };
+  ports.now = mono_ms;
+  if (proto::Result<> started = listener_->start(std::move(ports)); !started) {
+    return started;
+  }
+  if (http_) {
+    if (proto::Result<> started = http_->start(); !started) {
+      return started;
+    }
+  }
+  state_ = State::kServing;
+  const std::string listen = with_port(config_.listen, listener_->port());
+  const std::string http = http_ ? with_port(config_.http, http_->port()) : std::string("off");
+  spdlog::info("weir {} takes requests on {} (HTTP: {})", WEIR_VERSION, listen, http);
+  if (config_.ready_file.empty()) {
+    return {};
+  }
+  return write_ready_file(config_.ready_file, ReadyAddresses{.listen = listen, .http = http});
+}
+
+void Broker::arm_tick() {
+  tick_timer_.expires_after(kTick);
+  tick_timer_.async_wait([this](const error_code& cancelled) {
+    if (!cancelled) {
+      tick();
+      arm_tick();
+    }
+  });
+}
+
+void Broker::tick() {
+  (void)broker_time();  // it wants to be looked at often: a long gap counts as a stall
+  if (++ticks_ % kTicksPerDiskLook == 0) {
+    watch_disk();
+  }
+  if (state_ > State::kServing) {
+    go_on_leaving();
+  }
+}
+
+void Broker::watch_disk() {
+  disk_full_ = disk_->look();
+  refuse_sends_as_needed();
+}
+
+void Broker::refuse_sends_as_needed() {
+  std::optional<proto::Error> why;
+  if (state_ >= State::kFinishing) {
+    why = proto::make_error(proto::Errc::kShuttingDown, "the broker is shutting down");
+  } else if (disk_full_) {
+    why = proto::make_error(proto::Errc::kDiskFull, "the broker's disk is nearly full");
+    why->retry_after_ms = 1'000;
+  }
+  if (why != refusal_) {
+    refusal_ = why;
+    shard_->refuse_sends(why);
+  }
+}
+
+// ---- stopping
+
+void Broker::wait_for_signal() {
+  error_code error;
+  signals_.add(SIGTERM, error);
+  if (!error) {
+    signals_.add(SIGINT, error);
+  }
+  if (error) {
+    spdlog::error("signals cannot be caught: {}", error.message());
+    return;
+  }
+  signals_.async_wait([this](const error_code& cancelled, int signal) {
+    if (cancelled) {
+      return;
+    }
+    spdlog::info("stopping on signal {}", signal);
+    signals_.async_wait([](const error_code& none, int /*signal*/) {
+      if (!none) {
+        spdlog::warn("stopping at once on a second signal");
+        std::_Exit(1);  // what was acknowledged is on disk
+      }
+    });
+    begin_leaving();
+  });
+}
+
+void Broker::begin_leaving() {
+  if (state_ == State::kStarting) {
+    io_.stop();
+    return;
+  }
+  state_ = State::kLeaving;
+  const Clock::time_point now = Clock::now();
+  state_until_ = now + std::chrono::milliseconds(config_.drain_ms);
+  quiet_since_ = now;
+  listener_->drain(config_.drain_ms);
+}
+
+// Called with each tick: first clients finish what they have begun, then what was decided gets on
+// disk and its answers out, then connections close.
+void Broker::go_on_leaving() {
+  const Clock::time_point now = Clock::now();
+  if (!listener_->is_quiet()) {
+    quiet_since_ = now;
+  }
+  if (state_ == State::kLeaving) {
+    if (listener_->connections() > 0 && now < state_until_ && now - quiet_since_ < kQuiet) {
+      return;
+    }
+    state_ = State::kFinishing;
+    state_until_ = now + kFinishTime;
+    refuse_sends_as_needed();
+    shard_->when_idle([this] { idle_ = true; });
+  }
+  if (state_ == State::kFinishing) {
+    if (!idle_ && now < state_until_) {
+      return;
+    }
+    state_ = State::kClosing;
+    state_until_ = now + kCloseTime;
+    listener_->say_goodbye(
+        proto::make_error(proto::Errc::kShuttingDown, "the broker has shut down"));
+  }
+  if (listener_->connections() == 0 || now >= state_until_) {
+    io_.stop();
+  }
+}
+
+// ---- pages
+
+http::Pages Broker::pages() {
+  http::Pages pages;
+  pages.ill = [this] {
+    const std::optional<proto::Error> failure = store_->failure();
+    return failure ? failure->to_string() : std::string();
+  };
+  pages.not_ready = [this] { return not_ready(); };
+  pages.metrics = [this] { return metrics(); };
+  return pages;
+}
+
+std::vector<std::string> Broker::not_ready() const {
+  std::vector<std::string> reasons;
+  if (state_ == State::kStarting) {
+    reasons.emplace_back("starting");
+  }
+  if (state_ > State::kServing) {
+    reasons.emplace_back("shutting down");
+  }
+  if (disk_full_) {
+    reasons.emplace_back("the disk is nearly full");
+  }
+  if (store_->failure()) {
+    reasons.emplace_back("storage failed");
+  }
+  if (shard_->metrics().backlog_bytes >= shard::ShardOptions().max_backlog_bytes) {
+    reasons.emplace_back("the disk is behind");
+  }
+  return reasons;
+}
+
+std::string Broker::metrics() {
+  http::MetricsFacts facts;
+  facts.now = broker_time();
+  facts.version = WEIR_VERSION;
+  facts.compiler = __VERSION__;
+  facts.crc32c = store_->crc32c_in_use();
+  facts.ready = not_ready().empty();
+  facts.connections = listener_->connections();
+  facts.connections_accepted = listener_->accepted();
+  facts.connections_refused = listener_->refused();
+  facts.disk_free_bytes = disk_->space().free_bytes;
+  facts.disk_total_bytes = disk_->space().total_bytes;
+  facts.shard = shard_->metrics();
+  const storage::RocksStatistics storage = store_->statistics();
+  facts.storage = {.write_stalls = storage.write_stalls,
+                   .reads = storage.reads,
+                   .table_bytes = storage.table_bytes,
+                   .blob_bytes = storage.blob_bytes,
+                   .wal_bytes = storage.wal_bytes,
+                   .write_buffer_bytes = storage.write_buffer_bytes,
+                   .block_cache_bytes = storage.block_cache_bytes};
+  facts.commits = commits_.read();
+  facts.syncs = syncs_.read();
+  shard_->visit_queues([&](const std::string& name_space, const core::QueueInfo& info) {
+    facts.queues.push_back({.name_space = name_space, .info = info});
+  });
+  shard_->visit_topics([&](const std::string& name_space, const core::TopicInfo& info) {
+    facts.topics.push_back({.name_space = name_space, .info = info});
+  });
+  return http::metrics_page(facts);
+}
+
+}  // namespace weir::server

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "broker/http/http_server.hpp"
+#include "broker/http/latency_histogram.hpp"
+#include "broker/http/metrics_page.hpp"
+#include "broker/net/listener.hpp"
+#include "broker/server/config.hpp"
+#include "broker/server/disk_watch.hpp"
+#include "broker/server/random_bits.hpp"
+#include "broker/server/thread_loader.hpp"
+#include "broker/shard/local_log.hpp"
+#include "broker/shard/shard.hpp"
+#include "broker/shard/shard_clock.hpp"
+#include "proto/result.hpp"
+#include "storage/data_dir.hpp"
+#include "storage/rocks/rocks_store.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::server {
+
+/// All of a broker on one data directory: store, shard, listeners, and the one loop that they run
+/// on. open() then run(), from one thread.
+class Broker {
+ public:
+  explicit Broker(Config config);
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  /// Takes the directory and the addresses, and recovers what is stored. Blocks. Each error has a
+  /// message for a person.
+  proto::Result<> open();
+  /// Serves until a SIGTERM or SIGINT, then lets clients leave, and returns when everything is on
+  /// disk. A second signal ends the process at once, and so does a failed commit.
+  proto::Result<> run();
+
+ private:
+  enum class State : std::uint8_t { kStarting, kServing, kLeaving, kFinishing, kClosing };
+  using Clock = std::chrono::steady_clock;
+
+  proto::Result<> open_addresses();
+  proto::Result<> open_store();
+  proto::Result<> start_shard();
+  [[nodiscard]] shard::Ports shard_ports();
+  [[nodiscard]] http::Pages pages();
+  proto::Result<> serve();
+
+  [[nodiscard]] proto::TimeMs broker_time();
+  void arm_shard_timer(proto::TimeMs at);
+  void arm_tick();
+  void tick();
+  void watch_disk();
+  void refuse_sends_as_needed();
+  void wait_for_signal();
+  void begin_leaving();
+  void go_on_leaving();
+
+  [[nodiscard]] std::vector<std::string> not_ready() const;
+  [[nodiscard]] std::string metrics();
+
+  const Config config_;
+  boost::asio::io_context io_{1};
+  boost::asio::signal_set signals_{io_};
+  boost::asio::steady_timer shard_timer_{io_};
+  boost::asio::steady_timer tick_timer_{io_};
+  http::LatencyHistogram commits_;
+  http::LatencyHistogram syncs_;
+  RandomBits random_;
+  std::optional<storage::DataDir> data_dir_;
+  std::optional<DiskWatch> disk_;
+  std::unique_ptr<storage::RocksStore> store_;
+  std::optional<ThreadLoader> loader_;
+  std::optional<shard::ShardClock> clock_;
+  std::optional<shard::Shard> shard_;
+  std::optional<shard::LocalLog> log_;
+  std::optional<net::Listener> listener_;
+  std::optional<http::HttpServer> http_;
+
+  State state_ = State::kStarting;
+  std::optional<proto::Error> refusal_;  // what the shard was told last
+  bool disk_full_ = false;
+  bool idle_ = false;
+  unsigned ticks_ = 0;
+  Clock::time_point state_until_;
+  Clock::time_point quiet_since_;
+};
+
+}  // namespace weir::server

@@ -1,0 +1,82 @@
+#pragma once
+
+#include "proto/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::server {
+
+/// Settings of a broker, with their defaults. One word names a setting everywhere: `data_dir` in
+/// the file, --data-dir as a flag, WEIR_DATA_DIR in the environment.
+struct Config {
+  std::string data_dir = "weir-data";
+  std::string listen = "127.0.0.1:7340";
+  /// Empty: no HTTP.
+  std::string http = "127.0.0.1:7341";
+  std::string log_level = "info";
+  /// Gets the addresses in use once the broker takes requests; empty: none.
+  std::string ready_file;
+  std::uint32_t max_connections = 10'000;
+  std::uint64_t producer_budget_bytes = std::uint64_t{64} << 20;
+  std::uint64_t tail_cache_bytes = std::uint64_t{32} << 20;
+  std::uint64_t write_buffer_bytes = std::uint64_t{64} << 20;
+  std::uint64_t block_cache_bytes = std::uint64_t{32} << 20;
+  std::uint64_t max_wal_bytes = std::uint64_t{128} << 20;
+  /// Sends are refused while less is free; nullopt: the larger of 1 GiB and 5 %.
+  std::optional<std::uint64_t> min_free_disk_bytes;
+  /// Kept aside so that a full disk can still be drained; 0: none.
+  std::uint64_t ballast_bytes = std::uint64_t{256} << 20;
+  /// How long clients have to leave when the broker stops.
+  std::uint32_t drain_ms = 10'000;
+  /// Listen beyond loopback although there is no authentication yet.
+  bool insecure = false;
+  /// Start although what was acknowledged is missing or damaged. For this one start, on a person's
+  /// word.
+  bool accept_damage = false;
+};
+
+/// Values by setting, as text, from one source.
+using Values = std::map<std::string, std::string, std::less<>>;
+
+/// A setting for the help text: `data_dir` and one line.
+struct Setting {
+  std::string_view key;
+  std::string_view help;
+  bool is_switch = false;  // a flag without a value
+};
+const std::vector<Setting>& settings();
+
+/// Reads a TOML file's text; `name` stands in messages. INVALID_ARGUMENT: not TOML, an unknown key
+/// (with the nearest one there is), or a value that is a table or a list.
+proto::Result<Values> parse_config_file(std::string_view text, std::string_view name);
+/// As above, from a file.
+proto::Result<Values> read_config_file(const std::string& path);
+/// What `lookup("WEIR_DATA_DIR")` and so on give.
+Values read_environment(const std::function<const char*(const char*)>& lookup);
+
+/// Defaults overridden by each source in turn, the last one wins; then the settings are checked
+/// against each other. INVALID_ARGUMENT with the setting's name and what it may be.
+proto::Result<Config> make_config(const std::vector<Values>& sources);
+
+/// "64MiB", "1GiB", "4096": bytes with an optional suffix KiB, MiB, GiB, TiB.
+proto::Result<std::uint64_t> parse_bytes(std::string_view text);
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+/// "127.0.0.1:7340" or "[::1]:7340"; port 0 lets the system choose.
+proto::Result<HostPort> parse_host_port(std::string_view text);
+
+/// WEIR_DATA_DIR for data_dir, --data-dir with flag_name().
+std::string environment_name(std::string_view key);
+std::string flag_name(std::string_view key);
+
+}  // namespace weir::server

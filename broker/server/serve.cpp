@@ -1,0 +1,101 @@
+#include "broker/server/serve.hpp"
+
+#include "broker/server/broker.hpp"
+#include "broker/server/config.hpp"
+#include "broker/server/logging.hpp"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+namespace weir::server {
+namespace {
+
+constexpr int kStopped = 0;
+constexpr int kNotStarted = 1;
+constexpr int kBadUsage = 2;
+
+int say_bad_usage(const proto::Error& error) {
+  std::fprintf(stderr, "weir serve: %s\n", error.message.c_str());
+  return kBadUsage;
+}
+
+// What the command line says, and the path of the file that it names.
+struct Flags {
+  std::string config_file;
+  Values values;
+};
+
+void declare(CLI::App& app, Flags& flags) {
+  app.add_option("--config", flags.config_file, "TOML file with settings");
+  for (const Setting& setting : settings()) {
+    const std::string key(setting.key);
+    const std::string help(setting.help);
+    if (setting.is_switch) {
+      app.add_flag_callback(flag_name(key), [&flags, key] { flags.values[key] = "true"; }, help);
+    } else {
+      app.add_option_function<std::string>(
+          flag_name(key), [&flags, key](const std::string& value) { flags.values[key] = value; },
+          help);
+    }
+  }
+}
+
+// Defaults, then the file, then the environment, then flags.
+proto::Result<Config> gather(const Flags& flags) {
+  std::vector<Values> sources;
+  if (!flags.config_file.empty()) {
+    proto::Result<Values> file = read_config_file(flags.config_file);
+    if (!file) {
+      return file.error();
+    }
+    sources.push_back(std::move(*file));
+  }
+  sources.push_back(read_environment([](const char* name) { return std::getenv(name); }));
+  sources.push_back(flags.values);
+  return make_config(sources);
+}
+
+int run(Config config) {
+  start_logging(config.log_level);
+  Broker broker(std::move(config));
+  proto::Result<> done = broker.open();
+  if (done) {
+    done = broker.run();
+  }
+  if (!done) {
+    spdlog::error("the broker does not start: {}", done.error().message);
+    flush_log();
+    return kNotStarted;
+  }
+  return kStopped;
+}
+
+}  // namespace
+
+int serve_main(const std::vector<std::string>& args) {
+  CLI::App app(
+      "Runs a broker. Settings come from defaults, the file of --config, the environment "
+      "(WEIR_DATA_DIR …) and flags; the later one wins.",
+      "weir serve");
+  Flags flags;
+  declare(app, flags);
+  try {
+    std::vector<std::string> reversed(args.rbegin(), args.rend());  // as CLI11 wants them
+    app.parse(std::move(reversed));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kStopped : kBadUsage;
+  }
+  proto::Result<Config> config = gather(flags);
+  if (!config) {
+    return say_bad_usage(config.error());
+  }
+  return run(std::move(*config));
+}
+
+}  // namespace weir::server
