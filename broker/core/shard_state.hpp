@@ -162,7 +162,7 @@ class ShardState {
   proto::Result<> restore_producers(const storage::Reader& reader);
   void put_queue_rows(storage::WriteBatch& rows, Queue& queue);
 
-  const std::uint32_t max_producers_;
+  std::uint32_t max_producers_;
   Identity identity_;
   Allocator allocator_;
   Catalog catalog_;

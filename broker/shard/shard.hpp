@@ -1,11 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "broker/core/command.hpp"
 #include "broker/shard/replicated_log.hpp"
 #include "broker/shard/session_port.hpp"
@@ -13,6 +7,12 @@
 #include "proto/ids.hpp"
 #include "proto/result.hpp"
 #include "storage/kv.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace weir::shard {
 

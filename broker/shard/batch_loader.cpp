@@ -1,0 +1,70 @@
+#include "broker/shard/batch_loader.hpp"
+
+#include "proto/batch/record_batch.hpp"
+#include "proto/batch/stored_batch.hpp"
+#include "storage/key_codec.hpp"
+
+#include <string>
+#include <utility>
+
+namespace weir::shard {
+namespace {
+
+// What one load brings: enough for a few slices, little beside the tail cache that takes it.
+constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
+constexpr std::size_t kReadAheadBatches = 128;
+
+proto::Result<core::CachedBatch> to_cached(std::string_view value) {
+  const proto::SharedBytes stored{std::string(value)};
+  const auto parsed = proto::parse_stored_batch(stored.view(), true);
+  if (!parsed) {
+    return parsed.error();
+  }
+  auto columns = proto::read_columns(parsed->batch);
+  if (!columns) {
+    return columns.error();
+  }
+  core::CachedBatch batch;
+  batch.base_offset = columns->header.base_offset;
+  batch.last_offset = columns->header.last_offset();
+  batch.append_time = parsed->header.append_time;
+  batch.base_timestamp = columns->header.base_timestamp;
+  batch.stored_bytes = stored.size();
+  batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed->batch.size());
+  batch.records = std::move(columns->records);
+  return batch;
+}
+
+}  // namespace
+
+proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader& reader,
+                                                           const core::Need& need) {
+  using storage::KeyKind;
+  const std::string lower =
+      storage::batch_key(KeyKind::kBatch, need.log.value, need.generation, need.offset);
+  const std::string upper = storage::prefix_end(
+      storage::generation_prefix(KeyKind::kBatch, need.log.value, need.generation));
+  const auto rows = reader.scan(storage::Family::kLog, lower, upper, {});
+  std::vector<core::CachedBatch> batches;
+  std::size_t bytes = 0;
+  for (; rows->valid() && bytes < kReadAheadBytes && batches.size() < kReadAheadBatches;
+       rows->next()) {
+    auto batch = to_cached(rows->value());
+    if (!batch) {
+      return batch.error();
+    }
+    bytes += batch->stored_bytes;
+    batches.push_back(std::move(*batch));
+  }
+  if (auto read = rows->status(); !read) {
+    return read.error();
+  }
+  if (batches.empty() || batches.front().base_offset > need.offset) {
+    return proto::fail(proto::Errc::kCorruptBatch,
+                       "the batch with offset " + std::to_string(need.offset) + " of queue " +
+                           std::to_string(need.log.value) + " is missing");
+  }
+  return batches;
+}
+
+}  // namespace weir::shard

@@ -1,0 +1,158 @@
+#include "broker/shard/consumers.hpp"
+
+#include <algorithm>
+
+namespace weir::shard {
+
+void Consumers::add(Consumer consumer) {
+  const Key key{consumer.session, consumer.alias};
+  by_queue_[consumer.queue].push_back(key);
+  consumers_.insert_or_assign(key, std::move(consumer));
+}
+
+Consumer* Consumers::find(Key key) {
+  const auto it = consumers_.find(key);
+  return it != consumers_.end() ? &it->second : nullptr;
+}
+
+std::optional<Consumer> Consumers::remove(Key key) {
+  const auto it = consumers_.find(key);
+  if (it == consumers_.end()) {
+    return std::nullopt;
+  }
+  Consumer consumer = std::move(it->second);
+  consumers_.erase(it);
+  const auto line = by_queue_.find(consumer.queue);
+  std::erase(line->second, key);
+  if (line->second.empty()) {
+    by_queue_.erase(line);
+  }
+  for (const auto& [grant, held] : consumer.grants) {
+    by_grant_.erase(grant);
+  }
+  return consumer;
+}
+
+Consumer* Consumers::next_ready(proto::QueueId queue) {
+  const auto line = by_queue_.find(queue);
+  if (line == by_queue_.end()) {
+    return nullptr;
+  }
+  for (std::size_t tried = 0; tried < line->second.size(); ++tried) {
+    const Key key = line->second.front();
+    line->second.pop_front();
+    line->second.push_back(key);
+    Consumer& consumer = consumers_.at(key);
+    if (consumer.has_room()) {
+      return &consumer;
+    }
+  }
+  return nullptr;
+}
+
+void Consumers::hold(Consumer& consumer, proto::GrantId grant, Consumer::Held held) {
+  consumer.held_messages += held.live;
+  consumer.held_bytes += held.bytes;
+  consumer.grants.emplace(grant, held);
+  by_grant_.emplace(grant, Key{consumer.session, consumer.alias});
+}
+
+std::optional<proto::QueueId> Consumers::free(proto::GrantId grant, std::uint32_t count) {
+  const auto by = by_grant_.find(grant);
+  if (by == by_grant_.end()) {
+    return std::nullopt;
+  }
+  Consumer& consumer = consumers_.at(by->second);
+  const auto it = consumer.grants.find(grant);
+  Consumer::Held& held = it->second;
+  const std::uint32_t freed = std::min(count, held.live);
+  // Sizes of single messages are not kept: each takes its share of what is left.
+  const std::uint64_t bytes = freed == held.live ? held.bytes : held.bytes * freed / held.live;
+  held.live -= freed;
+  held.bytes -= bytes;
+  consumer.held_messages -= freed;
+  consumer.held_bytes -= bytes;
+  const proto::QueueId queue = consumer.queue;
+  if (held.live == 0) {
+    consumer.grants.erase(it);
+    by_grant_.erase(by);
+  }
+  return queue;
+}
+
+std::uint32_t Consumers::count(proto::QueueId queue) const {
+  const auto line = by_queue_.find(queue);
+  return line != by_queue_.end() ? static_cast<std::uint32_t>(line->second.size()) : 0;
+}
+
+std::vector<proto::QueueId> Consumers::queues_of(proto::SessionId session) const {
+  std::vector<proto::QueueId> queues;
+  for (auto it = consumers_.lower_bound(Key{session, 0});
+       it != consumers_.end() && it->first.first == session; ++it) {
+    queues.push_back(it->second.queue);
+  }
+  return queues;
+}
+
+const Waiter* Consumers::first_waiter(proto::QueueId queue) const {
+  const auto line = waiters_.find(queue);
+  return line != waiters_.end() ? &line->second.front() : nullptr;
+}
+
+void Consumers::pop_waiter(proto::QueueId queue) {
+  const auto line = waiters_.find(queue);
+  line->second.pop_front();
+  if (line->second.empty()) {
+    waiters_.erase(line);
+  }
+}
+
+std::vector<Waiter> Consumers::take_expired(proto::TimeMs now,
+                                            const std::set<proto::LogId>& loading) {
+  std::vector<Waiter> expired;
+  for (auto line = waiters_.begin(); line != waiters_.end();) {
+    std::erase_if(line->second, [&](const Waiter& waiter) {
+      if (waiter.deadline > now || loading.contains(proto::LogId{waiter.queue.value})) {
+        return false;
+      }
+      expired.push_back(waiter);
+      return true;
+    });
+    line = line->second.empty() ? waiters_.erase(line) : std::next(line);
+  }
+  return expired;
+}
+
+std::optional<proto::TimeMs> Consumers::next_deadline() const {
+  std::optional<proto::TimeMs> next;
+  for (const auto& [queue, line] : waiters_) {
+    for (const Waiter& waiter : line) {
+      next = next ? std::min(*next, waiter.deadline) : waiter.deadline;
+    }
+  }
+  return next;
+}
+
+std::vector<Consumer> Consumers::remove_session(proto::SessionId session) {
+  std::vector<Consumer> removed;
+  for (auto it = consumers_.lower_bound(Key{session, 0});
+       it != consumers_.end() && it->first.first == session;
+       it = consumers_.lower_bound(Key{session, 0})) {
+    removed.push_back(*remove(it->first));
+  }
+  for (auto line = waiters_.begin(); line != waiters_.end();) {
+    std::erase_if(line->second,
+                  [session](const Waiter& waiter) { return waiter.session == session; });
+    line = line->second.empty() ? waiters_.erase(line) : std::next(line);
+  }
+  return removed;
+}
+
+void Consumers::clear() {
+  consumers_.clear();
+  by_queue_.clear();
+  by_grant_.clear();
+  waiters_.clear();
+}
+
+}  // namespace weir::shard

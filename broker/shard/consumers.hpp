@@ -1,0 +1,87 @@
+#pragma once
+
+#include "broker/core/command.hpp"
+#include "proto/ids.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace weir::shard {
+
+/// One subscription to a queue. Soft: dies with its session.
+struct Consumer {
+  proto::SessionId session;
+  std::uint32_t alias = 0;
+  proto::QueueId queue;
+  std::int64_t lease_ms = 0;
+  std::uint32_t window_messages = 0;
+  std::uint32_t window_bytes = 0;
+  /// Delivered and not settled.
+  std::uint64_t held_messages = 0;
+  std::uint64_t held_bytes = 0;
+
+  struct Held {
+    proto::Offset last_offset = 0;  // of the batch
+    std::uint32_t live = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::map<proto::GrantId, Held> grants;
+
+  [[nodiscard]] bool has_room() const {
+    return held_messages < window_messages && held_bytes < window_bytes;
+  }
+};
+
+/// One Receive that waits for its first message.
+struct Waiter {
+  proto::SessionId session;
+  std::uint64_t request_id = 0;
+  proto::QueueId queue;
+  std::uint32_t max_messages = 0;
+  std::uint32_t max_bytes = 0;
+  std::int64_t lease_ms = 0;
+  proto::TimeMs deadline = 0;
+};
+
+/// Who waits for what, and how much each one holds.
+class Consumers {
+ public:
+  using Key = std::pair<proto::SessionId, std::uint32_t>;  // session, alias
+
+  void add(Consumer consumer);
+  [[nodiscard]] Consumer* find(Key key);
+  /// Takes it out; its grants are the caller's to release.
+  std::optional<Consumer> remove(Key key);
+  /// The next subscription of the queue that has room, each in its turn; nullptr without one.
+  [[nodiscard]] Consumer* next_ready(proto::QueueId queue);
+  void hold(Consumer& consumer, proto::GrantId grant, Consumer::Held held);
+  /// `count` messages left the grant. Returns the queue whose consumer has more room now.
+  std::optional<proto::QueueId> free(proto::GrantId grant, std::uint32_t count);
+  [[nodiscard]] std::uint32_t count(proto::QueueId queue) const;
+  [[nodiscard]] std::vector<proto::QueueId> queues_of(proto::SessionId session) const;
+
+  void add(Waiter waiter) { waiters_[waiter.queue].push_back(waiter); }
+  /// The one that waits longest, or nullptr.
+  [[nodiscard]] const Waiter* first_waiter(proto::QueueId queue) const;
+  void pop_waiter(proto::QueueId queue);
+  /// Takes out every waiter whose deadline has passed, except where the queue is being loaded.
+  std::vector<Waiter> take_expired(proto::TimeMs now, const std::set<proto::LogId>& loading);
+  [[nodiscard]] std::optional<proto::TimeMs> next_deadline() const;
+
+  /// Takes out all of a session.
+  std::vector<Consumer> remove_session(proto::SessionId session);
+  void clear();
+
+ private:
+  std::map<Key, Consumer> consumers_;
+  std::map<proto::QueueId, std::deque<Key>> by_queue_;
+  std::map<proto::GrantId, Key> by_grant_;
+  std::map<proto::QueueId, std::deque<Waiter>> waiters_;
+};
+
+}  // namespace weir::shard

@@ -1,0 +1,222 @@
+#include "broker/shard/batch_loader.hpp"
+#include "broker/shard/shard_impl.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+// Handing out, and what time does: expiry, dead letters, forgotten producers.
+namespace weir::shard {
+namespace {
+
+// Bounds of one turn, so that none of these holds up the inputs behind it.
+constexpr int kMaxExpiriesPerTurn = 1000;
+constexpr int kMaxDeadLetterMovesPerTurn = 16;
+/// Where several consumers wait, one gets at most so many messages before the next has its turn.
+constexpr std::uint32_t kFairShareMessages = 256;
+
+}  // namespace
+
+void Shard::Impl::expire() {
+  for (int i = 0; i < kMaxExpiriesPerTurn; ++i) {
+    const auto records = state_->decide_expire(now_);
+    if (!records) {
+      break;
+    }
+    ++metrics_.expired_leases;
+    apply(*records);
+  }
+}
+
+/// After the hand-out, so that a receive that does not wait still takes what is there.
+void Shard::Impl::answer_late_waiters() {
+  for (const Waiter& waiter : consumers_.take_expired(now_, loading_)) {
+    const core::Queue* queue = state_->queue(waiter.queue);
+    core::Received nothing;
+    nothing.id = waiter.queue;
+    nothing.generation = queue != nullptr ? queue->counters().generation : 0;
+    nothing.lease_ms = waiter.lease_ms;
+    reply(waiter.session, waiter.request_id, core::Reply{std::move(nothing)});
+  }
+}
+
+void Shard::Impl::forget_producers() {
+  if (const auto record = state_->decide_forget(now_)) {
+    apply(core::Record{*record});
+  }
+}
+
+Shard::Impl::Step Shard::Impl::take(const core::ShardState::DispatchWish& wish) {
+  Step step = state_->decide(wish, cache_, now_);
+  if (auto* given = std::get_if<core::ShardState::DispatchStep>(&step)) {
+    const core::MessageRange& range = given->record.range;
+    const core::Queue& queue = *state_->queue(wish.queue);
+    const bool again = range.base_offset + range.first < queue.counters().cursor;
+    metrics_.delivered_messages += range.count;
+    metrics_.redelivered_messages += again ? range.count : 0;
+    apply(core::Record{given->record});
+  } else if (const auto* need = std::get_if<core::Need>(&step)) {
+    load(*need);
+  }
+  return step;
+}
+
+void Shard::Impl::dispatch_all() {
+  for (auto it = due_.begin(); it != due_.end();) {
+    if (it->second <= now_) {
+      dispatchable_.insert(it->first);
+      it = due_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  for (const proto::QueueId queue : std::exchange(dispatchable_, {})) {
+    dispatch(queue);
+  }
+}
+
+void Shard::Impl::dispatch(proto::QueueId queue) {
+  bool empty = false;
+  std::uint32_t busy = 0;
+  while (!empty && !loading_.contains(proto::LogId{queue.value})) {
+    if (consumers_.first_waiter(queue) != nullptr) {
+      empty = !serve_waiter(queue);
+      continue;
+    }
+    Consumer* consumer = busy < consumers_.count(queue) ? consumers_.next_ready(queue) : nullptr;
+    if (consumer == nullptr) {
+      return;  // whoever has room again says so
+    }
+    const Served served = serve_consumer(queue, *consumer);
+    busy = served == Served::kBusy ? busy + 1 : 0;
+    empty = served == Served::kNothingThere;
+  }
+  const core::Queue* target = state_->queue(queue);
+  if (empty && target != nullptr && !target->returned().empty() &&
+      target->returned().begin()->first > now_) {
+    due_[queue] = target->returned().begin()->first;
+  }
+}
+
+bool Shard::Impl::serve_waiter(proto::QueueId queue) {
+  const Waiter waiter = *consumers_.first_waiter(queue);
+  if (!sessions_.contains(waiter.session)) {
+    consumers_.pop_waiter(queue);
+    return true;
+  }
+  if (!try_now(waiter)) {
+    return false;
+  }
+  consumers_.pop_waiter(queue);
+  return true;
+}
+
+bool Shard::Impl::try_now(const Waiter& waiter) {
+  core::Received received;
+  received.id = waiter.queue;
+  received.lease_ms = waiter.lease_ms;
+  std::uint32_t messages = 0;
+  std::uint64_t bytes = 0;
+  while (messages < waiter.max_messages && bytes < waiter.max_bytes) {
+    core::ShardState::DispatchWish wish;
+    wish.queue = waiter.queue;
+    wish.max_messages = waiter.max_messages - messages;
+    wish.max_bytes = waiter.max_bytes - bytes;
+    wish.lease_ms = waiter.lease_ms;
+    wish.started = true;
+    wish.nonce = ports_.random();
+    Step step = take(wish);
+    auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
+    if (given == nullptr) {
+      break;
+    }
+    messages += given->delivery.count;
+    bytes += given->delivery.records.size();
+    received.generation = given->delivery.generation;
+    received.deliveries.push_back(std::move(given->delivery));
+  }
+  if (received.deliveries.empty()) {
+    return false;
+  }
+  reply(waiter.session, waiter.request_id, core::Reply{std::move(received)});
+  return true;
+}
+
+Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& consumer) {
+  const auto session = sessions_.find(consumer.session);
+  if (session == sessions_.end() || session->second->bulk_room() == 0) {
+    return Served::kBusy;
+  }
+  core::ShardState::DispatchWish wish;
+  wish.queue = queue;
+  wish.max_messages = consumer.window_messages - static_cast<std::uint32_t>(consumer.held_messages);
+  if (consumers_.count(queue) > 1) {
+    wish.max_messages = std::min(wish.max_messages, kFairShareMessages);
+  }
+  wish.max_bytes = consumer.window_bytes - consumer.held_bytes;
+  wish.lease_ms = consumer.lease_ms;
+  wish.nonce = ports_.random();
+  Step step = take(wish);
+  auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
+  if (given == nullptr) {
+    return Served::kNothingThere;
+  }
+  consumers_.hold(
+      consumer, given->delivery.grant,
+      {given->record.range.last_offset, given->delivery.count, given->delivery.records.size()});
+  open_.effects.push_back(
+      {consumer.session, DeliveryEffect{consumer.alias, std::move(given->delivery)}});
+  return Served::kYes;
+}
+
+void Shard::Impl::move_dead_letters() {
+  int moves = 0;
+  const std::set<proto::QueueId> queues = state_->dying_queues();
+  for (const proto::QueueId queue : queues) {
+    while (moves < kMaxDeadLetterMovesPerTurn) {
+      const auto step = state_->decide_dead_letter(queue, cache_, now_);
+      if (const auto* records = std::get_if<core::ShardState::Records>(&step)) {
+        apply(*records);
+        ++moves;
+        continue;
+      }
+      if (const auto* need = std::get_if<core::Need>(&step)) {
+        load(*need);
+      }
+      break;
+    }
+  }
+  if (moves == kMaxDeadLetterMovesPerTurn) {
+    schedule();
+  }
+}
+
+void Shard::Impl::load(const core::Need& need) {
+  if (!loading_.insert(need.log).second) {
+    return;
+  }
+  ++metrics_.storage_reads;
+  ports_.loader->load([this, life = life_, need](const storage::Reader& reader) {
+    auto batches =
+        std::make_shared<proto::Result<std::vector<core::CachedBatch>>>(load_batches(reader, need));
+    return Loader::Continuation([this, life, need, batches] {
+      if (life != life_ || failed_) {
+        return;
+      }
+      loading_.erase(need.log);
+      if (!*batches) {
+        stop_with(batches->error());
+        return;
+      }
+      // A batch never changes while its row exists, so a load can not be out of date; what was
+      // finished meanwhile is asked for by nobody.
+      for (core::CachedBatch& batch : **batches) {
+        cache_.insert(need.log, std::move(batch), proto::CommitIndex{});
+      }
+      dispatchable_.insert(proto::QueueId{need.log.value});
+      schedule();
+    });
+  });
+}
+
+}  // namespace weir::shard

@@ -1,0 +1,188 @@
+#pragma once
+
+#include "broker/core/shard_state.hpp"
+#include "broker/shard/consumers.hpp"
+#include "broker/shard/shard.hpp"
+#include "broker/shard/tail_cache.hpp"
+#include "broker/shard/topic_feed.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace weir::shard {
+
+/// The turn and what belongs to it. See shard.hpp for the contract; split over shard_turn.cpp (the
+/// turn and the release of what it said), shard_inputs.cpp (sends and settlements),
+/// shard_requests.cpp, shard_dispatch.cpp and shard.cpp (life).
+class Shard::Impl {
+ public:
+  Impl(ShardOptions options, Ports ports);
+
+  proto::Result<> start(ReplicatedLog& log);
+  proto::Result<> reset();
+  proto::SessionId open_session(SessionPort& port);
+  void close_session(proto::SessionId session);
+  void send(proto::SessionId session, core::SendBatch batch, std::uint32_t deadline_ms);
+  void settle(proto::SessionId session, proto::QueueId queue, proto::Settle settle);
+  void set_credit(proto::SessionId session, const proto::Credit& credit);
+  void request(proto::SessionId session, std::uint64_t request_id, core::Request request,
+               std::uint32_t deadline_ms);
+  void bulk_drained(proto::SessionId session);
+  void on_timer();
+  void refuse_sends(std::optional<proto::Error> why) { refusal_ = std::move(why); }
+  void when_idle(std::function<void()> done);
+  [[nodiscard]] ShardMetrics metrics() const;
+  [[nodiscard]] const core::ShardState& state() const { return *state_; }
+  [[nodiscard]] core::QueueInfo describe(const core::Queue& queue) const;
+  void on_committed(proto::CommitIndex index);
+  void on_log_failed(const proto::Error& error);
+  void on_leadership(bool leader, std::uint32_t epoch);
+
+ private:
+  // ---- inputs, stamped when they came
+  struct SendInput {
+    core::SendBatch batch;
+  };
+  struct SettleInput {
+    proto::QueueId queue;
+    proto::Settle settle;
+  };
+  struct CreditInput {
+    proto::Credit credit;
+  };
+  struct RequestInput {
+    std::uint64_t id = 0;
+    core::Request request;
+  };
+  struct CloseInput {};
+  using Body = std::variant<SendInput, SettleInput, CreditInput, RequestInput, CloseInput>;
+  struct Input {
+    proto::SessionId session;
+    proto::TimeMs arrived = 0;
+    std::uint32_t deadline_ms = 0;
+    Body body;
+  };
+
+  // ---- what a turn says, and lets out when its unit is committed
+  struct DeliveryEffect {
+    std::uint32_t alias = 0;
+    core::Delivery delivery;
+  };
+  struct SettledEffect {
+    std::uint64_t up_to = 0;
+    std::vector<proto::SettleFailure> failed;
+  };
+  struct ReplyEffect {
+    std::uint64_t request_id = 0;
+    proto::Result<core::Reply> reply;
+    std::optional<std::uint32_t> feeds;  // the topic subscription that begins when this is said
+  };
+  struct Effect {
+    proto::SessionId session;
+    std::variant<proto::SentEntry, DeliveryEffect, SettledEffect, ReplyEffect> what;
+  };
+  struct Unit {
+    proto::CommitIndex index;
+    std::vector<Effect> effects;
+    std::map<proto::PartitionId, proto::Offset> high_watermarks;
+  };
+
+  proto::Result<> restore();
+  void take_input(proto::SessionId session, std::uint32_t deadline_ms, Body body);
+  void schedule();
+  void turn();
+  void handle(Input& input);
+  void handle(const Input& input, SendInput& send);
+  void handle(const Input& input, const SettleInput& settle);
+  void handle(const Input& input, const CreditInput& credit);
+  void handle(const Input& input, const RequestInput& request);
+  void handle(const Input& input, const CloseInput& close);
+  void release_grants(const Consumer& consumer);
+  [[nodiscard]] bool is_late(const Input& input) const;
+
+  // Requests; nullopt where the reply comes later.
+  using Answer = std::optional<proto::Result<core::Reply>>;
+  Answer answer(const Input& input, std::uint64_t id, const core::CreateQueue& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::CreateTopic& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::DescribeQueue& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::DescribeTopic& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::InitProducer& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::Attach& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::Subscribe& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::Unsubscribe& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::Receive& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::SettleByHandle& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::SubscribeTopic& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::ListOffsets& command);
+  using Positions = std::vector<core::PartitionPosition>;
+  using Resolved = std::function<void(const proto::Result<Positions>&)>;
+  void resolve(const core::TopicCreated& topic, std::vector<core::PartitionStart> starts,
+               Resolved done);
+  void reply(proto::SessionId session, std::uint64_t id, proto::Result<core::Reply> reply,
+             std::optional<std::uint32_t> feeds = std::nullopt);
+
+  // Handing out.
+  void expire();
+  void dispatch_all();
+  void dispatch(proto::QueueId queue);
+  bool serve_waiter(proto::QueueId queue);
+  bool try_now(const Waiter& waiter);
+  enum class Served : std::uint8_t { kYes, kNothingThere, kBusy };
+  Served serve_consumer(proto::QueueId queue, Consumer& consumer);
+  void answer_late_waiters();
+  using Step = std::variant<std::monostate, core::Need, core::ShardState::DispatchStep>;
+  Step take(const core::ShardState::DispatchWish& wish);
+  void move_dead_letters();
+  void load(const core::Need& need);
+  void forget_producers();
+
+  void apply(const std::vector<core::Record>& records);
+  void apply(const core::Record& record);
+  void cache(const core::BatchAppended& record);
+  void close_unit();
+  void release(Unit& unit);
+  void finish_output();
+  void arm();
+  void stop_with(const proto::Error& error);
+  void check_idle();
+
+  const ShardOptions options_;
+  const Ports ports_;
+  ReplicatedLog* log_ = nullptr;
+  std::unique_ptr<core::ShardState> state_;
+  TailCache cache_;
+  mutable ShardMetrics metrics_;
+  Consumers consumers_;
+  std::unique_ptr<TopicFeed> feed_;
+  std::map<proto::SessionId, SessionPort*> sessions_;
+  std::uint64_t last_session_ = 0;
+  std::uint32_t epoch_ = 0;
+
+  std::deque<Input> sends_;   // wait while the disk is behind
+  std::deque<Input> others_;  // never wait for anything
+  bool scheduled_ = false;
+  bool failed_ = false;
+  std::uint64_t life_ = 0;  // raised by reset(): what was posted before must not run after
+  std::optional<proto::Error> refusal_;
+
+  proto::TimeMs now_ = 0;  // of this turn
+  proto::CommitIndex last_index_;
+  proto::CommitIndex committed_;
+  Unit open_;
+  std::deque<Unit> pending_;
+  std::set<proto::SessionId> spoken_to_;
+
+  std::set<proto::QueueId> dispatchable_;
+  std::set<proto::LogId> loading_;
+  std::map<proto::QueueId, proto::TimeMs> due_;  // queues with takers and messages due later
+  std::vector<std::function<void()>> idle_waiters_;
+};
+
+}  // namespace weir::shard

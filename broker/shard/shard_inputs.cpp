@@ -1,0 +1,148 @@
+#include "broker/shard/shard_impl.hpp"
+
+#include <utility>
+
+// Sends, settlements, credit and the end of sessions.
+namespace weir::shard {
+
+using proto::Errc;
+
+void Shard::Impl::take_input(proto::SessionId session, std::uint32_t deadline_ms, Body body) {
+  if (failed_) {
+    return;
+  }
+  std::deque<Input>& inbox = std::holds_alternative<SendInput>(body) ? sends_ : others_;
+  inbox.push_back({session, ports_.now(), deadline_ms, std::move(body)});
+  schedule();
+}
+
+void Shard::Impl::send(proto::SessionId session, core::SendBatch batch, std::uint32_t deadline_ms) {
+  take_input(session, deadline_ms, SendInput{std::move(batch)});
+}
+
+void Shard::Impl::settle(proto::SessionId session, proto::QueueId queue, proto::Settle settle) {
+  take_input(session, 0, SettleInput{queue, std::move(settle)});
+}
+
+void Shard::Impl::set_credit(proto::SessionId session, const proto::Credit& credit) {
+  take_input(session, 0, CreditInput{credit});
+}
+
+void Shard::Impl::request(proto::SessionId session, std::uint64_t request_id, core::Request request,
+                          std::uint32_t deadline_ms) {
+  take_input(session, deadline_ms, RequestInput{request_id, std::move(request)});
+}
+
+void Shard::Impl::close_session(proto::SessionId session) {
+  sessions_.erase(session);
+  feed_->remove_session(session);
+  take_input(session, 0, CloseInput{});
+}
+
+void Shard::Impl::handle(Input& input) {
+  if (auto* sent = std::get_if<SendInput>(&input.body)) {
+    handle(input, *sent);
+  } else if (const auto* settled = std::get_if<SettleInput>(&input.body)) {
+    handle(input, *settled);
+  } else if (const auto* credit = std::get_if<CreditInput>(&input.body)) {
+    handle(input, *credit);
+  } else if (const auto* asked = std::get_if<RequestInput>(&input.body)) {
+    handle(input, *asked);
+  } else if (const auto* closed = std::get_if<CloseInput>(&input.body)) {
+    handle(input, *closed);
+  }
+}
+
+bool Shard::Impl::is_late(const Input& input) const {
+  return input.deadline_ms != 0 && input.arrived + input.deadline_ms <= now_;
+}
+
+void Shard::Impl::handle(const Input& input, SendInput& sent) {
+  proto::SentEntry entry;
+  entry.send_number = sent.batch.send_number;
+  std::optional<proto::Error> refused;
+  if (is_late(input)) {
+    refused = proto::make_error(Errc::kDeadlineExceeded);
+  } else if (refusal_) {
+    refused = refusal_;
+  } else {
+    const std::uint32_t count = sent.batch.columns.count();
+    auto decision = state_->decide(sent.batch, now_);
+    if (!decision) {
+      refused = decision.error();
+    } else {
+      entry.base_offset = decision->base_offset;
+      entry.append_time = decision->append_time;
+      if (decision->record) {
+        metrics_.sent_messages += decision->record->topic ? 0 : count;
+        apply(*std::move(decision->record));
+      } else {
+        entry.flags |= proto::SentEntry::kDuplicate;
+        ++metrics_.duplicate_batches;
+      }
+    }
+  }
+  if (refused) {
+    entry.code = static_cast<std::uint16_t>(refused->code);
+    entry.retry_after_ms = refused->retry_after_ms;
+  }
+  open_.effects.push_back({input.session, entry});
+}
+
+void Shard::Impl::handle(const Input& input, const SettleInput& input_settle) {
+  SettledEffect effect;
+  effect.up_to = input_settle.settle.settle_number;
+  for (const proto::SettleRange& range : input_settle.settle.ranges) {
+    // Judged by the time when it came in: a message of ours that waited must not expire for it.
+    const auto decision = state_->decide(input_settle.queue, range, input.arrived);
+    if (range.kind == proto::SettleKind::kNack) {
+      for (const core::Record& record : decision.records) {
+        metrics_.nacked_messages += std::get<core::Returned>(record).range.count;
+      }
+    }
+    apply(decision.records);
+    for (const auto& failure : decision.failed) {
+      effect.failed.push_back({effect.up_to, range.grant, failure.first, failure.count,
+                               static_cast<std::uint16_t>(failure.code)});
+    }
+  }
+  open_.effects.push_back({input.session, std::move(effect)});
+}
+
+void Shard::Impl::handle(const Input& input, const CreditInput& input_credit) {
+  const proto::Credit& credit = input_credit.credit;
+  if (Consumer* consumer = consumers_.find({input.session, credit.alias})) {
+    consumer->window_messages = credit.window_messages;
+    consumer->window_bytes = credit.window_bytes;
+    dispatchable_.insert(consumer->queue);
+    return;
+  }
+  feed_->set_credit(credit, {input.session, credit.alias});
+}
+
+void Shard::Impl::handle(const Input& input, const CloseInput&) {
+  for (const Consumer& consumer : consumers_.remove_session(input.session)) {
+    release_grants(consumer);
+  }
+}
+
+/// What was pushed and not begun is nobody's any more: back, uncounted.
+void Shard::Impl::release_grants(const Consumer& consumer) {
+  for (const auto& [grant, held] : consumer.grants) {
+    apply(state_->decide_release(consumer.queue, held.last_offset, grant, now_));
+  }
+}
+
+void Shard::Impl::bulk_drained(proto::SessionId session) {
+  feed_->wake_session(session);
+  for (const proto::QueueId queue : consumers_.queues_of(session)) {
+    dispatchable_.insert(queue);
+  }
+  schedule();
+}
+
+void Shard::Impl::on_timer() {
+  schedule();
+}
+
+}  // namespace weir::shard

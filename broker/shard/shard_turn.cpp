@@ -1,0 +1,219 @@
+#include "broker/shard/shard_impl.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/batch/stored_batch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// One turn: inputs, timers, hand-outs, one unit for the log; and, when a unit is committed, the
+// release of everything that was said in it.
+namespace weir::shard {
+
+void Shard::Impl::schedule() {
+  if (scheduled_ || failed_) {
+    return;
+  }
+  scheduled_ = true;
+  ports_.post([this, life = life_] {
+    if (life == life_) {
+      turn();
+    }
+  });
+}
+
+void Shard::Impl::turn() {
+  scheduled_ = false;
+  if (failed_) {
+    return;
+  }
+  ++metrics_.turns;
+  now_ = ports_.now();
+  while (!others_.empty()) {
+    Input input = std::move(others_.front());
+    others_.pop_front();
+    handle(input);
+  }
+  // What waits here holds its producers' credit: this is where a slow disk becomes backpressure.
+  while (!sends_.empty() && log_->backlog_bytes() < options_.max_backlog_bytes) {
+    Input input = std::move(sends_.front());
+    sends_.pop_front();
+    handle(input);
+  }
+  expire();
+  forget_producers();
+  move_dead_letters();
+  dispatch_all();
+  answer_late_waiters();
+  const TopicFeed::Hooks hooks{[this] { schedule(); },
+                               [this](const proto::Error& error) { stop_with(error); }};
+  feed_->run(hooks, spoken_to_);
+  close_unit();
+  finish_output();
+  arm();
+  check_idle();
+}
+
+void Shard::Impl::apply(const std::vector<core::Record>& records) {
+  for (const core::Record& record : records) {
+    apply(record);
+  }
+}
+
+void Shard::Impl::apply(const core::Record& record) {
+  core::Queue::Effects effects;
+  state_->apply(record, effects);
+  for (const auto& [grant, count] : effects.freed) {
+    if (const auto queue = consumers_.free(grant, count)) {
+      dispatchable_.insert(*queue);
+    }
+  }
+  if (const auto* appended = std::get_if<core::BatchAppended>(&record)) {
+    cache(*appended);
+    if (appended->topic) {
+      metrics_.appended_records += appended->count;
+      metrics_.appended_bytes += appended->stored.size();
+      open_.high_watermarks[proto::PartitionId{appended->log.value}] =
+          appended->base_offset + appended->count;
+    } else {
+      dispatchable_.insert(proto::QueueId{appended->log.value});
+    }
+  } else if (const auto* acked = std::get_if<core::Acked>(&record)) {
+    metrics_.acked_messages += acked->range.count;
+    dispatchable_.insert(acked->range.queue);
+  } else if (const auto* returned = std::get_if<core::Returned>(&record)) {
+    dispatchable_.insert(returned->range.queue);
+  } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
+    metrics_.dead_lettered_messages += dead->range.count;
+  }
+}
+
+void Shard::Impl::cache(const core::BatchAppended& record) {
+  core::CachedBatch batch;
+  batch.base_offset = record.base_offset;
+  batch.last_offset = record.base_offset + record.count - 1;
+  batch.append_time = record.time;
+  batch.stored_bytes = record.stored.size();
+  batch.batch = record.stored.slice(proto::kStoredHeaderBytes,
+                                    record.stored.size() - proto::kStoredHeaderBytes);
+  if (!record.topic) {
+    auto columns = proto::read_columns(batch.batch.view());
+    if (!columns) {
+      stop_with(columns.error());
+      return;
+    }
+    batch.base_timestamp = columns->header.base_timestamp;
+    batch.records = std::move(columns->records);
+  }
+  cache_.insert(record.log, std::move(batch), proto::CommitIndex{last_index_.value + 1});
+}
+
+void Shard::Impl::close_unit() {
+  if (failed_) {
+    return;
+  }
+  storage::WriteBatch rows = state_->take_rows();
+  Unit unit = std::exchange(open_, {});
+  if (!rows.empty()) {
+    last_index_ = proto::CommitIndex{last_index_.value + 1};
+    CommitUnit commit;
+    commit.index = last_index_;
+    commit.time = now_;
+    commit.rows = std::move(rows);
+    unit.index = last_index_;
+    pending_.push_back(std::move(unit));
+    log_->submit(std::move(commit));
+    return;
+  }
+  if (unit.effects.empty()) {
+    return;
+  }
+  // Nothing was changed, but what is said was decided on state that may not be durable yet.
+  if (pending_.empty()) {
+    release(unit);
+    return;
+  }
+  Unit& last = pending_.back();
+  std::move(unit.effects.begin(), unit.effects.end(), std::back_inserter(last.effects));
+}
+
+void Shard::Impl::release(Unit& unit) {
+  for (const auto& [partition, high_watermark] : unit.high_watermarks) {
+    state_->publish(partition, high_watermark);
+    feed_->wake_partition(partition);
+  }
+  for (Effect& effect : unit.effects) {
+    const auto session = sessions_.find(effect.session);
+    if (session == sessions_.end()) {
+      continue;
+    }
+    SessionPort& port = *session->second;
+    spoken_to_.insert(effect.session);
+    if (const auto* sent = std::get_if<proto::SentEntry>(&effect.what)) {
+      port.on_sent(*sent);
+    } else if (const auto* delivery = std::get_if<DeliveryEffect>(&effect.what)) {
+      port.on_delivery(delivery->alias, delivery->delivery);
+    } else if (const auto* settled = std::get_if<SettledEffect>(&effect.what)) {
+      port.on_settled(settled->up_to, settled->failed);
+    } else if (const auto* answered = std::get_if<ReplyEffect>(&effect.what)) {
+      port.on_reply(answered->request_id, answered->reply);
+      if (answered->feeds) {
+        feed_->activate({effect.session, *answered->feeds});
+        schedule();
+      }
+    }
+  }
+}
+
+void Shard::Impl::on_committed(proto::CommitIndex index) {
+  if (failed_) {
+    return;
+  }
+  committed_ = std::max(committed_, index);
+  cache_.release(committed_);
+  while (!pending_.empty() && pending_.front().index <= committed_) {
+    ++metrics_.commits;
+    Unit unit = std::move(pending_.front());
+    pending_.pop_front();
+    release(unit);
+  }
+  finish_output();
+  // Readers of what was just published, sends that waited for the disk, and whoever waits for rest.
+  schedule();
+}
+
+void Shard::Impl::finish_output() {
+  for (const proto::SessionId session : std::exchange(spoken_to_, {})) {
+    const auto it = sessions_.find(session);
+    if (it != sessions_.end()) {
+      it->second->flush();
+    }
+  }
+}
+
+void Shard::Impl::arm() {
+  proto::TimeMs next = state_->next_deadline();
+  if (const auto waiting = consumers_.next_deadline()) {
+    next = std::min(next, *waiting);
+  }
+  for (const auto& [queue, due] : due_) {
+    next = std::min(next, due);
+  }
+  if (next != core::TouchedBatch::kNever) {
+    ports_.arm_timer(next);
+  }
+}
+
+void Shard::Impl::when_idle(std::function<void()> done) {
+  idle_waiters_.push_back(std::move(done));
+  schedule();
+}
+
+void Shard::Impl::check_idle() {
+  if (pending_.empty() && sends_.empty() && others_.empty()) {
+    for (const auto& done : std::exchange(idle_waiters_, {})) {
+      done();
+    }
+  }
+}
+
+}  // namespace weir::shard

@@ -1,0 +1,209 @@
+#include "broker/shard/topic_feed.hpp"
+
+#include "storage/log/partition_log.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace weir::shard {
+namespace {
+
+/// One load reads about this much: enough to be sequential, little enough to be kept for each reader.
+constexpr std::size_t kLoadBytes = std::size_t{1} << 20;
+
+core::CachedBatch to_cached(const storage::LogBatch& batch) {
+  core::CachedBatch cached;
+  cached.base_offset = batch.base_offset;
+  cached.last_offset = batch.last_offset;
+  cached.append_time = batch.header.append_time;
+  cached.stored_bytes = batch.stored.size();
+  cached.batch = batch.stored.slice(proto::kStoredHeaderBytes,
+                                    batch.stored.size() - proto::kStoredHeaderBytes);
+  return cached;
+}
+
+}  // namespace
+
+void TopicFeed::subscribe(Key key, SessionPort& port, const std::vector<Start>& starts,
+                          std::uint32_t window_messages, std::uint32_t window_bytes) {
+  unsubscribe(key);
+  Subscription subscription;
+  subscription.port = &port;
+  subscription.life = ++lives_;
+  subscription.window_messages = window_messages;
+  subscription.window_bytes = window_bytes;
+  for (const Start& start : starts) {
+    Cursor cursor;
+    cursor.partition = start.partition;
+    cursor.index = start.index;
+    cursor.next_offset = start.offset;
+    subscription.cursors.push_back(std::move(cursor));
+    readers_.emplace(start.partition, key);
+  }
+  subscriptions_.emplace(key, std::move(subscription));
+}
+
+void TopicFeed::activate(Key key) {
+  const auto it = subscriptions_.find(key);
+  if (it != subscriptions_.end()) {
+    it->second.active = true;
+    awake_.insert(key);
+  }
+}
+
+bool TopicFeed::set_credit(const proto::Credit& credit, Key key) {
+  const auto it = subscriptions_.find(key);
+  if (it == subscriptions_.end()) {
+    return false;
+  }
+  Subscription& subscription = it->second;
+  subscription.window_messages = credit.window_messages;
+  subscription.window_bytes = credit.window_bytes;
+  subscription.consumed_messages =
+      std::min(credit.consumed_messages, subscription.delivered_messages);
+  subscription.consumed_bytes = std::min(credit.consumed_bytes, subscription.delivered_bytes);
+  awake_.insert(key);
+  return true;
+}
+
+bool TopicFeed::unsubscribe(Key key) {
+  const auto it = subscriptions_.find(key);
+  if (it == subscriptions_.end()) {
+    return false;
+  }
+  for (const Cursor& cursor : it->second.cursors) {
+    readers_.erase({cursor.partition, key});
+  }
+  awake_.erase(key);
+  subscriptions_.erase(it);
+  return true;
+}
+
+void TopicFeed::remove_session(proto::SessionId session) {
+  for (auto it = subscriptions_.lower_bound({session, 0});
+       it != subscriptions_.end() && it->first.first == session;
+       it = subscriptions_.lower_bound({session, 0})) {
+    const Key key = it->first;
+    unsubscribe(key);
+  }
+}
+
+void TopicFeed::clear() {
+  subscriptions_.clear();
+  readers_.clear();
+  awake_.clear();
+}
+
+void TopicFeed::wake_partition(proto::PartitionId partition) {
+  for (auto it = readers_.lower_bound({partition, Key{}});
+       it != readers_.end() && it->first == partition; ++it) {
+    awake_.insert(it->second);
+  }
+}
+
+void TopicFeed::wake_session(proto::SessionId session) {
+  for (auto it = subscriptions_.lower_bound({session, 0});
+       it != subscriptions_.end() && it->first.first == session; ++it) {
+    awake_.insert(it->first);
+  }
+}
+
+bool TopicFeed::has_room(const Subscription& subscription) {
+  return subscription.active &&
+         subscription.delivered_messages - subscription.consumed_messages <
+             subscription.window_messages &&
+         subscription.delivered_bytes - subscription.consumed_bytes < subscription.window_bytes &&
+         subscription.port->bulk_room() > 0;
+}
+
+void TopicFeed::run(const Hooks& hooks, std::set<proto::SessionId>& fed) {
+  for (const Key& key : std::exchange(awake_, {})) {
+    Subscription& subscription = subscriptions_.at(key);
+    std::size_t idle = 0;
+    while (idle < subscription.cursors.size() && has_room(subscription)) {
+      Cursor& cursor = subscription.cursors[subscription.turn];
+      subscription.turn = (subscription.turn + 1) % subscription.cursors.size();
+      if (feed_one(key, subscription, cursor, hooks)) {
+        fed.insert(key.first);
+        idle = 0;
+      } else {
+        ++idle;
+      }
+    }
+  }
+}
+
+bool TopicFeed::feed_one(Key key, Subscription& subscription, Cursor& cursor, const Hooks& hooks) {
+  const core::Partition* partition = state_.partition(cursor.partition);
+  if (partition == nullptr || cursor.next_offset >= partition->high_watermark || cursor.loading) {
+    return false;
+  }
+  const core::CachedBatch* batch =
+      cursor.loaded.empty() ? cache_.find(proto::LogId{cursor.partition.value}, cursor.next_offset)
+                            : &cursor.loaded.front();
+  if (batch == nullptr) {
+    load(key, subscription, cursor, hooks);
+    return false;
+  }
+  if (batch->last_offset >= partition->high_watermark) {
+    return false;
+  }
+  const auto messages = static_cast<std::uint64_t>(
+      batch->last_offset - std::max(batch->base_offset, cursor.next_offset) + 1);
+  cursor.next_offset = batch->last_offset + 1;
+  subscription.delivered_messages += messages;
+  subscription.delivered_bytes += batch->batch.size();
+  metrics_.fetched_records += messages;
+  metrics_.fetched_bytes += batch->batch.size();
+  subscription.port->on_topic_batch(
+      {key.second, cursor.index, batch->batch, cursor.next_offset, partition->high_watermark});
+  if (!cursor.loaded.empty()) {
+    cursor.loaded.pop_front();
+  }
+  return true;
+}
+
+void TopicFeed::load(Key key, const Subscription& subscription, Cursor& cursor,
+                     const Hooks& hooks) {
+  cursor.loading = true;
+  ++metrics_.storage_reads;
+  const core::Partition& partition = *state_.partition(cursor.partition);
+  const storage::LogRef log{proto::LogId{cursor.partition.value}, 0};
+  const storage::LogBounds bounds{partition.log_start, partition.high_watermark};
+  const proto::Offset from = cursor.next_offset;
+  const std::uint64_t life = subscription.life;
+  const proto::PartitionId id = cursor.partition;
+  loader_.load([this, hooks, key, life, id, log, bounds, from](const storage::Reader& reader) {
+    using Batches = std::vector<storage::LogBatch>;
+    auto batches = std::make_shared<proto::Result<Batches>>(Batches{});
+    auto opened = storage::LogCursor::open(reader, log, bounds, from, {.sequential = true});
+    if (opened) {
+      *batches = opened->next({.max_bytes = kLoadBytes, .verify_records = true});
+    } else {
+      *batches = opened.error();
+    }
+    return Loader::Continuation([this, hooks, key, life, id, batches] {
+      if (!*batches) {
+        hooks.failed(batches->error());
+        return;
+      }
+      const auto it = subscriptions_.find(key);
+      if (it == subscriptions_.end() || it->second.life != life) {
+        return;
+      }
+      for (Cursor& waiting : it->second.cursors) {
+        if (waiting.partition == id) {
+          waiting.loading = false;
+          for (const storage::LogBatch& batch : **batches) {
+            waiting.loaded.push_back(to_cached(batch));
+          }
+        }
+      }
+      awake_.insert(key);
+      hooks.wake();
+    });
+  });
+}
+
+}  // namespace weir::shard

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "broker/core/shard_state.hpp"
+#include "broker/shard/session_port.hpp"
+#include "broker/shard/shard.hpp"
+#include "broker/shard/tail_cache.hpp"
+#include "proto/ids.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace weir::shard {
+
+/// Feeds topic subscriptions: from the tail cache where the reader keeps up, else from the store,
+/// loaded off the shard. Shows nothing at or above the high watermark. Soft: dies with the sessions.
+class TopicFeed {
+ public:
+  TopicFeed(const core::ShardState& state, const TailCache& cache, Loader& loader,
+            ShardMetrics& metrics)
+      : state_(state), cache_(cache), loader_(loader), metrics_(metrics) {}
+
+  using Key = std::pair<proto::SessionId, std::uint32_t>;  // session, alias
+  struct Start {
+    proto::PartitionId partition;
+    std::uint32_t index = 0;
+    proto::Offset offset = 0;
+  };
+  /// Gives out nothing before activate(): the subscriber must hear of the subscription first.
+  void subscribe(Key key, SessionPort& port, const std::vector<Start>& starts,
+                 std::uint32_t window_messages, std::uint32_t window_bytes);
+  void activate(Key key);
+  /// False when there is no such subscription.
+  bool set_credit(const proto::Credit& credit, Key key);
+  bool unsubscribe(Key key);
+  void remove_session(proto::SessionId session);
+  void clear();
+
+  /// A high watermark moved, a credit came, a session has room, a load ended: worth a look.
+  void wake_partition(proto::PartitionId partition);
+  void wake_session(proto::SessionId session);
+  /// Gives out what can go; adds the sessions that got something to `fed`. Asks for `wake` when a
+  /// load has ended. CORRUPT_BATCH or STORAGE_FAILED from a load is handed to `failed`.
+  struct Hooks {
+    std::function<void()> wake;
+    std::function<void(const proto::Error&)> failed;
+  };
+  void run(const Hooks& hooks, std::set<proto::SessionId>& fed);
+
+ private:
+  struct Cursor {
+    proto::PartitionId partition;
+    std::uint32_t index = 0;
+    proto::Offset next_offset = 0;
+    std::deque<core::CachedBatch> loaded;
+    bool loading = false;
+  };
+  struct Subscription {
+    SessionPort* port = nullptr;
+    bool active = false;
+    std::uint64_t life = 0;  // told apart from a later one under the same alias
+    std::uint32_t window_messages = 0;
+    std::uint32_t window_bytes = 0;
+    std::uint64_t consumed_messages = 0;
+    std::uint64_t consumed_bytes = 0;
+    std::uint64_t delivered_messages = 0;
+    std::uint64_t delivered_bytes = 0;
+    std::vector<Cursor> cursors;
+    std::size_t turn = 0;  // which cursor is served next
+  };
+  [[nodiscard]] static bool has_room(const Subscription& subscription);
+  bool feed_one(Key key, Subscription& subscription, Cursor& cursor, const Hooks& hooks);
+  void load(Key key, const Subscription& subscription, Cursor& cursor, const Hooks& hooks);
+
+  const core::ShardState& state_;
+  const TailCache& cache_;
+  Loader& loader_;
+  ShardMetrics& metrics_;
+  std::map<Key, Subscription> subscriptions_;
+  std::set<std::pair<proto::PartitionId, Key>> readers_;
+  std::set<Key> awake_;
+  std::uint64_t lives_ = 0;
+};
+
+}  // namespace weir::shard
