@@ -20,8 +20,8 @@ enum class ExitCode : std::uint8_t {
 
 [[nodiscard]] ExitCode exit_code_for(ErrorCode code);
 
-/// What the person can do about it, e.g. "create it with: weir queue create work"; empty where there
-/// is nothing to say. `subject` is the queue, topic or address that the command was about.
+/// What the person can do about it, e.g. "create it with: weir queue create work"; empty where
+/// there is nothing to say. `subject` is the queue, topic or address that the command was about.
 [[nodiscard]] std::string hint_for(ErrorCode code, std::string_view subject);
 
 /// "weir: QUEUE_NOT_FOUND: there is no queue 'work' (create it with: weir queue create work)",

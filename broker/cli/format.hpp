@@ -29,8 +29,8 @@ struct FormatFields {
 /// A text with directives, parsed once and rendered for each message:
 ///   %t queue or topic   %p partition   %o offset   %k key   %v value   %s bytes of the value
 ///   %h headers as name=value,…   %d timestamp in ms   %i message id   %a attempt   %R handle   %%
-/// and the escapes \n \t \r \0 and \\. A missing key or value shows as nothing, its size as -1. Keys
-/// and values are copied byte for byte. Immutable, so any thread may render.
+/// and the escapes \n \t \r \0 and \\. A missing key or value shows as nothing, its size as -1.
+/// Keys and values are copied byte for byte. Immutable, so any thread may render.
 class Format {
  public:
   /// INVALID_ARGUMENT names the directive or escape that does not exist.

@@ -17,8 +17,8 @@ class LineReader {
   /// Does not own `fd`. A line longer than `max_line` is an error, so that memory stays bounded.
   LineReader(int fd, std::size_t max_line);
 
-  /// The next line, valid until the next call; nullopt at the end. MESSAGE_TOO_LARGE for a line over
-  /// the limit, INTERNAL when reading fails.
+  /// The next line, valid until the next call; nullopt at the end. MESSAGE_TOO_LARGE for a line
+  /// over the limit, INTERNAL when reading fails.
   [[nodiscard]] Result<std::optional<std::string_view>> next();
 
  private:

@@ -36,7 +36,6 @@ TEST(ChildProcess, HandsOverTheInputByteForByte) {
   for (int i = 0; i < (1 << 20); ++i) {
     bytes += static_cast<char>(i * 7);
   }
-  Pipe pipe;
   const std::string script = "test \"$(wc -c)\" = 1048576";
   EXPECT_TRUE(run(script, bytes).ok());
   EXPECT_TRUE(run("test \"$(od -An -tx1 -v | tr -d ' \\n')\" = 000aff25", {"\0\n\xff%", 4}).ok());
@@ -88,7 +87,7 @@ TEST(ChildProcess, KillsAProgramWithWhatItStarted) {
   const int kept = ::dup(STDOUT_FILENO);
   ::dup2(pipe.write_end(), STDOUT_FILENO);
   const auto child =
-      start({.command = {"sh", "-c", "cat /dev/zero | cat >/dev/null & echo up; wait; exit 0"},
+      start({.command = {"sh", "-c", "sleep 1000 & sleep 1000 | cat & echo up; wait; exit 0"},
              .environment = {},
              .input = {}});
   ::dup2(kept, STDOUT_FILENO);
@@ -103,7 +102,7 @@ TEST(ChildProcess, KillsAProgramWithWhatItStarted) {
 
 TEST(ChildProcess, LeavesNoProcessBehind) {
   {
-    const auto child = start({.command = {"cat", "/dev/zero"}, .environment = {}, .input = {}});
+    const auto child = start({.command = {"sleep", "1000"}, .environment = {}, .input = {}});
     child->kill();
   }
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
