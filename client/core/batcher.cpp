@@ -32,7 +32,7 @@ proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters) {
 }
 
 bool Batcher::fits(const WaitingBatch& batch, std::size_t record_bytes) const {
-  return batch.builder.count() < limits_.max_records &&
+  return batch.round == round_ && batch.builder.count() < limits_.max_records &&
          batch.builder.bytes() + record_bytes <= limits_.max_bytes;
 }
 
@@ -42,6 +42,7 @@ std::size_t Batcher::add(const proto::RecordInput& record, SendCallback callback
   if (batches_.empty() || !fits(batches_.back(), bytes)) {
     WaitingBatch& fresh = batches_.emplace_back();
     fresh.waiters = WaiterList(last_count_);
+    fresh.round = round_;
     bytes = fresh.builder.bytes_of(record);
   }
   WaitingBatch& batch = batches_.back();
@@ -55,15 +56,13 @@ std::size_t Batcher::waiting_bytes() const {
   return batches_.empty() ? 0 : batches_.front().builder.bytes();
 }
 
-std::optional<WaitingBatch> Batcher::take(TimePoint now, std::vector<SendCallback>& expired,
-                                          std::size_t& freed_bytes) {
+std::optional<WaitingBatch> Batcher::take(TimePoint now, Dropped& expired) {
   while (!batches_.empty()) {
     WaitingBatch batch = std::move(batches_.front());
     batches_.pop_front();
     last_count_ = batch.waiters.size();
-    batch.waiters.take_expired(now, expired);
+    expire(batch, now, expired);
     if (batch.waiters.alive() == 0) {
-      freed_bytes += batch.bytes;
       continue;
     }
     if (batch.waiters.alive() < batch.waiters.size()) {
@@ -75,22 +74,27 @@ std::optional<WaitingBatch> Batcher::take(TimePoint now, std::vector<SendCallbac
   return std::nullopt;
 }
 
-void Batcher::take_expired(TimePoint now, std::vector<SendCallback>& expired,
-                           std::size_t& freed_bytes) {
-  for (WaitingBatch& batch : batches_) {
-    batch.waiters.take_expired(now, expired);
+// A batch that nobody waits for any more gives back its bytes as well.
+void Batcher::expire(WaitingBatch& batch, TimePoint now, Dropped& expired) {
+  const std::size_t before = batch.waiters.alive();
+  batch.waiters.take_expired(now, expired.callbacks);
+  const std::size_t after = batch.waiters.alive();
+  if (before != after) {
+    expired.released.push_back({batch.round, before - after, after == 0 ? batch.bytes : 0});
   }
-  std::erase_if(batches_, [&freed_bytes](const WaitingBatch& batch) {
-    const bool is_dead = batch.waiters.alive() == 0;
-    freed_bytes += is_dead ? batch.bytes : 0;
-    return is_dead;
-  });
 }
 
-void Batcher::take_all(std::vector<SendCallback>& all, std::size_t& freed_bytes) {
+void Batcher::take_expired(TimePoint now, Dropped& expired) {
   for (WaitingBatch& batch : batches_) {
-    batch.waiters.take_all(all);
-    freed_bytes += batch.bytes;
+    expire(batch, now, expired);
+  }
+  std::erase_if(batches_, [](const WaitingBatch& batch) { return batch.waiters.alive() == 0; });
+}
+
+void Batcher::take_all(Dropped& all) {
+  for (WaitingBatch& batch : batches_) {
+    all.released.push_back({batch.round, batch.waiters.alive(), batch.bytes});
+    batch.waiters.take_all(all.callbacks);
   }
   batches_.clear();
 }

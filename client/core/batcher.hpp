@@ -20,6 +20,15 @@ struct WaitingBatch {
   WaiterList waiters;
   /// What its messages count against the buffer's bound.
   std::size_t bytes = 0;
+  /// See Batcher::set_round().
+  std::uint64_t round = 0;
+};
+
+/// Room in a producer's buffer that is free again.
+struct Released {
+  std::uint64_t round = 0;
+  std::size_t messages = 0;
+  std::size_t bytes = 0;
 };
 
 /// The records of `batch` whose waiters still wait, in a new builder; `waiters` loses its gaps. The
@@ -35,8 +44,25 @@ class Batcher {
     std::uint32_t max_records = proto::kMaxBatchRecords;
   };
 
+  Batcher() = default;
+  Batcher(Batcher&&) = default;
+  Batcher& operator=(Batcher&&) = default;
+  Batcher(const Batcher&) = delete;
+  Batcher& operator=(const Batcher&) = delete;
+  ~Batcher() = default;
+
+  /// Messages that will not leave: who is to be told, and what room that gives back. Adds up.
+  struct Dropped {
+    std::vector<SendCallback> callbacks;
+    std::vector<Released> released;
+  };
+
   /// Applies to batches from the next message on.
   void set_limits(Limits limits) { limits_ = limits; }
+
+  /// Messages of different rounds go to different batches, so that it can be told when all of a round
+  /// are answered.
+  void set_round(std::uint64_t round) { round_ = round; }
 
   /// Copies the record; gives back what it counts against the buffer.
   std::size_t add(const proto::RecordInput& record, SendCallback callback, TimePoint deadline);
@@ -46,23 +72,22 @@ class Batcher {
   [[nodiscard]] std::size_t waiting_bytes() const;
 
   /// The oldest batch that somebody waits for. Messages whose time ran out by `now` are not in it any
-  /// more, nor are they elsewhere: their callbacks go behind `expired`. nullopt when nothing is left.
-  /// The bytes of batches that nobody waits for any more are added to `freed_bytes`.
-  std::optional<WaitingBatch> take(TimePoint now, std::vector<SendCallback>& expired,
-                                   std::size_t& freed_bytes);
+  /// more, nor are they elsewhere: their callbacks go to `expired`. nullopt when nothing is left.
+  std::optional<WaitingBatch> take(TimePoint now, Dropped& expired);
 
-  /// Moves the callbacks of messages whose time ran out behind `expired`: these messages will not
-  /// leave.
-  void take_expired(TimePoint now, std::vector<SendCallback>& expired, std::size_t& freed_bytes);
+  /// Moves the callbacks of messages whose time ran out to `expired`: these messages will not leave.
+  void take_expired(TimePoint now, Dropped& expired);
   /// Drops everything.
-  void take_all(std::vector<SendCallback>& all, std::size_t& freed_bytes);
+  void take_all(Dropped& all);
   [[nodiscard]] std::optional<TimePoint> earliest_deadline() const;
 
  private:
+  static void expire(WaitingBatch& batch, TimePoint now, Dropped& expired);
   [[nodiscard]] bool fits(const WaitingBatch& batch, std::size_t record_bytes) const;
 
   Limits limits_;
   std::deque<WaitingBatch> batches_;
+  std::uint64_t round_ = 0;
   std::size_t last_count_ = 0;  // of the last batch taken: the next will be about as large
 };
 

@@ -13,10 +13,12 @@ TimePoint extend_at(const Grant& grant) {
 }  // namespace
 
 void ConsumerMachine::add_grant(std::shared_ptr<Grant> grant, TimePoint now) {
-  grant->lease_until = now + grant->lease();
+  // A lease of 0 is none that this side could keep an eye on.
+  grant->lease_until =
+      grant->lease().count() == 0 ? TimePoint::max() : now + Duration(grant->lease());
   grant->hold_until = now + max_hold_;
   waiting_messages_ += grant->count();
-  if (max_hold_ > Duration{0}) {
+  if (max_hold_ > Duration{0} && grant->lease_until != TimePoint::max()) {
     if (held_.size() >= forget_at_) {
       forget_finished();
     }
@@ -34,13 +36,14 @@ void ConsumerMachine::forget_finished() {
   forget_at_ = std::max<std::size_t>(64, 2 * held_.size());
 }
 
-// The messages behind the grant's cursor are no concern of ours any more.
+// What has not begun is no concern of ours any more.
 void ConsumerMachine::forget_rest(Grant& grant) {
-  waiting_messages_ -= grant.left();
-  grant.mark_settled(grant.next_index(), grant.left());
+  waiting_messages_ -= grant.waiting();
+  grant.mark_settled(grant.first_waiting(), grant.waiting());
 }
 
-std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now) {
+std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now,
+                                                                   bool takes_suspects) {
   while (!waiting_.empty()) {
     Grant& grant = *waiting_.front();
     if (grant.lease_until <= now) {
@@ -48,13 +51,18 @@ std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now
       waiting_.pop_front();
       continue;
     }
+    if (grant.attempts() > 0 && !takes_suspects) {
+      break;
+    }
     Chunk chunk;
-    chunk.count = std::min(policy_.chunk(grant.attempts()), grant.left());
-    chunk.is_suspect = grant.attempts() > 0;
-    settlements_.add(grant.range(proto::SettleKind::kStarted, grant.next_index(), chunk.count, 0));
-    waiting_messages_ -= chunk.count;
     chunk.grant = waiting_.front();
-    if (chunk.count == grant.left()) {
+    chunk.first = grant.first_waiting();
+    chunk.count = std::min(policy_.chunk(grant.attempts()), grant.waiting());
+    chunk.is_suspect = grant.attempts() > 0;
+    settlements_.add(grant.range(proto::SettleKind::kStarted, chunk.first, chunk.count, 0));
+    waiting_messages_ -= chunk.count;
+    grant.begin(chunk.count);
+    if (grant.waiting() == 0) {
       waiting_.pop_front();
     }
     return chunk;
@@ -77,7 +85,7 @@ void ConsumerMachine::on_failed(const std::vector<proto::SettleFailure>& failure
   for (const proto::SettleFailure& failure : failures) {
     const auto waiting = std::ranges::find(waiting_, failure.grant, &Grant::id);
     if (waiting != waiting_.end() &&
-        failure.first_index + failure.count > (*waiting)->next_index()) {
+        failure.first_index + failure.count > (*waiting)->first_waiting()) {
       forget_rest(**waiting);
       waiting_.erase(waiting);
     }
@@ -93,7 +101,7 @@ void ConsumerMachine::on_failed(const std::vector<proto::SettleFailure>& failure
 void ConsumerMachine::release_waiting() {
   for (const std::shared_ptr<Grant>& grant : waiting_) {
     settlements_.add(
-        grant->range(proto::SettleKind::kRelease, grant->next_index(), grant->left(), 0));
+        grant->range(proto::SettleKind::kRelease, grant->first_waiting(), grant->waiting(), 0));
   }
   drop_waiting();
 }

@@ -24,18 +24,20 @@ class ConsumerMachine {
 
   void add_grant(std::shared_ptr<Grant> grant, TimePoint now);
 
-  /// Messages that the application gets next: the first `count` that are left of `grant`. That they
-  /// are begun stands among the settlements by then. `is_suspect`: they were begun before, and this
+  /// Messages that the application gets next: `count` of `grant` from index `first` on. That they are
+  /// begun stands among the settlements by then. `is_suspect`: they were begun before, and this
   /// must have left for the broker before the handler runs, so that a message that kills its
   /// consumers uses up its attempts.
   struct Chunk {
     std::shared_ptr<Grant> grant;
+    std::uint32_t first = 0;
     std::uint32_t count = 0;
     bool is_suspect = false;
   };
   /// The next chunk; nullopt when nothing waits. A grant whose lease has ended is passed over: the
-  /// broker has taken it back.
-  std::optional<Chunk> begin_chunk(TimePoint now);
+  /// broker has taken it back. Suspects are left alone unless the application asks for its next
+  /// message at this very moment.
+  std::optional<Chunk> begin_chunk(TimePoint now, bool takes_suspects);
   void on_handled(std::uint32_t count, Duration spent) { policy_.on_handled(count, spent); }
   [[nodiscard]] std::uint32_t chunk_limit() const { return policy_.chunk(0); }
 

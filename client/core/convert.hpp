@@ -2,10 +2,13 @@
 
 #include "proto/error.hpp"
 #include "proto/ids.hpp"
+#include "proto/result.hpp"
 #include "weir/error.hpp"
 #include "weir/message.hpp"
+#include "weir/result.hpp"
 
 #include <chrono>
+#include <type_traits>
 #include <utility>
 
 // Between the library's own types and those that users see.
@@ -21,6 +24,18 @@ inline ErrorCode to_public(proto::Errc code) {
 inline Error to_public(proto::Error error) {
   return Error(to_public(error.code), std::move(error.message),
                std::chrono::milliseconds(error.retry_after_ms));
+}
+
+template <class T>
+Result<T> to_public(proto::Result<T> result) {
+  if (result) {
+    if constexpr (std::is_void_v<T>) {
+      return {};
+    } else {
+      return std::move(*result);
+    }
+  }
+  return to_public(std::move(result).error());
 }
 
 inline Timestamp to_timestamp(proto::TimeMs time) {

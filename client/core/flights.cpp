@@ -33,7 +33,7 @@ void stamp(Flight& flight, Flights::Producer producer, std::int32_t sequence) {
   // A copy: the bytes of the earlier try may still lie in an output queue.
   flight.batch = std::make_shared<std::string>(*flight.batch);
   proto::poke_producer(*flight.batch, static_cast<std::int64_t>(producer.id),
-                static_cast<std::int16_t>(producer.epoch), sequence);
+                       static_cast<std::int16_t>(producer.epoch), sequence);
 }
 
 }  // namespace
@@ -60,6 +60,7 @@ Flight& Flights::add(WaitingBatch batch, Producer producer, proto::Compression c
   flight.ordinal = next_ordinal_++;
   flight.waiters = std::move(batch.waiters);
   flight.bytes = batch.bytes;
+  flight.round = batch.round;
   flight.sequence = next_sequence_;
   flight.batch = std::make_shared<std::string>(
       batch.builder.finish(identity(producer, flight.sequence), compression));
@@ -150,7 +151,8 @@ void Flights::on_session_lost() {
   }
 }
 
-void Flights::prune(proto::Compression compression, std::size_t& freed_bytes) {
+std::size_t Flights::prune(proto::Compression compression) {
+  std::size_t freed_bytes = 0;
   std::erase_if(flights_, [&](Flight& flight) {
     if (flight.is_uncertain || flight.waiters.alive() == flight.waiters.size()) {
       return false;
@@ -164,14 +166,15 @@ void Flights::prune(proto::Compression compression, std::size_t& freed_bytes) {
     flight.batch = std::make_shared<std::string>(builder.finish({}, compression));
     return false;
   });
+  return freed_bytes;
 }
 
-void Flights::resume(Producer producer, proto::Compression compression, std::size_t& freed_bytes) {
+std::size_t Flights::resume(Producer producer, proto::Compression compression) {
   WEIR_ASSERT(holding_ && out_ == 0 && !broken_, "nothing is out and sequences can be mended");
-  prune(compression, freed_bytes);
+  const std::size_t freed_bytes = prune(compression);
   holding_ = false;
   if (!std::exchange(renumber_, false)) {
-    return;
+    return freed_bytes;
   }
   std::int32_t sequence = expected_sequence_;
   for (Flight& flight : flights_) {
@@ -179,7 +182,7 @@ void Flights::resume(Producer producer, proto::Compression compression, std::siz
       // Under another sequence the broker could store it twice.
       hold(flight.ordinal);
       broken_ = true;
-      return;
+      return freed_bytes;
     }
     if (!flight.is_uncertain) {
       stamp(flight, producer, sequence);
@@ -187,11 +190,12 @@ void Flights::resume(Producer producer, proto::Compression compression, std::siz
     sequence = advance(sequence, flight.count());
   }
   next_sequence_ = sequence;
+  return freed_bytes;
 }
 
-void Flights::restart(Producer producer, proto::Compression compression, std::size_t& freed_bytes) {
+std::size_t Flights::restart(Producer producer, proto::Compression compression) {
   WEIR_ASSERT(out_ == 0 && !has_uncertain(), "every batch under way is known not to be stored");
-  prune(compression, freed_bytes);
+  const std::size_t freed_bytes = prune(compression);
   holding_ = false;
   renumber_ = false;
   broken_ = false;
@@ -202,6 +206,7 @@ void Flights::restart(Producer producer, proto::Compression compression, std::si
     stamp(flight, producer, next_sequence_);
     next_sequence_ = advance(next_sequence_, flight.count());
   }
+  return freed_bytes;
 }
 
 std::deque<Flight> Flights::take_uncertain() {

@@ -22,6 +22,7 @@ struct Flight {
   std::shared_ptr<std::string> batch;
   WaiterList waiters;
   std::size_t bytes = 0;  // of the buffer
+  std::uint64_t round = 0;
   std::int32_t sequence = 0;
   bool is_out = false;  // left on this session and is unanswered
   /// It may have been stored: it left and no answer can come any more, or none that says so. Stays
@@ -79,17 +80,17 @@ class Flights {
   void on_session_lost();
 
   /// When holding is over (no batch is out, the pause has passed): drops and shortens batches that
-  /// nobody waits for, renumbers, and goes on. Bytes of dropped batches are added to `freed_bytes`.
-  void resume(Producer producer, proto::Compression compression, std::size_t& freed_bytes);
+  /// nobody waits for, renumbers, and goes on. Gives back how many bytes the dropped ones had.
+  std::size_t resume(Producer producer, proto::Compression compression);
   /// With a new epoch (or id): all sequences begin again. No batch may be out or uncertain.
-  void restart(Producer producer, proto::Compression compression, std::size_t& freed_bytes);
+  std::size_t restart(Producer producer, proto::Compression compression);
   /// Takes out what may have been stored, of a broken partition.
   std::deque<Flight> take_uncertain();
   /// Takes out everything; what is out or was before is uncertain. Broken if there was anything.
   std::deque<Flight> drop_all();
 
  private:
-  void prune(proto::Compression compression, std::size_t& freed_bytes);
+  std::size_t prune(proto::Compression compression);
   void hold(std::uint64_t ordinal);
   void take_out(Flight& flight);
 

@@ -24,7 +24,14 @@ Grant::Grant(const proto::Deliver& frame, const GrantOrigin& origin,
       records_(frame.records),
       unread_(records_),
       next_index_(frame.first_index),
-      settled_(frame.count, false) {}
+      waiting_(frame.count),
+      settled_(frame.count, false) {
+  sink_->on_grant_made();
+}
+
+Grant::~Grant() {
+  sink_->on_grant_gone();
+}
 
 proto::SettleRange Grant::range(proto::SettleKind kind, std::uint32_t index, std::uint32_t count,
                                 std::uint32_t value) const {

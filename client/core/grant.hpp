@@ -26,6 +26,9 @@ class SettleSink {
   virtual Result<> ack_and_wait(Grant& grant, std::uint32_t index,
                                 std::chrono::milliseconds timeout) = 0;
   [[nodiscard]] virtual const std::string& queue() const = 0;
+  /// A grant that settles here came to be, or is gone.
+  virtual void on_grant_made() = 0;
+  virtual void on_grant_gone() noexcept = 0;
 };
 
 /// The session and queue that a grant came from: parts of message ids and receipt handles.
@@ -46,6 +49,9 @@ class Grant : public std::enable_shared_from_this<Grant> {
  public:
   /// `frame.records` is copied.
   Grant(const proto::Deliver& frame, const GrantOrigin& origin, std::shared_ptr<SettleSink> sink);
+  ~Grant();
+  Grant(const Grant&) = delete;
+  Grant& operator=(const Grant&) = delete;
 
   [[nodiscard]] std::uint32_t first_index() const { return first_index_; }
   [[nodiscard]] std::uint32_t count() const { return count_; }
@@ -59,11 +65,7 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// The text of the receipt handle of one message.
   [[nodiscard]] std::string handle_of(std::uint32_t index) const;
 
-  /// Messages that next() has not given out.
-  [[nodiscard]] std::uint32_t left() const { return first_index_ + count_ - next_index_; }
-  [[nodiscard]] std::uint32_t next_index() const { return next_index_; }
-  [[nodiscard]] std::size_t bytes_left() const { return unread_.size(); }
-  /// The next message; MALFORMED when the bytes are not what they should be. Must have one left.
+  /// The next message; MALFORMED when the bytes are not what they should be, or none is left.
   [[nodiscard]] proto::Result<Delivery> next();
   /// From here on dropping the delivery means that the application failed, not that it never got it.
   static void hand_out(Delivery& delivery) { delivery.handed_out_ = true; }
@@ -75,6 +77,10 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// Ranges of `kind` over what is not settled.
   [[nodiscard]] std::vector<proto::SettleRange> unsettled(proto::SettleKind kind,
                                                           std::uint32_t value) const;
+  /// Messages whose attempt has not begun: the last `waiting` ones.
+  [[nodiscard]] std::uint32_t waiting() const { return waiting_; }
+  [[nodiscard]] std::uint32_t first_waiting() const { return first_index_ + count_ - waiting_; }
+  void begin(std::uint32_t count) { waiting_ -= count; }
   /// When the lease ends, as far as this side knows, and until when it is to be extended.
   TimePoint lease_until{};
   TimePoint hold_until{};
@@ -94,6 +100,7 @@ class Grant : public std::enable_shared_from_this<Grant> {
 
   std::string_view unread_;
   std::uint32_t next_index_;
+  std::uint32_t waiting_;
   std::vector<bool> settled_;
   std::uint32_t settled_count_ = 0;
 };

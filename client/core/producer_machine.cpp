@@ -102,9 +102,7 @@ void ProducerMachine::on_producer(const proto::Result<Identity>& identity, TimeP
 void ProducerMachine::restart_all() {
   wants_epoch_ = false;
   for (auto& [partition, flights] : partitions_) {
-    std::size_t freed = 0;
-    flights.restart(producer_, options_.compression, freed);
-    source_.release(0, freed);
+    source_.release({0, 0, flights.restart(producer_, options_.compression)});
   }
 }
 
@@ -113,7 +111,7 @@ void ProducerMachine::tell(Flight& flight, const Error& error) {
   const Result<SendReceipt> result(error);
   flight.waiters.answer_all(
       [&result](std::size_t, SendCallback& callback) noexcept { callback(result); });
-  source_.release(messages, 0);
+  source_.release({flight.round, messages, 0});
 }
 
 // The destination is gone, and what is under way with it: nothing may turn up later in another one of
@@ -125,7 +123,7 @@ void ProducerMachine::fail_all(const proto::Error& error) {
                        ? unknown_outcome("the destination is refused now (" + error.to_string() +
                                          "): the message may have been stored")
                        : to_public(error));
-      source_.release(0, flight.bytes);
+      source_.release({flight.round, 0, flight.bytes});
     }
     wants_epoch_ = wants_epoch_ || flights.is_broken();
   }
@@ -146,7 +144,7 @@ void ProducerMachine::confirm(Flight flight, std::uint32_t partition,
     }
     callback(result);
   });
-  source_.release(messages, flight.bytes);
+  source_.release({flight.round, messages, flight.bytes});
 }
 
 void ProducerMachine::on_answer(std::uint32_t partition, std::uint64_t ordinal,
@@ -168,7 +166,7 @@ void ProducerMachine::on_answer(std::uint32_t partition, std::uint64_t ordinal,
                ? unknown_outcome("an earlier try may have been stored; the last was refused: " +
                                  why.to_string())
                : to_public(why));
-      source_.release(0, refused.failed->bytes);
+      source_.release({0, 0, refused.failed->bytes});
     }
   }
   wants_epoch_ = wants_epoch_ || flights.is_broken();
@@ -208,7 +206,7 @@ void ProducerMachine::ask_for_epoch() {
     for (Flight& flight : flights.take_uncertain()) {
       tell(flight, unknown_outcome("the broker lost track of this producer's sequence: the message "
                                    "may have been stored"));
-      source_.release(0, flight.bytes);
+      source_.release({flight.round, 0, flight.bytes});
     }
   }
   is_asking_id_ = true;
@@ -219,9 +217,7 @@ void ProducerMachine::pump_partition(std::uint32_t partition, TimePoint now) {
   Flights& flights = this->flights(partition);
   if (flights.is_holding() && !flights.is_broken() && flights.is_quiet() &&
       now >= flights.resume_at()) {
-    std::size_t freed = 0;
-    flights.resume(producer_, options_.compression, freed);
-    source_.release(0, freed);
+    source_.release({0, 0, flights.resume(producer_, options_.compression)});
     wants_epoch_ = wants_epoch_ || flights.is_broken();
   }
   if (flights.is_holding()) {
@@ -283,7 +279,7 @@ void ProducerMachine::expire(TimePoint now) {
       for (SendCallback& callback : expired) {
         callback(result);
       }
-      source_.release(expired.size(), 0);
+      source_.release({flight.round, expired.size(), 0});
     }
   }
 }
@@ -317,7 +313,7 @@ void ProducerMachine::abort() {
       tell(flight, flight.is_uncertain
                        ? unknown_outcome("closed before the answer came: it may have been stored")
                        : Error(ErrorCode::kCancelled, "closed before the message was stored"));
-      source_.release(0, flight.bytes);
+      source_.release({flight.round, 0, flight.bytes});
     }
   }
   active_.clear();

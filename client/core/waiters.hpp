@@ -16,6 +16,11 @@ class WaiterList {
  public:
   WaiterList() = default;
   explicit WaiterList(std::size_t expected) { waiters_.reserve(expected); }
+  WaiterList(WaiterList&&) noexcept = default;
+  WaiterList& operator=(WaiterList&&) noexcept = default;
+  WaiterList(const WaiterList&) = delete;
+  WaiterList& operator=(const WaiterList&) = delete;
+  ~WaiterList() = default;
 
   void add(SendCallback callback, TimePoint deadline);
 

@@ -36,20 +36,23 @@ class BatcherTest : public testing::Test {
         kStart + patience);
   }
   std::optional<WaitingBatch> take(TimePoint now = kStart) {
-    std::vector<SendCallback> expired;
-    std::optional<WaitingBatch> batch = batcher_.take(now, expired, freed_);
-    answer(expired);
-    return batch;
-  }
-  void answer(std::vector<SendCallback>& callbacks) {
-    for (SendCallback& callback : callbacks) {
+    std::optional<WaitingBatch> batch = batcher_.take(now, dropped_);
+    for (SendCallback& callback : dropped_.callbacks) {
       callback(Error(ErrorCode::kCancelled));
     }
+    return batch;
+  }
+  [[nodiscard]] std::size_t freed() const {
+    std::size_t bytes = 0;
+    for (const Released& room : dropped_.released) {
+      bytes += room.bytes;
+    }
+    return bytes;
   }
 
   Batcher batcher_;
   std::vector<std::string> answered_;
-  std::size_t freed_ = 0;
+  Batcher::Dropped dropped_;
 };
 
 TEST_F(BatcherTest, GathersUntilItIsTaken) {
@@ -101,10 +104,9 @@ TEST_F(BatcherTest, LeavesOutWhatExpired) {
   add("b", seconds(5));
   add("c", seconds(1));
   EXPECT_EQ(batcher_.earliest_deadline(), kStart + seconds(1));
-  std::vector<SendCallback> expired;
-  batcher_.take_expired(kStart + seconds(1), expired, freed_);
-  EXPECT_EQ(expired.size(), 2U);
-  EXPECT_EQ(freed_, 0U);
+  batcher_.take_expired(kStart + seconds(1), dropped_);
+  EXPECT_EQ(dropped_.callbacks.size(), 2U);
+  EXPECT_EQ(freed(), 0U);
   EXPECT_EQ(batcher_.earliest_deadline(), kStart + seconds(5));
   auto batch = take(kStart + seconds(1));
   ASSERT_TRUE(batch.has_value());
@@ -114,22 +116,29 @@ TEST_F(BatcherTest, LeavesOutWhatExpired) {
 
 TEST_F(BatcherTest, DropsABatchThatNobodyWaitsFor) {
   const std::size_t bytes = add("a", seconds(1));
-  std::vector<SendCallback> expired;
-  batcher_.take_expired(kStart + seconds(2), expired, freed_);
-  EXPECT_EQ(freed_, bytes);
+  batcher_.take_expired(kStart + seconds(2), dropped_);
+  EXPECT_EQ(freed(), bytes);
   EXPECT_TRUE(batcher_.empty());
+  dropped_ = {};
 
   add("b", seconds(1));
   EXPECT_FALSE(take(kStart + seconds(1)).has_value());
   EXPECT_THAT(answered_, ElementsAre("b"));
 }
 
+TEST_F(BatcherTest, KeepsRoundsApart) {
+  add("a");
+  batcher_.set_round(1);
+  add("b");
+  EXPECT_EQ(take()->round, 0U);
+  EXPECT_EQ(take()->round, 1U);
+}
+
 TEST_F(BatcherTest, GivesEverythingBackAtOnce) {
   const std::size_t bytes = add("a") + add("b");
-  std::vector<SendCallback> all;
-  batcher_.take_all(all, freed_);
-  EXPECT_EQ(all.size(), 2U);
-  EXPECT_EQ(freed_, bytes);
+  batcher_.take_all(dropped_);
+  EXPECT_EQ(dropped_.callbacks.size(), 2U);
+  EXPECT_EQ(freed(), bytes);
   EXPECT_TRUE(batcher_.empty());
 }
 

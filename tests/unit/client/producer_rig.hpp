@@ -80,10 +80,9 @@ class ProducerRig : public BatchSource, public SendPort {
   void turn() {
     machine.expire(now);
     for (auto& [partition, batcher] : batchers) {
-      std::vector<SendCallback> expired;
-      std::size_t freed = 0;
-      batcher.take_expired(now, expired, freed);
-      finish(expired, freed);
+      Batcher::Dropped expired;
+      batcher.take_expired(now, expired);
+      finish(expired);
     }
     machine.pump(now);
   }
@@ -137,15 +136,14 @@ class ProducerRig : public BatchSource, public SendPort {
     return batchers[partition].waiting_bytes();
   }
   std::optional<WaitingBatch> take(std::uint32_t partition, TimePoint at) override {
-    std::vector<SendCallback> expired;
-    std::size_t freed = 0;
-    std::optional<WaitingBatch> batch = batchers[partition].take(at, expired, freed);
-    finish(expired, freed);
+    Batcher::Dropped expired;
+    std::optional<WaitingBatch> batch = batchers[partition].take(at, expired);
+    finish(expired);
     return batch;
   }
-  void release(std::size_t messages, std::size_t bytes) override {
-    buffered_messages -= messages;
-    buffered_bytes -= bytes;
+  void release(const Released& room) override {
+    buffered_messages -= room.messages;
+    buffered_bytes -= room.bytes;
   }
   void on_destination(const std::optional<proto::Error>& refused, std::uint32_t) override {
     refusal = refused;
@@ -184,11 +182,13 @@ class ProducerRig : public BatchSource, public SendPort {
   ProducerMachine machine;
 
  private:
-  void finish(std::vector<SendCallback>& expired, std::size_t freed) {
-    for (SendCallback& callback : expired) {
+  void finish(Batcher::Dropped& expired) {
+    for (SendCallback& callback : expired.callbacks) {
       callback(Error(ErrorCode::kDeadlineExceeded));
     }
-    release(expired.size(), freed);
+    for (const Released& room : expired.released) {
+      release(room);
+    }
   }
 };
 

@@ -1,0 +1,301 @@
+#include "weir/client.hpp"
+
+#include "client/core/address.hpp"
+#include "client/core/convert.hpp"
+#include "client/net/consumer_front.hpp"
+#include "client/net/engine.hpp"
+#include "client/net/producer_front.hpp"
+#include "client/net/reader_front.hpp"
+#include "client/net/receive.hpp"
+#include "client/net/wire_convert.hpp"
+#include "proto/names.hpp"
+
+#include <string>
+#include <utility>
+
+namespace weir {
+namespace {
+
+using sdk::to_public;
+
+Error without_content() {
+  return Error(ErrorCode::kMalformed, "the broker's answer lacks its content");
+}
+
+Result<> check_queue(std::string_view name) {
+  return to_public(proto::check_queue_name(name));
+}
+
+Result<> check_topic(std::string_view name) {
+  return to_public(proto::check_topic_name(name));
+}
+
+Result<QueueDescription> queue_of(Result<v1::Response> response) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  return response->has_queue() ? Result<QueueDescription>(sdk::to_description(response->queue()))
+                               : without_content();
+}
+
+Result<TopicDescription> topic_of(Result<v1::Response> response) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  return response->has_topic() ? Result<TopicDescription>(sdk::to_description(response->topic()))
+                               : without_content();
+}
+
+// The application's handle on a front: when its last copy goes, the front closes. The session goes
+// on with it for as long as there is something to finish.
+template <class Front>
+std::shared_ptr<Front> handle_on(std::shared_ptr<Front> front) {
+  Front* const plain = front.get();
+  return std::shared_ptr<Front>(plain, [front = std::move(front)](Front*) { front->close(); });
+}
+
+// Puts a front to work and waits until the broker has accepted it.
+template <class Handle, class Front>
+Result<Handle> open(sdk::Engine& engine, std::shared_ptr<Front> front) {
+  if (Result<> may = engine.may_wait(); !may) {
+    return std::move(may).error();
+  }
+  engine.post([front](sdk::Session& session) { session.add(front); });
+  std::shared_ptr<Front> handle = handle_on(front);
+  if (Result<> ready = front->wait_ready(engine.options().overall_timeout()); !ready) {
+    return std::move(ready).error();
+  }
+  return Handle(std::move(handle));
+}
+
+Result<> settle_by_handle(sdk::Engine& engine, std::string_view handle, v1::SettleAction action,
+                          std::chrono::milliseconds value) {
+  v1::Request request;
+  v1::SettleByHandle& settle = *request.mutable_settle_by_handle();
+  settle.set_handle(std::string(handle));
+  settle.set_action(action);
+  settle.set_value_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0)));
+  Result<v1::Response> response =
+      engine.call(std::move(request), engine.options().overall_timeout(), true);
+  return response ? Result<>() : Result<>(std::move(response).error());
+}
+
+}  // namespace
+
+Client::Client(std::shared_ptr<sdk::Engine> engine) : engine_(std::move(engine)) {}
+
+Client::Client(Client&& other) noexcept = default;
+
+Client& Client::operator=(Client&& other) noexcept {
+  if (this != &other) {
+    close();
+    engine_ = std::move(other.engine_);
+  }
+  return *this;
+}
+
+Client::~Client() {
+  close();
+}
+
+Result<Client> Client::create(ClientOptions options) {
+  proto::Result<sdk::Address> address = sdk::parse_address(options.address());
+  if (!address) {
+    return to_public(address.error());
+  }
+  return Client(sdk::Engine::start(std::move(options), std::move(*address)));
+}
+
+Result<Client> Client::connect(ClientOptions options) {
+  Result<Client> client = create(std::move(options));
+  if (!client) {
+    return client;
+  }
+  if (Result<> connected = client->engine_->wait_connected(); !connected) {
+    return std::move(connected).error();
+  }
+  return client;
+}
+
+void Client::close() {
+  if (engine_) {
+    close(engine_->options().drain_timeout());
+  }
+}
+
+void Client::close(Milliseconds drain) {
+  if (engine_) {
+    engine_->close(drain);
+  }
+}
+
+bool Client::connected() const {
+  return engine_->connected();
+}
+
+// ---- administration
+
+Result<QueueDescription> Client::create_queue(std::string_view name,
+                                              const QueueSettings& settings) {
+  return create_queue(name, settings, engine_->options().overall_timeout());
+}
+
+Result<QueueDescription> Client::create_queue(std::string_view name, const QueueSettings& settings,
+                                              Milliseconds timeout) {
+  if (Result<> checked = check_queue(name); !checked) {
+    return std::move(checked).error();
+  }
+  v1::Request request;
+  request.mutable_create_queue()->set_name(std::string(name));
+  sdk::fill(*request.mutable_create_queue()->mutable_settings(), settings);
+  return queue_of(engine_->call(std::move(request), timeout, true));
+}
+
+Result<QueueDescription> Client::describe_queue(std::string_view name) {
+  return describe_queue(name, engine_->options().overall_timeout());
+}
+
+Result<QueueDescription> Client::describe_queue(std::string_view name, Milliseconds timeout) {
+  if (Result<> checked = check_queue(name); !checked) {
+    return std::move(checked).error();
+  }
+  v1::Request request;
+  request.mutable_describe_queue()->set_name(std::string(name));
+  return queue_of(engine_->call(std::move(request), timeout, false));
+}
+
+Result<TopicDescription> Client::create_topic(std::string_view name,
+                                              const TopicSettings& settings) {
+  return create_topic(name, settings, engine_->options().overall_timeout());
+}
+
+Result<TopicDescription> Client::create_topic(std::string_view name, const TopicSettings& settings,
+                                              Milliseconds timeout) {
+  if (Result<> checked = check_topic(name); !checked) {
+    return std::move(checked).error();
+  }
+  v1::Request request;
+  request.mutable_create_topic()->set_name(std::string(name));
+  sdk::fill(*request.mutable_create_topic()->mutable_settings(), settings);
+  return topic_of(engine_->call(std::move(request), timeout, true));
+}
+
+Result<TopicDescription> Client::describe_topic(std::string_view name) {
+  return describe_topic(name, engine_->options().overall_timeout());
+}
+
+Result<TopicDescription> Client::describe_topic(std::string_view name, Milliseconds timeout) {
+  if (Result<> checked = check_topic(name); !checked) {
+    return std::move(checked).error();
+  }
+  v1::Request request;
+  request.mutable_describe_topic()->set_name(std::string(name));
+  return topic_of(engine_->call(std::move(request), timeout, false));
+}
+
+Result<std::vector<PartitionPosition>> Client::list_offsets(
+    std::string_view topic, const std::vector<PartitionStart>& partitions) {
+  return list_offsets(topic, partitions, engine_->options().overall_timeout());
+}
+
+Result<std::vector<PartitionPosition>> Client::list_offsets(
+    std::string_view topic, const std::vector<PartitionStart>& partitions, Milliseconds timeout) {
+  if (Result<> checked = check_topic(topic); !checked) {
+    return std::move(checked).error();
+  }
+  v1::Request request;
+  request.mutable_list_offsets()->set_topic(std::string(topic));
+  for (const PartitionStart& start : partitions) {
+    sdk::fill(*request.mutable_list_offsets()->add_partitions(), start);
+  }
+  Result<v1::Response> response = engine_->call(std::move(request), timeout, false);
+  if (!response) {
+    return std::move(response).error();
+  }
+  if (!response->has_offsets()) {
+    return without_content();
+  }
+  return sdk::to_positions(response->offsets().positions());
+}
+
+// ---- producers, consumers, readers
+
+Result<Producer> Client::queue_producer(std::string_view queue, const ProducerOptions& options) {
+  if (Result<> checked = check_queue(queue); !checked) {
+    return std::move(checked).error();
+  }
+  if (options.compression() != Compression::kNone) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "a queue hands out single messages of a batch: it takes no compressed batches");
+  }
+  sdk::ProducerFront::Destination destination;
+  destination.name = queue;
+  return open<Producer>(
+      *engine_, std::make_shared<sdk::ProducerFront>(engine_, std::move(destination), options));
+}
+
+Result<Producer> Client::topic_producer(std::string_view topic, const ProducerOptions& options) {
+  if (Result<> checked = check_topic(topic); !checked) {
+    return std::move(checked).error();
+  }
+  sdk::ProducerFront::Destination destination;
+  destination.name = topic;
+  destination.is_topic = true;
+  return open<Producer>(
+      *engine_, std::make_shared<sdk::ProducerFront>(engine_, std::move(destination), options));
+}
+
+Result<QueueConsumer> Client::subscribe(std::string_view queue, const ConsumerOptions& options,
+                                        DeliveryHandler handler) {
+  if (Result<> checked = check_queue(queue); !checked) {
+    return std::move(checked).error();
+  }
+  return open<QueueConsumer>(
+      *engine_, std::make_shared<sdk::ConsumerFront>(engine_, std::string(queue), options,
+                                                     std::move(handler)));
+}
+
+Result<QueueConsumer> Client::subscribe(std::string_view queue, const ConsumerOptions& options) {
+  return subscribe(queue, options, nullptr);
+}
+
+Result<TopicReader> Client::read_topic(std::string_view topic, const ReaderOptions& options,
+                                       RecordHandler handler) {
+  if (Result<> checked = check_topic(topic); !checked) {
+    return std::move(checked).error();
+  }
+  return open<TopicReader>(*engine_, std::make_shared<sdk::ReaderFront>(
+                                         engine_, std::string(topic), options, std::move(handler)));
+}
+
+Result<TopicReader> Client::read_topic(std::string_view topic, const ReaderOptions& options) {
+  return read_topic(topic, options, nullptr);
+}
+
+// ---- single messages
+
+Result<std::vector<Delivery>> Client::receive(std::string_view queue,
+                                              const ReceiveOptions& options) {
+  if (Result<> checked = check_queue(queue); !checked) {
+    return std::move(checked).error();
+  }
+  return sdk::receive(*engine_, std::string(queue), options);
+}
+
+Result<> Client::ack(std::string_view handle) {
+  return settle_by_handle(*engine_, handle, v1::SETTLE_ACTION_ACK, Milliseconds{0});
+}
+
+Result<> Client::nack(std::string_view handle, Milliseconds delay) {
+  return settle_by_handle(*engine_, handle, v1::SETTLE_ACTION_NACK, delay);
+}
+
+Result<> Client::release(std::string_view handle) {
+  return settle_by_handle(*engine_, handle, v1::SETTLE_ACTION_RELEASE, Milliseconds{0});
+}
+
+Result<> Client::extend(std::string_view handle, Milliseconds lease) {
+  return settle_by_handle(*engine_, handle, v1::SETTLE_ACTION_EXTEND, lease);
+}
+
+}  // namespace weir

@@ -1,0 +1,36 @@
+#include "weir/consumer.hpp"
+
+#include "client/net/consumer_front.hpp"
+
+#include <utility>
+
+namespace weir {
+
+QueueConsumer::QueueConsumer(std::shared_ptr<sdk::ConsumerFront> front)
+    : front_(std::move(front)) {}
+
+Result<std::optional<Delivery>> QueueConsumer::next(std::chrono::milliseconds timeout) {
+  return front_->next(timeout);
+}
+
+void QueueConsumer::pause() {
+  front_->set_paused(true);
+}
+
+void QueueConsumer::resume() {
+  front_->set_paused(false);
+}
+
+void QueueConsumer::close() {
+  front_->close();
+}
+
+Result<> QueueConsumer::status() const {
+  return front_->status();
+}
+
+std::size_t QueueConsumer::buffered() const {
+  return front_->buffered();
+}
+
+}  // namespace weir

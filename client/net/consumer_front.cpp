@@ -1,0 +1,441 @@
+#include "client/net/consumer_front.hpp"
+
+#include "client/core/convert.hpp"
+#include "client/net/session.hpp"
+
+#include <utility>
+
+namespace weir::sdk {
+namespace {
+
+// How long handlers may have the I/O thread before everything else gets its turn.
+constexpr Duration kHandlerSlice = std::chrono::milliseconds(2);
+
+}  // namespace
+
+ConsumerFront::ConsumerFront(std::shared_ptr<Engine> engine, std::string queue,
+                             const ConsumerOptions& options, DeliveryHandler handler)
+    : SettleChannel(std::move(engine), std::move(queue), options.max_hold()),
+      options_(options),
+      is_push_(static_cast<bool>(handler)),
+      handler_(std::move(handler)),
+      random_(engine_->seed()),
+      backoff_(engine_->options().first_backoff(), engine_->options().longest_backoff()) {}
+
+// ---- any thread
+
+Result<> ConsumerFront::wait_ready(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const bool knows = changed_.wait_for(
+      lock, timeout, [this] { return was_ready_ || refusal_.has_value() || is_closed_; });
+  if (was_ready_) {
+    return {};
+  }
+  if (refusal_) {
+    return *refusal_;
+  }
+  if (knows) {
+    return Error(ErrorCode::kCancelled, "the client was closed");
+  }
+  return engine_->connected()
+             ? Error(ErrorCode::kDeadlineExceeded, "no answer in time")
+             : Error(ErrorCode::kConnectFailed, "there is no connection to a broker");
+}
+
+Result<std::optional<Delivery>> ConsumerFront::next(std::chrono::milliseconds timeout) {
+  if (is_push_) {
+    return Error(ErrorCode::kInvalidArgument, "the messages of this consumer go to its handler");
+  }
+  if (Result<> may = engine_->may_wait(); !may) {
+    return std::move(may).error();
+  }
+  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  std::unique_lock lock(mutex_);
+  while (begun_.empty()) {
+    if (is_ended() || is_closed_) {
+      return Error(ErrorCode::kCancelled, "the consumer is closed");
+    }
+    if (refusal_) {
+      return *refusal_;
+    }
+    if (taken_ > 0) {
+      // What the last chunk took the application, until it asked for more.
+      machine_.on_handled(taken_, std::chrono::steady_clock::now() - chunk_began_);
+      taken_ = 0;
+    }
+    ++callers_;
+    lock.unlock();
+    notify_engine();
+    lock.lock();
+    const bool is_due = changed_.wait_until(lock, deadline, [this] {
+      return !begun_.empty() || is_ended() || is_closed_ || refusal_.has_value();
+    });
+    --callers_;
+    if (!is_due) {
+      return std::optional<Delivery>();
+    }
+  }
+  Delivery delivery = std::move(begun_.front());
+  begun_.pop_front();
+  Grant::hand_out(delivery);
+  if (taken_++ == 0) {
+    chunk_began_ = std::chrono::steady_clock::now();
+  }
+  const bool wants_more = begun_.size() == machine_.chunk_limit() / 4 && !begun_.empty();
+  lock.unlock();
+  if (wants_more) {
+    notify_engine();
+  }
+  return std::optional(std::move(delivery));
+}
+
+void ConsumerFront::set_paused(bool paused) {
+  std::deque<Delivery> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    is_paused_ = paused;
+    if (paused) {
+      dropped.swap(begun_);
+    }
+  }
+  dropped.clear();
+  notify_engine();
+}
+
+void ConsumerFront::close() {
+  std::deque<Delivery> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    dropped.swap(begun_);
+    end();
+  }
+  dropped.clear();
+  changed_.notify_all();
+  notify_engine();
+  if (is_push_ && !engine_->on_io_thread()) {
+    // A handler may be at work: one round through the I/O thread sees the end of it.
+    Answer<void> answer;
+    const auto awaited = answer.awaited();
+    engine_->post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
+    static_cast<void>(
+        awaited->wait_until(std::chrono::steady_clock::now() + engine_->options().drain_timeout()));
+  }
+}
+
+Result<> ConsumerFront::status() const {
+  const std::lock_guard lock(mutex_);
+  if (is_ended() || is_closed_) {
+    return Error(ErrorCode::kCancelled, "the consumer is closed");
+  }
+  return refusal_ ? Result<>(*refusal_) : Result<>();
+}
+
+std::size_t ConsumerFront::buffered() const {
+  const std::lock_guard lock(mutex_);
+  return machine_.waiting_messages() + begun_.size();
+}
+
+// ---- I/O thread: the subscription
+
+void ConsumerFront::on_session_up() {
+  subscribe_at_.reset();
+  is_subscribing_ = false;
+  if (!is_ended()) {
+    subscribe();
+  }
+}
+
+void ConsumerFront::on_session_lost() {
+  SettleChannel::on_session_lost();
+  alias_.reset();
+  if (held_) {
+    give_back(std::exchange(held_, std::nullopt)->chunk);
+  }
+}
+
+void ConsumerFront::subscribe() {
+  is_subscribing_ = true;
+  v1::Request request;
+  v1::Subscribe& subscription = *request.mutable_subscribe();
+  subscription.set_queue(queue());
+  subscription.set_lease_ms(static_cast<std::uint64_t>(options_.lease().count()));
+  {
+    const std::lock_guard lock(mutex_);
+    told_paused_ = is_paused_;
+  }
+  subscription.set_window_messages(told_paused_ ? 0 : options_.window_messages());
+  subscription.set_window_bytes(told_paused_ ? 0 : options_.window_bytes());
+  RequestPolicy policy;
+  policy.is_for_session = true;
+  session().request(std::move(request), policy,
+                    [this, self = shared_from_this()](const proto::Result<v1::Response>& response) {
+                      on_subscribed(response);
+                    });
+}
+
+void ConsumerFront::on_subscribed(const proto::Result<v1::Response>& response) {
+  is_subscribing_ = false;
+  if (response && response->has_subscribed() && is_ended()) {
+    unsubscribe(response->subscribed().alias());
+    return;
+  }
+  if (response && response->has_subscribed()) {
+    backoff_.reset();
+    alias_ = response->subscribed().alias();
+    session().bind(*alias_, id());
+    set_subscription_alias(alias_);
+    session().mark_ready(id());
+    const std::lock_guard lock(mutex_);
+    was_ready_ = true;
+    refusal_.reset();
+  } else {
+    const proto::Error why =
+        response ? proto::make_error(proto::Errc::kMalformed, "an answer without its content")
+                 : response.error();
+    if (why.code == proto::Errc::kCancelled) {
+      return;
+    }
+    bool was_ready = false;
+    {
+      const std::lock_guard lock(mutex_);
+      refusal_ = to_public(why);
+      was_ready = was_ready_;
+    }
+    if (was_ready) {
+      session().emit(ClientEvent::Kind::kSubscriptionFailed, queue(), why);
+    }
+    subscribe_at_ = std::chrono::steady_clock::now() + backoff_.next(random_);
+    session().mark_ready(id());
+  }
+  changed_.notify_all();
+}
+
+void ConsumerFront::unsubscribe(std::uint32_t alias) {
+  session().unbind(alias);
+  set_subscription_alias(std::nullopt);
+  v1::Request request;
+  request.mutable_unsubscribe()->set_alias(alias);
+  RequestPolicy policy;
+  policy.is_for_session = true;
+  session().request(std::move(request), policy, [](const proto::Result<v1::Response>&) {});
+}
+
+void ConsumerFront::send_credit() {
+  bool paused = false;
+  {
+    const std::lock_guard lock(mutex_);
+    paused = is_paused_;
+    if (paused == told_paused_) {
+      return;
+    }
+    if (paused) {
+      machine_.release_waiting();
+    }
+  }
+  told_paused_ = paused;
+  proto::Credit credit;
+  credit.alias = *alias_;
+  credit.window_messages = paused ? 0 : options_.window_messages();
+  credit.window_bytes = paused ? 0 : options_.window_bytes();
+  session().set_credit(credit);
+}
+
+// The application is done with the subscription; the channel goes on for what it still holds.
+void ConsumerFront::wind_up() {
+  if (held_) {
+    give_back(std::exchange(held_, std::nullopt)->chunk);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    machine_.release_waiting();
+  }
+  flush_settlements();
+  if (alias_) {
+    unsubscribe(*std::exchange(alias_, std::nullopt));
+  }
+}
+
+proto::Result<> ConsumerFront::on_deliver(const proto::Deliver& frame, TimePoint now) {
+  GrantOrigin origin;
+  origin.incarnation = session().broker().incarnation;
+  origin.epoch = session().broker().epoch;
+  origin.shard = session().broker().shard;
+  origin.queue = frame.origin;
+  origin.generation = frame.generation;
+  auto grant = std::make_shared<Grant>(frame, origin, shared_from_this());
+  const std::lock_guard lock(mutex_);
+  machine_.add_grant(std::move(grant), now);
+  if (is_paused_) {
+    machine_.release_waiting();
+  }
+  return {};
+}
+
+void ConsumerFront::on_turn(TimePoint now) {
+  if (is_ended()) {
+    wind_up();
+  } else {
+    if (alias_ && session().can_settle()) {
+      send_credit();
+    }
+    if (subscribe_at_ && now >= *subscribe_at_ && session().is_up() && !is_subscribing_) {
+      subscribe_at_.reset();
+      subscribe();
+    }
+    if (is_push_) {
+      feed_handler(now);
+    } else {
+      feed_next(now);
+    }
+  }
+  SettleChannel::on_turn(now);
+}
+
+std::optional<TimePoint> ConsumerFront::next_deadline() {
+  const std::optional<TimePoint> next = SettleChannel::next_deadline();
+  return session().is_up() ? earlier(next, subscribe_at_) : next;
+}
+
+void ConsumerFront::on_closing() {
+  end();
+  changed_.notify_all();
+}
+
+void ConsumerFront::on_closed(const Error& why) {
+  std::deque<Delivery> dropped;
+  end();
+  SettleChannel::on_closed(why);
+  {
+    const std::lock_guard lock(mutex_);
+    dropped.swap(begun_);
+  }
+  held_.reset();
+  handler_ = nullptr;
+  changed_.notify_all();
+}
+
+// ---- I/O thread: messages
+
+bool ConsumerFront::is_flowing() const {
+  const std::lock_guard lock(mutex_);
+  return !is_paused_ && !is_ended();
+}
+
+// Begins the next messages and says so to the broker before anything of the application sees them.
+std::optional<ConsumerMachine::Chunk> ConsumerFront::begin_chunk(TimePoint now,
+                                                                 bool takes_suspects) {
+  if (held_) {
+    if (!session().has_left(held_->position)) {
+      static_cast<void>(session().flush(id()));
+      return std::nullopt;
+    }
+    return std::exchange(held_, std::nullopt)->chunk;
+  }
+  if (!alias_ || !session().is_up()) {
+    return std::nullopt;
+  }
+  std::optional<ConsumerMachine::Chunk> chunk;
+  {
+    const std::lock_guard lock(mutex_);
+    chunk = machine_.begin_chunk(now, takes_suspects);
+  }
+  if (!chunk) {
+    return std::nullopt;
+  }
+  flush_settlements();
+  const std::uint64_t position = session().position();
+  if (!session().flush(id()) && chunk->is_suspect) {
+    held_ = Held{std::move(*chunk), position};
+    return std::nullopt;
+  }
+  return chunk;
+}
+
+void ConsumerFront::feed_handler(TimePoint now) {
+  const TimePoint slice_end = now + kHandlerSlice;
+  while (is_flowing()) {
+    const std::optional<ConsumerMachine::Chunk> chunk = begin_chunk(now, /*takes_suspects=*/true);
+    if (!chunk) {
+      return;
+    }
+    handle(*chunk);
+    now = std::chrono::steady_clock::now();
+    if (now >= slice_end) {
+      session().mark_ready(id());
+      return;
+    }
+  }
+}
+
+void ConsumerFront::handle(const ConsumerMachine::Chunk& chunk) {
+  const TimePoint began = std::chrono::steady_clock::now();
+  for (std::uint32_t i = 0; i < chunk.count; ++i) {
+    if (is_ended()) {
+      ConsumerMachine::Chunk rest = chunk;
+      rest.first += i;
+      rest.count -= i;
+      give_back(rest);
+      return;
+    }
+    proto::Result<Delivery> delivery = chunk.grant->next();
+    if (!delivery) {
+      session().break_off(delivery.error());
+      return;
+    }
+    Grant::hand_out(*delivery);
+    try {
+      handler_(std::move(*delivery));
+    } catch (...) {
+      // The delivery went with the exception, which gave the message back as failed.
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  machine_.on_handled(chunk.count, std::chrono::steady_clock::now() - began);
+}
+
+void ConsumerFront::feed_next(TimePoint now) {
+  bool is_wanted = false;
+  bool is_asked_for = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_asked_for = callers_ > begun_.size();
+    is_wanted = is_asked_for || (!begun_.empty() && begun_.size() <= machine_.chunk_limit() / 4);
+  }
+  if (is_wanted && is_flowing()) {
+    if (const std::optional<ConsumerMachine::Chunk> chunk = begin_chunk(now, is_asked_for)) {
+      hand_over(*chunk);
+      session().mark_ready(id());
+    }
+  }
+}
+
+void ConsumerFront::hand_over(const ConsumerMachine::Chunk& chunk) {
+  std::deque<Delivery> deliveries;
+  for (std::uint32_t i = 0; i < chunk.count; ++i) {
+    proto::Result<Delivery> delivery = chunk.grant->next();
+    if (!delivery) {
+      session().break_off(delivery.error());
+      return;
+    }
+    deliveries.push_back(std::move(*delivery));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_ended() && !is_paused_) {
+      for (Delivery& delivery : deliveries) {
+        begun_.push_back(std::move(delivery));
+      }
+    }
+  }
+  changed_.notify_all();
+}
+
+// Begun, but the application will not see them.
+void ConsumerFront::give_back(const ConsumerMachine::Chunk& chunk) {
+  const std::lock_guard lock(mutex_);
+  for (std::uint32_t i = 0; i < chunk.count; ++i) {
+    machine_.settle(*chunk.grant, chunk.first + i, proto::SettleKind::kRelease, 0, nullptr);
+  }
+}
+
+}  // namespace weir::sdk

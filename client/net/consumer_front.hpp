@@ -1,0 +1,91 @@
+#pragma once
+
+#include "client/core/backoff.hpp"
+#include "client/core/random.hpp"
+#include "client/net/settle_channel.hpp"
+#include "weir/consumer.hpp"
+#include "weir/options.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::sdk {
+
+/// One subscription to a queue: keeps it standing, and brings messages to a handler or to next().
+class ConsumerFront : public SettleChannel {
+ public:
+  /// Without a handler messages wait for next().
+  ConsumerFront(std::shared_ptr<Engine> engine, std::string queue, const ConsumerOptions& options,
+                DeliveryHandler handler);
+
+  // ---- any thread
+
+  /// Waits until the subscription stood or was refused for the first time.
+  [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
+  [[nodiscard]] Result<std::optional<Delivery>> next(std::chrono::milliseconds timeout);
+  void set_paused(bool paused);
+  void close();
+  [[nodiscard]] Result<> status() const;
+  [[nodiscard]] std::size_t buffered() const;
+
+  // ---- I/O thread
+
+  void on_session_up() override;
+  void on_session_lost() override;
+  void on_turn(TimePoint now) override;
+  [[nodiscard]] std::optional<TimePoint> next_deadline() override;
+  proto::Result<> on_deliver(const proto::Deliver& frame, TimePoint now) override;
+  void on_closing() override;
+  void on_closed(const Error& why) override;
+
+ private:
+  void subscribe();
+  void on_subscribed(const proto::Result<v1::Response>& response);
+  void unsubscribe(std::uint32_t alias);
+  void send_credit();
+  void wind_up();
+  void feed_handler(TimePoint now);
+  void feed_next(TimePoint now);
+  [[nodiscard]] std::optional<ConsumerMachine::Chunk> begin_chunk(TimePoint now,
+                                                                  bool takes_suspects);
+  void handle(const ConsumerMachine::Chunk& chunk);
+  void hand_over(const ConsumerMachine::Chunk& chunk);
+  void give_back(const ConsumerMachine::Chunk& chunk);
+  [[nodiscard]] bool is_flowing() const;
+
+  const ConsumerOptions options_;
+  const bool is_push_;
+
+  // Guarded by mutex_.
+  std::condition_variable changed_;
+  std::deque<Delivery> begun_;  // for next(): the broker knows that their attempt has begun
+  std::size_t callers_ = 0;     // of next(), that wait
+  std::uint32_t taken_ = 0;     // by next(), since chunk_began_
+  TimePoint chunk_began_{};
+  bool is_paused_ = false;
+  bool was_ready_ = false;
+  std::optional<Error> refusal_;
+
+  // I/O thread only.
+  DeliveryHandler handler_;
+  Random random_;
+  Backoff backoff_;
+  std::optional<std::uint32_t> alias_;
+  std::optional<TimePoint> subscribe_at_;
+  bool is_subscribing_ = false;
+  bool told_paused_ = false;
+  struct Held {
+    ConsumerMachine::Chunk chunk;
+    std::uint64_t position = 0;  // of the outbox, behind the report that it begins
+  };
+  std::optional<Held> held_;  // a suspect whose report has not left
+};
+
+}  // namespace weir::sdk

@@ -1,0 +1,197 @@
+#include "client/net/link.hpp"
+
+#include "proto/limits.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace weir::sdk {
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::size_t kPiecesPerWrite = 16;
+
+proto::Error connection_error(const std::string& what, const error_code& error) {
+  return proto::make_error(proto::Errc::kConnectFailed, what + ": " + error.message());
+}
+
+}  // namespace
+
+struct Link::Connection {
+  explicit Connection(boost::asio::io_context& io) : resolver(io), socket(io) {}
+
+  tcp::resolver resolver;
+  tcp::socket socket;
+  std::string peer;
+  proto::FrameReader reader{proto::kMaxFrameBytes};
+  bool is_open = false;
+  bool waits_to_write = false;
+};
+
+Link::Link(boost::asio::io_context& io, LinkEvents& events) : io_(io), events_(events) {}
+
+Link::~Link() {
+  close();
+}
+
+void Link::connect(const HostPort& host) {
+  close();
+  connection_ = std::make_shared<Connection>(io_);
+  connection_->peer = host.to_string();
+  error_code not_literal;
+  const auto address = boost::asio::ip::make_address(host.host, not_literal);
+  if (!not_literal) {
+    on_endpoints(connection_,
+                 tcp::resolver::results_type::create(tcp::endpoint(address, host.port), host.host,
+                                                     std::to_string(host.port)));
+    return;
+  }
+  connection_->resolver.async_resolve(
+      host.host, std::to_string(host.port),
+      [this, connection = connection_](const error_code& error,
+                                       const tcp::resolver::results_type& endpoints) {
+        if (connection != connection_) {
+          return;
+        }
+        if (error) {
+          break_off(connection, connection_error("cannot resolve " + connection->peer, error));
+        } else {
+          on_endpoints(connection, endpoints);
+        }
+      });
+}
+
+void Link::on_endpoints(const std::shared_ptr<Connection>& connection,
+                        const tcp::resolver::results_type& endpoints) {
+  boost::asio::async_connect(
+      connection->socket, endpoints,
+      [this, connection](const error_code& error, const tcp::endpoint&) {
+        if (connection != connection_) {
+          return;
+        }
+        if (error) {
+          break_off(connection, connection_error("cannot connect to " + connection->peer, error));
+        } else {
+          on_connected(connection);
+        }
+      });
+}
+
+void Link::on_connected(const std::shared_ptr<Connection>& connection) {
+  error_code error;
+  connection->socket.non_blocking(true, error);
+  if (!error) {
+    connection->socket.set_option(tcp::no_delay(true), error);
+  }
+  if (error) {
+    break_off(connection,
+              connection_error("cannot use the connection to " + connection->peer, error));
+    return;
+  }
+  connection->is_open = true;
+  events_.on_connected();
+  if (connection == connection_) {
+    read(connection);
+  }
+}
+
+void Link::read(const std::shared_ptr<Connection>& connection) {
+  const std::span<char> room = connection->reader.prepare();
+  connection->socket.async_read_some(
+      boost::asio::buffer(room.data(), room.size()),
+      [this, connection](const error_code& error, std::size_t bytes) {
+        if (connection != connection_) {
+          return;
+        }
+        if (error) {
+          break_off(connection, connection_error("lost " + connection->peer, error));
+          return;
+        }
+        connection->reader.commit(bytes);
+        events_.on_bytes();
+        take_frames(connection);
+      });
+}
+
+void Link::take_frames(const std::shared_ptr<Connection>& connection) {
+  while (connection == connection_) {
+    const proto::Result<std::optional<proto::RawFrame>> frame = connection->reader.next();
+    if (!frame) {
+      break_off(connection, frame.error());
+      return;
+    }
+    if (!*frame) {
+      read(connection);
+      return;
+    }
+    if (const proto::Result<> handled = events_.on_frame(**frame); !handled) {
+      if (connection == connection_) {
+        break_off(connection, handled.error());
+      }
+      return;
+    }
+  }
+}
+
+bool Link::flush() {
+  if (!connection_ || !connection_->is_open || connection_->waits_to_write) {
+    return outbox_.empty();
+  }
+  const std::shared_ptr<Connection> connection = connection_;
+  while (!outbox_.empty()) {
+    std::array<std::string_view, kPiecesPerWrite> pieces;
+    const std::size_t count = outbox_.gather(pieces);
+    std::array<boost::asio::const_buffer, kPiecesPerWrite> buffers;
+    for (std::size_t i = 0; i < count; ++i) {
+      buffers[i] = boost::asio::buffer(pieces[i]);
+    }
+    error_code error;
+    const std::size_t sent = connection->socket.write_some(std::span(buffers.data(), count), error);
+    if (error == boost::asio::error::would_block || error == boost::asio::error::try_again) {
+      connection->waits_to_write = true;
+      connection->socket.async_wait(tcp::socket::wait_write, [this, connection](const error_code&) {
+        if (connection == connection_) {
+          connection->waits_to_write = false;
+          flush();
+          events_.on_written();
+        }
+      });
+      return false;
+    }
+    if (error) {
+      // The reading side notices as well, and says so.
+      outbox_.clear();
+      return false;
+    }
+    outbox_.consume(sent);
+  }
+  return true;
+}
+
+void Link::break_off(const std::shared_ptr<Connection>& connection, proto::Error why) {
+  if (connection == connection_) {
+    close();
+    events_.on_broken(std::move(why));
+  }
+}
+
+void Link::close() {
+  if (connection_) {
+    error_code ignored;
+    connection_->socket.close(ignored);
+    connection_->resolver.cancel();
+    connection_.reset();
+  }
+  outbox_.clear();
+}
+
+}  // namespace weir::sdk

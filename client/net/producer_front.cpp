@@ -1,0 +1,460 @@
+#include "client/net/producer_front.hpp"
+
+#include "client/core/convert.hpp"
+#include "client/net/session.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/limits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::sdk {
+namespace {
+
+// What a record takes beside key, value and headers, at most: for the buffer's bound.
+constexpr std::size_t kRecordOverheadBytes = 32;
+
+ProducerMachine::Options machine_options(const ClientOptions& client,
+                                         const ProducerFront::Destination& destination,
+                                         Compression compression) {
+  ProducerMachine::Options options;
+  options.is_topic = destination.is_topic;
+  options.first_backoff = client.first_backoff();
+  options.longest_backoff = client.longest_backoff();
+  if (compression == Compression::kLz4) {
+    options.compression = proto::Compression::kLz4;
+  } else if (compression == Compression::kZstd) {
+    options.compression = proto::Compression::kZstd;
+  }
+  return options;
+}
+
+std::size_t size_of(const proto::RecordInput& record) {
+  std::size_t bytes = kRecordOverheadBytes + (record.key ? record.key->size() : 0) +
+                      (record.value ? record.value->size() : 0);
+  for (const proto::Header& header : record.headers) {
+    bytes += kRecordOverheadBytes + header.key.size() + (header.value ? header.value->size() : 0);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+ProducerFront::ProducerFront(std::shared_ptr<Engine> engine, Destination destination,
+                             const ProducerOptions& options)
+    : Participant(engine->next_participant_id()),
+      engine_(std::move(engine)),
+      destination_(std::move(destination)),
+      max_bytes_(options.max_buffered_bytes()),
+      max_messages_(std::max<std::size_t>(options.max_buffered_messages(), 1)),
+      send_timeout_(options.send_timeout().value_or(engine_->options().overall_timeout())),
+      machine_(machine_options(engine_->options(), destination_, options.compression()), *this,
+               *this, engine_->seed()),
+      batchers_(1),
+      sticky_(static_cast<std::uint32_t>(engine_->seed() >> 33U)) {}
+
+// ---- any thread
+
+Result<> ProducerFront::wait_ready(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  ++waiters_;
+  const bool knows = changed_.wait_for(
+      lock, timeout, [this] { return is_ready_once_ || refusal_ || is_closing_; });
+  --waiters_;
+  if (is_ready_once_) {
+    return {};
+  }
+  if (refusal_) {
+    return *refusal_;
+  }
+  return knows ? Error(ErrorCode::kCancelled, "the client was closed")
+         : engine_->connected()
+             ? Error(ErrorCode::kDeadlineExceeded, "no answer in time")
+             : Error(ErrorCode::kConnectFailed, "there is no connection to a broker");
+}
+
+Result<> ProducerFront::may_take() const {
+  if (is_closing_) {
+    return Error(ErrorCode::kCancelled, "the producer is closed");
+  }
+  if (refusal_) {
+    return *refusal_;
+  }
+  return {};
+}
+
+Result<> ProducerFront::wait_for_room(std::unique_lock<std::mutex>& lock, std::size_t bytes,
+                                      TimePoint deadline, bool may_block) {
+  const auto has_room = [this, bytes] {
+    return buffered_messages_ < max_messages_ &&
+           (buffered_bytes_ == 0 || buffered_bytes_ + bytes <= max_bytes_);
+  };
+  if (has_room()) [[likely]] {
+    return {};
+  }
+  if (!may_block || engine_->on_io_thread()) {
+    return Error(ErrorCode::kOverloaded, "the producer's buffer is full");
+  }
+  ++waiters_;
+  const bool is_free = changed_.wait_until(
+      lock, deadline, [&] { return has_room() || is_closing_ || refusal_.has_value(); });
+  --waiters_;
+  return is_free ? Result<>()
+                 : Result<>(Error(ErrorCode::kDeadlineExceeded,
+                                  "the producer's buffer stayed full: the message was not taken"));
+}
+
+Result<std::uint32_t> ProducerFront::choose_partition(const MessageView& message) const {
+  const auto count = static_cast<std::uint32_t>(batchers_.size());
+  if (message.partition()) {
+    if (*message.partition() >= count) {
+      return Error(ErrorCode::kPartitionNotFound,
+                   "'" + destination_.name + "' has " + std::to_string(count) + " partition(s)");
+    }
+    return *message.partition();
+  }
+  return message.key() ? partition_of_key(*message.key(), count) : sticky_.current(count);
+}
+
+Result<> ProducerFront::send(const MessageView& message, std::chrono::milliseconds timeout,
+                             bool may_block, SendCallback callback) {
+  std::vector<proto::Header> headers;
+  headers.reserve(message.headers().size());
+  for (const HeaderView& header : message.headers()) {
+    headers.push_back({header.key, header.value});
+  }
+  proto::RecordInput record;
+  record.key = message.key();
+  record.value = message.body();
+  record.headers = headers;
+  record.timestamp = message.timestamp() ? message.timestamp()->time_since_epoch().count()
+                                         : std::chrono::duration_cast<std::chrono::milliseconds>(
+                                               std::chrono::system_clock::now().time_since_epoch())
+                                               .count();
+  if (const proto::Result<> checked = proto::check_record(record); !checked) {
+    return to_public(checked.error());
+  }
+  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  {
+    std::unique_lock lock(mutex_);
+    if (Result<> room = wait_for_room(lock, size_of(record), deadline, may_block); !room) {
+      return room;
+    }
+    if (Result<> may = may_take(); !may) {
+      return may;
+    }
+    const Result<std::uint32_t> partition = choose_partition(message);
+    if (!partition) {
+      return partition.error();
+    }
+    Batcher& batcher = batchers_[*partition];
+    if (batcher.empty()) {
+      filled_.push_back(*partition);
+      batcher.set_limits(limits_);
+    }
+    batcher.set_round(round_);
+    buffered_bytes_ += batcher.add(record, std::move(callback), deadline);
+    ++buffered_messages_;
+    ++open_messages_[round_];
+    expire_at_ = std::min(expire_at_, deadline);
+    if (std::exchange(is_notified_, true)) {
+      return {};
+    }
+  }
+  engine_->notify(id());
+  return {};
+}
+
+Result<SendReceipt> ProducerFront::send_and_wait(const MessageView& message,
+                                                 std::chrono::milliseconds timeout) {
+  if (Result<> may = engine_->may_wait(); !may) {
+    return std::move(may).error();
+  }
+  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  Answer<SendReceipt> answer;
+  const auto awaited = answer.awaited();
+  Result<> taken = send(message, timeout, true,
+                        [answer = std::move(answer)](const Result<SendReceipt>& result) mutable {
+                          answer.set(result);
+                        });
+  if (!taken) {
+    return std::move(taken).error();
+  }
+  std::optional<Result<SendReceipt>> result = awaited->wait_until(deadline + kGrace);
+  return result ? std::move(*result)
+                : Result<SendReceipt>(Error(ErrorCode::kUnknownOutcome,
+                                            "no answer: a callback holds up the I/O thread"));
+}
+
+Result<> ProducerFront::flush(std::chrono::milliseconds timeout) {
+  if (Result<> may = engine_->may_wait(); !may) {
+    return may;
+  }
+  std::unique_lock lock(mutex_);
+  const std::uint64_t last = round_++;
+  ++waiters_;
+  const bool is_done = changed_.wait_for(lock, timeout, [this, last] {
+    return open_messages_.empty() || open_messages_.begin()->first > last;
+  });
+  --waiters_;
+  return is_done ? Result<>()
+                 : Result<>(Error(ErrorCode::kDeadlineExceeded, "messages are still unconfirmed"));
+}
+
+void ProducerFront::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(is_closing_, true)) {
+      return;
+    }
+  }
+  changed_.notify_all();
+  engine_->notify(id());
+}
+
+std::size_t ProducerFront::buffered_messages() const {
+  const std::lock_guard lock(mutex_);
+  return buffered_messages_;
+}
+
+std::size_t ProducerFront::buffered_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return buffered_bytes_;
+}
+
+std::uint32_t ProducerFront::partitions() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::uint32_t>(batchers_.size());
+}
+
+// ---- I/O thread
+
+void ProducerFront::on_session_up() {
+  {
+    const std::lock_guard lock(mutex_);
+    limits_.max_bytes = session().max_batch_bytes();
+  }
+  machine_.on_session_up(session().broker().incarnation);
+}
+
+void ProducerFront::on_session_lost() {
+  machine_.on_session_lost();
+}
+
+void ProducerFront::on_sent(std::uint32_t partition, std::uint64_t ordinal,
+                            const proto::SentEntry& entry, TimePoint now) {
+  machine_.on_answer(partition, ordinal, entry, now);
+}
+
+void ProducerFront::on_turn(TimePoint now) {
+  std::vector<std::uint32_t> filled;
+  {
+    const std::lock_guard lock(mutex_);
+    is_notified_ = false;
+    filled.swap(filled_);
+  }
+  for (const std::uint32_t partition : filled) {
+    machine_.on_waiting(partition);
+  }
+  machine_.expire(now);
+  expire_waiting(now);
+  machine_.pump(now);
+}
+
+void ProducerFront::expire_waiting(TimePoint now) {
+  Batcher::Dropped expired;
+  {
+    const std::lock_guard lock(mutex_);
+    if (now < expire_at_) {
+      return;
+    }
+    expire_at_ = TimePoint::max();
+    for (Batcher& batcher : batchers_) {
+      batcher.take_expired(now, expired);
+      expire_at_ = std::min(expire_at_, batcher.earliest_deadline().value_or(TimePoint::max()));
+    }
+  }
+  answer(expired, Error(ErrorCode::kDeadlineExceeded,
+                        "the message did not leave in time; it was not stored"));
+}
+
+void ProducerFront::answer(Batcher::Dropped& dropped, const Error& why) {
+  if (dropped.callbacks.empty()) {
+    return;
+  }
+  const Result<SendReceipt> result(why);
+  for (SendCallback& callback : dropped.callbacks) {
+    [&]() noexcept { callback(result); }();
+  }
+  for (const Released& room : dropped.released) {
+    release(room);
+  }
+}
+
+std::optional<TimePoint> ProducerFront::next_deadline() {
+  const std::optional<TimePoint> next = machine_.next_deadline();
+  const std::lock_guard lock(mutex_);
+  return expire_at_ == TimePoint::max() ? next : earlier(next, expire_at_);
+}
+
+bool ProducerFront::is_settled() {
+  return buffered_messages() == 0;
+}
+
+bool ProducerFront::is_finished() {
+  const std::lock_guard lock(mutex_);
+  return is_closing_ && buffered_messages_ == 0;
+}
+
+void ProducerFront::on_closing() {
+  close();
+}
+
+void ProducerFront::on_closed(const Error& why) {
+  Batcher::Dropped waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    is_closing_ = true;
+    for (Batcher& batcher : batchers_) {
+      batcher.take_all(waiting);
+    }
+  }
+  machine_.abort();
+  answer(waiting, why);
+  changed_.notify_all();
+}
+
+// ---- BatchSource
+
+std::size_t ProducerFront::waiting_bytes(std::uint32_t partition) {
+  const std::lock_guard lock(mutex_);
+  return partition < batchers_.size() ? batchers_[partition].waiting_bytes() : 0;
+}
+
+std::optional<WaitingBatch> ProducerFront::take(std::uint32_t partition, TimePoint now) {
+  Batcher::Dropped expired;
+  std::optional<WaitingBatch> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    batch = batchers_[partition].take(now, expired);
+    if (batchers_.size() > 1 &&
+        sticky_.current(static_cast<std::uint32_t>(batchers_.size())) == partition) {
+      sticky_.advance();
+    }
+  }
+  answer(expired, Error(ErrorCode::kDeadlineExceeded,
+                        "the message did not leave in time; it was not stored"));
+  return batch;
+}
+
+void ProducerFront::release(const Released& room) {
+  bool wakes = false;
+  {
+    const std::lock_guard lock(mutex_);
+    release_locked(room);
+    wakes = waiters_ > 0;
+  }
+  if (wakes) {
+    changed_.notify_all();
+  }
+}
+
+void ProducerFront::release_locked(const Released& room) {
+  buffered_messages_ -= room.messages;
+  buffered_bytes_ -= room.bytes;
+  if (room.messages != 0) {
+    const auto open = open_messages_.find(room.round);
+    open->second -= room.messages;
+    if (open->second == 0) {
+      open_messages_.erase(open);
+    }
+  }
+}
+
+void ProducerFront::on_destination(const std::optional<proto::Error>& refusal,
+                                   std::uint32_t partitions) {
+  Batcher::Dropped waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (refusal) {
+      refusal_ = to_public(*refusal);
+      for (Batcher& batcher : batchers_) {
+        batcher.take_all(waiting);
+      }
+    } else {
+      refusal_.reset();
+      is_ready_once_ = true;
+      // Topics only grow; a smaller one is another topic, which the machine has been told of.
+      if (partitions > batchers_.size()) {
+        batchers_.resize(partitions);
+      }
+    }
+  }
+  if (refusal) {
+    answer(waiting, to_public(*refusal));
+  }
+  changed_.notify_all();
+}
+
+// ---- SendPort
+
+bool ProducerFront::has_room(std::size_t batch_bytes) {
+  return session().has_room(batch_bytes, id());
+}
+
+void ProducerFront::send(OutgoingBatch batch) {
+  session().send(id(), std::move(batch));
+}
+
+void ProducerFront::attach() {
+  v1::Request request;
+  if (destination_.is_topic) {
+    request.mutable_attach()->set_topic(destination_.name);
+  } else {
+    request.mutable_attach()->set_queue(destination_.name);
+  }
+  RequestPolicy policy;
+  policy.is_for_session = true;
+  session().request(std::move(request), policy,
+                    [self = shared_from_this()](proto::Result<v1::Response> response) {
+                      proto::Result<ProducerMachine::Attachment> attached = proto::make_error(
+                          proto::Errc::kMalformed, "an answer without its content");
+                      if (!response) {
+                        attached = response.error();
+                      } else if (response->has_attached()) {
+                        ProducerMachine::Attachment attachment;
+                        attachment.alias = response->attached().alias();
+                        attachment.object = response->attached().id();
+                        attachment.partitions = std::max(response->attached().partitions(), 1U);
+                        attached = attachment;
+                      }
+                      self->machine_.on_attached(attached, std::chrono::steady_clock::now());
+                      self->session().mark_ready(self->id());
+                    });
+}
+
+void ProducerFront::init_producer(std::uint64_t previous_id, std::uint32_t previous_epoch) {
+  v1::Request request;
+  request.mutable_init_producer()->set_previous_id(previous_id);
+  request.mutable_init_producer()->set_previous_epoch(previous_epoch);
+  session().request(std::move(request), RequestPolicy(),
+                    [self = shared_from_this()](proto::Result<v1::Response> response) {
+                      proto::Result<ProducerMachine::Identity> identity = proto::make_error(
+                          proto::Errc::kMalformed, "an answer without its content");
+                      if (!response) {
+                        identity = response.error();
+                      } else if (response->has_producer() && response->producer().id() != 0) {
+                        ProducerMachine::Identity given;
+                        given.id = response->producer().id();
+                        given.epoch = response->producer().epoch();
+                        identity = given;
+                      }
+                      if (!response && response.error().code == proto::Errc::kCancelled) {
+                        return;
+                      }
+                      self->machine_.on_producer(identity, std::chrono::steady_clock::now());
+                      self->session().mark_ready(self->id());
+                    });
+}
+
+}  // namespace weir::sdk

@@ -1,0 +1,347 @@
+#include "client/net/reader_front.hpp"
+
+#include "client/core/convert.hpp"
+#include "client/net/one_shot.hpp"
+#include "client/net/session.hpp"
+#include "client/net/wire_convert.hpp"
+
+#include <exception>
+#include <utility>
+
+namespace weir::sdk {
+namespace {
+
+// How long handlers may have the I/O thread before everything else gets its turn.
+constexpr Duration kHandlerSlice = std::chrono::milliseconds(2);
+
+}  // namespace
+
+ReaderFront::ReaderFront(std::shared_ptr<Engine> engine, std::string topic,
+                         const ReaderOptions& options, RecordHandler handler)
+    : Participant(engine->next_participant_id()),
+      engine_(std::move(engine)),
+      topic_(std::move(topic)),
+      is_push_(static_cast<bool>(handler)),
+      machine_(options),
+      handler_(std::move(handler)),
+      random_(engine_->seed()),
+      backoff_(engine_->options().first_backoff(), engine_->options().longest_backoff()) {}
+
+Record ReaderFront::to_record(ReadRecord read) {
+  Record record;
+  record.bytes_ = std::move(read.bytes);
+  record.partition_ = read.partition;
+  record.offset_ = read.offset;
+  record.timestamp_ = to_timestamp(read.timestamp);
+  record.key_ = read.record.key;
+  record.value_ = read.record.value;
+  record.headers_.reserve(read.record.headers.size());
+  for (const proto::Header& header : read.record.headers) {
+    record.headers_.emplace_back(header.key, header.value);
+  }
+  return record;
+}
+
+// ---- any thread
+
+Result<> ReaderFront::wait_ready(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const bool knows = changed_.wait_for(
+      lock, timeout, [this] { return was_ready_ || failure_.has_value() || is_ended_; });
+  if (was_ready_) {
+    return {};
+  }
+  if (knows) {
+    return failure_.value_or(Error(ErrorCode::kCancelled, "the client was closed"));
+  }
+  return engine_->connected()
+             ? Error(ErrorCode::kDeadlineExceeded, "no answer in time")
+             : Error(ErrorCode::kConnectFailed, "there is no connection to a broker");
+}
+
+Result<> ReaderFront::readable() const {
+  if (is_ended_) {
+    return Error(ErrorCode::kCancelled, "the reader is closed");
+  }
+  return failure_ ? Result<>(*failure_) : Result<>();
+}
+
+Result<std::optional<Record>> ReaderFront::next(std::chrono::milliseconds timeout) {
+  if (is_push_) {
+    return Error(ErrorCode::kInvalidArgument, "the records of this reader go to its handler");
+  }
+  if (Result<> may = engine_->may_wait(); !may) {
+    return std::move(may).error();
+  }
+  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (Result<> may = readable(); !may) {
+      return std::move(may).error();
+    }
+    proto::Result<std::optional<ReadRecord>> read = machine_.next();
+    if (!read) {
+      failure_ = to_public(read.error());
+      continue;
+    }
+    // Also when nothing came of it: batches may have been passed over.
+    const bool notifies = machine_.credit_is_due() || machine_.finished();
+    if (*read) {
+      lock.unlock();
+      if (notifies) {
+        engine_->notify(id());
+      }
+      return std::optional(to_record(std::move(**read)));
+    }
+    if (notifies) {
+      engine_->notify(id());
+    }
+    if (machine_.finished()) {
+      return std::optional<Record>();
+    }
+    const bool is_due = changed_.wait_until(lock, deadline, [this] {
+      return machine_.has_waiting() || machine_.finished() || is_ended_ || failure_.has_value();
+    });
+    if (!is_due) {
+      return std::optional<Record>();
+    }
+  }
+}
+
+bool ReaderFront::finished() const {
+  const std::lock_guard lock(mutex_);
+  return machine_.finished();
+}
+
+Result<bool> ReaderFront::wait_finished(std::chrono::milliseconds timeout) {
+  if (Result<> may = engine_->may_wait(); !may) {
+    return std::move(may).error();
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, timeout,
+                    [this] { return machine_.finished() || is_ended_ || failure_.has_value(); });
+  if (machine_.finished()) {
+    return true;
+  }
+  if (Result<> may = readable(); !may) {
+    return std::move(may).error();
+  }
+  return false;
+}
+
+std::vector<PartitionPosition> ReaderFront::positions() const {
+  const std::lock_guard lock(mutex_);
+  return machine_.positions();
+}
+
+Result<> ReaderFront::status() const {
+  const std::lock_guard lock(mutex_);
+  return machine_.finished() ? Result<>() : readable();
+}
+
+void ReaderFront::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_ended_ = true;
+  }
+  changed_.notify_all();
+  engine_->notify(id());
+  if (is_push_ && !engine_->on_io_thread()) {
+    // The handler may be at work: one round through the I/O thread sees the end of it.
+    Answer<void> answer;
+    const auto awaited = answer.awaited();
+    engine_->post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
+    static_cast<void>(
+        awaited->wait_until(std::chrono::steady_clock::now() + engine_->options().drain_timeout()));
+  }
+}
+
+// ---- I/O thread
+
+void ReaderFront::on_session_up() {
+  subscribe_at_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_ended_ || failure_ || machine_.finished()) {
+      return;
+    }
+  }
+  subscribe();
+}
+
+void ReaderFront::on_session_lost() {
+  alias_.reset();
+  const std::lock_guard lock(mutex_);
+  machine_.on_session_lost();
+}
+
+void ReaderFront::subscribe() {
+  v1::Request request;
+  {
+    const std::lock_guard lock(mutex_);
+    fill(*request.mutable_subscribe_topic(), topic_, machine_.request());
+  }
+  RequestPolicy policy;
+  policy.is_for_session = true;
+  session().request(std::move(request), policy,
+                    [this, self = shared_from_this()](const proto::Result<v1::Response>& response) {
+                      on_subscribed(response);
+                    });
+}
+
+void ReaderFront::on_subscribed(const proto::Result<v1::Response>& response) {
+  if (response && response->has_subscribed_topic()) {
+    backoff_.reset();
+    alias_ = response->subscribed_topic().alias();
+    {
+      const std::lock_guard lock(mutex_);
+      was_ready_ = true;
+      machine_.on_subscribed(to_positions(response->subscribed_topic().positions()));
+    }
+    session().bind(*alias_, id());
+    on_turn(std::chrono::steady_clock::now());
+    changed_.notify_all();
+    return;
+  }
+  const proto::Error why =
+      response ? proto::make_error(proto::Errc::kMalformed, "an answer without its content")
+               : response.error();
+  if (why.code == proto::Errc::kCancelled) {
+    return;
+  }
+  session().emit(ClientEvent::Kind::kSubscriptionFailed, topic_, why);
+  fail(to_public(why));
+}
+
+void ReaderFront::fail(Error why) {
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::move(why);
+  }
+  changed_.notify_all();
+  session().mark_ready(id());
+}
+
+void ReaderFront::unsubscribe() {
+  if (alias_) {
+    const std::uint32_t alias = *std::exchange(alias_, std::nullopt);
+    session().unbind(alias);
+    v1::Request request;
+    request.mutable_unsubscribe()->set_alias(alias);
+    RequestPolicy policy;
+    policy.is_for_session = true;
+    session().request(std::move(request), policy, [](const proto::Result<v1::Response>&) {});
+  }
+}
+
+proto::Result<> ReaderFront::on_records(const proto::Records& frame) {
+  proto::Result<> taken;
+  {
+    const std::lock_guard lock(mutex_);
+    taken = machine_.on_records(frame);
+  }
+  if (!taken) {
+    // What the broker keeps is damaged, not the connection: reading it again would end here as well.
+    fail(to_public(taken.error()));
+    return {};
+  }
+  if (!is_push_) {
+    changed_.notify_all();
+  }
+  return {};
+}
+
+void ReaderFront::on_turn(TimePoint now) {
+  if (is_push_) {
+    feed_handler(now);
+  }
+  send_credit();
+  bool is_over = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const bool finished = machine_.finished();
+    is_over = finished || is_ended_ || failure_.has_value();
+    if (finished && !std::exchange(is_finished_, true)) {
+      changed_.notify_all();
+    }
+  }
+  if (is_over) {
+    unsubscribe();
+  }
+}
+
+void ReaderFront::send_credit() {
+  if (!alias_ || !session().can_settle()) {
+    return;
+  }
+  std::optional<proto::Credit> credit;
+  {
+    const std::lock_guard lock(mutex_);
+    credit = machine_.take_credit();
+  }
+  if (credit) {
+    credit->alias = *alias_;
+    session().set_credit(*credit);
+  }
+}
+
+void ReaderFront::feed_handler(TimePoint now) {
+  const TimePoint slice_end = now + kHandlerSlice;
+  constexpr int kRecordsPerLook = 32;  // at the clock
+  while (now < slice_end) {
+    for (int i = 0; i < kRecordsPerLook; ++i) {
+      std::optional<ReadRecord> read;
+      {
+        const std::lock_guard lock(mutex_);
+        if (!readable()) {
+          return;
+        }
+        proto::Result<std::optional<ReadRecord>> next = machine_.next();
+        if (!next) {
+          failure_ = to_public(next.error());
+          changed_.notify_all();
+          return;
+        }
+        read = std::move(*next);
+      }
+      if (!read) {
+        return;
+      }
+      try {
+        handler_(to_record(std::move(*read)));
+      } catch (const std::exception& thrown) {
+        fail(Error(ErrorCode::kCancelled, std::string("the handler threw: ") + thrown.what()));
+        return;
+      } catch (...) {
+        fail(Error(ErrorCode::kCancelled, "the handler threw"));
+        return;
+      }
+    }
+    now = std::chrono::steady_clock::now();
+  }
+  session().mark_ready(id());
+}
+
+std::optional<TimePoint> ReaderFront::next_deadline() {
+  return std::nullopt;
+}
+
+bool ReaderFront::is_finished() {
+  const std::lock_guard lock(mutex_);
+  return is_ended_ && !alias_;
+}
+
+void ReaderFront::on_closing() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_ended_ = true;
+  }
+  changed_.notify_all();
+}
+
+void ReaderFront::on_closed(const Error&) {
+  on_closing();
+  handler_ = nullptr;
+}
+
+}  // namespace weir::sdk

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "client/core/backoff.hpp"
+#include "client/core/random.hpp"
+#include "client/core/reader_machine.hpp"
+#include "client/net/engine.hpp"
+#include "client/net/participant.hpp"
+#include "weir/topic_reader.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::sdk {
+
+/// One reading of a topic: keeps its subscription standing, and brings records to a handler or to
+/// next().
+class ReaderFront : public Participant, public std::enable_shared_from_this<ReaderFront> {
+ public:
+  /// Without a handler records wait for next().
+  ReaderFront(std::shared_ptr<Engine> engine, std::string topic, const ReaderOptions& options,
+              RecordHandler handler);
+
+  // ---- any thread
+
+  /// Waits until the reading began or was refused.
+  [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
+  [[nodiscard]] Result<std::optional<Record>> next(std::chrono::milliseconds timeout);
+  [[nodiscard]] bool finished() const;
+  [[nodiscard]] Result<bool> wait_finished(std::chrono::milliseconds timeout);
+  [[nodiscard]] std::vector<PartitionPosition> positions() const;
+  [[nodiscard]] Result<> status() const;
+  void close();
+
+  // ---- I/O thread
+
+  void on_session_up() override;
+  void on_session_lost() override;
+  void on_turn(TimePoint now) override;
+  [[nodiscard]] std::optional<TimePoint> next_deadline() override;
+  [[nodiscard]] bool is_settled() override { return true; }
+  [[nodiscard]] bool is_finished() override;
+  void on_closing() override;
+  void on_closed(const Error& why) override;
+  proto::Result<> on_records(const proto::Records& frame) override;
+
+ private:
+  void subscribe();
+  void on_subscribed(const proto::Result<v1::Response>& response);
+  void unsubscribe();
+  void send_credit();
+  void feed_handler(TimePoint now);
+  void fail(Error why);
+  [[nodiscard]] static Record to_record(ReadRecord read);
+  /// With the lock held: why nothing more can be read, if that is so.
+  [[nodiscard]] Result<> readable() const;
+
+  const std::shared_ptr<Engine> engine_;
+  const std::string topic_;
+  const bool is_push_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  ReaderMachine machine_;  // guarded by mutex_, as what follows
+  bool was_ready_ = false;
+  bool is_ended_ = false;  // by close()
+  bool is_finished_ = false;
+  std::optional<Error> failure_;
+
+  // I/O thread only.
+  RecordHandler handler_;
+  Random random_;
+  Backoff backoff_;
+  std::optional<std::uint32_t> alias_;
+  std::optional<TimePoint> subscribe_at_;
+};
+
+}  // namespace weir::sdk

@@ -1,0 +1,101 @@
+#include "client/net/receive.hpp"
+
+#include "client/core/convert.hpp"
+#include "client/core/grant.hpp"
+#include "client/net/engine.hpp"
+#include "client/net/settle_channel.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace weir::sdk {
+namespace {
+
+// The deliveries of one answer. MALFORMED when its records are not what they should be.
+Result<std::vector<Delivery>> deliveries_of(const v1::Received& received,
+                                            const Session::Broker& broker,
+                                            const std::shared_ptr<SettleChannel>& channel) {
+  GrantOrigin origin;
+  origin.incarnation = broker.incarnation;
+  origin.epoch = broker.epoch;
+  origin.shard = broker.shard;
+  origin.queue = received.id();
+  origin.generation = received.generation();
+  std::vector<Delivery> deliveries;
+  for (const v1::Grant& wire : received.grants()) {
+    proto::Deliver frame;
+    frame.grant = proto::GrantId(wire.grant());
+    frame.nonce = wire.nonce();
+    frame.base_offset = wire.base_offset();
+    frame.first_index = wire.first_index();
+    frame.count = wire.count();
+    frame.attempts = static_cast<std::uint16_t>(wire.attempts());
+    frame.base_timestamp = wire.base_timestamp();
+    frame.lease_ms = static_cast<std::uint32_t>(received.lease_ms());
+    frame.records = wire.records();
+    if (frame.count > proto::kMaxBatchRecords || frame.first_index > proto::kMaxBatchRecords) {
+      return Error(ErrorCode::kMalformed, "a grant of more than a batch holds");
+    }
+    const auto grant = std::make_shared<Grant>(frame, origin, channel);
+    for (std::uint32_t i = 0; i < frame.count; ++i) {
+      proto::Result<Delivery> delivery = grant->next();
+      if (!delivery) {
+        return to_public(delivery.error());
+      }
+      deliveries.push_back(std::move(*delivery));
+    }
+  }
+  return deliveries;
+}
+
+}  // namespace
+
+Result<std::vector<Delivery>> receive(Engine& engine, std::string queue,
+                                      const ReceiveOptions& options) {
+  if (Result<> may = engine.may_wait(); !may) {
+    return std::move(may).error();
+  }
+  v1::Request request;
+  v1::Receive& wire = *request.mutable_receive();
+  wire.set_queue(queue);
+  wire.set_max_messages(options.max_messages());
+  wire.set_wait_ms(static_cast<std::uint32_t>(options.wait().count()));
+  wire.set_lease_ms(static_cast<std::uint64_t>(options.lease().count()));
+  wire.set_max_bytes(options.max_bytes());
+
+  // An answer that comes after this call has given up is still taken in: its deliveries are then
+  // destroyed unseen, which gives the messages back.
+  RequestPolicy policy;
+  const TimePoint deadline =
+      std::chrono::steady_clock::now() + options.wait() + engine.options().request_timeout();
+  policy.deadline = deadline;
+  Answer<std::vector<Delivery>> answer;
+  const auto awaited = answer.awaited();
+  engine.post([request = std::move(request), policy, channel = engine.received_from(queue),
+               answer = std::move(answer)](Session& session) mutable {
+    session.request(
+        std::move(request), policy,
+        [&session, channel = std::move(channel),
+         answer = std::move(answer)](proto::Result<v1::Response> response) mutable {
+          if (!response) {
+            answer.set(to_public(response.error()));
+          } else if (!response->has_received()) {
+            answer.set(Error(ErrorCode::kMalformed, "the broker's answer lacks its content"));
+          } else {
+            answer.set(deliveries_of(response->received(), session.broker(), channel));
+          }
+        });
+  });
+  std::optional<Result<std::vector<Delivery>>> result = awaited->wait_until(deadline + kGrace);
+  if (!result) {
+    return Error(ErrorCode::kDeadlineExceeded, "no answer: a callback holds up the I/O thread");
+  }
+  if (*result) {
+    for (Delivery& delivery : **result) {
+      Grant::hand_out(delivery);
+    }
+  }
+  return std::move(*result);
+}
+
+}  // namespace weir::sdk

@@ -1,0 +1,35 @@
+#include "weir/topic_reader.hpp"
+
+#include "client/net/reader_front.hpp"
+
+#include <utility>
+
+namespace weir {
+
+TopicReader::TopicReader(std::shared_ptr<sdk::ReaderFront> front) : front_(std::move(front)) {}
+
+Result<std::optional<Record>> TopicReader::next(std::chrono::milliseconds timeout) {
+  return front_->next(timeout);
+}
+
+bool TopicReader::finished() const {
+  return front_->finished();
+}
+
+Result<bool> TopicReader::wait_finished(std::chrono::milliseconds timeout) {
+  return front_->wait_finished(timeout);
+}
+
+std::vector<PartitionPosition> TopicReader::positions() const {
+  return front_->positions();
+}
+
+Result<> TopicReader::status() const {
+  return front_->status();
+}
+
+void TopicReader::close() {
+  front_->close();
+}
+
+}  // namespace weir

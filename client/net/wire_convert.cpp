@@ -1,0 +1,104 @@
+#include "client/net/wire_convert.hpp"
+
+#include "client/core/convert.hpp"
+
+#include <string>
+
+namespace weir::sdk {
+
+std::vector<PartitionPosition> to_positions(const WirePositions& positions) {
+  std::vector<PartitionPosition> converted;
+  converted.reserve(static_cast<std::size_t>(positions.size()));
+  for (const v1::PartitionPosition& wire : positions) {
+    PartitionPosition& position = converted.emplace_back();
+    position.partition = wire.partition();
+    position.offset = wire.offset();
+    position.high_watermark = wire.high_watermark();
+    position.log_start = wire.log_start();
+  }
+  return converted;
+}
+
+QueueDescription to_description(const v1::QueueInfo& queue) {
+  QueueDescription description;
+  description.name = queue.name();
+  description.uuid = queue.uuid();
+  description.id = queue.id();
+  description.settings.set_lease(std::chrono::milliseconds(queue.settings().lease_ms()))
+      .set_max_receive_count(queue.settings().max_receive_count())
+      .set_dead_letter_queue(queue.settings().dead_letter_queue());
+  description.ready = queue.ready();
+  description.in_flight = queue.in_flight();
+  description.delayed = queue.delayed();
+  description.dying = queue.dying();
+  description.parked = queue.parked();
+  description.bytes = queue.bytes();
+  description.next_offset = queue.next_offset();
+  description.oldest_append_time = to_timestamp(queue.oldest_append_time());
+  description.subscribers = queue.subscribers();
+  description.created = queue.created();
+  return description;
+}
+
+TopicDescription to_description(const v1::TopicInfo& topic) {
+  TopicDescription description;
+  description.name = topic.name();
+  description.uuid = topic.uuid();
+  description.id = topic.id();
+  description.settings.set_partitions(topic.settings().partitions());
+  for (const v1::PartitionInfo& wire : topic.partitions()) {
+    PartitionDescription& partition = description.partitions.emplace_back();
+    partition.partition = wire.partition();
+    partition.log_start = wire.log_start();
+    partition.high_watermark = wire.high_watermark();
+    partition.last_stable = wire.last_stable();
+    partition.leader_epoch = wire.leader_epoch();
+    partition.bytes = wire.bytes();
+  }
+  description.created = topic.created();
+  return description;
+}
+
+void fill(v1::StartPosition& wire, const StartPosition& position) {
+  switch (position.kind()) {
+    case StartPosition::Kind::kStart:
+      wire.set_start(true);
+      break;
+    case StartPosition::Kind::kEnd:
+      wire.set_end(true);
+      break;
+    case StartPosition::Kind::kOffset:
+      wire.set_offset(position.value());
+      break;
+    case StartPosition::Kind::kTime:
+      wire.set_time_ms(position.value());
+      break;
+  }
+}
+
+void fill(v1::PartitionStart& wire, const PartitionStart& start) {
+  wire.set_partition(start.partition);
+  fill(*wire.mutable_from(), start.from);
+}
+
+void fill(v1::QueueSettings& wire, const QueueSettings& settings) {
+  wire.set_lease_ms(static_cast<std::uint64_t>(settings.lease().count()));
+  wire.set_max_receive_count(settings.max_receive_count());
+  wire.set_dead_letter_queue(settings.dead_letter_queue());
+}
+
+void fill(v1::TopicSettings& wire, const TopicSettings& settings) {
+  wire.set_partitions(settings.partitions());
+}
+
+void fill(v1::SubscribeTopic& wire, std::string_view topic, const ReaderMachine::Request& request) {
+  wire.set_topic(std::string(topic));
+  for (const PartitionStart& start : request.partitions) {
+    fill(*wire.add_partitions(), start);
+  }
+  fill(*wire.mutable_from(), request.from);
+  wire.set_window_messages(request.window_messages);
+  wire.set_window_bytes(request.window_bytes);
+}
+
+}  // namespace weir::sdk

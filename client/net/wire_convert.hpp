@@ -1,0 +1,26 @@
+#pragma once
+
+#include "client/core/reader_machine.hpp"
+#include "weir/admin.hpp"
+#include "weir/options.hpp"
+#include "weir/v1/protocol.pb.h"
+
+#include <string_view>
+#include <vector>
+
+// Between the protocol's messages and the library's own types.
+namespace weir::sdk {
+
+using WirePositions = google::protobuf::RepeatedPtrField<v1::PartitionPosition>;
+
+[[nodiscard]] std::vector<PartitionPosition> to_positions(const WirePositions& positions);
+[[nodiscard]] QueueDescription to_description(const v1::QueueInfo& queue);
+[[nodiscard]] TopicDescription to_description(const v1::TopicInfo& topic);
+
+void fill(v1::StartPosition& wire, const StartPosition& position);
+void fill(v1::PartitionStart& wire, const PartitionStart& start);
+void fill(v1::QueueSettings& wire, const QueueSettings& settings);
+void fill(v1::TopicSettings& wire, const TopicSettings& settings);
+void fill(v1::SubscribeTopic& wire, std::string_view topic, const ReaderMachine::Request& request);
+
+}  // namespace weir::sdk
