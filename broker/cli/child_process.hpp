@@ -31,10 +31,10 @@ struct ChildEnd {
   [[nodiscard]] bool ok() const { return exit_code == 0 && signal == 0; }
 };
 
-/// One running program. Its standard input is a read-ready file in memory that holds everything at
+/// One running program. Its standard input is a file in memory that holds everything at
 /// once: a program that reads none of it, or ends early, cannot hold anybody up. It inherits
-/// standard output and error and no other descriptor, and it has a process group of its own: a Ctrl-C
-/// meant for this process does not reach it.
+/// standard output and error and no other descriptor, and it has a process group of its own: a
+/// Ctrl-C meant for this process does not reach it.
 /// Thread-safety: wait() by one thread, kill() by any.
 class ChildProcess {
  public:

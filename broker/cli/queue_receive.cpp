@@ -144,11 +144,7 @@ ExitCode receive(const Connection& connection, const ReceiveArguments& arguments
   // Both outlive the client: it fills the one and must not see the end of the other's deliveries.
   AckTally tally;
   Receiver receiver(arguments, *format, tally);
-  ClientOptions options = connection.client_options();
-  const milliseconds wait(arguments.wait_ms);
-  options.set_request_timeout(options.request_timeout() + wait);
-  options.set_overall_timeout(options.overall_timeout() + wait);
-  Result<Client> client = Client::connect(std::move(options));
+  Result<Client> client = connection.connect();
   if (!client) {
     return report(client.error(), connection.url);
   }
