@@ -1,0 +1,237 @@
+#include "bench/load/histogram.hpp"
+#include "bench/load/payload.hpp"
+#include "bench/load/workload.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+namespace weir::bench {
+namespace {
+
+constexpr std::chrono::milliseconds kPoll{1};
+constexpr std::chrono::seconds kDrain{60};
+constexpr double kWarmUpSeconds = 2;
+constexpr double kTargetRate = 200'000;
+
+// What the producer's callbacks count, on its I/O thread, and main reads afterwards.
+struct Sends {
+  Histogram confirm;
+  std::atomic<std::uint64_t> confirmed = 0;
+  std::atomic<std::uint64_t> failed = 0;
+};
+
+// What the handler counts, on the consumer's I/O thread.
+struct Receipts {
+  Histogram end_to_end;
+  std::vector<bool> seen;
+  std::atomic<std::uint64_t> handled = 0;
+  std::atomic<std::uint64_t> duplicates = 0;
+  std::atomic<std::uint64_t> foreign = 0;
+  std::atomic<std::uint64_t> redelivered = 0;
+};
+
+void handle(Delivery delivery, Receipts& receipts) {
+  const Payload::Stamp stamp = Payload::read(delivery.body());
+  if (stamp.number >= UINT32_MAX) {
+    receipts.foreign.fetch_add(1, std::memory_order_relaxed);
+    delivery.ack();
+    return;
+  }
+  if (stamp.number >= receipts.seen.size()) {
+    receipts.seen.resize(stamp.number * 2 + 1'000);
+  }
+  if (receipts.seen[stamp.number]) {
+    receipts.duplicates.fetch_add(1, std::memory_order_relaxed);
+  }
+  receipts.seen[stamp.number] = true;
+  if (delivery.attempt() > 1) {
+    receipts.redelivered.fetch_add(1, std::memory_order_relaxed);
+  }
+  receipts.end_to_end.record(std::chrono::nanoseconds(now_ns() - stamp.sent_ns));
+  delivery.ack();
+  receipts.handled.fetch_add(1, std::memory_order_release);
+}
+
+// Waits until the broker has nothing left of the queue: every ack is durable then.
+proto::Result<> wait_until_empty(Client& client, const std::string& queue) {
+  const auto give_up = std::chrono::steady_clock::now() + kDrain;
+  while (true) {
+    const Result<QueueDescription> now = client.describe_queue(queue);
+    if (!now) {
+      return to_error(now.error());
+    }
+    if (now->ready + now->in_flight + now->delayed + now->dying + now->parked == 0) {
+      return {};
+    }
+    if (std::chrono::steady_clock::now() > give_up) {
+      return proto::fail(proto::Errc::kInternal,
+                         "messages are left: " + std::to_string(now->ready) + " ready, " +
+                             std::to_string(now->in_flight) + " in flight");
+    }
+    std::this_thread::sleep_for(kPoll);
+  }
+}
+
+struct Marks {
+  std::int64_t time_ns;
+  double broker_cpu;
+  double own_cpu;
+  double commits;
+  double acked;
+  double fsync_sum;
+  double fsync_count;
+};
+
+Marks mark(const Subject& subject) {
+  Marks marks{};
+  marks.commits = subject.metric("weir_commits_total");
+  marks.acked = subject.metric("weir_acked_total");
+  marks.fsync_sum = subject.metric("weir_fsync_seconds_sum");
+  marks.fsync_count = subject.metric("weir_fsync_seconds_count");
+  marks.broker_cpu = subject.use().cpu_seconds;
+  marks.own_cpu = own_cpu_seconds();
+  marks.time_ns = now_ns();
+  return marks;
+}
+
+Report make_report(const std::string& title, std::uint64_t sent, const Sends& sends,
+                   const Receipts& receipts, const Marks& from, const Marks& to) {
+  const double seconds = static_cast<double>(to.time_ns - from.time_ns) / 1e9;
+  const auto messages = static_cast<double>(sent);
+  Report report(title);
+  report.add("acked_rate", messages / seconds, "msg/s");
+  report.target(">= 200 000 msg/s", messages / seconds >= kTargetRate);
+  report.add("messages", messages, "");
+  report.add("seconds", seconds, "s");
+  report.add("confirm_p50", sends.confirm.percentile_us(0.5), "us");
+  report.add("confirm_p99", sends.confirm.percentile_us(0.99), "us");
+  report.add("end_to_end_p50", receipts.end_to_end.percentile_us(0.5), "us");
+  report.add("end_to_end_p99", receipts.end_to_end.percentile_us(0.99), "us");
+  report.add("broker_cpu_per_message", (to.broker_cpu - from.broker_cpu) / messages * 1e6, "us");
+  report.add("bench_cpu_per_message", (to.own_cpu - from.own_cpu) / messages * 1e6, "us");
+  report.add("broker_cpu_share", (to.broker_cpu - from.broker_cpu) / seconds, "cores");
+  const double commits = to.commits - from.commits;
+  report.add("commits_rate", commits / seconds, "1/s");
+  report.add("messages_per_commit", commits > 0 ? messages / commits : 0, "");
+  const double syncs = to.fsync_count - from.fsync_count;
+  report.add("fsync_mean", syncs > 0 ? (to.fsync_sum - from.fsync_sum) / syncs * 1e6 : 0, "us");
+  report.add("redelivered", static_cast<double>(receipts.redelivered), "");
+  report.add("duplicates", static_cast<double>(receipts.duplicates), "");
+  return report;
+}
+
+proto::Result<> check_counts(std::uint64_t sent, const Sends& sends, const Receipts& receipts,
+                             double acked) {
+  if (sends.failed == 0 && sends.confirmed == sent && receipts.handled == sent &&
+      receipts.duplicates == 0 && receipts.foreign == 0 && receipts.redelivered == 0 &&
+      (acked == 0 || acked == static_cast<double>(sent))) {
+    return {};
+  }
+  return proto::fail(proto::Errc::kInternal,
+                     "the counts do not fit: sent " + std::to_string(sent) + ", confirmed " +
+                         std::to_string(sends.confirmed) + ", failed " +
+                         std::to_string(sends.failed) + ", handled " +
+                         std::to_string(receipts.handled) + ", acked " + std::to_string(acked) +
+                         ", duplicates " + std::to_string(receipts.duplicates) + ", redelivered " +
+                         std::to_string(receipts.redelivered));
+}
+
+// Sends for `seconds`, then waits until all is confirmed, handled and durably acked.
+proto::Result<Report> run_once(const Options& options, const Subject& subject, double seconds,
+                               const std::string& title) {
+  proto::Result<Client> sending = connect(subject.url());
+  if (!sending) {
+    return sending.error();
+  }
+  proto::Result<Client> receiving = connect(subject.url());
+  if (!receiving) {
+    return receiving.error();
+  }
+  const std::string queue = unique_name("roundtrip");
+  if (const auto created = sending->create_queue(queue, QueueSettings()); !created) {
+    return to_error(created.error());
+  }
+  Sends sends;
+  Receipts receipts;
+  ConsumerOptions consuming;
+  consuming.set_window_messages(options.max_unacked);
+  Result<QueueConsumer> consumer = receiving->subscribe(
+      queue, consuming, [&receipts](Delivery delivery) { handle(std::move(delivery), receipts); });
+  if (!consumer) {
+    return to_error(consumer.error());
+  }
+  ProducerOptions producing;
+  producing.set_max_buffered_messages(options.max_unconfirmed);
+  Result<Producer> producer = sending->queue_producer(queue, producing);
+  if (!producer) {
+    return to_error(producer.error());
+  }
+
+  const Marks from = mark(subject);
+  const std::int64_t stop_ns = from.time_ns + static_cast<std::int64_t>(seconds * 1e9);
+  Payload payload(options.payload_bytes);
+  std::uint64_t sent = 0;
+  for (std::int64_t now = now_ns(); now < stop_ns; now = now_ns()) {
+    const Result<> taken = producer->send(
+        MessageView(payload.make(sent, now)), [&sends, now](const Result<SendReceipt>& receipt) {
+          sends.confirm.record(std::chrono::nanoseconds(now_ns() - now));
+          (receipt ? sends.confirmed : sends.failed).fetch_add(1, std::memory_order_relaxed);
+        });
+    if (!taken) {
+      return to_error(taken.error());
+    }
+    ++sent;
+  }
+  if (const Result<> flushed = producer->flush(kDrain); !flushed) {
+    return to_error(flushed.error());
+  }
+  const auto give_up = std::chrono::steady_clock::now() + kDrain;
+  while (receipts.handled.load(std::memory_order_acquire) < sent &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(kPoll);
+  }
+  if (proto::Result<> empty = wait_until_empty(*sending, queue); !empty) {
+    return empty.error();
+  }
+  const Marks to = mark(subject);
+  consumer->close();
+  receiving->close();
+  sending->close();
+  if (proto::Result<> fits = check_counts(sent, sends, receipts, to.acked - from.acked); !fits) {
+    return fits.error();
+  }
+  return make_report(title, sent, sends, receipts, from, to);
+}
+
+}  // namespace
+
+proto::Result<> run_queue_roundtrip(const Options& options, const Printer& printer) {
+  proto::Result<Subject> subject = Subject::make(options);
+  if (!subject) {
+    return subject.error();
+  }
+  if (auto warm = run_once(options, *subject, kWarmUpSeconds, "warm-up"); !warm) {
+    return warm.error();
+  }
+  std::vector<Report> runs;
+  for (std::size_t run = 1; run <= options.runs; ++run) {
+    proto::Result<Report> report =
+        run_once(options, *subject, options.seconds, "queue-roundtrip run " + std::to_string(run));
+    if (!report) {
+      return report.error();
+    }
+    printer.print(*report);
+    runs.push_back(std::move(*report));
+  }
+  Report median =
+      Report::median_of("queue-roundtrip median of " + std::to_string(runs.size()), runs);
+  median.add("broker_peak_rss", static_cast<double>(subject->use().peak_rss_bytes) / 1048576.0,
+             "MiB");
+  median.add("broker_crc32c", subject->crc32c());
+  printer.print(median);
+  return {};
+}
+
+}  // namespace weir::bench

@@ -1,0 +1,113 @@
+#include "bench/load/workload.hpp"
+
+#include "bench/load/machine.hpp"
+
+#include <chrono>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace weir::bench {
+namespace {
+
+constexpr std::chrono::seconds kPatience{60};
+
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+}  // namespace
+
+proto::Result<Subject> Subject::make(const Options& options) {
+  Subject subject;
+  if (!options.url.empty()) {
+    subject.url_ = options.url;
+    subject.http_ = options.http;
+    return subject;
+  }
+  proto::Result<TempDir> dir = TempDir::make(options.dir);
+  if (!dir) {
+    return dir.error();
+  }
+  subject.dir_.emplace(std::move(*dir));
+  if (proto::Result<> started = subject.restart(options); !started) {
+    return started.error();
+  }
+  return subject;
+}
+
+proto::Result<> Subject::restart(const Options& options) {
+  if (!dir_) {
+    return proto::fail(proto::Errc::kInvalidArgument, "only a broker of our own can be restarted");
+  }
+  broker_.reset();
+  proto::Result<BrokerProcess> broker =
+      BrokerProcess::start(options.broker, dir_->path(), options.broker_flags);
+  if (!broker) {
+    return broker.error();
+  }
+  broker_.emplace(std::move(*broker));
+  url_ = broker_->url();
+  http_ = broker_->http();
+  return {};
+}
+
+double Subject::metric(std::string_view name) const {
+  if (http_.empty()) {
+    return 0;
+  }
+  const proto::Result<double> value = read_metric(http_, name);
+  return value ? *value : 0;
+}
+
+std::string Subject::crc32c() const {
+  if (!broker_) {
+    return "not known: the broker is not ours";
+  }
+  const std::vector<std::string> lines = broker_->log_lines("CRC");
+  return lines.empty() ? "the log does not say" : lines.front();
+}
+
+proto::Result<Client> connect(const std::string& url) {
+  ClientOptions options(url);
+  options.set_service("weir-bench").set_overall_timeout(kPatience).set_request_timeout(kPatience);
+  options.set_connect_timeout(std::chrono::seconds{5});
+  Result<Client> client = Client::connect(std::move(options));
+  if (!client) {
+    return to_error(client.error());
+  }
+  return std::move(*client);
+}
+
+std::string unique_name(std::string_view base) {
+  return std::string(base) + "-" + std::to_string(getpid()) + "-" + std::to_string(now_ns());
+}
+
+proto::Error to_error(const Error& error) {
+  return proto::fail(proto::Errc::kInternal, error.to_string());
+}
+
+double own_cpu_seconds() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  return seconds_of(use.ru_utime) + seconds_of(use.ru_stime);
+}
+
+std::int64_t now_ns() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
+const std::vector<Workload>& workloads() {
+  static const std::vector<Workload> list = {
+      {"queue-roundtrip", "one producer, one consumer, as fast as they go", run_queue_roundtrip},
+      {"queue-one-at-a-time", "one unconfirmed send, beside what the disk alone would take",
+       run_queue_one_at_a_time},
+      {"topic-append", "fills a topic", run_topic_append},
+      {"topic-replay", "reads a topic from its start", run_topic_replay},
+      {"topic-replay-beside-sends", "single sends on the connection that replays --topic-bytes",
+       run_topic_replay_beside_sends},
+      {"startup", "exec to first acknowledged send, memory idle and through a load", run_startup},
+  };
+  return list;
+}
+
+}  // namespace weir::bench

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "bench/load/broker_process.hpp"
+#include "bench/load/report.hpp"
+#include "proto/result.hpp"
+#include "weir/client.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::bench {
+
+/// What the command line says. The help text of main.cpp explains each.
+struct Options {
+  std::string broker;
+  std::string url;
+  std::string http;
+  std::string dir = ".";
+  std::vector<std::string> broker_flags;
+  double seconds = 10;
+  std::size_t runs = 5;
+  std::size_t payload_bytes = 100;
+  std::size_t max_unconfirmed = 4'000;
+  std::uint32_t max_unacked = 4'000;
+  std::uint64_t topic_bytes = std::uint64_t{1} << 30U;
+  std::size_t samples = 4'000;
+  bool json = false;
+};
+
+/// The broker under test: one of our own on a directory of its own, or the one that --url names, of
+/// which /proc tells nothing.
+class Subject {
+ public:
+  [[nodiscard]] static proto::Result<Subject> make(const Options& options);
+
+  [[nodiscard]] const std::string& url() const { return url_; }
+  /// Zeros for a broker that is not ours.
+  [[nodiscard]] ProcessUse use() const { return broker_ ? broker_->use() : ProcessUse(); }
+  /// 0 when there is no /metrics.
+  [[nodiscard]] double metric(std::string_view name) const;
+  /// What the broker's log says about its checksums.
+  [[nodiscard]] std::string crc32c() const;
+  /// Stops our broker and starts it again on the same data.
+  [[nodiscard]] proto::Result<> restart(const Options& options);
+  [[nodiscard]] const BrokerProcess* broker() const { return broker_ ? &*broker_ : nullptr; }
+
+ private:
+  Subject() = default;
+
+  std::string url_;
+  std::string http_;
+  std::optional<TempDir> dir_;
+  std::optional<BrokerProcess> broker_;
+};
+
+/// A connection with the time-outs of a benchmark: a slow disk is a result, not an error.
+[[nodiscard]] proto::Result<Client> connect(const std::string& url);
+/// "queue-roundtrip-3f2a…": no run meets the messages of another.
+[[nodiscard]] std::string unique_name(std::string_view base);
+/// The SDK's error as one of ours.
+[[nodiscard]] proto::Error to_error(const Error& error);
+/// CPU of this process so far.
+[[nodiscard]] double own_cpu_seconds();
+/// Nanoseconds of the clock that all latencies are measured with.
+[[nodiscard]] std::int64_t now_ns();
+
+struct Workload {
+  std::string_view name;
+  std::string_view help;
+  std::function<proto::Result<>(const Options&, const Printer&)> run;
+};
+/// All of them, in the order of the help text.
+[[nodiscard]] const std::vector<Workload>& workloads();
+
+proto::Result<> run_queue_roundtrip(const Options& options, const Printer& printer);
+proto::Result<> run_queue_one_at_a_time(const Options& options, const Printer& printer);
+proto::Result<> run_topic_append(const Options& options, const Printer& printer);
+proto::Result<> run_topic_replay(const Options& options, const Printer& printer);
+proto::Result<> run_topic_replay_beside_sends(const Options& options, const Printer& printer);
+proto::Result<> run_startup(const Options& options, const Printer& printer);
+
+}  // namespace weir::bench
