@@ -1,0 +1,87 @@
+#include "broker/server/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+namespace weir::server {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Config, LetsLaterSourcesWin) {
+  const Values file = parse_config_file(
+                          "data_dir = '/a'\nmax_connections = 5\ninsecure = true\n"
+                          "tail_cache_bytes = '2MiB'\n",
+                          "weir.toml")
+                          .value();
+  const Values environment = read_environment([](const char* name) -> const char* {
+    return std::string_view(name) == "WEIR_DATA_DIR" ? "/b" : nullptr;
+  });
+  const Config config = make_config({file, environment, {{"max_connections", "6"}}}).value();
+  EXPECT_EQ(config.data_dir, "/b");
+  EXPECT_EQ(config.max_connections, 6U);
+  EXPECT_TRUE(config.insecure);
+  EXPECT_EQ(config.tail_cache_bytes, std::uint64_t{2} << 20);
+}
+
+TEST(Config, NamesTheNearestKeyOfAnUnknownOne) {
+  const proto::Result<Values> values = parse_config_file("data_dri = 'x'", "weir.toml");
+  ASSERT_FALSE(values);
+  EXPECT_THAT(values.error().message, HasSubstr("'data_dri'"));
+  EXPECT_THAT(values.error().message, HasSubstr("'data_dir'"));
+}
+
+TEST(Config, SaysWhereAFileIsNotToml) {
+  const proto::Result<Values> values = parse_config_file("data_dir = 'x'\nlisten = \n", "w.toml");
+  ASSERT_FALSE(values);
+  EXPECT_THAT(values.error().message, HasSubstr("w.toml:2"));
+  EXPECT_FALSE(parse_config_file("[listen]\nport = 1", "w.toml"));
+}
+
+TEST(Config, RefusesValuesThatMakeNoSense) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{"max_connections", "0"},
+                                                        {"max_connections", "many"},
+                                                        {"drain_ms", "-1"},
+                                                        {"log_level", "loud"},
+                                                        {"tail_cache_bytes", "12 parsecs"},
+                                                        {"listen", "7340"},
+                                                        {"listen", "localhost:70000"},
+                                                        {"insecure", "maybe"},
+                                                        {"data_dir", ""}}) {
+    const proto::Result<Config> config = make_config({{{key, value}}});
+    ASSERT_FALSE(config) << key << "=" << value;
+    EXPECT_THAT(config.error().message, HasSubstr(key));
+  }
+}
+
+TEST(Config, ListensBeyondLoopbackOnlyWhenItIsTold) {
+  for (const char* key : {"listen", "http"}) {
+    EXPECT_FALSE(make_config({{{key, "0.0.0.0:1"}}}));
+    EXPECT_FALSE(make_config({{{key, "broker.example:1"}}}));
+    EXPECT_TRUE(make_config({{{key, "0.0.0.0:1"}, {"insecure", "true"}}}));
+    EXPECT_TRUE(make_config({{{key, "127.0.0.5:1"}}}));
+    EXPECT_TRUE(make_config({{{key, "[::1]:1"}}}));
+    EXPECT_TRUE(make_config({{{key, "localhost:1"}}}));
+  }
+  EXPECT_EQ(make_config({{{"http", "off"}}}).value().http, "");
+}
+
+TEST(Config, ReadsSizes) {
+  EXPECT_EQ(parse_bytes("4096").value(), 4096U);
+  EXPECT_EQ(parse_bytes("64KiB").value(), 65536U);
+  EXPECT_EQ(parse_bytes("1 GiB").value(), std::uint64_t{1} << 30);
+  for (const char* text : {"", "MiB", "-1", "1.5GiB", "1GB", "99999999999TiB"}) {
+    EXPECT_FALSE(parse_bytes(text)) << text;
+  }
+}
+
+TEST(Config, NamesASettingAlikeEverywhere) {
+  EXPECT_EQ(environment_name("min_free_disk_bytes"), "WEIR_MIN_FREE_DISK_BYTES");
+  EXPECT_EQ(flag_name("min_free_disk_bytes"), "--min-free-disk-bytes");
+}
+
+}  // namespace
+}  // namespace weir::server
