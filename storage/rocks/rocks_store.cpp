@@ -5,6 +5,7 @@
 #include "storage/rocks/rocks_options.hpp"
 #include "storage/rocks/rocks_reader.hpp"
 #include "storage/rocks/store_events.hpp"
+#include "storage/rocks/wal_cut.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
@@ -83,6 +84,9 @@ class RocksStore::Impl {
       return fail(Errc::kStorageFailed,
                   "this build computes a wrong CRC-32C; it must not touch a database");
     }
+    if (const proto::Result<> whole = examine_wal(); !whole) {
+      return whole.error();
+    }
     const std::uint64_t calls_before = crc32c_override_calls();
     const RocksBudget budget = {.write_buffer_bytes = options_.write_buffer_bytes,
                                 .block_cache_bytes = options_.block_cache_bytes,
@@ -155,7 +159,24 @@ class RocksStore::Impl {
 
   [[nodiscard]] bool is_crc_ours() const { return is_crc_ours_; }
 
+  [[nodiscard]] const WalReport& wal() const { return wal_; }
+
  private:
+  proto::Result<> examine_wal() {
+    proto::Result<WalReport> report = scan_wal(options_.path);
+    if (!report) {
+      return report.error();
+    }
+    wal_ = std::move(*report);
+    if (!wal_.damage) {
+      return {};
+    }
+    if (!options_.accept_damage) {
+      return fail(Errc::kStorageFailed, describe_damage(wal_));
+    }
+    return cut_wal(options_.path, wal_);
+  }
+
   proto::Result<> write(std::span<const WriteBatch* const> batches) {
     prepare_buffer(encoded_bytes(batches));
     for (const WriteBatch* batch : batches) {
@@ -219,6 +240,7 @@ class RocksStore::Impl {
   OpenDatabase database_;
   rocksdb::WriteBatch buffer_;
   bool is_crc_ours_ = false;
+  WalReport wal_;
 };
 
 RocksStore::RocksStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -242,6 +264,10 @@ RocksStatistics RocksStore::statistics() const {
 
 std::optional<proto::Error> RocksStore::failure() const {
   return impl_->failures().failure();
+}
+
+const WalReport& RocksStore::recovered_wal() const {
+  return impl_->wal();
 }
 
 std::string_view RocksStore::crc32c_in_use() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "storage/kv.hpp"
+#include "storage/rocks/wal_scan.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -22,7 +23,8 @@ struct OpenOptions {
   std::size_t block_cache_bytes = std::size_t{32} << 20;
   /// About what a restart has to replay at most: 2 to 4 s a GiB.
   std::uint64_t max_wal_bytes = std::uint64_t{128} << 20;
-  /// Open although the WAL is damaged, with what lies before the damage. A person's decision.
+  /// Open although the WAL is damaged, with what lies before the damage. A person's decision, to be
+  /// taken together with MissingCommits::kAccept for the mark (storage/mark_file.hpp).
   bool accept_damage = false;
   /// Told once when the store fails for good, on whichever thread met it. Must not block.
   std::function<void(const proto::Error&)> on_failed = {};
@@ -63,6 +65,8 @@ class RocksStore final : public KeyValueStore {
   [[nodiscard]] RocksStatistics statistics() const;
   /// What went wrong for good, if anything did.
   [[nodiscard]] std::optional<proto::Error> failure() const;
+  /// What the scan before opening saw; worth a line in the log when there is a torn end or damage.
+  [[nodiscard]] const WalReport& recovered_wal() const;
   /// Which CRC-32C the database runs on, for the log at start: "sse4.2, ours", "software, ours" or
   /// "rocksdb's software".
   [[nodiscard]] std::string_view crc32c_in_use() const;

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "proto/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace weir::storage {
+
+/// What the scan of the WAL needs to know from RocksDB's manifest.
+struct ManifestFacts {
+  /// The smallest number of a WAL that still holds rows which are in no table file. Files with
+  /// smaller numbers wait for their deletion. nullopt when the manifest has entries that this
+  /// program does not know.
+  std::optional<std::uint64_t> first_live_wal = std::nullopt;
+  /// The largest sequence number in table files when that WAL became the first: everything later
+  /// was in the live WALs then. nullopt when the manifest does not tell.
+  std::optional<std::uint64_t> flushed_sequence = std::nullopt;
+};
+
+/// Reads the manifest that CURRENT in `database_path` names. STORAGE_FAILED when one of the two
+/// cannot be read. A damaged tail is left for RocksDB to judge.
+[[nodiscard]] proto::Result<ManifestFacts> read_manifest(const std::string& database_path);
+
+}  // namespace weir::storage
