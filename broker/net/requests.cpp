@@ -12,6 +12,10 @@ namespace {
 
 using Wire = weir::v1::Request;
 
+// What one Receive may ask for: its answer is one frame, and a batch may come on top.
+constexpr std::uint32_t kMaxReceiveBytes = std::uint32_t{8} << 20;
+static_assert(kMaxReceiveBytes + proto::kMaxBatchBytes < proto::kMaxFrameBytes);
+
 // A duration beyond any limit of ours stays beyond it, and the core refuses it with its reason.
 std::int64_t to_ms(std::uint64_t value) {
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -177,7 +181,7 @@ proto::Result<core::Request> to_core(const Wire& request, const std::string& nam
       return core::Receive{.name_space = name_space,
                            .queue = request.receive().queue(),
                            .max_messages = request.receive().max_messages(),
-                           .max_bytes = request.receive().max_bytes(),
+                           .max_bytes = std::min(request.receive().max_bytes(), kMaxReceiveBytes),
                            .wait_ms = request.receive().wait_ms(),
                            .lease_ms = to_ms(request.receive().lease_ms())};
     case Wire::kSettleByHandle:

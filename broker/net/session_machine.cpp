@@ -336,6 +336,9 @@ void SessionMachine::remember(OpenRequest& open, const weir::v1::Request& reques
   } else if (request.has_receive()) {
     open.kind = Kind::kReceive;
     ++waiting_receives_;
+  } else if (request.has_settle_by_handle() &&
+             request.settle_by_handle().action() != weir::v1::SETTLE_ACTION_EXTEND) {
+    open.kind = Kind::kSettle;
   }
 }
 
@@ -382,6 +385,9 @@ std::uint32_t SessionMachine::finish(const OpenRequest& open,
           unsettled_ += delivery.count;
         }
       }
+      return 0;
+    case Kind::kSettle:
+      unsettled_ -= std::min<std::uint64_t>(unsettled_, reply ? 1 : 0);
       return 0;
     case Kind::kOther:
       break;

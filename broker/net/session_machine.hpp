@@ -111,7 +111,14 @@ class SessionMachine {
     proto::Credit last_credit;
   };
   struct OpenRequest {
-    enum class Kind : std::uint8_t { kOther, kAttach, kSubscribe, kUnsubscribe, kReceive };
+    enum class Kind : std::uint8_t {
+      kOther,
+      kAttach,
+      kSubscribe,
+      kUnsubscribe,
+      kReceive,
+      kSettle,  // of a message that was received, unless it is extended
+    };
     Kind kind = Kind::kOther;
     std::uint32_t alias = 0;
     std::size_t bytes = 0;
