@@ -25,6 +25,8 @@ constexpr std::chrono::milliseconds kQuiet{300};
 constexpr std::chrono::seconds kFinishTime{10};
 constexpr std::chrono::milliseconds kCloseTime{2'500};
 constexpr std::uint32_t kShardId = 0;
+// What is due later than this is looked at again on the way.
+constexpr proto::TimeMs kLongestWaitMs = 3'600'000;
 
 std::int64_t mono_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -128,6 +130,7 @@ proto::Result<> Broker::start_shard() {
   shard::ShardOptions options;
   options.shard_id = kShardId;
   options.tail_cache_bytes = config_.tail_cache_bytes;
+  options.raise_incarnation = recovered->accepted_loss;
   shard_.emplace(options, shard_ports());
   shard::LocalLogOptions log_options;
   log_options.post = post;
@@ -159,13 +162,13 @@ proto::TimeMs Broker::broker_time() {
 }
 
 void Broker::arm_shard_timer(proto::TimeMs at) {
-  const proto::TimeMs wait = std::max<proto::TimeMs>(at - broker_time(), 0);
+  const proto::TimeMs wait = std::clamp<proto::TimeMs>(at - broker_time(), 0, kLongestWaitMs);
   shard_timer_.expires_after(std::chrono::milliseconds(wait));
   shard_timer_.async_wait([this, at](const error_code& cancelled) {
     if (cancelled) {
       return;
     }
-    if (broker_time() < at) {  // broker time ran slower than the timer's clock
+    if (broker_time() < at) {  // a long wait, or broker time ran slower than the timer's clock
       arm_shard_timer(at);
       return;
     }

@@ -61,6 +61,9 @@ proto::Result<> Shard::Impl::restore() {
   last_index_ = last->index;
   committed_ = last->index;
   now_ = ports_.now();
+  if (std::exchange(options_.raise_incarnation, false)) {
+    state_->raise_incarnation();
+  }
   apply(state_->decide_start());
   const std::int64_t away_ms = last->index.value != 0 ? now_ - last->time : 0;
   apply(state_->decide_restart(now_, std::clamp<std::int64_t>(away_ms, 0, kMaxGraceMs)));

@@ -49,6 +49,9 @@ struct ShardOptions {
   /// Bytes submitted to the log and not committed beyond which no new sends are taken in a turn.
   std::size_t max_backlog_bytes = std::size_t{32} << 20;
   std::uint32_t max_producers = 100'000;
+  /// Commits were given up (RecoveredLog::accepted_loss): the first start begins a new incarnation,
+  /// so that old handles and ids never fit offsets that are given again.
+  bool raise_incarnation = false;
 };
 
 /// Running totals and gauges of one shard, for the metrics page. Read on the shard's executor.

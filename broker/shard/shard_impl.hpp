@@ -153,7 +153,7 @@ class Shard::Impl {
   void stop_with(const proto::Error& error);
   void check_idle();
 
-  const ShardOptions options_;
+  ShardOptions options_;
   const Ports ports_;
   ReplicatedLog* log_ = nullptr;
   std::unique_ptr<core::ShardState> state_;
