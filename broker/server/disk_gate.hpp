@@ -4,8 +4,8 @@
 
 namespace weir::server {
 
-/// Decides from the free disk space whether sends are taken and whether the ballast is needed. Pure;
-/// asked once a second.
+/// Decides from the free disk space whether sends are taken and whether the ballast is needed.
+/// Pure; asked once a second.
 class DiskGate {
  public:
   struct Limits {
