@@ -26,6 +26,10 @@ inline Error to_public(proto::Error error) {
                std::chrono::milliseconds(error.retry_after_ms));
 }
 
+inline proto::Error to_proto(Error error) {
+  return proto::make_error(to_proto(error.code), std::move(error.message));
+}
+
 template <class T>
 Result<T> to_public(proto::Result<T> result) {
   if (result) {

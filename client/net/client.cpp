@@ -60,7 +60,9 @@ Result<Handle> open(sdk::Engine& engine, std::shared_ptr<Front> front) {
   if (Result<> may = engine.may_wait(); !may) {
     return std::move(may).error();
   }
-  engine.post([front](sdk::Session& session) { session.add(front); });
+  if (!engine.post([front](sdk::Session& session) { session.add(front); })) {
+    return Error(ErrorCode::kCancelled, "the client is closed");
+  }
   std::shared_ptr<Front> handle = handle_on(front);
   if (Result<> ready = front->wait_ready(engine.options().overall_timeout()); !ready) {
     return std::move(ready).error();

@@ -70,7 +70,7 @@ void Engine::run() {
   session_options.service =
       options_.service().empty() ? program_invocation_short_name : options_.service();
   session_options.name_space = address_.name_space;
-  session_options.on_event = options_.take_event_handler();
+  session_options.on_event = options_.event_handler();
   session_options.seed = seed();
   Session session(std::move(session_options), io_, std::chrono::steady_clock::now());
   const auto work = boost::asio::make_work_guard(io_);
@@ -102,10 +102,12 @@ void Engine::run() {
   {
     const std::lock_guard lock(mutex_);
     is_closed_ = true;
-    unheard = std::exchange(inbox_, {});
+    unheard.swap(inbox_);
     received.swap(received_);
   }
-  unheard.clear();
+  for (auto& function : unheard) {
+    function(session);
+  }
   changed_.notify_all();
 }
 
@@ -127,15 +129,18 @@ void Engine::take_inbox(Session& session) {
 }
 
 void Engine::publish_state(const Session& session) {
-  connected_.store(session.is_up(), std::memory_order_relaxed);
   const LinkMachine& link = session.link_machine();
   const bool tried_all = link.tried_all() && link.state() == LinkMachine::State::kWaiting;
-  const std::lock_guard lock(mutex_);
-  if (tried_all != tried_all_ || session.is_up() == failure_.has_value()) {
+  if (session.is_up() == connected() && !tried_all) {
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    connected_.store(session.is_up(), std::memory_order_relaxed);
     tried_all_ = tried_all;
     failure_ = link.failure();
-    changed_.notify_all();
   }
+  changed_.notify_all();
 }
 
 bool Engine::is_over(Session& session, TimePoint now) {
@@ -176,12 +181,12 @@ void Engine::wake() {
   }
 }
 
-void Engine::post(UniqueFunction<void(Session&)> function) {
+bool Engine::post(UniqueFunction<void(Session&)> function) {
   bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
     if (is_closed_) {
-      return;
+      return false;
     }
     inbox_.push_back(std::move(function));
     wakes = !std::exchange(is_woken_, true);
@@ -189,6 +194,7 @@ void Engine::post(UniqueFunction<void(Session&)> function) {
   if (wakes) {
     wake();
   }
+  return true;
 }
 
 void Engine::notify(std::uint64_t participant) {

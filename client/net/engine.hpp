@@ -37,8 +37,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Runs the function on the I/O thread; destroys it without that once the client is closed.
-  void post(UniqueFunction<void(Session&)> function);
+  /// Runs the function on the I/O thread. False once the client is closed: then it is destroyed.
+  bool post(UniqueFunction<void(Session&)> function);
   /// Gives the participant a turn. Cheap when that was asked for already.
   void notify(std::uint64_t participant);
   [[nodiscard]] bool on_io_thread() const {

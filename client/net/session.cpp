@@ -1,5 +1,6 @@
 #include "client/net/session.hpp"
 
+#include "client/core/convert.hpp"
 #include "proto/endian.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/limits.hpp"
@@ -21,6 +22,10 @@ constexpr std::size_t kCopiedBatchBytes = std::size_t{4} << 10;
 
 // Whatever the credit, a batch may grow to this before it is closed: it then leaves alone.
 constexpr std::size_t kBatchBytesMin = std::size_t{64} << 10;
+
+Error closed_error() {
+  return Error(ErrorCode::kCancelled, "the client is closed");
+}
 
 // Everything of the frame but the batch, which follows on its own.
 void encode_send_head(const proto::Send& frame, std::size_t batch_bytes, std::string& out) {
@@ -133,7 +138,14 @@ std::optional<TimePoint> Session::next_deadline() const {
 void Session::add(std::shared_ptr<Participant> participant) {
   Participant& added = *participant;
   added.session_ = this;
+  if (is_closed_) {
+    added.on_closed(closed_error());
+    return;
+  }
   participants_.emplace(added.id(), std::move(participant));
+  if (is_closing_) {
+    added.on_closing();
+  }
   if (is_up()) {
     added.on_session_up();
   }
@@ -164,7 +176,11 @@ bool Session::can_settle() const {
 // ---- what participants ask for
 
 void Session::request(v1::Request request, const RequestPolicy& policy, RequestTable::Done done) {
-  requests_.add(std::move(request), policy, std::move(done));
+  if (is_closed_) {
+    done(to_proto(closed_error()));
+  } else {
+    requests_.add(std::move(request), policy, std::move(done));
+  }
 }
 
 bool Session::has_room(std::size_t batch_bytes, std::uint64_t who) {
@@ -482,12 +498,12 @@ void Session::close() {
       participant->take_back(std::move(batches));
     }
   }
-  const Error why(ErrorCode::kCancelled, "the client was closed");
+  is_closed_ = true;
   const auto participants = std::exchange(participants_, {});
   for (const auto& [id, participant] : participants) {
-    participant->on_closed(why);
+    participant->on_closed(closed_error());
   }
-  requests_.cancel_all(proto::make_error(proto::Errc::kCancelled, why.message));
+  requests_.cancel_all(to_proto(closed_error()));
 }
 
 }  // namespace weir::sdk

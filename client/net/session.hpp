@@ -125,6 +125,7 @@ class Session : private LinkEvents {
   TimePoint now_;  // of this turn
   bool had_session_ = false;
   bool is_closing_ = false;
+  bool is_closed_ = false;
 
   std::map<std::uint64_t, std::shared_ptr<Participant>> participants_;
   std::vector<std::uint64_t> ready_;

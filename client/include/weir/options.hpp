@@ -2,11 +2,11 @@
 
 #include "weir/error.hpp"
 #include "weir/export.hpp"
-#include "weir/function.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -39,7 +39,7 @@ inline ClientEvent::ClientEvent(Kind event_kind, std::string event_subject, Erro
 class WEIR_API ClientOptions {
  public:
   using Milliseconds = std::chrono::milliseconds;
-  using EventHandler = UniqueFunction<void(const ClientEvent&)>;
+  using EventHandler = std::function<void(const ClientEvent&)>;
 
   ClientOptions();
   /// `weir://host[:port][,host[:port]…][/namespace]`.
@@ -70,8 +70,7 @@ class WEIR_API ClientOptions {
   [[nodiscard]] Milliseconds first_backoff() const { return first_backoff_; }
   [[nodiscard]] Milliseconds longest_backoff() const { return longest_backoff_; }
   [[nodiscard]] Milliseconds drain_timeout() const { return drain_timeout_; }
-  /// Gives the handler away.
-  [[nodiscard]] EventHandler take_event_handler() { return std::move(event_handler_); }
+  [[nodiscard]] const EventHandler& event_handler() const { return event_handler_; }
 
  private:
   std::string address_ = "weir://127.0.0.1:7340";

@@ -2,6 +2,7 @@
 
 #include "proto/batch/record_batch.hpp"
 #include "proto/frame/frames.hpp"
+#include "proto/limits.hpp"
 
 #include <cstdint>
 #include <deque>
