@@ -1,0 +1,162 @@
+#include "tests/sim/broker_host.hpp"
+
+#include "storage/commit_chain.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace weir::sim {
+namespace {
+
+constexpr std::int64_t kTickUs = 200'000;  // a shard's clock wants to be looked at
+
+}  // namespace
+
+BrokerHost::BrokerHost(World& world, const Options& options) : world_(world), options_(options) {}
+
+void BrokerHost::start(Lost lost) {
+  lost_ = std::move(lost);
+  boot();
+}
+
+proto::TimeMs BrokerHost::now() {
+  const std::int64_t mono = world_.now_us() / 1000 + stalled_ms_;
+  return clock_->now(wall_ms_ + mono, mono);
+}
+
+std::optional<proto::TimeMs> BrokerHost::drawn_at(std::uint64_t nonce) const {
+  const auto it = drawn_.find(nonce);
+  return it != drawn_.end() ? std::optional(it->second) : std::nullopt;
+}
+
+void BrokerHost::boot() {
+  const auto last = storage::read_commit_point(*store_.snapshot());
+  if (!last) {
+    world_.violate("recovery: " + last.error().to_string());
+    return;
+  }
+  clock_.emplace(last->time);
+  const ProcessPost post = [this](std::int64_t delay_us, std::function<void()> event) {
+    world_.after(delay_us, [this, life = life_, event = std::move(event)] {
+      if (life == life_) {
+        event();
+      }
+    });
+  };
+  loader_ = std::make_unique<SimLoader>(world_, store_, post, options_.load_us);
+  shard::Ports ports;
+  ports.post = [this, post](std::function<void()> event) {
+    post(world_.rng().skewed(100), std::move(event));
+  };
+  ports.arm_timer = [this](proto::TimeMs when) { arm(when); };
+  ports.now = [this] { return now(); };
+  ports.random = [this] {
+    const std::uint64_t bits = world_.rng().next();
+    drawn_[bits] = now();
+    return bits;
+  };
+  ports.on_failed = [this](const proto::Error& error) {
+    if (!failure_expected_) {
+      world_.violate("the shard stopped: " + error.to_string());
+      return;
+    }
+    world_.after(0, [this, life = life_] {
+      if (life == life_) {
+        end_process();
+      }
+    });
+  };
+  ports.store = &store_;
+  ports.loader = loader_.get();
+  shard::ShardOptions options;
+  options.tail_cache_bytes = options_.tail_cache_bytes;
+  options.max_backlog_bytes = options_.max_backlog_bytes;
+  options.max_producers = options_.max_producers;
+  shard_ = std::make_unique<shard::Shard>(options, ports);
+  log_ = std::make_unique<SimLog>(world_, store_, *shard_, post, options_.commit_us);
+  failure_expected_ = false;
+  if (auto started = shard_->start(*log_); !started) {
+    world_.violate("start: " + started.error().to_string());
+    return;
+  }
+  tick();
+}
+
+void BrokerHost::end_process() {
+  if (shard_ == nullptr) {
+    return;
+  }
+  world_.trace("broker down");
+  ++life_;
+  log_.reset();
+  shard_.reset();
+  loader_.reset();
+  const std::size_t unsynced = store_.unsynced_changes();
+  const std::size_t kept = store_.crash(world_.rng().next());
+  world_.report().count(unsynced == 0      ? "fault: crash with nothing unsynced"
+                        : kept == 0        ? "fault: crash that lost all unsynced"
+                        : kept == unsynced ? "fault: crash that kept all unsynced"
+                                           : "fault: crash that kept some unsynced");
+  lost_(true);
+  world_.after(world_.rng().skewed(400'000), [this] {
+    world_.trace("broker up");
+    boot();
+  });
+}
+
+void BrokerHost::crash() {
+  end_process();
+}
+
+void BrokerHost::reset() {
+  if (shard_ == nullptr || failure_expected_) {
+    return;
+  }
+  world_.trace("reset");
+  world_.report().count("fault: reset");
+  store_.crash(world_.rng().next());
+  log_->restart_from_store();
+  lost_(false);
+  if (auto done = shard_->reset(); !done) {
+    world_.violate("reset: " + done.error().to_string());
+  }
+}
+
+void BrokerHost::fail_disk() {
+  if (shard_ != nullptr) {
+    failure_expected_ = true;
+    log_->fail_next_sync();
+  }
+}
+
+void BrokerHost::arm(proto::TimeMs when) {
+  armed_for_ = when;
+  watch(++armed_);
+}
+
+/// Broker time is slewed and skips stalls, so a timer is looked at again until it is due.
+void BrokerHost::watch(std::uint64_t armed) {
+  const std::int64_t wait_ms = std::clamp<std::int64_t>(armed_for_ - now(), 1, 200);
+  world_.after(wait_ms * 1000, [this, armed, life = life_] {
+    if (life != life_ || armed != armed_) {
+      return;
+    }
+    if (now() >= armed_for_) {
+      shard_->on_timer();
+    } else {
+      watch(armed);
+    }
+  });
+}
+
+void BrokerHost::tick() {
+  (void)now();
+  world_.after(kTickUs, [this, life = life_] {
+    if (life == life_) {
+      tick();
+    }
+  });
+}
+
+}  // namespace weir::sim

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "tests/sim/machine.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace weir::sim {
+
+/// Takes messages by subscription and by receive, and settles them in every way there is: in time
+/// and late, whole and in part, by range and by handle, with handles that are over or were altered.
+class Consumer final : public Machine {
+ public:
+  using Machine::Machine;
+  void step() override;
+  /// Subscribes to every queue and acks whatever comes from now on.
+  void drain();
+
+  void hear_failed(const proto::SettleFailure& failure) override;
+  void hear_delivery(std::uint32_t alias, const core::Delivery& delivery) override;
+
+ private:
+  /// Messages of one grant that the client has not settled yet.
+  struct Held {
+    core::Delivery delivery;
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+    std::uint32_t alias = 0;
+    bool started = false;
+  };
+  void came_up() override;
+  void went_down() override;
+  void subscribe(const std::string& queue);
+  void unsubscribe();
+  void change_credit();
+  void receive();
+  void describe();
+  void work();
+  void work_again_on_something_old();
+  void keep(core::Delivery delivery, std::uint32_t alias);
+  proto::SettleRange range_of(const Held& held, proto::SettleKind kind, std::uint32_t value) const;
+  void settle(const Held& held, proto::SettleRange range);
+  void settle_by_handle(const Held& held, proto::SettleRange range, bool damaged);
+  void finish(Held held);
+
+  std::vector<Held> held_;
+  std::deque<Held> old_;  // settled, or left to expire
+  std::map<std::uint32_t, std::string> subscriptions_;
+  std::uint32_t last_alias_ = 0;
+  std::uint64_t last_settle_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace weir::sim

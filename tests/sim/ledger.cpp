@@ -1,0 +1,188 @@
+#include "broker/core/row_codec.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/batch/stored_batch.hpp"
+#include "storage/key_codec.hpp"
+#include "tests/sim/oracle.hpp"
+
+#include <map>
+#include <memory>
+#include <utility>
+
+// The ledger: every row in the store against every word that was said, and the counters against the
+// rows. Holds while nothing is under way, when memory and store say the same.
+namespace weir::sim {
+
+using storage::Family;
+using storage::KeyKind;
+
+struct Oracle::Scan {
+  std::unique_ptr<storage::Reader> reader;
+  std::map<proto::LogId, core::QueueInfo> described;
+  std::map<MessageNumber, proto::LogId> present;
+  Standing standing;
+};
+
+/// A record in the store; `live` when it still counts for its queue.
+void Oracle::found(Scan& scan, proto::LogId log, proto::Offset offset,
+                   std::string_view record_value, bool live) {
+  const MessageNumber number = number_of(record_value);
+  learn(log, offset, number);
+  if (world_.violation() || !live) {
+    return;
+  }
+  if (!scan.present.emplace(number, log).second) {
+    wrong("a message lies in two places", log, offset, number);
+  }
+  const Message& message = messages_[number];
+  if (&message.places.back() != find_place(number, log)) {
+    wrong("a message lies where it was taken from", log, offset, number);
+  }
+}
+
+void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
+  const auto row =
+      scan.reader->get(Family::kState, storage::object_key(KeyKind::kQueueState, id.value)).value();
+  const core::Queue::Counters counters =
+      row ? core::rows::decode_counters(*row).value() : core::Queue::Counters{};
+  core::RunCounts runs;
+  std::uint64_t bytes = 0;
+  std::uint64_t live_messages = 0;
+  proto::Offset last_seen = -1;
+  const std::string prefix =
+      storage::generation_prefix(KeyKind::kBatch, id.value, counters.generation);
+  const auto rows = scan.reader->scan(Family::kLog, prefix, storage::prefix_end(prefix), {});
+  for (; rows->valid() && !world_.violation(); rows->next()) {
+    const auto stored = proto::parse_stored_batch(rows->value(), true);
+    const auto columns = stored ? proto::read_columns(stored->batch)
+                                : proto::Result<proto::BatchColumns>(stored.error());
+    if (!columns) {
+      wrong("a stored batch cannot be read", id, last_seen, 0);
+      return;
+    }
+    bytes += rows->value().size();
+    const proto::Offset base = columns->header.base_offset;
+    const proto::Offset last = columns->header.last_offset();
+    const auto touched_row = scan.reader
+                                 ->get(Family::kState, storage::batch_key(KeyKind::kTouchedBatch,
+                                                                          id.value,
+                                                                          counters.generation, last))
+                                 .value();
+    std::optional<core::TouchedBatch> touched;
+    if (touched_row) {
+      touched = core::rows::decode_touched(*touched_row, last).value();
+      runs.leased += touched->counts().leased;
+      runs.returned += touched->counts().returned;
+      runs.dying += touched->counts().dying;
+      runs.parked += touched->counts().parked;
+    }
+    if (base <= last_seen || (base < counters.cursor && !touched) ||
+        last >= counters.next_offset || (touched && touched->done())) {
+      wrong("a batch lies where none can be", id, base, 0);
+    }
+    last_seen = last;
+    for (std::uint32_t i = 0; i < columns->count(); ++i) {
+      const auto record =
+          proto::decode_record(stored->batch.substr(columns->records[i].position)).value();
+      const bool live = !touched || !touched->acked(i);
+      live_messages += live ? 1 : 0;
+      found(scan, id, base + i, record.record.value.value_or(""), live);
+      const core::Run* run = touched ? touched->run_at(i) : nullptr;
+      if (live && run == nullptr && base + static_cast<proto::Offset>(i) < counters.cursor) {
+        wrong("a message that was given out has no fate", id, base + i, 0);
+      }
+      if (live && run != nullptr) {
+        const bool over = run->attempts >= log.settings.max_receive_count;
+        const bool ended =
+            run->state == core::RunState::kDying || run->state == core::RunState::kParked;
+        if ((over && run->state == core::RunState::kReturned) || (ended && !over)) {
+          wrong("state and attempts do not fit", id, base + i, 0);
+        }
+      }
+    }
+  }
+  const core::QueueInfo& info = scan.described[id];
+  const std::uint64_t described =
+      info.ready + info.in_flight + info.delayed + info.dying + info.parked;
+  if (runs != counters.runs || bytes != counters.bytes || described != live_messages ||
+      info.in_flight != runs.leased || info.dying != runs.dying || info.parked != runs.parked ||
+      info.next_offset != counters.next_offset) {
+    world_.violate("the counters of queue " + std::to_string(id.value) + " say " +
+                   std::to_string(described) + " messages in " + std::to_string(counters.bytes) +
+                   " bytes, its rows " + std::to_string(live_messages) + " in " +
+                   std::to_string(bytes));
+  }
+  if (next_offset(id) > counters.next_offset) {
+    wrong("the log ends before what was said", id, counters.next_offset, 0);
+  }
+  scan.standing.parked += runs.parked;
+  scan.standing.drained = scan.standing.drained && live_messages == runs.parked;
+}
+
+void Oracle::scan_topic(proto::LogId id, const Log&, Scan& scan) {
+  proto::Offset next = 0;
+  const std::string prefix = storage::generation_prefix(KeyKind::kBatch, id.value, 0);
+  const auto rows = scan.reader->scan(Family::kLog, prefix, storage::prefix_end(prefix), {});
+  for (; rows->valid() && !world_.violation(); rows->next()) {
+    const auto stored = proto::parse_stored_batch(rows->value(), true);
+    if (!stored || stored->header.prev_last_offset != next - 1) {
+      wrong("a partition has a gap", id, next, 0);
+      return;
+    }
+    const auto columns = proto::read_columns(stored->batch);
+    if (!columns || columns->header.base_offset != next) {
+      wrong("a partition has a gap", id, next, 0);
+      return;
+    }
+    for (const proto::RecordSpan& span : columns->records) {
+      const auto record = proto::decode_record(stored->batch.substr(span.position)).value();
+      found(scan, id, next++, record.record.value.value_or(""), true);
+    }
+  }
+  if (next_offset(id) > next) {
+    wrong("the log ends before what was said", id, next, 0);
+  }
+}
+
+/// Every message that was acknowledged is in one place, or somebody who held it may have acked it.
+void Oracle::compare(const Scan& scan) {
+  for (MessageNumber number = 1; number < messages_.size() && !world_.violation(); ++number) {
+    const Message& message = messages_[number];
+    const bool is_present = scan.present.contains(number);
+    bool may_be_gone = false;
+    bool must_be_gone = false;
+    for (const Place& where : message.places) {
+      may_be_gone = may_be_gone || where.ack_heard;
+      must_be_gone = must_be_gone || where.acked;
+    }
+    if (message.stored && !is_present && !may_be_gone) {
+      wrong("an acknowledged message is lost", message.home, message.places.front().offset, number);
+    }
+    if (is_present && must_be_gone) {
+      wrong("an acked message is still there", message.home, message.places.front().offset, number);
+    }
+  }
+}
+
+Oracle::Standing Oracle::check_ledger(const shard::Shard& shard) {
+  Scan scan;
+  scan.reader = host_.store().snapshot();
+  shard.visit_queues([&scan](const std::string&, const core::QueueInfo& info) {
+    scan.described[proto::LogId{info.id.value}] = info;
+  });
+  for (const auto& [id, log] : logs_) {
+    if (world_.violation()) {
+      break;
+    }
+    if (log.topic) {
+      scan_topic(id, log, scan);
+    } else {
+      scan_queue(id, log, scan);
+    }
+  }
+  compare(scan);
+  scan.standing.present = scan.present.size();
+  world_.report().count("check: ledger");
+  return scan.standing;
+}
+
+}  // namespace weir::sim

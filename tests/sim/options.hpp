@@ -1,0 +1,53 @@
+#pragma once
+
+#include "tests/sim/rng.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace weir::sim {
+
+/// What one seed plays with. Each seed draws its own, so that every feature and fault is absent in
+/// many runs, too.
+struct Options {
+  std::uint32_t steps = 0;
+  std::uint32_t queues = 1;  // without dead-letter queues
+  std::uint32_t topics = 0;
+  std::uint32_t partitions = 1;
+  std::uint32_t producers = 1;
+  std::uint32_t consumers = 1;
+  std::uint32_t readers = 0;
+  std::uint32_t max_batch = 1;
+  std::uint32_t max_value_bytes = 16;
+  std::uint32_t max_receive_count = 3;
+  std::uint32_t dead_letter_per_mille = 500;
+  std::uint32_t window_messages = 10;
+  std::uint32_t window_bytes = 4096;
+  std::int64_t lease_ms = 200;
+  std::size_t tail_cache_bytes = std::size_t{1} << 20;
+  std::size_t max_backlog_bytes = std::size_t{1} << 20;
+  std::uint32_t max_producers = 1000;
+  std::size_t bulk_room = std::size_t{1} << 20;
+  std::int64_t step_us = 2000;
+  std::int64_t link_us = 500;
+  std::int64_t commit_us = 1000;
+  std::int64_t load_us = 500;
+  // Chance of a fault per step.
+  std::uint32_t crash_per_mille = 0;
+  std::uint32_t reset_per_mille = 0;
+  std::uint32_t disk_failure_per_mille = 0;
+  std::uint32_t cut_per_mille = 0;
+  std::uint32_t clock_per_mille = 0;
+  std::uint32_t refuse_per_mille = 0;
+  std::uint32_t deadline_per_mille = 0;  // of sends
+  // How consumers behave, per mille of their operations.
+  std::uint32_t nack_per_mille = 100;
+  std::uint32_t lazy_per_mille = 100;  // leaves leases to expire
+};
+
+/// The options of a seed; about `mean_steps` steps.
+Options draw_options(Rng& rng, std::uint32_t mean_steps);
+std::string to_string(const Options& options);
+
+}  // namespace weir::sim

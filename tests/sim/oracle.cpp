@@ -1,0 +1,261 @@
+#include "tests/sim/oracle.hpp"
+
+#include "proto/batch/record_batch.hpp"
+#include "proto/endian.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <variant>
+
+namespace weir::sim {
+
+using proto::Errc;
+using proto::SettleKind;
+
+MessageNumber number_of(std::string_view value) {
+  MessageNumber number = 0;
+  if (value.size() >= 8) {
+    for (int i = 7; i >= 0; --i) {
+      number = (number << 8) | static_cast<unsigned char>(value[static_cast<std::size_t>(i)]);
+    }
+  }
+  return number;
+}
+
+std::string value_of(MessageNumber number, std::size_t bytes) {
+  std::string value(std::max<std::size_t>(bytes, 8), 'x');
+  for (std::size_t i = 0; i < 8; ++i) {
+    value[i] = static_cast<char>(number >> (8 * i));
+  }
+  return value;
+}
+
+void Oracle::queue_exists(const core::QueueInfo& info) {
+  const proto::LogId id{info.id.value};
+  Log& log = logs_[id];
+  log.settings = info.settings;
+  log.name = info.name;
+  for (const auto& [other, candidate] : logs_) {
+    if (!candidate.topic && candidate.name == info.settings.dead_letter_queue) {
+      log.dead_letters = other;
+    }
+  }
+}
+
+void Oracle::topic_exists(const std::string& name, const std::vector<proto::LogId>& partitions) {
+  for (const proto::LogId partition : partitions) {
+    logs_[partition].topic = true;
+    logs_[partition].name = name;
+  }
+}
+
+MessageNumber Oracle::new_message(proto::LogId log) {
+  messages_.push_back({log, false, {}});
+  return messages_.size() - 1;
+}
+
+proto::Offset Oracle::next_offset(proto::LogId log) const {
+  return static_cast<proto::Offset>(logs_.at(log).at.size());
+}
+
+void Oracle::wrong(const std::string& what, proto::LogId log, proto::Offset offset,
+                   MessageNumber message) {
+  world_.violate(what + ": message " + std::to_string(message) + " at offset " +
+                 std::to_string(offset) + " of log " + std::to_string(log.value));
+}
+
+/// A message has one offset in a log, and an offset one message, for ever.
+void Oracle::learn(proto::LogId log, proto::Offset offset, MessageNumber number) {
+  if (number == 0 || number >= messages_.size()) {
+    wrong("nobody sent this", log, offset, number);
+    return;
+  }
+  std::vector<MessageNumber>& at = logs_.at(log).at;
+  const auto index = static_cast<std::size_t>(offset);
+  if (at.size() <= index) {
+    at.resize(index + 1);
+  }
+  if (at[index] != 0 && at[index] != number) {
+    wrong("an offset was given twice", log, offset, number);
+    return;
+  }
+  at[index] = number;
+  Place& where = place(messages_[number], log);
+  if (where.offset >= 0 && where.offset != offset) {
+    wrong("a message is stored twice", log, offset, number);
+    return;
+  }
+  where.offset = offset;
+}
+
+Oracle::Place& Oracle::place(Message& message, proto::LogId log) {
+  for (Place& known : message.places) {
+    if (known.log == log) {
+      return known;
+    }
+  }
+  return message.places.emplace_back(Place{.log = log});
+}
+
+Oracle::Place* Oracle::find_place(MessageNumber number, proto::LogId log) {
+  for (Place& known : messages_[number].places) {
+    if (known.log == log) {
+      return &known;
+    }
+  }
+  return nullptr;
+}
+
+bool Oracle::may_have_died(const Place& place) const {
+  const Log& log = logs_.at(place.log);
+  // One attempt more than said may have begun: of the newest lease.
+  return place.attempts + (place.lease ? 1 : 0) >=
+         static_cast<int>(log.settings.max_receive_count);
+}
+
+// ---- sends
+
+void Oracle::heard_send(proto::SessionId session, std::uint64_t send_number, const Batch& batch) {
+  sends_[{session, send_number}] = batch;
+}
+
+void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) {
+  world_.fold(entry.send_number ^ (std::uint64_t{entry.code} << 32));
+  world_.fold(static_cast<std::uint64_t>(entry.base_offset));
+  const auto it = sends_.find({session, entry.send_number});
+  if (it == sends_.end()) {
+    world_.violate("an answer to a send that nobody made");
+    return;
+  }
+  const Batch& batch = it->second;
+  if (entry.code != 0) {
+    world_.report().count("send: refused, " +
+                          std::string(proto::name(static_cast<Errc>(entry.code))));
+  } else {
+    const bool duplicate = (entry.flags & proto::SentEntry::kDuplicate) != 0;
+    world_.report().count(duplicate ? "send: duplicate" : "send: stored");
+    proto::Offset offset = entry.base_offset;
+    for (const MessageNumber number : batch.messages) {
+      const Place* known = find_place(number, batch.log);
+      if (!duplicate && known != nullptr && messages_[number].stored) {
+        wrong("stored again instead of told apart", batch.log, offset, number);
+      }
+      learn(batch.log, offset++, number);
+      messages_[number].stored = true;
+    }
+  }
+  sends_.erase(it);
+}
+
+// ---- deliveries
+
+void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
+                           const core::Delivery& delivery, bool received) {
+  world_.fold(delivery.grant.value);
+  world_.fold(static_cast<std::uint64_t>(delivery.base_offset) + delivery.first_index);
+  world_.fold(delivery.count ^ (std::uint64_t{delivery.attempts} << 32));
+  world_.report().count(delivery.attempts > 0 ? "delivery: again" : "delivery: first");
+  const auto given = host_.drawn_at(delivery.nonce);
+  const proto::LogId log{delivery.queue.value};
+  if (!given) {
+    wrong("a lease with a nonce that was never drawn", log, delivery.base_offset, 0);
+    return;
+  }
+  proto::Offset offset = delivery.base_offset + delivery.first_index;
+  std::uint32_t records = 0;
+  const auto read = proto::for_each_record(
+      delivery.records.view(), static_cast<std::int32_t>(delivery.count),
+      [&](const proto::RecordView& record) {
+        deliver_one(session, alias, delivery, received, offset++,
+                    number_of(record.value.value_or("")), *given);
+        ++records;
+      });
+  if (!read || records != delivery.count) {
+    wrong("a delivery cannot be read", log, offset, 0);
+  }
+}
+
+void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
+                         const core::Delivery& delivery, bool received, proto::Offset offset,
+                         MessageNumber number, proto::TimeMs given) {
+  const proto::LogId log{delivery.queue.value};
+  learn(log, offset, number);
+  if (world_.violation()) {
+    return;
+  }
+  Message& message = messages_[number];
+  Place& where = place(message, log);
+  if (&where != &message.places.back() || where.acked) {
+    wrong("delivered after it was acked or had moved", log, offset, number);
+  }
+  if (delivery.attempts < where.attempts) {
+    wrong("attempts fell from " + std::to_string(where.attempts) + " to " +
+              std::to_string(delivery.attempts),
+          log, offset, number);
+  }
+  if (delivery.attempts >= logs_.at(log).settings.max_receive_count) {
+    wrong("delivered over its receive limit", log, offset, number);
+  }
+  if (where.lease && !where.lease->may_have_ended && !where.ack_heard &&
+      given < where.lease->deadline) {
+    wrong("delivered at " + std::to_string(given) + " while leased until " +
+              std::to_string(where.lease->deadline),
+          log, offset, number);
+  }
+  where.attempts = static_cast<std::uint16_t>(delivery.attempts + (received ? 1 : 0));
+  Lease lease;
+  lease.grant = delivery.grant;
+  lease.nonce = delivery.nonce;
+  lease.session = session;
+  lease.alias = alias;
+  lease.deadline = given + delivery.lease_ms;
+  lease.started_heard = lease.started_said = received;
+  lease.may_have_ended = !received && unsubscribed_.contains({session, alias});
+  where.lease = lease;
+  where.ack_heard = false;
+  leases_[session].emplace_back(number, log);
+}
+
+/// What a session had not begun goes back when it ends.
+void Oracle::end_leases(proto::SessionId session, std::optional<std::uint32_t> alias) {
+  const auto it = leases_.find(session);
+  if (it == leases_.end()) {
+    return;
+  }
+  for (const auto& [number, log] : it->second) {
+    Place* where = find_place(number, log);
+    if (where->lease && where->lease->session == session && !where->lease->started_heard &&
+        (!alias || where->lease->alias == *alias)) {
+      where->lease->may_have_ended = true;
+    }
+  }
+}
+
+void Oracle::heard_unsubscribe(proto::SessionId session, std::uint32_t alias) {
+  unsubscribed_.emplace(session, alias);
+  end_leases(session, alias);
+}
+
+void Oracle::session_closed(proto::SessionId session) {
+  end_leases(session, std::nullopt);
+  leases_.erase(session);
+}
+
+void Oracle::broker_lost() {
+  for (Message& message : messages_) {
+    for (Place& where : message.places) {
+      if (where.lease && !where.lease->started_said) {
+        where.lease->may_have_ended = true;
+      }
+    }
+  }
+  sends_.clear();
+  settles_.clear();
+  handles_.clear();
+  leases_.clear();
+  asked_.clear();
+  readers_.clear();
+  unsubscribed_.clear();
+}
+
+}  // namespace weir::sim

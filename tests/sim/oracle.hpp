@@ -1,0 +1,162 @@
+#pragma once
+
+#include "broker/core/reply.hpp"
+#include "broker/shard/session_port.hpp"
+#include "broker/shard/shard.hpp"
+#include "storage/kv.hpp"
+#include "tests/sim/broker_host.hpp"
+#include "tests/sim/world.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::sim {
+
+/// Number of a message: its value begins with it, so every copy can be told. 0 is none.
+using MessageNumber = std::uint64_t;
+
+/// Knows what clients asked, in the order in which the broker took it, and what the broker said;
+/// judges every word. Where an outcome is unknown both worlds are allowed until one is seen.
+class Oracle {
+ public:
+  Oracle(World& world, BrokerHost& host) : world_(world), host_(host) {}
+
+  // ---- what exists
+  void queue_exists(const core::QueueInfo& info);
+  void topic_exists(const std::string& name, const std::vector<proto::LogId>& partitions);
+
+  // ---- what the broker is about to hear
+  MessageNumber new_message(proto::LogId log);
+  struct Batch {
+    proto::LogId log;
+    std::vector<MessageNumber> messages;
+    bool idempotent = false;
+  };
+  void heard_send(proto::SessionId session, std::uint64_t send_number, const Batch& batch);
+  void heard_settle(proto::SessionId session, proto::QueueId queue, const proto::Settle& settle);
+  void heard_handle(proto::SessionId session, std::uint64_t request, proto::QueueId queue,
+                    const proto::SettleRange& range);
+  void heard_unsubscribe(proto::SessionId session, std::uint32_t alias);
+  void heard_subscribe_topic(proto::SessionId session, std::uint64_t request, std::uint32_t alias,
+                             const std::vector<proto::LogId>& partitions);
+  void session_closed(proto::SessionId session);
+  /// All sessions are gone, and all that was not durable may be.
+  void broker_lost();
+
+  // ---- what it said
+  void said_sent(proto::SessionId session, const proto::SentEntry& entry);
+  void said_settled(proto::SessionId session, std::uint64_t up_to,
+                    std::span<const proto::SettleFailure> failed);
+  void said_delivery(proto::SessionId session, std::uint32_t alias, const core::Delivery& delivery,
+                     bool received);
+  void said_topic_batch(proto::SessionId session, const shard::TopicBatch& batch);
+  void said_reply(proto::SessionId session, std::uint64_t request,
+                  const proto::Result<core::Reply>& reply);
+
+  // ---- what lies in the store while nothing is under way (ledger.cpp)
+  struct Standing {
+    bool drained = true;  // nothing is left but parked messages
+    std::uint64_t parked = 0;
+    std::uint64_t present = 0;
+  };
+  Standing check_ledger(const shard::Shard& shard);
+  /// Highest offset that readers have seen in each partition must be what a full replay gives.
+  [[nodiscard]] proto::Offset next_offset(proto::LogId log) const;
+
+ private:
+  struct Lease {
+    proto::GrantId grant;
+    std::uint64_t nonce = 0;
+    proto::SessionId session;
+    std::uint32_t alias = 0;
+    proto::TimeMs deadline = 0;  // at least
+    bool started_heard = false;
+    bool started_said = false;
+    bool may_have_ended = false;
+    std::uint32_t extensions = 0;
+  };
+  /// A message in one queue or partition of its way.
+  struct Place {
+    proto::LogId log;
+    proto::Offset offset = -1;
+    std::uint16_t attempts = 0;  // at least; as said
+    std::optional<Lease> lease = std::nullopt;
+    bool ack_heard = false;  // of its newest lease
+    bool acked = false;      // and the broker said so
+  };
+  struct Message {
+    proto::LogId home;
+    bool stored = false;  // the broker said so
+    std::vector<Place> places;
+  };
+  struct Log {
+    bool topic = false;
+    core::QueueSettings settings;
+    proto::LogId dead_letters;
+    std::string name;
+    std::vector<MessageNumber> at;  // by offset; 0: not known
+    proto::Offset high_watermark = 0;
+  };
+  struct HeardMessage {
+    MessageNumber message = 0;
+    std::uint32_t index = 0;
+    bool newest = false;  // named the newest lease
+    bool must_succeed = false;
+    std::uint32_t extension = 0;
+  };
+  struct HeardRange {
+    proto::LogId log;
+    proto::SettleRange range;
+    proto::TimeMs time = 0;
+    std::vector<HeardMessage> messages;
+  };
+  struct Reader {
+    std::vector<proto::LogId> partitions;
+    std::map<std::uint32_t, proto::Offset> next;
+  };
+
+  void learn(proto::LogId log, proto::Offset offset, MessageNumber message);
+  Place& place(Message& message, proto::LogId log);
+  Place* find_place(MessageNumber message, proto::LogId log);
+  [[nodiscard]] bool may_have_died(const Place& place) const;
+  void deliver_one(proto::SessionId session, std::uint32_t alias, const core::Delivery& delivery,
+                   bool received, proto::Offset offset, MessageNumber number, proto::TimeMs given);
+  HeardRange hear(proto::LogId log, const proto::SettleRange& range);
+  void judge(const HeardRange& heard, const HeardMessage& message,
+             std::optional<std::uint16_t> refused);
+  void end_leases(proto::SessionId session, std::optional<std::uint32_t> alias);
+  void wrong(const std::string& what, proto::LogId log, proto::Offset offset,
+             MessageNumber message);
+
+  struct Scan;
+  void scan_queue(proto::LogId id, const Log& log, Scan& scan);
+  void scan_topic(proto::LogId id, const Log& log, Scan& scan);
+  void found(Scan& scan, proto::LogId log, proto::Offset offset, std::string_view record_value,
+             bool live);
+  void compare(const Scan& scan);
+
+  World& world_;
+  BrokerHost& host_;
+  std::vector<Message> messages_{1};
+  std::map<proto::LogId, Log> logs_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, Batch> sends_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, std::vector<HeardRange>> settles_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, HeardRange> handles_;
+  std::map<proto::SessionId, std::vector<std::pair<MessageNumber, proto::LogId>>> leases_;
+  std::set<std::pair<proto::SessionId, std::uint32_t>> unsubscribed_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, std::pair<std::uint32_t, Reader>> asked_;
+  std::map<std::pair<proto::SessionId, std::uint32_t>, Reader> readers_;
+};
+
+/// The number in the value of a record; 0 when there is none.
+MessageNumber number_of(std::string_view value);
+/// A value of at least 8 bytes that begins with the number.
+std::string value_of(MessageNumber number, std::size_t bytes);
+
+}  // namespace weir::sim

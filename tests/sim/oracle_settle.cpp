@@ -1,0 +1,242 @@
+#include "tests/sim/oracle.hpp"
+
+#include "proto/batch/record_batch.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+// Settlements and topics: what was asked of leases, and what readers were shown.
+namespace weir::sim {
+
+using proto::Errc;
+using proto::SettleKind;
+
+Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& range) {
+  HeardRange heard{log, range, host_.now(), {}};
+  const std::vector<MessageNumber>& at = logs_.at(log).at;
+  for (std::uint32_t i = 0; i < std::min<std::uint32_t>(range.count, 10'000); ++i) {
+    const proto::Offset offset = range.base_offset + range.first_index + i;
+    if (offset < 0 || static_cast<std::size_t>(offset) >= at.size() ||
+        at[static_cast<std::size_t>(offset)] == 0) {
+      continue;
+    }
+    HeardMessage message;
+    message.message = at[static_cast<std::size_t>(offset)];
+    message.index = range.first_index + i;
+    Place& where = *find_place(message.message, log);
+    if (where.lease && where.lease->grant == range.grant && where.lease->nonce == range.nonce) {
+      Lease& lease = *where.lease;
+      message.newest = true;
+      message.must_succeed =
+          heard.time < lease.deadline && !lease.may_have_ended &&
+          (!where.ack_heard || range.kind == SettleKind::kAck);
+      if (range.kind == SettleKind::kAck) {
+        where.ack_heard = true;
+      } else if (range.kind == SettleKind::kNack || range.kind == SettleKind::kRelease ||
+                 (range.kind == SettleKind::kExtend && range.value == 0)) {
+        lease.may_have_ended = true;
+      } else if (range.kind == SettleKind::kExtend) {
+        message.extension = ++lease.extensions;
+        lease.deadline = std::min(lease.deadline, heard.time + range.value);
+      } else {
+        lease.started_heard = true;
+      }
+    }
+    heard.messages.push_back(message);
+  }
+  return heard;
+}
+
+void Oracle::heard_settle(proto::SessionId session, proto::QueueId queue,
+                          const proto::Settle& settle) {
+  std::vector<HeardRange>& ranges = settles_[{session, settle.settle_number}];
+  for (const proto::SettleRange& range : settle.ranges) {
+    ranges.push_back(hear(proto::LogId{queue.value}, range));
+  }
+}
+
+void Oracle::heard_handle(proto::SessionId session, std::uint64_t request, proto::QueueId queue,
+                          const proto::SettleRange& range) {
+  handles_[{session, request}] = hear(proto::LogId{queue.value}, range);
+}
+
+void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
+                   std::optional<std::uint16_t> refused) {
+  Place& where = *find_place(message.message, heard.log);
+  const SettleKind kind = heard.range.kind;
+  const proto::Offset offset = heard.range.base_offset + message.index;
+  if (refused) {
+    if (message.must_succeed) {
+      wrong("a live lease was refused with " + std::to_string(*refused) + " for kind " +
+                std::to_string(static_cast<int>(kind)),
+            heard.log, offset, message.message);
+    }
+    return;
+  }
+  const bool is_last = &where == &messages_[message.message].places.back();
+  const bool still_newest =
+      message.newest && where.lease && where.lease->grant == heard.range.grant;
+  if (!message.newest) {
+    const bool is_over = where.ack_heard || where.acked || !is_last || may_have_died(where);
+    const bool harmless = kind == SettleKind::kAck || kind == SettleKind::kStarted;
+    if (!is_over || !harmless) {
+      wrong("a lease that is over, or never was, still settles; kind " +
+                std::to_string(static_cast<int>(kind)),
+            heard.log, offset, message.message);
+    }
+    return;
+  }
+  if (!still_newest) {
+    return;  // settled, and given out once more since then
+  }
+  Lease& lease = *where.lease;
+  const auto begun = [&] {
+    if (!lease.started_said) {
+      lease.started_said = true;
+      ++where.attempts;
+    }
+  };
+  switch (kind) {
+    case SettleKind::kAck:
+      where.acked = where.acked || message.must_succeed || !may_have_died(where);
+      break;
+    case SettleKind::kNack:
+      begun();
+      break;
+    case SettleKind::kStarted:
+      if (!where.ack_heard) {
+        begun();
+      }
+      break;
+    case SettleKind::kExtend:
+      if (message.extension != 0 && message.extension == lease.extensions) {
+        lease.deadline = heard.time + heard.range.value;
+      }
+      break;
+    case SettleKind::kRelease:
+      break;
+  }
+}
+
+void Oracle::said_settled(proto::SessionId session, std::uint64_t up_to,
+                          std::span<const proto::SettleFailure> failed) {
+  world_.fold(up_to);
+  for (const proto::SettleFailure& failure : failed) {
+    world_.fold(failure.code ^ (std::uint64_t{failure.first_index} << 32) ^ failure.count);
+    world_.report().count("settle: refused, " +
+                          std::string(proto::name(static_cast<Errc>(failure.code))));
+  }
+  for (auto it = settles_.lower_bound({session, 0});
+       it != settles_.end() && it->first.first == session && it->first.second <= up_to;
+       it = settles_.erase(it)) {
+    for (const HeardRange& heard : it->second) {
+      for (const HeardMessage& message : heard.messages) {
+        std::optional<std::uint16_t> refused;
+        for (const proto::SettleFailure& failure : failed) {
+          if (failure.settle_number == it->first.second && failure.grant == heard.range.grant &&
+              message.index >= failure.first_index &&
+              message.index - failure.first_index < failure.count) {
+            refused = failure.code;
+          }
+        }
+        if (!refused) {
+          world_.report().count("settle: done");
+        }
+        judge(heard, message, refused);
+      }
+    }
+  }
+}
+
+// ---- replies and topics
+
+void Oracle::heard_subscribe_topic(proto::SessionId session, std::uint64_t request,
+                                   std::uint32_t alias,
+                                   const std::vector<proto::LogId>& partitions) {
+  asked_[{session, request}] = {alias, Reader{partitions, {}}};
+}
+
+void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
+                        const proto::Result<core::Reply>& reply) {
+  world_.fold(request);
+  world_.fold(reply ? reply->index() : static_cast<std::uint64_t>(reply.error().code) + 100);
+  if (reply) {
+    world_.report().count("reply: done");
+  } else {
+    world_.report().count("reply: refused, " + std::string(proto::name(reply.error().code)));
+  }
+  if (const auto it = handles_.find({session, request}); it != handles_.end()) {
+    for (const HeardMessage& message : it->second.messages) {
+      judge(it->second, message,
+            reply ? std::nullopt
+                  : std::optional(static_cast<std::uint16_t>(reply.error().code)));
+    }
+    handles_.erase(it);
+  }
+  if (!reply) {
+    return;
+  }
+  if (const auto* received = std::get_if<core::Received>(&*reply)) {
+    for (const core::Delivery& delivery : received->deliveries) {
+      said_delivery(session, 0, delivery, true);
+    }
+  } else if (const auto* subscribed = std::get_if<core::SubscribedTopic>(&*reply)) {
+    const auto it = asked_.find({session, request});
+    if (it == asked_.end()) {
+      world_.violate("a subscription that nobody asked for");
+      return;
+    }
+    for (const core::PartitionPosition& position : subscribed->positions) {
+      it->second.second.next[position.partition] = position.offset;
+      if (position.offset > position.high_watermark || position.offset < position.log_start) {
+        world_.violate("a subscription begins outside of its log");
+      }
+    }
+    readers_[{session, it->second.first}] = std::move(it->second.second);
+    asked_.erase(it);
+  }
+}
+
+void Oracle::said_topic_batch(proto::SessionId session, const shard::TopicBatch& batch) {
+  world_.fold(static_cast<std::uint64_t>(batch.next_offset));
+  world_.fold(static_cast<std::uint64_t>(batch.high_watermark));
+  world_.report().count("topic: batch read");
+  const auto it = readers_.find({session, batch.alias});
+  if (it == readers_.end() || !it->second.next.contains(batch.partition)) {
+    world_.violate("a topic batch before its subscription was confirmed");
+    return;
+  }
+  const proto::LogId log = it->second.partitions[batch.partition];
+  proto::Offset& next = it->second.next[batch.partition];
+  const auto header = proto::parse_batch_header(batch.batch.view());
+  if (!header || header->base_offset > next || header->last_offset() < next ||
+      batch.next_offset != header->last_offset() + 1) {
+    wrong("a reader saw a gap or a repeat, expected this", log, next, 0);
+    return;
+  }
+  Log& known = logs_.at(log);
+  if (batch.high_watermark < batch.next_offset || batch.high_watermark < known.high_watermark) {
+    wrong("the high watermark fell", log, batch.high_watermark, 0);
+    return;
+  }
+  known.high_watermark = batch.high_watermark;
+  next = batch.next_offset;
+  std::string scratch;
+  const auto records =
+      proto::batch_records(batch.batch.view(), *header, std::size_t{16} << 20, scratch);
+  proto::Offset offset = header->base_offset;
+  const auto read =
+      records ? proto::for_each_record(*records, header->record_count,
+                                       [&](const proto::RecordView& record) {
+                                         const auto number = number_of(record.value.value_or(""));
+                                         learn(log, offset, number);
+                                         ++offset;
+                                       })
+              : proto::Result<>(records.error());
+  if (!read) {
+    wrong("a topic batch cannot be read", log, offset, 0);
+  }
+}
+
+}  // namespace weir::sim

@@ -1,0 +1,257 @@
+#include "tests/sim/producer.hpp"
+
+#include "proto/batch/record_batch.hpp"
+#include "proto/batch/stored_batch.hpp"
+#include "proto/limits.hpp"
+
+#include <utility>
+
+namespace weir::sim {
+
+using proto::Errc;
+
+void Producer::came_up() {
+  if (!producer_) {
+    init_producer();
+    return;
+  }
+  for (auto& [log, destination] : destinations_) {
+    resend(log);
+  }
+}
+
+void Producer::went_down() {
+  starting_ = false;
+  for (auto& [log, destination] : destinations_) {
+    stage_.world.report().count("send: unknown outcome", destination.flights.size());
+  }
+  sent_.clear();
+}
+
+/// Everything that was not answered stays unknown: the next epoch cannot tell it apart.
+void Producer::give_up() {
+  previous_ = producer_.value_or(previous_);
+  producer_.reset();
+  destinations_.clear();
+  init_producer();
+}
+
+void Producer::init_producer() {
+  if (link_ == nullptr || starting_) {
+    return;
+  }
+  starting_ = true;
+  count("op: init producer");
+  request(core::InitProducer{previous_.id, previous_.epoch},
+          [this](const proto::Result<core::Reply>& reply) {
+            starting_ = false;
+            if (reply) {
+              producer_ = std::get<core::ProducerInfo>(*reply);
+            } else {
+              previous_ = {};
+              init_producer();
+            }
+          });
+}
+
+bool Producer::is_idle() const {
+  for (const auto& [log, destination] : destinations_) {
+    if (!destination.flights.empty()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+proto::LogId Producer::pick_log() {
+  Target& target = rng().pick(stage_.targets);
+  return rng().pick(target.logs);
+}
+
+Oracle::Batch Producer::new_batch(proto::LogId log, bool idempotent) {
+  Oracle::Batch batch{log, {}, idempotent};
+  const std::int64_t size = 1 + rng().skewed(stage_.options.max_batch - 1);
+  for (std::int64_t i = 0; i < size; ++i) {
+    batch.messages.push_back(stage_.oracle.new_message(log));
+  }
+  return batch;
+}
+
+std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) const {
+  proto::BatchBuilder builder(proto::kStoredHeaderBytes);
+  for (const MessageNumber number : batch.messages) {
+    const std::string value = value_of(number, 8 + (number * 7919) % stage_.options.max_value_bytes);
+    proto::RecordInput record;
+    record.value = value;
+    record.timestamp = 1'700'000'000'000 + static_cast<proto::TimeMs>(number);
+    builder.add(record);
+  }
+  proto::BatchBuilder::Producer producer;
+  if (batch.idempotent) {
+    producer.id = static_cast<std::int64_t>(producer_->id.value);
+    producer.epoch = static_cast<std::int16_t>(producer_->epoch);
+    producer.base_sequence = sequence;
+  }
+  return builder.finish(producer, proto::Compression::kNone);
+}
+
+void Producer::step() {
+  if (link_ == nullptr) {
+    return;
+  }
+  if (!producer_) {
+    init_producer();
+    return;
+  }
+  const std::uint64_t dice = rng().below(1000);
+  if (dice < 750) {
+    send_new();
+  } else if (dice < 830) {
+    send_answered();
+  } else if (dice < 900) {
+    if (!destinations_.empty()) {
+      auto it = destinations_.begin();
+      std::advance(it, static_cast<std::ptrdiff_t>(rng().below(destinations_.size())));
+      resend(it->first);
+    }
+  } else if (dice < 970) {
+    send_plain();
+  } else if (dice < 995) {
+    send_corrupt();
+  } else {
+    count("op: give up and take the next epoch");
+    give_up();
+  }
+}
+
+void Producer::send_new() {
+  const proto::LogId log = pick_log();
+  Destination& destination = destinations_[log];
+  if (destination.flights.size() >= proto::kMaxUnconfirmedBatches) {
+    resend(log);
+    return;
+  }
+  count("op: send");
+  Flight flight;
+  flight.batch = new_batch(log, true);
+  flight.bytes = build(flight.batch, destination.next_sequence);
+  destination.next_sequence += static_cast<std::int32_t>(flight.batch.messages.size());
+  destination.flights.push_back(std::move(flight));
+  transmit(destination.flights.back(), false);
+}
+
+/// Without a producer id: nothing tells a second one from the first, so it is sent once.
+void Producer::send_plain() {
+  count("op: send without a producer id");
+  Flight flight;
+  flight.batch = new_batch(pick_log(), false);
+  flight.bytes = build(flight.batch, -1);
+  transmit(flight, false);
+}
+
+void Producer::send_answered() {
+  for (auto& [log, destination] : destinations_) {
+    if (!destination.answered.empty()) {
+      count("op: send again what was answered");
+      transmit(rng().pick(destination.answered), true);
+      return;
+    }
+  }
+}
+
+void Producer::send_corrupt() {
+  count("op: send damaged");
+  Oracle::Batch batch{pick_log(), {stage_.oracle.new_message(pick_log())}, true};
+  std::string bytes = build(batch, 0).substr(proto::kStoredHeaderBytes);
+  const std::size_t at = 21 + rng().below(bytes.size() - 21);
+  bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng().below(8)));
+  const auto columns = proto::validate_batch(bytes, proto::BatchUse::kQueue);
+  if (columns) {
+    stage_.world.violate("a damaged batch was taken");
+    return;
+  }
+  count("send: refused at the door, " + std::string(proto::name(columns.error().code)));
+}
+
+void Producer::transmit(Flight& flight, bool retry) {
+  flight.send_number = ++last_send_;
+  sent_[flight.send_number] = flight.batch.log;
+  const bool topic = [&] {
+    for (const Target& target : stage_.targets) {
+      for (const proto::LogId log : target.logs) {
+        if (log == flight.batch.log) {
+          return target.topic;
+        }
+      }
+    }
+    return false;
+  }();
+  if (retry) {
+    count("op: send a second time");
+  }
+  std::uint32_t deadline_ms = 0;
+  if (!stage_.healed && rng().per_mille(stage_.options.deadline_per_mille)) {
+    deadline_ms = static_cast<std::uint32_t>(rng().between(1, 20));
+  }
+  link_->up([this, topic, deadline_ms, batch = flight.batch, bytes = flight.bytes,
+             number = flight.send_number](shard::Shard& shard, proto::SessionId session) {
+    auto columns = proto::validate_batch(
+        std::string_view(bytes).substr(proto::kStoredHeaderBytes),
+        topic ? proto::BatchUse::kTopic : proto::BatchUse::kQueue);
+    if (!columns) {
+      stage_.world.violate("a good batch was refused: " + columns.error().to_string());
+      return;
+    }
+    stage_.oracle.heard_send(session, number, batch);
+    shard.send(session, {batch.log, topic, number, bytes, std::move(*columns)}, deadline_ms);
+  });
+}
+
+void Producer::resend(proto::LogId log) {
+  destinations_[log].resends = false;
+  if (link_ == nullptr) {
+    return;
+  }
+  for (Flight& flight : destinations_[log].flights) {
+    transmit(flight, true);
+  }
+}
+
+void Producer::hear_sent(const proto::SentEntry& entry) {
+  const auto known = sent_.find(entry.send_number);
+  if (known == sent_.end()) {
+    stage_.world.violate("a send was answered twice");
+    return;
+  }
+  const proto::LogId log = known->second;
+  sent_.erase(known);
+  const auto it = destinations_.find(log);
+  if (it == destinations_.end()) {
+    return;
+  }
+  Destination& destination = it->second;
+  for (std::size_t i = 0; i < destination.flights.size(); ++i) {
+    if (destination.flights[i].send_number != entry.send_number) {
+      continue;
+    }
+    if (entry.code == 0) {
+      destination.answered.push_back(std::move(destination.flights[i]));
+      destination.flights.erase(destination.flights.begin() + static_cast<std::ptrdiff_t>(i));
+      if (destination.answered.size() > 3) {
+        destination.answered.pop_front();
+      }
+    } else if (static_cast<Errc>(entry.code) == Errc::kProducerFenced) {
+      count("op: fenced, begins anew");
+      previous_ = {};
+      producer_.reset();
+      destinations_.clear();
+      init_producer();
+    } else if (!destination.resends) {
+      destination.resends = true;
+      stage_.world.after(rng().between(1000, 50'000), [this, log] { resend(log); });
+    }
+    return;
+  }
+}
+
+}  // namespace weir::sim

@@ -1,0 +1,61 @@
+#include "tests/sim/setup.hpp"
+
+#include <variant>
+
+namespace weir::sim {
+
+void Setup::came_up() {
+  const Options& options = stage_.options;
+  std::string last;
+  for (std::uint32_t i = 0; i < options.queues; ++i) {
+    const std::string name = "queue-" + std::to_string(i);
+    // A chain of dead-letter queues now and then.
+    const bool has_dead_letters = rng().per_mille(options.dead_letter_per_mille);
+    if (has_dead_letters && (last.empty() || rng().per_mille(700))) {
+      last = name + "-dead";
+      create_queue(last, "");
+    }
+    create_queue(name, has_dead_letters ? last : "");
+    if (rng().per_mille(300)) {
+      last = name;
+    }
+  }
+  for (std::uint32_t i = 0; i < options.topics; ++i) {
+    create_topic("topic-" + std::to_string(i));
+  }
+  --left_;
+}
+
+void Setup::create_queue(const std::string& name, const std::string& dead_letter_queue) {
+  ++left_;
+  core::CreateQueue command;
+  command.name_space = kNamespace;
+  command.name = name;
+  command.settings.lease_ms = stage_.options.lease_ms;
+  command.settings.max_receive_count = stage_.options.max_receive_count;
+  command.settings.dead_letter_queue = dead_letter_queue;
+  request(command, [this](const proto::Result<core::Reply>& reply) {
+    const auto& info = std::get<core::QueueInfo>(reply.value());
+    stage_.oracle.queue_exists(info);
+    targets_.push_back({info.name, false, {proto::LogId{info.id.value}}});
+    --left_;
+  });
+}
+
+void Setup::create_topic(const std::string& name) {
+  left_ += 2;
+  core::CreateTopic command;
+  command.name_space = kNamespace;
+  command.name = name;
+  command.settings.partitions = stage_.options.partitions;
+  request(command, [this](const proto::Result<core::Reply>&) { --left_; });
+  request(core::Attach{kNamespace, name, true},
+          [this, name](const proto::Result<core::Reply>& reply) {
+            const auto& attached = std::get<core::Attached>(reply.value());
+            stage_.oracle.topic_exists(name, attached.logs);
+            targets_.push_back({name, true, attached.logs});
+            --left_;
+          });
+}
+
+}  // namespace weir::sim

@@ -1,0 +1,195 @@
+#include "tests/sim/simulation.hpp"
+
+#include "tests/sim/broker_host.hpp"
+#include "tests/sim/consumer.hpp"
+#include "tests/sim/network.hpp"
+#include "tests/sim/options.hpp"
+#include "tests/sim/oracle.hpp"
+#include "tests/sim/producer.hpp"
+#include "tests/sim/reader.hpp"
+#include "tests/sim/setup.hpp"
+#include "tests/sim/world.hpp"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace weir::sim {
+namespace {
+
+/// Virtual time after the last fault in which everything must come to rest.
+constexpr std::int64_t kDrainUs = 300'000'000;
+constexpr std::int64_t kSetupUs = 60'000'000;
+
+class Simulation {
+ public:
+  Simulation(std::uint64_t seed, std::uint32_t mean_steps, bool trace)
+      : world_(seed, trace),
+        options_(draw_options(world_.rng(), mean_steps)),
+        host_(world_, options_),
+        oracle_(world_, host_),
+        network_(world_, host_, oracle_, options_),
+        stage_{world_, host_, oracle_, network_, options_, {}, false} {}
+
+  RunResult run() {
+    host_.start([this](bool) {
+      oracle_.broker_lost();
+      network_.broker_gone();
+    });
+    set_up();
+    for (std::uint32_t i = 0; i < options_.steps && !world_.violation(); ++i) {
+      run_until(world_.now_us() + 1 + world_.rng().skewed(options_.step_us * 2));
+      befall();
+      if (!world_.violation()) {
+        world_.rng().pick(machines_)->step();
+        world_.report().count("steps");
+      }
+    }
+    heal();
+    RunResult result;
+    world_.fold(host_.store().digest());
+    result.report = world_.report();
+    result.digest = world_.digest();
+    result.options = to_string(options_);
+    result.violation = world_.violation();
+    return result;
+  }
+
+ private:
+  void run_until(std::int64_t time) {
+    bool reached = false;
+    world_.after(time - world_.now_us(), [&reached] { reached = true; });
+    while (!reached && world_.run_one()) {
+    }
+  }
+
+  void set_up() {
+    Setup setup(stage_);
+    setup.connect();
+    const std::int64_t end = world_.now_us() + kSetupUs;
+    while (!setup.done() && world_.now_us() < end && world_.run_one()) {
+    }
+    if (!setup.done()) {
+      world_.violate("queues and topics could not be created");
+    }
+    stage_.targets = setup.targets();
+    setup.leave();
+    run_until(world_.now_us() + 2'000'000);
+    for (std::uint32_t i = 0; i < options_.producers; ++i) {
+      producers_.push_back(std::make_unique<Producer>(stage_));
+      machines_.push_back(producers_.back().get());
+    }
+    for (std::uint32_t i = 0; i < options_.consumers; ++i) {
+      consumers_.push_back(std::make_unique<Consumer>(stage_));
+      machines_.push_back(consumers_.back().get());
+      machines_.push_back(consumers_.back().get());  // they have more to do
+    }
+    for (std::uint32_t i = 0; i < options_.readers; ++i) {
+      readers_.push_back(std::make_unique<Reader>(stage_));
+      machines_.push_back(readers_.back().get());
+    }
+    for (Machine* machine : machines_) {
+      machine->connect();
+    }
+  }
+
+  void befall() {
+    Rng& rng = world_.rng();
+    if (rng.per_mille(options_.cut_per_mille)) {
+      rng.pick(machines_)->cut();
+    }
+    if (rng.per_mille(options_.crash_per_mille)) {
+      host_.crash();
+    }
+    if (rng.per_mille(options_.reset_per_mille)) {
+      host_.reset();
+    }
+    if (rng.per_mille(options_.disk_failure_per_mille)) {
+      host_.fail_disk();
+    }
+    if (rng.per_mille(options_.clock_per_mille)) {
+      if (rng.per_mille(500)) {
+        world_.report().count("fault: the process stalls");
+        host_.stall(rng.between(1100, 20'000));
+      } else {
+        world_.report().count("fault: the wall clock is set");
+        host_.move_wall(rng.between(-3'600'000, 3'600'000));
+      }
+    }
+    if (rng.per_mille(options_.refuse_per_mille) && host_.shard() != nullptr) {
+      world_.report().count("fault: sends refused for a while");
+      host_.shard()->refuse_sends(proto::make_error(proto::Errc::kDiskFull));
+      world_.after(rng.between(1000, 100'000), [this] { allow_sends(); });
+    }
+    if (rng.per_mille(3)) {
+      check_when_idle();
+    }
+  }
+
+  void allow_sends() {
+    if (host_.shard() != nullptr) {
+      host_.shard()->refuse_sends(std::nullopt);
+    }
+  }
+
+  void check_when_idle() {
+    if (host_.shard() != nullptr) {
+      host_.shard()->when_idle([this] { standing_ = oracle_.check_ledger(*host_.shard()); });
+    }
+  }
+
+  /// No more faults: everything must end acked, parked or dead-lettered, and every word must hold.
+  void heal() {
+    stage_.healed = true;
+    allow_sends();
+    for (const auto& consumer : consumers_) {
+      consumer->drain();
+    }
+    const std::int64_t end = world_.now_us() + kDrainUs;
+    bool at_rest = false;
+    while (!at_rest && !world_.violation()) {
+      if (world_.now_us() > end) {
+        world_.violate("messages are left that nobody gets");
+        return;
+      }
+      run_until(world_.now_us() + 500'000);
+      standing_.drained = false;
+      check_when_idle();
+      run_until(world_.now_us() + 500'000);
+      at_rest = standing_.drained;
+      for (const auto& producer : producers_) {
+        at_rest = at_rest && producer->is_idle();
+      }
+    }
+    world_.report().count("messages parked at the end", standing_.parked);
+    if (!world_.violation() && !readers_.empty()) {
+      replay();
+    }
+  }
+
+  void replay() {
+    readers_.front()->step();
+    run_until(world_.now_us() + 1'000'000);
+  }
+
+  World world_;
+  Options options_;
+  BrokerHost host_;
+  Oracle oracle_;
+  Network network_;
+  Stage stage_;
+  Oracle::Standing standing_;
+  std::vector<std::unique_ptr<Producer>> producers_;
+  std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::vector<std::unique_ptr<Reader>> readers_;
+  std::vector<Machine*> machines_;
+};
+
+}  // namespace
+
+RunResult run_seed(std::uint64_t seed, std::uint32_t mean_steps, bool trace) {
+  const auto simulation = std::make_unique<Simulation>(seed, mean_steps, trace);
+  return simulation->run();
+}
+
+}  // namespace weir::sim
