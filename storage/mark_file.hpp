@@ -26,7 +26,8 @@ class MarkFile {
   /// What was marked last; after open(), the newer of the slots that are whole.
   [[nodiscard]] const CommitPoint& last() const { return last_; }
 
-  /// Marks a later point and syncs it. After an error nothing more may be written: the caller stops.
+  /// Marks a later point and syncs it. After an error nothing more may be written: the caller
+  /// stops.
   [[nodiscard]] proto::Result<> write(const CommitPoint& point);
 
  private:

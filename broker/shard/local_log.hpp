@@ -52,8 +52,9 @@ struct LocalLogOptions {
   std::function<void(std::function<void()>)> post = {};
   /// Hears of every commit, on the commit thread. May be empty.
   std::function<void(const CommitSample&)> on_commit = {};
-  /// What gathers while a commit is outstanding goes when it is this much, or this old. A sync costs
-  /// about 130 us of CPU and is where the disk stalls, so smaller ones cost more than they save.
+  /// What gathers while a commit is outstanding goes when it is this much, or this old. A sync
+  /// costs about 130 us of CPU and is where the disk stalls, so smaller ones cost more than they
+  /// save.
   std::size_t gather_bytes = std::size_t{64} << 10;
   std::chrono::microseconds gather_time{300};
   /// One commit takes no more units once it has this many bytes: bounds the copy that the database

@@ -32,7 +32,8 @@ proto::Error damaged(LogRef log, Offset at, std::string_view what) {
                                        std::to_string(at) + ": " + std::string(what));
 }
 
-// The row that the scan stands on. Key and content must agree: a value in another's place is damage.
+// The row that the scan stands on. Key and content must agree: a value in another's place is
+// damage.
 proto::Result<LogBatch> read_row(LogRef log, const Iterator& scan, bool verify_records) {
   const std::optional<BatchKey> key = parse_batch_key(KeyKind::kBatch, scan.key());
   if (!key) {

@@ -84,8 +84,9 @@ void delete_log(WriteBatch& rows, LogRef log);
 // ---- reading
 
 /// Reads a log forward in one moment. Everything below `bounds.upper` comes, in order, or an error:
-/// CORRUPT_BATCH where a batch is damaged or missing, STORAGE_FAILED where the disk fails. Holds its
-/// moment of the store, and with it deleted data and memory: use it for seconds, then open another.
+/// CORRUPT_BATCH where a batch is damaged or missing, STORAGE_FAILED where the disk fails. Holds
+/// its moment of the store, and with it deleted data and memory: use it for seconds, then open
+/// another.
 class LogCursor {
  public:
   /// Stands at `from`. OFFSET_OUT_OF_RANGE outside of [start, upper]; at `upper` there is nothing
@@ -100,8 +101,8 @@ class LogCursor {
     /// Check each RecordBatch's own CRC as well, not only the headers.
     bool verify_records = false;
   };
-  /// The next batches; none when `upper` is reached. The first one may begin before `from`. After an
-  /// error the cursor stays where the error is.
+  /// The next batches; none when `upper` is reached. The first one may begin before `from`. After
+  /// an error the cursor stays where the error is.
   [[nodiscard]] proto::Result<std::vector<LogBatch>> next(const Piece& piece);
 
   /// First offset that was not given yet.
@@ -128,8 +129,8 @@ class LogCursor {
     const KeyValueStore& store, LogRef log, proto::Offset upper, proto::Offset from,
     const std::function<proto::Result<proto::Offset>(const Reader&)>& start_of);
 
-/// The batch that holds `offset`, or nullopt when there is none. For logs whose rows are deleted one
-/// by one (queues), where a missing row is no damage.
+/// The batch that holds `offset`, or nullopt when there is none. For logs whose rows are deleted
+/// one by one (queues), where a missing row is no damage.
 [[nodiscard]] proto::Result<std::optional<LogBatch>> read_batch(const Reader& reader, LogRef log,
                                                                 proto::Offset offset);
 

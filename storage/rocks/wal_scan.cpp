@@ -199,8 +199,8 @@ class WalScan {
       return;
     }
     const bool starts_file = std::exchange(is_first_of_file_, false);
-    // An empty record is RocksDB's own, written by a start that dropped a torn end: it says where the
-    // sequence goes on.
+    // An empty record is RocksDB's own, written by a start that dropped a torn end: it says where
+    // the sequence goes on.
     const bool goes_on = next_sequence_
                              ? record_.sequence() == *next_sequence_
                              : record_.operations() == 0 || (!suspected_ && is_first_unflushed());

@@ -15,8 +15,8 @@
 //     behind it, in its file or a newer one, lies in synced data: it is damage.
 //   * Damage with nothing behind it is how a crash leaves an unsynced write: normal.
 //   * Sequence numbers run on from record to record and file to file; a jump is a missing record.
-//     A newer file that goes on exactly where the readable part ends shows that an earlier start has
-//     dropped the torn end already.
+//     A newer file that goes on exactly where the readable part ends shows that an earlier start
+//     has dropped the torn end already.
 //
 // What is newer than the mark file (mark_file.hpp) and damaged at the very end looks like a torn
 // write. Nothing here can tell the two apart.
@@ -43,8 +43,8 @@ struct WalReport {
   std::optional<CommitPoint> last_behind;
 };
 
-/// Reads the WALs in `database_path` that RocksDB would replay; changes nothing. An empty report for
-/// a directory that is missing or empty. STORAGE_FAILED when a file cannot be read.
+/// Reads the WALs in `database_path` that RocksDB would replay; changes nothing. An empty report
+/// for a directory that is missing or empty. STORAGE_FAILED when a file cannot be read.
 [[nodiscard]] proto::Result<WalReport> scan_wal(const std::string& database_path);
 
 /// For a person: what is damaged, what is readable and what to do. Only for a report with damage.

@@ -64,8 +64,8 @@ class LogWriter {
   std::string bytes_;
 };
 
-/// A record of the WAL: a write batch of `operations` that begins at `sequence` and ends with the row
-/// of commit number `commit`.
+/// A record of the WAL: a write batch of `operations` that begins at `sequence` and ends with the
+/// row of commit number `commit`.
 inline std::string wal_record(std::uint64_t sequence, std::uint32_t operations,
                               std::uint64_t commit, std::size_t bytes = 100) {
   std::string record(12, '\0');
