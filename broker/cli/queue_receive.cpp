@@ -88,6 +88,16 @@ class Receiver {
     return out_.status();
   }
 
+  // Gives back what was not acknowledged, unless somebody got its handle. What is then still held
+  // must go after the client was closed: its end would give it back too.
+  void give_back() {
+    if (!format_.uses('R') || out_.closed() || !out_.status()) {
+      for (Delivery& delivery : held_) {
+        delivery.release();
+      }
+    }
+  }
+
  private:
   // Prints, and settles only after that: a message that nobody saw must not be lost.
   bool show(std::vector<Delivery> deliveries) {
@@ -97,15 +107,11 @@ class Receiver {
     }
     const bool printed = out_.flush();
     for (Delivery& delivery : deliveries) {
-      if (!printed) {
-        delivery.release();
-      } else if (arguments_.ack) {
+      if (printed && arguments_.ack) {
         AckTally* tally = &tally_;
         delivery.ack([tally](const Result<>& result) { tally->on_result(result); });
-      } else if (format_.uses('R')) {
-        kept_.push_back(std::move(delivery));
       } else {
-        delivery.release();
+        held_.push_back(std::move(delivery));
       }
     }
     return printed;
@@ -131,9 +137,8 @@ class Receiver {
   const Format& format_;
   AckTally& tally_;
   Output out_{STDOUT_FILENO};
-  // Whose handles were printed. They go after the client was closed, so that nothing gives them
-  // back: they stay leased to whoever holds the handle.
-  std::vector<Delivery> kept_;
+  // Held until the end: what is given back would come again in the next request.
+  std::vector<Delivery> held_;
 };
 
 ExitCode receive(const Connection& connection, const ReceiveArguments& arguments) {
@@ -149,6 +154,7 @@ ExitCode receive(const Connection& connection, const ReceiveArguments& arguments
     return report(client.error(), connection.url);
   }
   const Result<> received = receiver.run(*client);
+  receiver.give_back();
   client->close();
   if (!received) {
     return report(received.error(), arguments.name);
@@ -180,8 +186,8 @@ void add_queue_receive(CLI::App& parent, CommandLine& line) {
                   "%R handle %t queue %%; \\n \\t \\0 \\\\")
       ->capture_default_str();
   command.footer(R"(
-Without --ack, messages are given back once they have been printed, and that attempt does not count.
-When FORMAT prints handles (%R), they stay leased instead, for `weir queue ack`, `nack` or `extend`.
+Without --ack, messages are given back at the end; having been received counts as an attempt. When
+FORMAT prints handles (%R), they stay leased instead, for `weir queue ack`, `nack` or `extend`.
 Prints nothing when there is nothing.
 
 Example:

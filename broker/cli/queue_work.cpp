@@ -95,7 +95,7 @@ class EmptyWatch {
 // Says on the standard error what a person who watches wants to know about the connection.
 void tell(const ClientEvent& event) {
   if (event.kind == ClientEvent::Kind::kDisconnected) {
-    print_error_line(error_line(event.error, "") + "; reconnecting");
+    print_error_line("weir: " + event.error.to_string() + "; reconnecting");
   }
 }
 

@@ -50,7 +50,7 @@ class WorkPool {
 
   /// Takes no more messages; running commands go on.
   void stop();
-  /// stop(), and ends the running commands; their messages are given back uncounted.
+  /// stop(), and ends the running commands; their messages are given back at once.
   void kill();
   /// Waits until each thread has ended: after stop(), or when taking messages failed.
   void join();
