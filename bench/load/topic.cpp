@@ -96,9 +96,12 @@ proto::Result<> check_replay(const Replay& replay, std::uint64_t messages) {
                          " records, " + std::to_string(replay.out_of_order) + " out of order");
 }
 
-Result<TopicReader> start_replay(Client& client, const std::string& topic, Replay& replay) {
-  ReaderOptions reading;
-  reading.set_stop_at_end().set_window_messages(100'000);
+// A replay that is all that happens is bounded by bytes; one beside other work has the defaults.
+constexpr std::uint32_t kReplayWindowMessages = 100'000;
+
+Result<TopicReader> start_replay(Client& client, const std::string& topic, ReaderOptions reading,
+                                 Replay& replay) {
+  reading.set_stop_at_end();
   return client.read_topic(topic, reading,
                            [&replay](const Record& record) { replay.take(record); });
 }
@@ -136,7 +139,9 @@ proto::Result<Report> replay_once(const Subject& subject, const Filled& filled,
   const double broker_cpu = subject.use().cpu_seconds;
   const double own_cpu = own_cpu_seconds();
   const std::int64_t from = now_ns();
-  Result<TopicReader> reader = start_replay(*client, filled.topic, replay);
+  ReaderOptions reading;
+  reading.set_window_messages(kReplayWindowMessages);
+  Result<TopicReader> reader = start_replay(*client, filled.topic, reading, replay);
   if (!reader) {
     return to_error(reader.error());
   }
@@ -196,7 +201,7 @@ proto::Result<Report> beside_once(const Options& options, const Subject& subject
   }
   Replay replay;
   const std::int64_t from = now_ns();
-  Result<TopicReader> reader = start_replay(*client, filled.topic, replay);
+  Result<TopicReader> reader = start_replay(*client, filled.topic, ReaderOptions(), replay);
   if (!reader) {
     return to_error(reader.error());
   }

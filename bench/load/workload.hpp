@@ -40,6 +40,7 @@ class Subject {
   [[nodiscard]] const std::string& url() const { return url_; }
   /// Zeros for a broker that is not ours.
   [[nodiscard]] ProcessUse use() const { return broker_ ? broker_->use() : ProcessUse(); }
+  [[nodiscard]] bool has_metrics() const { return !http_.empty(); }
   /// 0 when there is no /metrics.
   [[nodiscard]] double metric(std::string_view name) const;
   /// What the broker's log says about its checksums.
