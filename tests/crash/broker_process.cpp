@@ -28,6 +28,7 @@ using proto::fail;
 
 constexpr int kReadyMs = 60'000;
 constexpr int kStopMs = 60'000;
+constexpr int kLastWordsMs = 5'000;
 constexpr std::size_t kTailBytes = 2'000;
 
 class Descriptor {
@@ -198,13 +199,18 @@ proto::Result<> BrokerProcess::stop() {
   return {};
 }
 
-bool BrokerProcess::has_died() {
+proto::Error BrokerProcess::explain_loss() {
   if (pid_ <= 0) {
-    return true;
+    return fail(Errc::kInternal, "there is no broker: " + log_tail());
   }
-  siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-         info.si_pid == pid_;
+  const Descriptor process(open_pidfd(pid_));
+  pollfd waits{process.get(), POLLIN, 0};
+  if (::poll(&waits, 1, kLastWordsMs) == 0) {
+    return fail(Errc::kInternal, "the broker lives and closed a connection: " + log_tail());
+  }
+  const ProcessEnd end = wait();
+  return fail(Errc::kInternal, "the broker ended by itself (exit " + std::to_string(end.exit_code) +
+                                   ", signal " + std::to_string(end.signal) + "): " + log_tail());
 }
 
 std::string BrokerProcess::log_tail() const {

@@ -35,13 +35,14 @@ class BrokerProcess {
   /// INTERNAL with the end of its log when it ends instead.
   proto::Result<> start();
 
-  /// SIGKILL by its id, and its end. INTERNAL when it had ended by itself before.
+  /// SIGKILL by its id, and its end. INTERNAL when it had ended by itself.
   proto::Result<> kill();
   /// SIGTERM, and its end: INTERNAL unless it drained and left with 0 within 60 s.
   proto::Result<> stop();
 
-  /// True when it ended although nobody asked it to.
-  [[nodiscard]] bool has_died();
+  /// After it closed a connection that it should not: waits a little for its end, and tells what
+  /// is known of it.
+  [[nodiscard]] proto::Error explain_loss();
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   /// Of the broker itself, or of the wrapper around it.

@@ -81,7 +81,8 @@ KillRun::KillRun(KillOptions options)
 KillReport KillRun::run() {
   const Clock::time_point begin = Clock::now();
   if (const proto::Result<> done = run_all(); !done) {
-    report_.complaints.push_back(done.error().to_string());
+    const proto::Error why = is_loss(done) ? broker_.explain_loss() : done.error();
+    report_.complaints.push_back(why.to_string());
   }
   sdk_.close();
   report_.took_ms = ms_since(begin);
@@ -250,7 +251,7 @@ proto::Result<> KillRun::live_and_kill() {
            unanswered_deliveries() >= kLeastDeliveries;
   };
   if (proto::Result<> done = pump(true, kLifeMs, is_time); !done) {
-    return broker_.has_died() ? broker_.kill() : done;
+    return done;
   }
   return kill();
 }
@@ -324,8 +325,9 @@ proto::Result<> KillRun::settle_all() {
   const Clock::time_point begin = Clock::now();
   const auto end = static_cast<std::int64_t>(topic_.tally().acknowledged);
   const auto is_settled = [&] {
-    return raw_queue_.open() == 0 && sdk_queue_.open() == 0 && unanswered_deliveries() == 0 &&
-           sdk_.read_to() >= end;
+    return raw_queue_.open() == 0 && sdk_queue_.open() == 0 && sdk_.read_to() >= end &&
+           std::ranges::all_of(consumers_,
+                               [](const auto& consumer) { return consumer->is_idle(); });
   };
   RawSession admin([](const proto::RawFrame&) { return proto::Result<>(); });
   if (proto::Result<> opened = admin.open(broker_.port()); !opened) {

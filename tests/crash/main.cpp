@@ -77,6 +77,7 @@ void print(const weir::crash::KillReport& report) {
   print("deliveries", report.queues.deliveries);
   print("redelivered", report.queues.redelivered);
   print("acks_confirmed", report.queues.settled);
+  print("acks_unknown", report.queues.acks_unknown);
   print("settled_too_late", report.expired);
   print("doubled", report.queues.doubled + report.topic.doubled);
   print("overwritten", report.queues.overwritten + report.topic.overwritten);

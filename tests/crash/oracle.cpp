@@ -52,6 +52,7 @@ Tally& Tally::operator+=(const Tally& other) {
   deliveries += other.deliveries;
   redelivered += other.redelivered;
   settled += other.settled;
+  acks_unknown += other.acks_unknown;
   doubled += other.doubled;
   overwritten += other.overwritten;
   lost += other.lost;
@@ -79,6 +80,15 @@ void Oracle::complain(std::uint64_t& counter, MessageNumber number, const std::s
   }
 }
 
+template <class Change>
+void Oracle::change(MessageNumber number, Change&& with) {
+  Message& message = messages_.at(number);
+  const bool was_open = message.is_open();
+  with(message);
+  open_ -= was_open ? 1 : 0;
+  open_ += message.is_open() ? 1 : 0;
+}
+
 void Oracle::place(MessageNumber number, proto::Offset offset) {
   Message& message = messages_[number];
   if (message.offset >= 0 && message.offset != offset) {
@@ -101,17 +111,15 @@ void Oracle::place(MessageNumber number, proto::Offset offset) {
 
 void Oracle::acknowledged(MessageNumber number, proto::Offset offset) {
   const std::scoped_lock lock(mutex_);
-  Message& message = messages_.at(number);
-  if (!message.acknowledged) {
+  change(number, [this](Message& message) {
+    tally_.acknowledged += message.acknowledged ? 0 : 1;
     message.acknowledged = true;
-    ++tally_.acknowledged;
-    open_ += message.settled ? 0 : 1;
-  }
+  });
   place(number, offset);
 }
 
 std::optional<MessageNumber> Oracle::delivered(std::string_view body, proto::Offset offset,
-                                               std::uint32_t attempts) {
+                                               std::uint32_t attempts, proto::GrantId grant) {
   const std::optional<MessageNumber> number = read_body(destination_, body);
   const std::scoped_lock lock(mutex_);
   ++tally_.deliveries;
@@ -134,7 +142,11 @@ std::optional<MessageNumber> Oracle::delivered(std::string_view body, proto::Off
                  std::to_string(message.ceiling) + " were begun");
   }
   tally_.redelivered += message.delivered ? 1 : 0;
-  message.delivered = true;
+  change(*number, [grant](Message& seen) {
+    seen.delivered = true;
+    seen.grant = grant;
+    seen.ack_said = false;  // an ack of an earlier delivery was not heard, and never will be
+  });
   message.floor = std::max(message.floor, static_cast<std::uint16_t>(attempts));
   message.ceiling = static_cast<std::uint16_t>(attempts);
   return number;
@@ -151,14 +163,22 @@ void Oracle::begun_confirmed(MessageNumber number, std::uint32_t attempts_before
   message.floor = std::max(message.floor, static_cast<std::uint16_t>(attempts_before + 1));
 }
 
+void Oracle::ack_said(MessageNumber number, proto::GrantId grant) {
+  const std::scoped_lock lock(mutex_);
+  change(number, [grant](Message& message) { message.ack_said |= message.grant == grant; });
+}
+
+void Oracle::ack_refused(MessageNumber number, proto::GrantId grant) {
+  const std::scoped_lock lock(mutex_);
+  change(number, [grant](Message& message) { message.ack_said &= message.grant != grant; });
+}
+
 void Oracle::settled(MessageNumber number) {
   const std::scoped_lock lock(mutex_);
-  Message& message = messages_.at(number);
-  if (!message.settled) {
+  change(number, [this](Message& message) {
+    tally_.settled += message.settled ? 0 : 1;
     message.settled = true;
-    ++tally_.settled;
-    open_ -= message.acknowledged ? 1 : 0;
-  }
+  });
 }
 
 std::uint64_t Oracle::open() const {
@@ -174,6 +194,10 @@ void Oracle::check_done(bool is_topic) {
     if (message.acknowledged && !message.delivered) {
       complain(tally_.lost, number, "acknowledged and never delivered");
     } else if (message.acknowledged && !is_topic && !message.settled) {
+      if (message.ack_said) {
+        ++tally_.acks_unknown;
+        continue;
+      }
       complain(tally_.lost, number, "delivered and never settled, but no longer there");
     }
   }

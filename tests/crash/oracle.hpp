@@ -26,8 +26,9 @@ struct Tally {
   std::uint64_t acknowledged = 0;
   std::uint64_t unknown = 0;  // made and never answered, by check_done()
   std::uint64_t deliveries = 0;
-  std::uint64_t redelivered = 0;  // deliveries of a message that had been delivered before
-  std::uint64_t settled = 0;      // acks that the broker confirmed
+  std::uint64_t redelivered = 0;   // deliveries of a message that had been delivered before
+  std::uint64_t settled = 0;       // acks that the broker confirmed
+  std::uint64_t acks_unknown = 0;  // of consumers that never came back, and it is gone
 
   std::uint64_t doubled = 0;        // one send at two offsets
   std::uint64_t overwritten = 0;    // two sends at one offset
@@ -60,18 +61,24 @@ class Oracle {
   void acknowledged(MessageNumber number, proto::Offset offset);
   /// A consumer got `body`; `attempts` were counted before. Tells which message it is.
   std::optional<MessageNumber> delivered(std::string_view body, proto::Offset offset,
-                                         std::uint32_t attempts);
+                                         std::uint32_t attempts, proto::GrantId grant = {});
   /// A consumer is about to say that it begins with the message, or that it failed.
   void begun(MessageNumber number);
   /// The broker confirmed that.
   void begun_confirmed(MessageNumber number, std::uint32_t attempts_before);
+  /// A consumer is about to ack what it got with `grant`. Where that is the last that anybody got,
+  /// the message may be gone from then on.
+  void ack_said(MessageNumber number, proto::GrantId grant = {});
+  /// The broker refused that ack.
+  void ack_refused(MessageNumber number, proto::GrantId grant = {});
   /// The broker confirmed the ack.
   void settled(MessageNumber number);
 
-  /// Messages that were acknowledged and whose ack is not confirmed.
+  /// Messages that were acknowledged and must still be there.
   [[nodiscard]] std::uint64_t open() const;
   /// The queue is empty (or the topic read to its end): what was acknowledged must have been
-  /// settled (or delivered, when `is_topic`). Call once.
+  /// settled (or delivered, when `is_topic`), or the last that was said of it is an ack whose
+  /// outcome nobody waited for. Call once.
   void check_done(bool is_topic);
 
   [[nodiscard]] Tally tally() const;
@@ -81,12 +88,20 @@ class Oracle {
  private:
   struct Message {
     proto::Offset offset = -1;
+    proto::GrantId grant;       // of the last delivery
     std::uint16_t floor = 0;    // attempts that are known to be counted
     std::uint16_t ceiling = 0;  // attempts that anybody may have begun
     bool acknowledged = false;
     bool delivered = false;
+    bool ack_said = false;  // and neither confirmed nor refused
     bool settled = false;
+
+    [[nodiscard]] bool is_open() const { return acknowledged && !settled && !ack_said; }
   };
+
+  /// Changes a message and keeps the count of open ones.
+  template <class Change>
+  void change(MessageNumber number, Change&& with);
 
   void place(MessageNumber number, proto::Offset offset);
   void complain(std::uint64_t& counter, MessageNumber number, const std::string& what);

@@ -38,6 +38,39 @@ TEST(CrashOracle, MissesWhatWasDeliveredAndNeitherSettledNorKept) {
   EXPECT_EQ(oracle.tally().lost, 1U);
 }
 
+TEST(CrashOracle, TakesAnUnansweredAckEitherWay) {
+  Oracle oracle(kQueue);
+  const MessageNumber number = oracle.make();
+  oracle.acknowledged(number, 0);
+  oracle.delivered(make_body(kQueue, number), 0, 0);
+  EXPECT_EQ(oracle.open(), 1U);
+  oracle.ack_said(number);
+  EXPECT_EQ(oracle.open(), 0U);
+  oracle.check_done(false);
+  EXPECT_EQ(oracle.tally().violations(), 0U);
+  EXPECT_EQ(oracle.tally().acks_unknown, 1U);
+}
+
+TEST(CrashOracle, MissesWhatCameAgainAfterAnAckThatWasNotHeard) {
+  Oracle again(kQueue);
+  const MessageNumber number = again.make();
+  again.acknowledged(number, 0);
+  again.delivered(make_body(kQueue, number), 0, 0);
+  again.ack_said(number);
+  again.delivered(make_body(kQueue, number), 0, 0);
+  again.check_done(false);
+  EXPECT_EQ(again.tally().lost, 1U);
+
+  Oracle refused(kQueue);
+  refused.acknowledged(refused.make(), 0);
+  refused.delivered(make_body(kQueue, 0), 0, 0);
+  refused.ack_said(0);
+  refused.ack_refused(0);
+  EXPECT_EQ(refused.open(), 1U);
+  refused.check_done(false);
+  EXPECT_EQ(refused.tally().lost, 1U);
+}
+
 TEST(CrashOracle, TakesAnUnansweredSendEitherWay) {
   Oracle oracle(kQueue);
   const MessageNumber stored = oracle.make();

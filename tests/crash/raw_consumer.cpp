@@ -108,8 +108,8 @@ proto::Result<> RawConsumer::on_deliver(const proto::Deliver& deliver) {
   const auto visit = [&](const proto::RecordView& record) {
     const proto::Offset offset = deliver.base_offset + deliver.first_index +
                                  static_cast<proto::Offset>(grant->messages.size());
-    const auto number =
-        oracle_.delivered(record.value.value_or(std::string_view()), offset, deliver.attempts);
+    const auto number = oracle_.delivered(record.value.value_or(std::string_view()), offset,
+                                          deliver.attempts, deliver.grant);
     known = known && number.has_value();
     grant->messages.push_back(number.value_or(0));
   };
@@ -142,9 +142,11 @@ void RawConsumer::say(SettleKind kind, const Part& part, std::uint32_t value) {
                            .count = part.end - part.first,
                            .value = value});
   proto::encode(settle, session_.out());
-  if (begins(kind)) {
-    for (std::uint32_t i = part.first; i < part.end; ++i) {
+  for (std::uint32_t i = part.first; i < part.end; ++i) {
+    if (begins(kind)) {
       oracle_.begun(part.grant->messages[i]);
+    } else if (kind == SettleKind::kAck) {
+      oracle_.ack_said(part.grant->messages[i], part.grant->id);
     }
   }
   open_.push_back({last_settle_, kind, part, value});
@@ -225,6 +227,9 @@ void RawConsumer::confirm(const OpenSettle& open, const std::vector<bool>& refus
   const Grant& grant = *open.part.grant;
   for (std::uint32_t i = open.part.first; i < open.part.end; ++i) {
     if (refused[i]) {
+      if (open.kind == SettleKind::kAck) {
+        oracle_.ack_refused(grant.messages[i], grant.id);
+      }
       continue;
     }
     if (open.kind == SettleKind::kAck) {

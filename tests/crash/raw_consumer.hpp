@@ -34,6 +34,8 @@ class RawConsumer {
 
   /// Messages that were delivered on this connection and whose end is not confirmed.
   [[nodiscard]] std::uint64_t unanswered() const { return unanswered_; }
+  /// True when nothing is held and nothing that was said waits for its answer.
+  [[nodiscard]] bool is_idle() const { return held_.empty() && open_.empty(); }
   /// Settlements that were refused because the message was another's by then.
   [[nodiscard]] std::uint64_t expired() const { return expired_; }
 
