@@ -49,7 +49,7 @@ class PrefilledFile {
   std::uint64_t at_ = 0;
 };
 
-/// A thread that sends back what it gets, over loopback TCP: the two hops that a broker cannot save.
+/// A thread that sends back what it gets, over loopback TCP: the hops that no broker can save.
 class PingPong {
  public:
   [[nodiscard]] static proto::Result<std::unique_ptr<PingPong>> make();
