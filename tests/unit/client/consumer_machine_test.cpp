@@ -1,0 +1,293 @@
+#include "client/core/consumer_machine.hpp"
+
+#include "proto/handle.hpp"
+#include "tests/unit/client/fake_broker.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::sdk {
+namespace {
+
+using proto::SettleKind;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr TimePoint kStart{seconds(1'000)};
+
+/// Takes settlements straight to a machine.
+class MachineSink : public SettleSink {
+ public:
+  explicit MachineSink(ConsumerMachine& machine) : machine_(machine) {}
+  void settle(Grant& grant, std::uint32_t index, SettleKind kind, std::uint32_t value,
+              SettleCallback callback) override {
+    machine_.settle(grant, index, kind, value, std::move(callback));
+  }
+  Result<> ack_and_wait(Grant&, std::uint32_t, milliseconds) override { return {}; }
+  [[nodiscard]] const std::string& queue() const override { return queue_; }
+  void on_grant_made() override { ++grants; }
+  void on_grant_gone() noexcept override { --grants; }
+
+  int grants = 0;
+
+ private:
+  ConsumerMachine& machine_;
+  std::string queue_ = "q";
+};
+
+class ConsumerMachineTest : public testing::Test {
+ protected:
+  std::shared_ptr<Grant> grant(std::uint64_t id, const std::vector<std::string>& texts,
+                               std::uint16_t attempts = 0, std::uint32_t lease_ms = 30'000) {
+    const std::string records = test::FakeBroker::records(texts);
+    proto::Deliver frame;
+    frame.grant = proto::GrantId(id);
+    frame.nonce = id + 1'000;
+    frame.base_offset = static_cast<proto::Offset>(100 * id);
+    frame.first_index = 2;
+    frame.count = static_cast<std::uint32_t>(texts.size());
+    frame.attempts = attempts;
+    frame.lease_ms = lease_ms;
+    frame.base_timestamp = 1'000;
+    frame.records = records;
+    GrantOrigin origin;
+    origin.incarnation = 9;
+    origin.epoch = 3;
+    origin.queue = 77;
+    origin.generation = 1;
+    return std::make_shared<Grant>(frame, origin, sink_);
+  }
+  static std::vector<std::string> many(std::size_t count) {
+    return std::vector<std::string>(count, "x");
+  }
+  /// The ranges to be sent, as "kind grant first+count".
+  std::vector<std::string> said() {
+    std::vector<std::string> said;
+    for (const proto::SettleRange& range : machine_.take_settlements().ranges) {
+      constexpr std::array<const char*, 6> kNames = {"",        "ack",    "nack",
+                                                     "release", "extend", "started"};
+      said.push_back(std::string(kNames[static_cast<std::size_t>(range.kind)]) + " " +
+                     std::to_string(range.grant.value) + " " + std::to_string(range.first_index) +
+                     "+" + std::to_string(range.count));
+    }
+    return said;
+  }
+  Delivery begin_one(TimePoint now = kStart) {
+    const auto chunk = machine_.begin_chunk(now, true);
+    EXPECT_EQ(chunk->count, 1U);
+    proto::Result<Delivery> delivery = chunk->grant->next();
+    Grant::hand_out(*delivery);
+    return std::move(*delivery);
+  }
+
+  ConsumerMachine machine_{seconds(300)};
+  std::shared_ptr<MachineSink> sink_ = std::make_shared<MachineSink>(machine_);
+};
+
+TEST_F(ConsumerMachineTest, SaysThatAMessageBeginsBeforeItIsHandled) {
+  machine_.add_grant(grant(1, {"a", "b"}), kStart);
+  EXPECT_EQ(machine_.waiting_messages(), 2U);
+  Delivery delivery = begin_one();
+  EXPECT_THAT(said(), ElementsAre("started 1 2+1"));
+  EXPECT_EQ(delivery.body(), "a");
+  EXPECT_EQ(delivery.offset(), 102);
+  EXPECT_EQ(delivery.attempt(), 1U);
+  EXPECT_EQ(delivery.queue(), "q");
+  EXPECT_EQ(delivery.timestamp(), Timestamp(milliseconds(1'000)));
+  EXPECT_EQ(delivery.message_id(), MessageId(9, 77, 102));
+  delivery.ack();
+  EXPECT_THAT(said(), ElementsAre("ack 1 2+1"));
+  EXPECT_EQ(machine_.waiting_messages(), 1U);
+}
+
+TEST_F(ConsumerMachineTest, GivesHandlesThatTheBrokerUnderstands) {
+  machine_.add_grant(grant(7, {"a"}), kStart);
+  const Delivery delivery = begin_one();
+  const auto handle = proto::decode_handle(delivery.handle());
+  ASSERT_TRUE(handle.has_value());
+  EXPECT_EQ(handle->grant.value, 7U);
+  EXPECT_EQ(handle->nonce, 1'007U);
+  EXPECT_EQ(handle->index, 2U);
+  EXPECT_EQ(handle->base_offset, 700);
+  EXPECT_EQ(handle->queue.value, 77U);
+  EXPECT_EQ(handle->generation, 1U);
+  EXPECT_EQ(handle->incarnation, 9U);
+  EXPECT_EQ(handle->epoch, 3U);
+}
+
+TEST_F(ConsumerMachineTest, ReportsLargerChunksWhileHandlersAreFast) {
+  machine_.add_grant(grant(1, many(100)), kStart);
+  for (const std::uint32_t expected : {1U, 2U, 4U, 8U, 16U, 32U, 37U}) {
+    const auto chunk = machine_.begin_chunk(kStart, true);
+    ASSERT_TRUE(chunk.has_value());
+    EXPECT_EQ(chunk->count, expected);
+    machine_.on_handled(chunk->count, microseconds(1) * chunk->count);
+  }
+  EXPECT_FALSE(machine_.begin_chunk(kStart, true).has_value());
+}
+
+TEST_F(ConsumerMachineTest, BeginsWhatWasBegunBeforeAlone) {
+  machine_.add_grant(grant(1, many(10)), kStart);
+  for (int i = 0; i < 3; ++i) {
+    machine_.on_handled(machine_.begin_chunk(kStart, true)->count, microseconds(0));
+  }
+  ConsumerMachine other(seconds(0));
+  machine_.release_waiting();
+  machine_.add_grant(grant(2, many(3), /*attempts=*/1), kStart);
+  EXPECT_FALSE(machine_.begin_chunk(kStart, /*takes_suspects=*/false).has_value());
+  const auto chunk = machine_.begin_chunk(kStart, /*takes_suspects=*/true);
+  ASSERT_TRUE(chunk.has_value());
+  EXPECT_EQ(chunk->count, 1U);
+  EXPECT_TRUE(chunk->is_suspect);
+}
+
+TEST_F(ConsumerMachineTest, NacksWhatTheApplicationDropsAndReleasesWhatItNeverGot) {
+  machine_.add_grant(grant(1, {"a", "b"}), kStart);
+  begin_one();
+  EXPECT_THAT(said(), ElementsAre("started 1 2+1", "nack 1 2+1"));
+  static_cast<void>(machine_.begin_chunk(kStart, true)->grant->next());
+  EXPECT_THAT(said(), ElementsAre("started 1 3+1", "release 1 3+1"));
+}
+
+TEST_F(ConsumerMachineTest, SettlesEachMessageOnce) {
+  machine_.add_grant(grant(1, {"a"}), kStart);
+  Delivery delivery = begin_one();
+  static_cast<void>(said());
+  delivery.nack(seconds(3));
+  delivery.ack();
+  delivery.release();
+  delivery.extend(seconds(1));
+  Delivery moved = std::move(delivery);
+  EXPECT_TRUE(moved.settled());
+  const SettleBatch batch = machine_.take_settlements();
+  ASSERT_EQ(batch.ranges.size(), 1U);
+  EXPECT_EQ(batch.ranges[0].kind, SettleKind::kNack);
+  EXPECT_EQ(batch.ranges[0].value, 3'000U);
+}
+
+TEST_F(ConsumerMachineTest, JoinsAcksOfAGrant) {
+  machine_.add_grant(grant(1, many(3)), kStart);
+  std::vector<Delivery> held;
+  for (int i = 0; i < 3; ++i) {
+    held.push_back(begin_one());
+    machine_.on_handled(1, microseconds(100));
+  }
+  static_cast<void>(said());
+  for (const std::size_t i : {2U, 0U, 1U}) {
+    held[i].ack();
+  }
+  EXPECT_THAT(said(), ElementsAre("ack 1 2+3"));
+}
+
+TEST_F(ConsumerMachineTest, PassesOverAGrantWhoseLeaseHasEnded) {
+  machine_.add_grant(grant(1, {"old"}, 0, 1'000), kStart);
+  machine_.add_grant(grant(2, {"new"}, 0, 60'000), kStart);
+  const Delivery delivery = begin_one(kStart + seconds(1));
+  EXPECT_EQ(delivery.body(), "new");
+  EXPECT_THAT(said(), ElementsAre("started 2 2+1"));
+  EXPECT_EQ(machine_.waiting_messages(), 0U);
+}
+
+TEST_F(ConsumerMachineTest, ExtendsLeasesThatAreHalfOver) {
+  machine_.add_grant(grant(1, {"a", "b", "c"}, 0, 30'000), kStart);
+  Delivery first = begin_one();
+  machine_.on_handled(1, microseconds(100));
+  Delivery second = begin_one();
+  first.ack();
+  static_cast<void>(said());
+  EXPECT_EQ(machine_.next_deadline(), kStart + seconds(15));
+  machine_.tick(kStart + seconds(14));
+  EXPECT_FALSE(machine_.has_settlements());
+  machine_.tick(kStart + seconds(15));
+  EXPECT_THAT(said(), ElementsAre("extend 1 3+2"));
+  EXPECT_EQ(machine_.next_deadline(), kStart + seconds(30));
+  second.ack();
+}
+
+TEST_F(ConsumerMachineTest, StopsExtendingWhenAMessageWasHeldTooLong) {
+  machine_.add_grant(grant(1, {"a"}, 0, 200'000), kStart);
+  machine_.tick(kStart + seconds(100));
+  EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
+  machine_.tick(kStart + seconds(200));
+  EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
+  machine_.tick(kStart + seconds(300));
+  EXPECT_THAT(said(), IsEmpty());
+  EXPECT_FALSE(machine_.next_deadline().has_value());
+}
+
+TEST_F(ConsumerMachineTest, ExtendsNothingThatIsDone) {
+  machine_.add_grant(grant(1, {"a"}), kStart);
+  begin_one().ack();
+  static_cast<void>(said());
+  machine_.tick(kStart + seconds(15));
+  EXPECT_THAT(said(), IsEmpty());
+  EXPECT_FALSE(machine_.next_deadline().has_value());
+}
+
+TEST_F(ConsumerMachineTest, GivesBackWhatWaits) {
+  machine_.add_grant(grant(1, many(5)), kStart);
+  machine_.add_grant(grant(2, many(2)), kStart);
+  Delivery held = begin_one();
+  static_cast<void>(said());
+  machine_.release_waiting();
+  EXPECT_THAT(said(), ElementsAre("release 1 3+4", "release 2 2+2"));
+  EXPECT_EQ(machine_.waiting_messages(), 0U);
+  machine_.tick(kStart + seconds(15));
+  EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
+  held.ack();
+}
+
+TEST_F(ConsumerMachineTest, KeepsOnlyWhatBeganWhenTheSessionIsLost) {
+  machine_.add_grant(grant(1, many(5)), kStart);
+  Delivery held = begin_one();
+  static_cast<void>(said());
+  machine_.drop_waiting();
+  EXPECT_FALSE(machine_.begin_chunk(kStart, true).has_value());
+  machine_.tick(kStart + seconds(15));
+  EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
+  held.ack();
+  EXPECT_THAT(said(), ElementsAre("ack 1 2+1"));
+}
+
+TEST_F(ConsumerMachineTest, DropsWhatIsNoLongerItsOwn) {
+  machine_.add_grant(grant(1, many(5)), kStart);
+  machine_.add_grant(grant(2, many(1)), kStart);
+  proto::SettleFailure failure;
+  failure.grant = proto::GrantId(1);
+  failure.first_index = 0;
+  failure.count = 0xFFFFFFFF;  // whatever a broker says stays within the grant
+  machine_.on_failed({failure});
+  EXPECT_EQ(machine_.waiting_messages(), 1U);
+  EXPECT_EQ(machine_.begin_chunk(kStart, true)->grant->id().value, 2U);
+}
+
+TEST_F(ConsumerMachineTest, LetsGoOfGrantsThatAreDone) {
+  for (std::uint64_t i = 0; i < 1'000; ++i) {
+    machine_.add_grant(grant(i, {"a"}), kStart);
+    begin_one().ack();
+    machine_.on_handled(1, milliseconds(1));
+  }
+  EXPECT_EQ(sink_->grants, 0);
+}
+
+TEST(Grant, RefusesRecordsThatAreNone) {
+  ConsumerMachine machine{Duration{0}};
+  proto::Deliver frame;
+  frame.count = 2;
+  frame.records = "nonsense";
+  const auto grant =
+      std::make_shared<Grant>(frame, GrantOrigin(), std::make_shared<MachineSink>(machine));
+  EXPECT_FALSE(grant->next().has_value());
+}
+
+}  // namespace
+}  // namespace weir::sdk

@@ -1,0 +1,198 @@
+#include "tests/unit/client/client_fixture.hpp"
+#include "weir/topic_reader.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weir::sdk {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::ClientTest;
+using test::FakeBroker;
+using test::Latch;
+using test::position;
+using testing::ElementsAre;
+
+class ReaderTest : public ClientTest {
+ protected:
+  ReaderTest() {
+    broker_.with([&] { broker_.positions = {position(0, 0, 4)}; });
+  }
+  /// Sends bytes of partition 0, cut into pieces.
+  void feed(const std::string& bytes, proto::Offset next_offset, std::size_t piece = 30) {
+    broker_.with([&] {
+      for (std::size_t at = 0; at < bytes.size(); at += piece) {
+        proto::Records frame;
+        frame.alias = broker_.subscription_alias;
+        frame.next_offset = at + piece < bytes.size() ? 0 : next_offset;
+        frame.high_watermark = next_offset;
+        frame.bytes = std::string_view(bytes).substr(at, piece);
+        broker_.last_peer()->write_frame(frame);
+      }
+    });
+  }
+  static std::string text(const Record& record) { return std::string(*record.value()); }
+  std::vector<std::string> read(TopicReader& reader, std::size_t count) {
+    std::vector<std::string> texts;
+    while (texts.size() < count) {
+      const auto record = reader.next(seconds(20));
+      if (!record || !*record) {
+        break;
+      }
+      texts.push_back(text(**record));
+    }
+    return texts;
+  }
+};
+
+TEST_F(ReaderTest, GivesRecordsToNextUntilTheStop) {
+  Client client = connect();
+  ReaderOptions options;
+  options.set_from(StartPosition::start()).set_stop_at_end().add_partition(0);
+  Result<TopicReader> reader = client.read_topic("t", options);
+  ASSERT_TRUE(reader.has_value()) << reader.error().to_string();
+  EXPECT_FALSE(reader->finished());
+  feed(FakeBroker::batch({"a", "b"}, 0) + FakeBroker::batch({"c", "d"}, 2), 4);
+  EXPECT_THAT(read(*reader, 4), ElementsAre("a", "b", "c", "d"));
+  const auto nothing = reader->next(seconds(20));
+  ASSERT_TRUE(nothing.has_value());
+  EXPECT_FALSE(nothing->has_value());
+  EXPECT_TRUE(reader->finished());
+  EXPECT_TRUE(*reader->wait_finished(seconds(0)));
+  EXPECT_EQ(reader->positions().at(0).offset, 4);
+  EXPECT_TRUE(broker_.wait([&] { return broker_.requests.back().has_unsubscribe(); }));
+  broker_.with(
+      [&] { EXPECT_TRUE(broker_.requests[0].subscribe_topic().partitions(0).from().start()); });
+}
+
+TEST_F(ReaderTest, GivesRecordsToItsHandler) {
+  Client client = connect();
+  std::vector<std::string> seen;
+  ReaderOptions options;
+  options.set_to(3);
+  Result<TopicReader> reader =
+      client.read_topic("t", options, [&](const Record& record) { seen.push_back(text(record)); });
+  ASSERT_TRUE(reader.has_value());
+  feed(FakeBroker::batch({"a", "b", "c", "d"}, 0), 4);
+  EXPECT_TRUE(*reader->wait_finished(seconds(20)));
+  EXPECT_THAT(seen, ElementsAre("a", "b", "c"));
+  EXPECT_EQ(reader->next(seconds(1)).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(ReaderTest, KeepsRecordsAliveAfterTheReader) {
+  std::optional<Record> record;
+  {
+    Client client = connect();
+    Result<TopicReader> reader = client.read_topic("t", {});
+    ASSERT_TRUE(reader.has_value());
+    feed(FakeBroker::batch({"kept"}, 0), 1);
+    record = **reader->next(seconds(20));
+  }
+  EXPECT_EQ(text(*record), "kept");
+  EXPECT_EQ(record->offset(), 0);
+  EXPECT_EQ(record->timestamp(), Timestamp(milliseconds(1'000)));
+}
+
+TEST_F(ReaderTest, GoesOnAfterALostConnection) {
+  Client client = connect();
+  Result<TopicReader> reader = client.read_topic("t", {});
+  ASSERT_TRUE(reader.has_value());
+  const std::string batch = FakeBroker::batch({"a", "b", "c"}, 0);
+  feed(batch, 3);
+  EXPECT_THAT(read(*reader, 1), ElementsAre("a"));
+  broker_.with([&] {
+    broker_.positions = {position(0, 1, 4)};
+    broker_.last_peer()->hang_up();
+  });
+  ASSERT_TRUE(broker_.wait([&] { return broker_.requests.size() == 2; }));
+  feed(batch, 3);
+  EXPECT_THAT(read(*reader, 2), ElementsAre("b", "c"));
+  broker_.with([&] {
+    const auto& again = broker_.requests[1].subscribe_topic();
+    ASSERT_EQ(again.partitions_size(), 1);
+    EXPECT_EQ(again.partitions(0).from().offset(), 1);
+  });
+}
+
+TEST_F(ReaderTest, ReturnsCredit) {
+  Client client = connect();
+  ReaderOptions options;
+  options.set_window_messages(4);
+  Result<TopicReader> reader = client.read_topic("t", options);
+  ASSERT_TRUE(reader.has_value());
+  feed(FakeBroker::batch({"a", "b"}, 0), 2);
+  EXPECT_THAT(read(*reader, 2), ElementsAre("a", "b"));
+  ASSERT_TRUE(broker_.wait([&] { return !broker_.credits.empty(); }));
+  broker_.with([&] {
+    EXPECT_EQ(broker_.credits[0].alias, broker_.subscription_alias);
+    EXPECT_EQ(broker_.credits[0].consumed_messages, 2U);
+  });
+}
+
+TEST_F(ReaderTest, EndsAtDamage) {
+  Client client = connect();
+  Result<TopicReader> reader = client.read_topic("t", {});
+  ASSERT_TRUE(reader.has_value());
+  std::string bytes = FakeBroker::batch({"abc"}, 0);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  feed(bytes, 1, 1'000);
+  EXPECT_EQ(reader->next(seconds(20)).error().code, ErrorCode::kCorruptBatch);
+  EXPECT_EQ(reader->status().error().code, ErrorCode::kCorruptBatch);
+  EXPECT_TRUE(client.connected());
+}
+
+TEST_F(ReaderTest, EndsWhenItsHandlerThrows) {
+  Client client = connect();
+  Result<TopicReader> reader =
+      client.read_topic("t", {}, [](const Record&) { throw std::runtime_error("enough"); });
+  ASSERT_TRUE(reader.has_value());
+  feed(FakeBroker::batch({"a", "b"}, 0), 2);
+  const auto finished = reader->wait_finished(seconds(20));
+  ASSERT_FALSE(finished.has_value());
+  EXPECT_THAT(finished.error().message, testing::HasSubstr("enough"));
+}
+
+TEST_F(ReaderTest, ClosesFromWithinItsHandlerAndElsewhere) {
+  Client client = connect();
+  std::optional<TopicReader> reader;
+  Latch ready;
+  Latch closed;
+  int calls = 0;
+  reader = client
+               .read_topic("t", {},
+                           [&](const Record&) {
+                             EXPECT_TRUE(ready.wait());
+                             ++calls;
+                             reader->close();
+                             closed.open();
+                           })
+               .value();
+  ready.open();
+  feed(FakeBroker::batch({"a", "b", "c"}, 0), 3);
+  ASSERT_TRUE(closed.wait());
+  reader->close();
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(reader->status().error().code, ErrorCode::kCancelled);
+}
+
+TEST_F(ReaderTest, WakesNextWhenItCloses) {
+  Client client = connect();
+  Result<TopicReader> reader = client.read_topic("t", {});
+  ASSERT_TRUE(reader.has_value());
+  ErrorCode code{};
+  std::thread waiting([&] { code = reader->next(seconds(20)).error().code; });
+  reader->close();
+  waiting.join();
+  EXPECT_EQ(code, ErrorCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace weir::sdk
