@@ -81,9 +81,14 @@ ShardState::SettleDecision ShardState::decide(proto::QueueId queue_id,
   const TouchedBatch* batch = target->touched(settle.base_offset);
   if (batch == nullptr) {
     // Everything of a batch behind the cursor that left no trace is done; before it, nothing was
-    // ever handed out.
-    const proto::Offset end = settle.base_offset + settle.first_index + settle.count;
-    if (settle.base_offset < 0 || end > target->counters().cursor ||
+    // ever handed out. What reaches into a batch that is there names no batch at all.
+    const proto::Offset cursor = target->counters().cursor;
+    const auto next = target->touched_batches().lower_bound(settle.base_offset);
+    const bool reaches_in =
+        next != target->touched_batches().end() &&
+        next->second.base_offset() < settle.base_offset + settle.first_index + settle.count;
+    if (settle.base_offset < 0 || settle.base_offset > cursor || reaches_in ||
+        settle.base_offset + settle.first_index + settle.count > cursor ||
         settle.grant.value >= allocator_.next_grant) {
       refuse(settle.first_index, settle.count, Errc::kReceiptInvalid);
     } else if (settle.kind != SettleKind::kAck) {

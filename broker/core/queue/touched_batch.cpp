@@ -50,7 +50,8 @@ bool TouchedBatch::restore(std::vector<std::uint64_t> acked, std::vector<Run> ru
   }
   std::uint32_t end = 0;
   for (const Run& run : runs) {
-    if (run.first < end || run.count == 0 || run.count > size() || run.end() > size()) {
+    if (run.first < end || run.count == 0 || run.first >= size() ||
+        run.count > size() - run.first) {
       return false;
     }
     end = run.end();
