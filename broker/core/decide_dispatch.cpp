@@ -76,6 +76,9 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   std::uint32_t count = 0;
   while (count < limit) {
     const std::uint64_t next = cached->records[slice->first + count].bytes;
+    if (count == 0 && wish.first_fits && next > wish.max_bytes) {
+      return std::monostate{};
+    }
     if (count > 0 && bytes + next > max_bytes) {
       break;
     }

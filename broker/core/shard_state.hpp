@@ -78,7 +78,9 @@ class ShardState {
   struct DispatchWish {
     proto::QueueId queue;
     std::uint32_t max_messages = 0;
-    std::uint64_t max_bytes = 0;  // the first message comes whatever its size
+    std::uint64_t max_bytes = 0;
+    /// The first message, too, must fit into max_bytes; otherwise it comes whatever its size.
+    bool first_fits = false;
     std::int64_t lease_ms = 0;
     bool started = false;
     std::uint64_t nonce = 0;

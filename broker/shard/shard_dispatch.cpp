@@ -85,14 +85,14 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
     }
     Consumer* consumer = busy < consumers_.count(queue) ? consumers_.next_ready(queue) : nullptr;
     if (consumer == nullptr) {
-      return;  // whoever has room again says so
+      break;  // whoever has room again says so
     }
     const Served served = serve_consumer(queue, *consumer);
     busy = served == Served::kBusy ? busy + 1 : 0;
     empty = served == Served::kNothingThere;
   }
   const core::Queue* target = state_->queue(queue);
-  if (empty && target != nullptr && !target->returned().empty() &&
+  if ((empty || busy > 0) && target != nullptr && !target->returned().empty() &&
       target->returned().begin()->first > now_) {
     due_[queue] = target->returned().begin()->first;
   }
@@ -122,6 +122,7 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
     wish.queue = waiter.queue;
     wish.max_messages = waiter.max_messages - messages;
     wish.max_bytes = waiter.max_bytes - bytes;
+    wish.first_fits = messages > 0;
     wish.lease_ms = waiter.lease_ms;
     wish.started = true;
     wish.nonce = ports_.random();
@@ -154,12 +155,15 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
     wish.max_messages = std::min(wish.max_messages, kFairShareMessages);
   }
   wish.max_bytes = consumer.window_bytes - consumer.held_bytes;
+  // One message larger than the window must get through, but only to a consumer that holds nothing.
+  wish.first_fits = consumer.held_messages > 0;
   wish.lease_ms = consumer.lease_ms;
   wish.nonce = ports_.random();
   Step step = take(wish);
   auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
   if (given == nullptr) {
-    return Served::kNothingThere;
+    // Perhaps it is only too large for what this one has left: the next one may take it.
+    return wish.first_fits ? Served::kBusy : Served::kNothingThere;
   }
   consumers_.hold(
       consumer, given->delivery.grant,
@@ -191,6 +195,17 @@ void Shard::Impl::move_dead_letters() {
   }
 }
 
+/// A late ack may finish a batch, and so delete it, while it is being loaded: that is no damage.
+bool Shard::Impl::is_stored(const core::Need& need) const {
+  const core::Queue* queue = state_->queue(proto::QueueId{need.log.value});
+  if (queue == nullptr || queue->counters().generation != need.generation) {
+    return false;
+  }
+  const auto it = queue->touched_batches().lower_bound(need.offset);
+  return need.offset >= queue->counters().cursor ||
+         (it != queue->touched_batches().end() && it->second.base_offset() <= need.offset);
+}
+
 void Shard::Impl::load(const core::Need& need) {
   if (!loading_.insert(need.log).second) {
     return;
@@ -204,14 +219,15 @@ void Shard::Impl::load(const core::Need& need) {
         return;
       }
       loading_.erase(need.log);
-      if (!*batches) {
+      if (*batches) {
+        // A batch never changes while its row exists, so a load can not be out of date. The wanted
+        // one comes last: a small cache drops the read-ahead first.
+        for (auto it = (*batches)->rbegin(); it != (*batches)->rend(); ++it) {
+          cache_.insert(need.log, std::move(*it), proto::CommitIndex{});
+        }
+      } else if (is_stored(need)) {
         stop_with(batches->error());
         return;
-      }
-      // A batch never changes while its row exists, so a load can not be out of date; what was
-      // finished meanwhile is asked for by nobody.
-      for (core::CachedBatch& batch : **batches) {
-        cache_.insert(need.log, std::move(batch), proto::CommitIndex{});
       }
       dispatchable_.insert(proto::QueueId{need.log.value});
       schedule();

@@ -141,6 +141,7 @@ class Shard::Impl {
   Step take(const core::ShardState::DispatchWish& wish);
   void move_dead_letters();
   void load(const core::Need& need);
+  [[nodiscard]] bool is_stored(const core::Need& need) const;
   void forget_producers();
 
   void apply(const std::vector<core::Record>& records);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 
 // Requests: everything that is answered by one reply.
@@ -295,6 +296,13 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
   const core::TopicCreated& found = **topic;
   auto starts =
       command.partitions.empty() ? all_partitions(found, command.from) : command.partitions;
+  std::set<std::uint32_t> named;
+  for (const core::PartitionStart& start : starts) {
+    if (!named.insert(start.partition).second) {
+      return fail(Errc::kInvalidArgument,
+                  "partition " + std::to_string(start.partition) + " is named twice");
+    }
+  }
   const TopicFeed::Key key{input.session, command.alias};
   resolve(found, std::move(starts),
           [this, key, id, topic_id = found.id, messages = command.window_messages,
