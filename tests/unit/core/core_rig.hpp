@@ -1,0 +1,218 @@
+#pragma once
+
+#include "broker/core/shard_state.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/batch/stored_batch.hpp"
+#include "storage/memory_store.hpp"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// A shard's state with its batches in memory, driven by hand: every time is an argument.
+namespace weir::core::test {
+
+inline constexpr proto::TimeMs kNow = 1'700'000'000'000;
+
+/// A small generator of our own, the same everywhere (xorshift64*).
+class Rng {
+ public:
+  explicit Rng(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next() {
+    state_ ^= state_ >> 12;
+    state_ ^= state_ << 25;
+    state_ ^= state_ >> 27;
+    return state_ * 0x2545F4914F6CDD1DULL;
+  }
+  std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(next() % limit); }
+  bool one_in(std::uint32_t n) { return below(n) == 0; }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// A batch as the session hands it over: room for our header, then what the producer built.
+inline SendBatch a_batch(proto::LogId log, const std::vector<std::string>& values,
+                         proto::BatchBuilder::Producer producer = {}, bool topic = false) {
+  proto::BatchBuilder builder(proto::kStoredHeaderBytes);
+  for (const std::string& value : values) {
+    proto::RecordInput record;
+    record.value = value;
+    record.timestamp = kNow;
+    builder.add(record);
+  }
+  SendBatch batch;
+  batch.log = log;
+  batch.topic = topic;
+  batch.stored = builder.finish(producer, proto::Compression::kNone);
+  batch.columns =
+      proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
+                            topic ? proto::BatchUse::kTopic : proto::BatchUse::kQueue)
+          .value();
+  return batch;
+}
+
+inline std::vector<std::string> values_of(std::uint32_t count, const std::string& text = "v") {
+  std::vector<std::string> values;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    values.push_back(text + std::to_string(i));
+  }
+  return values;
+}
+
+/// Every batch that was ever appended, unless a test takes it out.
+class MemorySource final : public BatchSource {
+ public:
+  void add(proto::LogId log, const proto::SharedBytes& stored) {
+    const auto parsed = proto::parse_stored_batch(stored.view(), true).value();
+    auto columns = proto::read_columns(parsed.batch).value();
+    CachedBatch batch;
+    batch.base_offset = columns.header.base_offset;
+    batch.last_offset = columns.header.last_offset();
+    batch.append_time = parsed.header.append_time;
+    batch.base_timestamp = columns.header.base_timestamp;
+    batch.stored_bytes = stored.size();
+    batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed.batch.size());
+    batch.records = std::move(columns.records);
+    batches_.insert_or_assign({log, batch.last_offset}, std::move(batch));
+  }
+  void clear() { batches_.clear(); }
+  [[nodiscard]] const CachedBatch* find(proto::LogId log, proto::Offset offset) const override {
+    const auto it = batches_.lower_bound({log, offset});
+    return it != batches_.end() && it->first.first == log && it->second.base_offset <= offset
+               ? &it->second
+               : nullptr;
+  }
+
+ private:
+  std::map<std::pair<proto::LogId, proto::Offset>, CachedBatch> batches_;
+};
+
+struct CoreRig {
+  ShardState state{100};
+  MemorySource batches;
+  Queue::Effects effects;
+  std::uint64_t last_nonce = 1000;
+
+  CoreRig() { apply(state.decide_start()); }
+
+  void apply(const Record& record) {
+    state.apply(record, effects);
+    if (const auto* appended = std::get_if<BatchAppended>(&record)) {
+      batches.add(appended->log, appended->stored);
+    }
+  }
+  void apply(const std::vector<Record>& records) {
+    for (const Record& record : records) {
+      apply(record);
+    }
+  }
+
+  proto::QueueId create_queue(const std::string& name, QueueSettings settings = {}) {
+    apply(state.decide(CreateQueue{"default", name, std::move(settings), Uuid{7}}).value());
+    return state.catalog().queue("default", name).value();
+  }
+  TopicCreated create_topic(const std::string& name, std::uint32_t partitions) {
+    apply(state.decide(CreateTopic{"default", name, {partitions}, Uuid{8}}).value());
+    return *state.catalog().topic("default", name).value();
+  }
+  ProducerStarted start_producer(proto::TimeMs now = kNow) {
+    const auto records = state.decide(InitProducer{}, now).value();
+    apply(records);
+    return std::get<ProducerStarted>(records.front());
+  }
+  /// Sends one batch; returns its base offset.
+  proto::Offset send(proto::QueueId id, const std::vector<std::string>& values,
+                     proto::TimeMs now = kNow, proto::BatchBuilder::Producer producer = {}) {
+    SendBatch batch = a_batch(proto::LogId{id.value}, values, producer);
+    const auto decision = state.decide(batch, now).value();
+    if (decision.record) {
+      apply(Record{*decision.record});
+    }
+    return decision.base_offset;
+  }
+
+  ShardState::DispatchWish wish(proto::QueueId id, std::uint32_t max_messages) {
+    ShardState::DispatchWish wanted;
+    wanted.queue = id;
+    wanted.max_messages = max_messages;
+    wanted.max_bytes = 1 << 20;
+    wanted.lease_ms = 1000;
+    wanted.nonce = ++last_nonce;
+    return wanted;
+  }
+  /// Hands one slice out, or nothing. Throws when the data is not in memory.
+  std::optional<Delivery> take(const ShardState::DispatchWish& wanted, proto::TimeMs now) {
+    auto step = state.decide(wanted, batches, now);
+    if (std::holds_alternative<Need>(step)) {
+      throw std::runtime_error("the batch is not in memory");
+    }
+    auto* given = std::get_if<ShardState::DispatchStep>(&step);
+    if (given == nullptr) {
+      return std::nullopt;
+    }
+    apply(Record{given->record});
+    return std::move(given->delivery);
+  }
+  std::optional<Delivery> take(proto::QueueId id, std::uint32_t max_messages, proto::TimeMs now) {
+    return take(wish(id, max_messages), now);
+  }
+
+  static proto::SettleRange range(const Delivery& held, proto::SettleKind kind,
+                                  std::uint32_t value = 0) {
+    return {kind, held.grant, held.nonce, held.base_offset, held.first_index, held.count, value};
+  }
+  /// Settles and applies; the codes of what failed.
+  std::vector<ShardState::SettleDecision::Failure> settle(proto::QueueId id,
+                                                          const proto::SettleRange& settled,
+                                                          proto::TimeMs now) {
+    const auto decision = state.decide(id, settled, now);
+    apply(decision.records);
+    return decision.failed;
+  }
+  /// The code of the only failure; nullopt when all went well.
+  std::optional<proto::Errc> outcome(proto::QueueId id, const proto::SettleRange& settled,
+                                     proto::TimeMs now) {
+    const auto failed = settle(id, settled, now);
+    return failed.empty() ? std::nullopt : std::optional(failed.front().code);
+  }
+  void expire(proto::TimeMs now) {
+    while (const auto records = state.decide_expire(now)) {
+      apply(*records);
+    }
+  }
+  [[nodiscard]] QueueInfo info(proto::QueueId id, proto::TimeMs now) const {
+    return state.info(*state.queue(id), now);
+  }
+  void commit(storage::MemoryStore& store) {
+    const storage::WriteBatch rows = state.take_rows();
+    const std::array<const storage::WriteBatch*, 1> all = {&rows};
+    store.commit(all).value();
+  }
+};
+
+/// Live messages by state, counted one by one.
+inline RunCounts count_one_by_one(const Queue& queue) {
+  RunCounts counts;
+  for (const auto& [last, batch] : queue.touched_batches()) {
+    for (std::uint32_t i = 0; i < batch.size(); ++i) {
+      const Run* run = batch.run_at(i);
+      if (batch.acked(i) || run == nullptr) {
+        continue;
+      }
+      counts.leased += run->state == RunState::kLeased ? 1 : 0;
+      counts.returned += run->state == RunState::kReturned ? 1 : 0;
+      counts.dying += run->state == RunState::kDying ? 1 : 0;
+      counts.parked += run->state == RunState::kParked ? 1 : 0;
+    }
+  }
+  return counts;
+}
+
+}  // namespace weir::core::test
