@@ -1,0 +1,378 @@
+#include "tests/unit/shard/shard_rig.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace weir::shard {
+namespace {
+
+using proto::Errc;
+using proto::LogId;
+using proto::SettleKind;
+using test::Session;
+using test::ShardRig;
+using test::values_of;
+
+class ShardQueue : public ::testing::Test {
+ protected:
+  ShardQueue() { begin(std::size_t{1} << 20); }
+  void begin(std::size_t cache, core::QueueSettings settings = {}) {
+    rig = std::make_unique<ShardRig>(cache);
+    client = {};
+    rig->open(client);
+    rig->create_queue(client, "dead");
+    queue = rig->create_queue(client, "work", std::move(settings));
+    log = LogId{queue.value};
+  }
+  void subscribe(std::uint32_t messages, std::uint32_t bytes = 1 << 20) {
+    rig->ask(client, 1, core::Subscribe{"default", "work", 1, 1000, messages, bytes});
+    rig->settle_down();
+  }
+  void receive(std::uint64_t id, std::int64_t wait_ms, std::uint32_t messages = 10) {
+    rig->ask(client, id, core::Receive{"default", "work", messages, 0, wait_ms, 1000});
+  }
+  std::unique_ptr<ShardRig> rig;
+  Session client;
+  proto::QueueId queue;
+  LogId log;
+};
+
+TEST_F(ShardQueue, SaysNothingBeforeItsUnitIsCommitted) {
+  rig->send(client, log, 1, values_of(2));
+  rig->run();
+  EXPECT_TRUE(client.sent.empty());
+  rig->commit_all();
+  ASSERT_EQ(client.sent.size(), 1U);
+  EXPECT_EQ(client.sent[0].code, 0);
+  EXPECT_EQ(client.sent[0].append_time, test::kNow);
+}
+
+TEST_F(ShardQueue, AnswersADuplicateOnlyWhenTheOriginalIsDurable) {
+  rig->ask(client, 1, core::InitProducer{});
+  rig->settle_down();
+  const auto id = static_cast<std::int64_t>(client.reply<core::ProducerInfo>(1).id.value);
+  rig->send(client, log, 1, values_of(2), {id, 0, 0});
+  rig->run();
+  rig->send(client, log, 2, values_of(2), {id, 0, 0});
+  rig->ask(client, 2, core::DescribeQueue{"default", "none"});
+  rig->run();
+  EXPECT_TRUE(client.sent.empty());
+  EXPECT_FALSE(client.replies.contains(2)) << "errors are promises, too";
+  rig->commit_all();
+  ASSERT_EQ(client.sent.size(), 2U);
+  EXPECT_EQ(client.sent[1].flags, proto::SentEntry::kDuplicate);
+  EXPECT_EQ(client.sent[1].base_offset, client.sent[0].base_offset);
+}
+
+TEST_F(ShardQueue, DeliversInTheCommitOfTheAppendWhenCreditWaits) {
+  subscribe(10);
+  rig->send(client, log, 1, values_of(3));
+  rig->run();
+  EXPECT_TRUE(client.deliveries.empty());
+  EXPECT_EQ(rig->log.waiting.size(), 1U) << "one unit holds the append and the lease";
+  rig->shard.on_committed(*rig->log.commit_one());
+  EXPECT_EQ(client.delivered(), 3U);
+}
+
+TEST_F(ShardQueue, KeepsToTheWindowInMessages) {
+  subscribe(5);
+  rig->send(client, log, 1, values_of(12));
+  rig->settle_down();
+  EXPECT_EQ(client.delivered(), 5U);
+  rig->settle(client, client.deliveries[0], SettleKind::kAck);
+  rig->settle_down();
+  EXPECT_EQ(client.delivered(), 10U);
+  rig->shard.set_credit(client.id, {1, 0, 0, 0, 0});
+  rig->settle(client, client.deliveries[1], SettleKind::kAck);
+  rig->settle_down();
+  EXPECT_EQ(client.delivered(), 10U) << "zero pauses";
+  rig->shard.set_credit(client.id, {1, 5, 1 << 20, 0, 0});
+  rig->settle_down();
+  EXPECT_EQ(client.delivered(), 12U);
+}
+
+TEST_F(ShardQueue, KeepsToTheWindowInBytesButForOneMessageToWhoHoldsNothing) {
+  subscribe(100, 1000);
+  rig->send(client, log, 1, values_of(10, std::string(300, 'x')));
+  rig->settle_down();
+  EXPECT_EQ(client.delivered(), 3U);
+  rig->settle(client, client.deliveries[0], SettleKind::kAck);
+  rig->settle_down();
+  EXPECT_EQ(client.delivered(), 6U);
+  begin(1 << 20);
+  subscribe(100, 100);
+  rig->send(client, log, 1, values_of(2, std::string(300, 'x')));
+  rig->settle_down();
+  EXPECT_EQ(client.delivered(), 1U) << "it would never come otherwise";
+}
+
+TEST_F(ShardQueue, WakesForADelayedMessageWhileAConsumerHoldsAnother) {
+  subscribe(10);
+  rig->send(client, log, 1, values_of(1));
+  rig->send(client, log, 2, values_of(1));
+  rig->settle_down();
+  ASSERT_EQ(client.deliveries.size(), 2U);
+  rig->settle(client, client.deliveries[0], SettleKind::kNack, 300);
+  rig->settle_down();
+  EXPECT_EQ(rig->timer, rig->now + 300);
+  rig->pass(300);
+  EXPECT_EQ(client.deliveries.size(), 3U);
+}
+
+TEST_F(ShardQueue, HandsOutAgainWhenALeaseRunsOut) {
+  subscribe(10);
+  rig->send(client, log, 1, values_of(3));
+  rig->settle_down();
+  EXPECT_EQ(rig->timer, rig->now + 1000);
+  rig->pass(1000);
+  EXPECT_EQ(client.delivered(), 6U);
+  EXPECT_EQ(client.deliveries.back().attempts, 0) << "no handler had begun";
+}
+
+TEST_F(ShardQueue, ReleasesWhatAClosedSessionHeldAndHadNotBegun) {
+  subscribe(10);
+  rig->send(client, log, 1, values_of(2));
+  rig->send(client, log, 2, values_of(2));
+  rig->settle_down();
+  ASSERT_EQ(client.deliveries.size(), 2U);
+  rig->settle(client, client.deliveries[0], SettleKind::kStarted);
+  rig->shard.close_session(client.id);
+  rig->settle_down();
+  EXPECT_EQ(rig->info("work").in_flight, 2U);
+  EXPECT_EQ(rig->info("work").ready, 2U);
+}
+
+TEST_F(ShardQueue, AnswersAReceiveAtOnceWhenAMessageComes) {
+  receive(1, 5000);
+  rig->settle_down();
+  EXPECT_FALSE(client.replies.contains(1));
+  rig->send(client, log, 1, values_of(2));
+  rig->settle_down();
+  EXPECT_EQ(client.reply<core::Received>(1).deliveries.at(0).count, 2U);
+}
+
+TEST_F(ShardQueue, AnswersAReceiveWithNothingWhenItsTimeIsUp) {
+  receive(1, 5000);
+  rig->settle_down();
+  EXPECT_EQ(rig->timer, rig->now + 5000);
+  rig->pass(5000);
+  EXPECT_TRUE(client.reply<core::Received>(1).deliveries.empty());
+  receive(2, 0);
+  rig->settle_down();
+  EXPECT_TRUE(client.reply<core::Received>(2).deliveries.empty());
+}
+
+TEST_F(ShardQueue, TakesWhatIsOnDiskWithoutWaiting) {
+  begin(1);
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    rig->send(client, log, i, values_of(1, std::string(200, 'x')));
+    rig->settle_down();
+  }
+  receive(1, 0, 20);
+  rig->settle_down();
+  EXPECT_FALSE(client.reply<core::Received>(1).deliveries.empty());
+  EXPECT_GT(rig->shard.metrics().storage_reads, 0U);
+  subscribe(100);
+  EXPECT_EQ(rig->info("work").in_flight, 20U) << "a cache for one batch still makes progress";
+}
+
+TEST_F(ShardQueue, TakesABatchThatWasFinishedDuringItsLoadForNoDamage) {
+  begin(1);
+  rig->send(client, log, 1, values_of(1));
+  rig->settle_down();
+  receive(1, 0);
+  rig->settle_down();
+  const core::Delivery held = client.reply<core::Received>(1).deliveries.at(0);
+  rig->send(client, log, 2, values_of(1));  // pushes the first out of the cache
+  rig->settle_down();
+  rig->now += 1000;
+  receive(2, 100, 1);
+  rig->run();
+  ASSERT_EQ(rig->loader.waiting.size(), 1U);
+  rig->settle(client, held, SettleKind::kAck);
+  rig->run();
+  rig->commit_all();
+  rig->settle_down();
+  EXPECT_TRUE(rig->failures.empty());
+  EXPECT_EQ(client.reply<core::Received>(2).deliveries.at(0).base_offset, 1);
+}
+
+TEST_F(ShardQueue, MovesDeadLettersInOneUnit) {
+  begin(1 << 20, {1000, 1, "dead"});
+  subscribe(10);
+  rig->send(client, log, 1, values_of(2));
+  rig->settle_down();
+  rig->settle(client, client.deliveries[0], SettleKind::kNack);
+  rig->settle_down();
+  EXPECT_EQ(rig->info("dead").ready, 2U);
+  EXPECT_EQ(rig->info("work").ready + rig->info("work").dying, 0U);
+  EXPECT_EQ(rig->shard.metrics().dead_lettered_messages, 2U);
+}
+
+TEST_F(ShardQueue, RefusesSendsButTakesAcks) {
+  subscribe(10);
+  rig->send(client, log, 1, values_of(1));
+  rig->settle_down();
+  rig->shard.refuse_sends(proto::make_error(Errc::kDiskFull));
+  rig->send(client, log, 2, values_of(1));
+  rig->settle(client, client.deliveries[0], SettleKind::kAck);
+  rig->settle_down();
+  EXPECT_EQ(client.sent.back().code, static_cast<std::uint16_t>(Errc::kDiskFull));
+  EXPECT_EQ(rig->info("work").in_flight, 0U);
+}
+
+TEST_F(ShardQueue, DropsWorkWhoseDeadlineHasPassed) {
+  rig->send(client, log, 1, values_of(1), {}, false, 50);
+  rig->ask(client, 1, core::DescribeQueue{"default", "work"}, 50);
+  rig->now += 50;
+  rig->settle_down();
+  EXPECT_EQ(client.sent.back().code, static_cast<std::uint16_t>(Errc::kDeadlineExceeded));
+  EXPECT_EQ(client.replies.at(1).error().code, Errc::kDeadlineExceeded);
+  EXPECT_EQ(rig->info("work").ready, 0U);
+}
+
+TEST_F(ShardQueue, TakesNoSendsWhileTheDiskIsBehind) {
+  rig->log.extra_backlog = std::size_t{33} << 20;
+  rig->send(client, log, 1, values_of(1));
+  rig->ask(client, 1, core::DescribeQueue{"default", "work"});
+  rig->settle_down();
+  EXPECT_TRUE(client.sent.empty());
+  EXPECT_TRUE(client.replies.contains(1)) << "control traffic never waits";
+  rig->log.extra_backlog = 0;
+  rig->shard.on_timer();
+  rig->settle_down();
+  EXPECT_EQ(client.sent.size(), 1U);
+}
+
+TEST_F(ShardQueue, StopsForGoodWhenTheLogFails) {
+  rig->send(client, log, 1, values_of(1));
+  rig->run();
+  rig->shard.on_log_failed(proto::make_error(Errc::kStorageFailed));
+  rig->shard.on_committed(rig->log.waiting.back().index);
+  rig->send(client, log, 2, values_of(1));
+  rig->run();
+  EXPECT_TRUE(client.sent.empty());
+  EXPECT_EQ(rig->failures.size(), 1U);
+}
+
+TEST_F(ShardQueue, KeepsLeasesAndAttemptsThroughAReset) {
+  subscribe(10);
+  rig->send(client, log, 1, values_of(2));
+  rig->send(client, log, 2, values_of(2));
+  rig->settle_down();
+  rig->settle(client, client.deliveries[0], SettleKind::kStarted);
+  rig->settle_down();
+  rig->send(client, log, 3, values_of(5));
+  rig->run();
+  rig->log.forget();
+  ASSERT_TRUE(rig->shard.reset());
+  rig->settle_down();
+  EXPECT_EQ(client.sent.size(), 2U) << "what was not committed is never answered";
+  EXPECT_EQ(rig->info("work").in_flight, 2U);
+  EXPECT_EQ(rig->info("work").ready, 2U);
+  rig->open(client);
+  client.deliveries.clear();
+  subscribe(10);
+  ASSERT_EQ(client.deliveries.size(), 1U);
+  EXPECT_EQ(client.deliveries[0].attempts, 0) << "prefetched, never begun: uncounted";
+  rig->pass(1000);
+  EXPECT_EQ(client.deliveries.at(1).attempts, 1) << "begun: counted";
+}
+
+class ShardTopic : public ShardQueue {
+ protected:
+  void subscribe_topic(std::uint64_t id, core::StartPosition from, std::uint32_t messages = 1000) {
+    rig->ask(client, id, core::SubscribeTopic{"default", "news", 7, {}, from, messages, 1 << 20});
+  }
+  void publish(int batches) {
+    for (int i = 0; i < batches; ++i) {
+      rig->send(client, topic, 1, values_of(2), {}, true);
+      rig->settle_down();
+    }
+  }
+  [[nodiscard]] std::vector<proto::Offset> ends() const {
+    std::vector<proto::Offset> offsets;
+    for (const TopicBatch& batch : client.topic_batches) {
+      offsets.push_back(batch.next_offset);
+    }
+    return offsets;
+  }
+  void begin_topic(std::size_t cache = 1 << 20) {
+    begin(cache);
+    topic = rig->create_topic(client, "news");
+  }
+  LogId topic;
+};
+
+using At = core::StartPosition::At;
+
+TEST_F(ShardTopic, ServesAReaderThatKeepsUpWithoutTheDisk) {
+  begin_topic();
+  subscribe_topic(1, {At::kEnd, 0});
+  rig->settle_down();
+  publish(20);
+  EXPECT_EQ(client.topic_batches.size(), 20U);
+  EXPECT_EQ(rig->shard.metrics().storage_reads, 0U);
+}
+
+TEST_F(ShardTopic, ShowsNothingThatIsNotCommitted) {
+  begin_topic();
+  subscribe_topic(1, {At::kStart, 0});
+  rig->settle_down();
+  rig->send(client, topic, 1, values_of(2), {}, true);
+  rig->run();
+  EXPECT_TRUE(client.topic_batches.empty());
+  rig->settle_down();
+  EXPECT_EQ(client.topic_batches.size(), 1U);
+}
+
+TEST_F(ShardTopic, BeginsWhereItIsAsked) {
+  begin_topic();
+  publish(2);
+  rig->now += 500;
+  publish(1);
+  const auto begins = [&](std::uint64_t id, core::StartPosition from) {
+    subscribe_topic(id, from);
+    rig->settle_down();
+    return client.reply<core::SubscribedTopic>(id).positions.at(0).offset;
+  };
+  EXPECT_EQ(begins(1, {At::kStart, 0}), 0);
+  EXPECT_EQ(begins(2, {At::kEnd, 0}), 6);
+  EXPECT_EQ(begins(3, {At::kOffset, 3}), 3);
+  EXPECT_EQ(begins(4, {At::kTime, test::kNow + 1}), 4);
+  EXPECT_EQ(begins(5, {At::kTime, test::kNow + 501}), 6);
+  subscribe_topic(6, {At::kOffset, 7});
+  rig->settle_down();
+  EXPECT_EQ(client.replies.at(6).error().code, Errc::kOffsetOutOfRange);
+}
+
+TEST_F(ShardTopic, RefusesAPartitionNamedTwice) {
+  begin_topic();
+  rig->ask(client, 1, core::SubscribeTopic{"default", "news", 7, {{0, {}}, {0, {}}}, {}, 10, 1000});
+  rig->settle_down();
+  EXPECT_EQ(client.replies.at(1).error().code, Errc::kInvalidArgument);
+}
+
+TEST_F(ShardTopic, ReplaysFromTheStoreWhatTheCacheLost) {
+  begin_topic(1);
+  publish(10);
+  subscribe_topic(1, {At::kStart, 0});
+  rig->settle_down();
+  EXPECT_EQ(ends(), (std::vector<proto::Offset>{2, 4, 6, 8, 10, 12, 14, 16, 18, 20}));
+  EXPECT_GT(rig->shard.metrics().storage_reads, 0U);
+}
+
+TEST_F(ShardTopic, WaitsForCredit) {
+  begin_topic();
+  publish(5);
+  subscribe_topic(1, {At::kStart, 0}, 4);
+  rig->settle_down();
+  EXPECT_EQ(client.topic_batches.size(), 2U);
+  rig->shard.set_credit(client.id, {7, 4, 1 << 20, 2, 0});
+  rig->settle_down();
+  EXPECT_EQ(client.topic_batches.size(), 3U);
+}
+
+}  // namespace
+}  // namespace weir::shard
