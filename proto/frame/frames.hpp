@@ -98,7 +98,7 @@ inline constexpr std::size_t kDeliverFixedBytes = 4 * 4 + 8 * 2 + 8 * 2 + 2 * 2 
 enum class SettleKind : std::uint8_t {
   kAck = 1,      // done, forget it
   kNack = 2,     // failed; hand it out again after delay_ms (counts as an attempt)
-  kRelease = 3,  // not handled; hand it out again, does not count
+  kRelease = 3,  // not handled; hand it out again, counts no attempt (a begun one stays counted)
   kExtend = 4,   // the lease now ends lease_ms from now
   kStarted = 5,  // the handler begins: count the attempt
 };
