@@ -5,7 +5,6 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
@@ -122,11 +121,13 @@ proto::Result<> BrokerProcess::start() {
   std::filesystem::remove(dir_ / "ready", ignored);
   const Descriptor watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (watch.get() < 0 || ::inotify_add_watch(watch.get(), dir_.c_str(), IN_MOVED_TO) < 0) {
-    return fail(Errc::kInternal, std::string("cannot watch the directory: ") + strerror(errno));
+    return fail(Errc::kInternal,
+                "cannot watch the directory: " + std::generic_category().message(errno));
   }
   spawn();
   if (pid_ < 0) {
-    return fail(Errc::kInternal, std::string("cannot start a process: ") + strerror(errno));
+    return fail(Errc::kInternal,
+                "cannot start a process: " + std::generic_category().message(errno));
   }
   proto::Result<> ready = wait_ready(watch.get());
   start_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin).count();

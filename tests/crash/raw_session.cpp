@@ -3,12 +3,12 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -23,7 +23,8 @@ using proto::FrameType;
 constexpr std::chrono::milliseconds kAnswerTime{30'000};
 
 proto::Error lost(const char* what) {
-  return fail(Errc::kConnectFailed, std::string(what) + ": " + std::strerror(errno));
+  return fail(Errc::kConnectFailed,
+              std::string(what) + ": " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -31,12 +32,15 @@ proto::Error lost(const char* what) {
 proto::Result<> RawSession::open(std::uint16_t port) {
   close();
   fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) {
+    return lost("socket");
+  }
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    const proto::Error error = lost("connect");
+    proto::Error error = lost("connect");
     close();
     return error;
   }

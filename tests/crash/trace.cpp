@@ -76,6 +76,39 @@ std::optional<Call> begin_of(std::string_view text) {
   return call;
 }
 
+/// The call that read the request's last byte and the one that wrote the answer's first.
+struct Ends {
+  const Call* arrival = nullptr;
+  const Call* answer = nullptr;
+};
+
+Ends find_ends(const std::vector<Call>& calls, const Exchange& exchange) {
+  Ends ends;
+  std::uint64_t read = 0;
+  std::uint64_t written = 0;
+  for (const Call& call : calls) {
+    if (call.file != exchange.connection || call.result <= 0) {
+      continue;
+    }
+    const auto bytes = static_cast<std::uint64_t>(call.result);
+    read += reads(call) ? bytes : 0;
+    written += writes(call) ? bytes : 0;
+    if (ends.arrival == nullptr && read >= exchange.request_end) {
+      ends.arrival = &call;
+    }
+    if (ends.answer == nullptr && written > exchange.answer_begin) {
+      ends.answer = &call;
+    }
+  }
+  return ends;
+}
+
+/// True for a write of `payload` to a log file of the database.
+bool stores(const Call& call, std::string_view payload) {
+  return writes(call) && call.file.ends_with(kLogFile) && call.result > 0 &&
+         call.text.find(payload) != std::string::npos;
+}
+
 }  // namespace
 
 std::vector<Call> parse_trace(std::string_view text) {
@@ -120,33 +153,13 @@ std::vector<Call> parse_trace(std::string_view text) {
 }
 
 std::string find_unsynced_answer(const std::vector<Call>& calls, const Exchange& exchange) {
-  std::uint64_t read = 0;
-  std::uint64_t written = 0;
-  const Call* arrival = nullptr;
-  const Call* answer = nullptr;
-  for (const Call& call : calls) {
-    if (call.file != exchange.connection || call.result <= 0) {
-      continue;
-    }
-    if (reads(call)) {
-      read += static_cast<std::uint64_t>(call.result);
-      if (arrival == nullptr && read >= exchange.request_end) {
-        arrival = &call;
-      }
-    } else if (writes(call)) {
-      written += static_cast<std::uint64_t>(call.result);
-      if (answer == nullptr && written > exchange.answer_begin) {
-        answer = &call;
-      }
-    }
-  }
+  const auto [arrival, answer] = find_ends(calls, exchange);
   if (arrival == nullptr || answer == nullptr) {
     return arrival == nullptr ? "the request was never read" : "the answer was never written";
   }
   bool is_written = false;
   for (const Call& write : calls) {
-    if (!writes(write) || !write.file.ends_with(kLogFile) || write.result <= 0 ||
-        write.begin <= arrival->end || write.text.find(exchange.payload) == std::string::npos) {
+    if (write.begin <= arrival->end || !stores(write, exchange.payload)) {
       continue;
     }
     is_written = true;
