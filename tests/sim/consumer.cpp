@@ -83,6 +83,9 @@ void Consumer::subscribe(const std::string& queue) {
   command.queue = queue;
   command.alias = alias;
   command.lease_ms = rng().per_mille(500) ? 0 : 1 + rng().skewed(stage_.options.lease_ms * 2);
+  if (draining_) {
+    command.lease_ms = 10'000;
+  }
   command.window_messages = draining_ ? 50 : stage_.options.window_messages;
   command.window_bytes = draining_ ? 100'000 : stage_.options.window_bytes;
   subscriptions_[alias] = queue;
@@ -181,8 +184,13 @@ void Consumer::finish(Held held) {
 
 proto::SettleRange Consumer::range_of(const Held& held, SettleKind kind,
                                       std::uint32_t value) const {
-  return {kind,       held.delivery.grant, held.delivery.nonce, held.delivery.base_offset,
-          held.first, held.count,          value};
+  return {kind,
+          held.delivery.grant,
+          held.delivery.nonce,
+          held.delivery.base_offset,
+          held.first,
+          held.count,
+          value};
 }
 
 void Consumer::settle(const Held& held, proto::SettleRange range) {
@@ -193,11 +201,11 @@ void Consumer::settle(const Held& held, proto::SettleRange range) {
   settle.settle_number = ++last_settle_;
   settle.alias = held.alias;
   settle.ranges.push_back(range);
-  link_->up([this, queue = held.delivery.queue, settle](shard::Shard& shard,
-                                                        proto::SessionId session) {
-    stage_.oracle.heard_settle(session, queue, settle);
-    shard.settle(session, queue, settle);
-  });
+  link_->up(
+      [this, queue = held.delivery.queue, settle](shard::Shard& shard, proto::SessionId session) {
+        stage_.oracle.heard_settle(session, queue, settle);
+        shard.settle(session, queue, settle);
+      });
 }
 
 void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool damaged) {
@@ -220,15 +228,16 @@ void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool
     range.grant = proto::GrantId{};
     range.nonce = 0;
   }
-  request(command,
-          [this, damaged](const proto::Result<core::Reply>& reply) {
-            if (damaged && reply) {
-              stage_.world.violate("a damaged handle was taken");
-            }
-          },
-          [this, queue = held.delivery.queue, range](auto session, std::uint64_t id) {
-            stage_.oracle.heard_handle(session, id, queue, range);
-          });
+  request(
+      command,
+      [this, damaged](const proto::Result<core::Reply>& reply) {
+        if (damaged && reply) {
+          stage_.world.violate("a damaged handle was taken");
+        }
+      },
+      [this, queue = held.delivery.queue, range](auto session, std::uint64_t id) {
+        stage_.oracle.heard_handle(session, id, queue, range);
+      });
 }
 
 void Consumer::work() {
@@ -281,9 +290,9 @@ void Consumer::work() {
                 ? static_cast<std::uint32_t>(rng().between(1, 1000))
                 : 0;
   }
-  count(kind == SettleKind::kAck      ? "op: ack"
-        : kind == SettleKind::kNack   ? "op: nack"
-                                      : "op: release");
+  count(kind == SettleKind::kAck    ? "op: ack"
+        : kind == SettleKind::kNack ? "op: nack"
+                                    : "op: release");
   put_away();
   if (rng().per_mille(200)) {
     count("op: settle by handle");

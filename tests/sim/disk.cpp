@@ -57,8 +57,8 @@ void SimLog::begin() {
     while (!pending_.empty() && rows.size() < most) {
       shard::CommitUnit unit = std::move(pending_.front());
       pending_.pop_front();
-      written_ = storage::next_point(written_, unit.index, std::max(written_.time, unit.time),
-                                     unit.rows);
+      written_ =
+          storage::next_point(written_, unit.index, std::max(written_.time, unit.time), unit.rows);
       bytes += unit.rows.bytes();
       rows.push_back(std::move(unit.rows));
     }

@@ -62,11 +62,11 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
     bytes += rows->value().size();
     const proto::Offset base = columns->header.base_offset;
     const proto::Offset last = columns->header.last_offset();
-    const auto touched_row = scan.reader
-                                 ->get(Family::kState, storage::batch_key(KeyKind::kTouchedBatch,
-                                                                          id.value,
-                                                                          counters.generation, last))
-                                 .value();
+    const auto touched_row =
+        scan.reader
+            ->get(Family::kState,
+                  storage::batch_key(KeyKind::kTouchedBatch, id.value, counters.generation, last))
+            .value();
     std::optional<core::TouchedBatch> touched;
     if (touched_row) {
       touched = core::rows::decode_touched(*touched_row, last).value();
@@ -75,8 +75,8 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
       runs.dying += touched->counts().dying;
       runs.parked += touched->counts().parked;
     }
-    if (base <= last_seen || (base < counters.cursor && !touched) ||
-        last >= counters.next_offset || (touched && touched->done())) {
+    if (base <= last_seen || (base < counters.cursor && !touched) || last >= counters.next_offset ||
+        (touched && touched->done())) {
       wrong("a batch lies where none can be", id, base, 0);
     }
     last_seen = last;

@@ -6,8 +6,8 @@
 
 namespace weir::sim {
 
-Link::Link(World& world, Oracle& oracle, LinkUser& user, shard::Shard& shard,
-           std::int64_t delay_us, std::size_t bulk_room)
+Link::Link(World& world, Oracle& oracle, LinkUser& user, shard::Shard& shard, std::int64_t delay_us,
+           std::size_t bulk_room)
     : world_(world),
       oracle_(oracle),
       user_(&user),

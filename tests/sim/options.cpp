@@ -32,13 +32,13 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.window_messages = rng.per_mille(400) ? draw(rng, 1, 3) : draw(rng, 4, 100);
   o.window_bytes = rng.per_mille(300) ? draw(rng, 1, 200) : 100'000;
   o.lease_ms = rng.per_mille(500) ? rng.between(20, 200) : rng.between(200, 5000);
-  o.tail_cache_bytes = rng.per_mille(500) ? static_cast<std::size_t>(rng.between(1, 4000))
-                                          : std::size_t{1} << 20;
-  o.max_backlog_bytes = rng.per_mille(300) ? static_cast<std::size_t>(rng.between(1, 2000))
-                                           : std::size_t{1} << 20;
+  o.tail_cache_bytes =
+      rng.per_mille(500) ? static_cast<std::size_t>(rng.between(1, 4000)) : std::size_t{1} << 20;
+  o.max_backlog_bytes =
+      rng.per_mille(300) ? static_cast<std::size_t>(rng.between(1, 2000)) : std::size_t{1} << 20;
   o.max_producers = rng.per_mille(200) ? draw(rng, 1, 3) : 1000;
-  o.bulk_room = rng.per_mille(300) ? static_cast<std::size_t>(rng.between(1, 500))
-                                   : std::size_t{1} << 20;
+  o.bulk_room =
+      rng.per_mille(300) ? static_cast<std::size_t>(rng.between(1, 500)) : std::size_t{1} << 20;
   o.step_us = rng.between(500, 5000);
   o.link_us = rng.between(10, 5000);
   o.commit_us = rng.between(10, 10'000);

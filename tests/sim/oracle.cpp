@@ -94,7 +94,11 @@ Oracle::Place& Oracle::place(Message& message, proto::LogId log) {
       return known;
     }
   }
-  return message.places.emplace_back(Place{.log = log});
+  // A dead-letter queue exists before what moves into it, so the way goes from high ids to low ones,
+  // whichever of them is seen first.
+  const auto at = std::find_if(message.places.begin(), message.places.end(),
+                               [log](const Place& known) { return known.log < log; });
+  return *message.places.insert(at, Place{.log = log});
 }
 
 Oracle::Place* Oracle::find_place(MessageNumber number, proto::LogId log) {
@@ -109,8 +113,7 @@ Oracle::Place* Oracle::find_place(MessageNumber number, proto::LogId log) {
 bool Oracle::may_have_died(const Place& place) const {
   const Log& log = logs_.at(place.log);
   // One attempt more than said may have begun: of the newest lease.
-  return place.attempts + (place.lease ? 1 : 0) >=
-         static_cast<int>(log.settings.max_receive_count);
+  return place.attempts + (place.lease ? 1 : 0) >= static_cast<int>(log.settings.max_receive_count);
 }
 
 // ---- sends
@@ -155,6 +158,14 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
   world_.fold(static_cast<std::uint64_t>(delivery.base_offset) + delivery.first_index);
   world_.fold(delivery.count ^ (std::uint64_t{delivery.attempts} << 32));
   world_.report().count(delivery.attempts > 0 ? "delivery: again" : "delivery: first");
+  if (world_.traces()) {
+    world_.trace("delivery session " + std::to_string(session.value) + " alias " +
+                 std::to_string(alias) + " log " + std::to_string(delivery.queue.value) +
+                 " batch " + std::to_string(delivery.base_offset) + " from " +
+                 std::to_string(delivery.first_index) + " count " + std::to_string(delivery.count) +
+                 " grant " + std::to_string(delivery.grant.value) + " attempts " +
+                 std::to_string(delivery.attempts));
+  }
   const auto given = host_.drawn_at(delivery.nonce);
   const proto::LogId log{delivery.queue.value};
   if (!given) {
@@ -163,13 +174,13 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
   }
   proto::Offset offset = delivery.base_offset + delivery.first_index;
   std::uint32_t records = 0;
-  const auto read = proto::for_each_record(
-      delivery.records.view(), static_cast<std::int32_t>(delivery.count),
-      [&](const proto::RecordView& record) {
-        deliver_one(session, alias, delivery, received, offset++,
-                    number_of(record.value.value_or("")), *given);
-        ++records;
-      });
+  const auto read =
+      proto::for_each_record(delivery.records.view(), static_cast<std::int32_t>(delivery.count),
+                             [&](const proto::RecordView& record) {
+                               deliver_one(session, alias, delivery, received, offset++,
+                                           number_of(record.value.value_or("")), *given);
+                               ++records;
+                             });
   if (!read || records != delivery.count) {
     wrong("a delivery cannot be read", log, offset, 0);
   }
@@ -206,6 +217,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   Lease lease;
   lease.grant = delivery.grant;
   lease.nonce = delivery.nonce;
+  lease.base_offset = delivery.base_offset;
   lease.session = session;
   lease.alias = alias;
   lease.deadline = given + delivery.lease_ms;

@@ -73,6 +73,7 @@ class Oracle {
   struct Lease {
     proto::GrantId grant;
     std::uint64_t nonce = 0;
+    proto::Offset base_offset = 0;  // of its batch
     proto::SessionId session;
     std::uint32_t alias = 0;
     proto::TimeMs deadline = 0;  // at least

@@ -1,6 +1,5 @@
-#include "tests/sim/oracle.hpp"
-
 #include "proto/batch/record_batch.hpp"
+#include "tests/sim/oracle.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -14,6 +13,13 @@ using proto::SettleKind;
 
 Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& range) {
   HeardRange heard{log, range, host_.now(), {}};
+  if (world_.traces()) {
+    world_.trace("settle kind " + std::to_string(static_cast<int>(range.kind)) + " log " +
+                 std::to_string(log.value) + " batch " + std::to_string(range.base_offset) +
+                 " from " + std::to_string(range.first_index) + " count " +
+                 std::to_string(range.count) + " grant " + std::to_string(range.grant.value) +
+                 " value " + std::to_string(range.value));
+  }
   const std::vector<MessageNumber>& at = logs_.at(log).at;
   for (std::uint32_t i = 0; i < std::min<std::uint32_t>(range.count, 10'000); ++i) {
     const proto::Offset offset = range.base_offset + range.first_index + i;
@@ -25,12 +31,12 @@ Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& rang
     message.message = at[static_cast<std::size_t>(offset)];
     message.index = range.first_index + i;
     Place& where = *find_place(message.message, log);
-    if (where.lease && where.lease->grant == range.grant && where.lease->nonce == range.nonce) {
+    if (where.lease && where.lease->grant == range.grant && where.lease->nonce == range.nonce &&
+        where.lease->base_offset == range.base_offset) {
       Lease& lease = *where.lease;
       message.newest = true;
-      message.must_succeed =
-          heard.time < lease.deadline && !lease.may_have_ended &&
-          (!where.ack_heard || range.kind == SettleKind::kAck);
+      message.must_succeed = heard.time < lease.deadline && !lease.may_have_ended &&
+                             (!where.ack_heard || range.kind == SettleKind::kAck);
       if (range.kind == SettleKind::kAck) {
         where.ack_heard = true;
       } else if (range.kind == SettleKind::kNack || range.kind == SettleKind::kRelease ||
@@ -69,7 +75,12 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   if (refused) {
     if (message.must_succeed) {
       wrong("a live lease was refused with " + std::to_string(*refused) + " for kind " +
-                std::to_string(static_cast<int>(kind)),
+                std::to_string(static_cast<int>(kind)) + " grant " +
+                std::to_string(heard.range.grant.value) + " base " +
+                std::to_string(heard.range.base_offset) + " first " +
+                std::to_string(heard.range.first_index) + " count " +
+                std::to_string(heard.range.count) + " newest " +
+                std::to_string(where.lease ? where.lease->grant.value : 0),
             heard.log, offset, message.message);
     }
     return;
@@ -82,7 +93,10 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
     const bool harmless = kind == SettleKind::kAck || kind == SettleKind::kStarted;
     if (!is_over || !harmless) {
       wrong("a lease that is over, or never was, still settles; kind " +
-                std::to_string(static_cast<int>(kind)),
+                std::to_string(static_cast<int>(kind)) + " grant " +
+                std::to_string(heard.range.grant.value) + " base " +
+                std::to_string(heard.range.base_offset) + " newest grant " +
+                std::to_string(where.lease ? where.lease->grant.value : 0),
             heard.log, offset, message.message);
     }
     return;
@@ -169,8 +183,7 @@ void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
   if (const auto it = handles_.find({session, request}); it != handles_.end()) {
     for (const HeardMessage& message : it->second.messages) {
       judge(it->second, message,
-            reply ? std::nullopt
-                  : std::optional(static_cast<std::uint16_t>(reply.error().code)));
+            reply ? std::nullopt : std::optional(static_cast<std::uint16_t>(reply.error().code)));
     }
     handles_.erase(it);
   }
@@ -226,14 +239,14 @@ void Oracle::said_topic_batch(proto::SessionId session, const shard::TopicBatch&
   const auto records =
       proto::batch_records(batch.batch.view(), *header, std::size_t{16} << 20, scratch);
   proto::Offset offset = header->base_offset;
-  const auto read =
-      records ? proto::for_each_record(*records, header->record_count,
-                                       [&](const proto::RecordView& record) {
-                                         const auto number = number_of(record.value.value_or(""));
-                                         learn(log, offset, number);
-                                         ++offset;
-                                       })
-              : proto::Result<>(records.error());
+  const auto read = records ? proto::for_each_record(*records, header->record_count,
+                                                     [&](const proto::RecordView& record) {
+                                                       const auto number =
+                                                           number_of(record.value.value_or(""));
+                                                       learn(log, offset, number);
+                                                       ++offset;
+                                                     })
+                            : proto::Result<>(records.error());
   if (!read) {
     wrong("a topic batch cannot be read", log, offset, 0);
   }

@@ -80,7 +80,8 @@ Oracle::Batch Producer::new_batch(proto::LogId log, bool idempotent) {
 std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) const {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
   for (const MessageNumber number : batch.messages) {
-    const std::string value = value_of(number, 8 + (number * 7919) % stage_.options.max_value_bytes);
+    const std::string value =
+        value_of(number, 8 + (number * 7919) % stage_.options.max_value_bytes);
     proto::RecordInput record;
     record.value = value;
     record.timestamp = 1'700'000'000'000 + static_cast<proto::TimeMs>(number);
@@ -175,7 +176,7 @@ void Producer::send_corrupt() {
 
 void Producer::transmit(Flight& flight, bool retry) {
   flight.send_number = ++last_send_;
-  sent_[flight.send_number] = flight.batch.log;
+  sent_[flight.send_number] = {flight.batch.log, flight.batch.messages.front()};
   const bool topic = [&] {
     for (const Target& target : stage_.targets) {
       for (const proto::LogId log : target.logs) {
@@ -195,9 +196,8 @@ void Producer::transmit(Flight& flight, bool retry) {
   }
   link_->up([this, topic, deadline_ms, batch = flight.batch, bytes = flight.bytes,
              number = flight.send_number](shard::Shard& shard, proto::SessionId session) {
-    auto columns = proto::validate_batch(
-        std::string_view(bytes).substr(proto::kStoredHeaderBytes),
-        topic ? proto::BatchUse::kTopic : proto::BatchUse::kQueue);
+    auto columns = proto::validate_batch(std::string_view(bytes).substr(proto::kStoredHeaderBytes),
+                                         topic ? proto::BatchUse::kTopic : proto::BatchUse::kQueue);
     if (!columns) {
       stage_.world.violate("a good batch was refused: " + columns.error().to_string());
       return;
@@ -223,7 +223,7 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
     stage_.world.violate("a send was answered twice");
     return;
   }
-  const proto::LogId log = known->second;
+  const auto [log, first] = known->second;
   sent_.erase(known);
   const auto it = destinations_.find(log);
   if (it == destinations_.end()) {
@@ -231,7 +231,8 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
   }
   Destination& destination = it->second;
   for (std::size_t i = 0; i < destination.flights.size(); ++i) {
-    if (destination.flights[i].send_number != entry.send_number) {
+    Flight& flight = destination.flights[i];
+    if (flight.batch.messages.front() != first) {
       continue;
     }
     if (entry.code == 0) {
@@ -240,6 +241,8 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
       if (destination.answered.size() > 3) {
         destination.answered.pop_front();
       }
+    } else if (flight.send_number != entry.send_number) {
+      return;  // a later try is under way
     } else if (static_cast<Errc>(entry.code) == Errc::kProducerFenced) {
       count("op: fenced, begins anew");
       previous_ = {};
@@ -248,7 +251,7 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
       init_producer();
     } else if (!destination.resends) {
       destination.resends = true;
-      stage_.world.after(rng().between(1000, 50'000), [this, log] { resend(log); });
+      stage_.world.after(rng().between(1000, 50'000), [this, to = log] { resend(to); });
     }
     return;
   }

@@ -24,7 +24,7 @@ class Producer final : public Machine {
  private:
   struct Flight {
     Oracle::Batch batch;
-    std::string bytes;  // with room for the broker's header
+    std::string bytes;              // with room for the broker's header
     std::uint64_t send_number = 0;  // of the newest try
   };
   struct Destination {
@@ -52,7 +52,11 @@ class Producer final : public Machine {
   bool starting_ = false;
   std::map<proto::LogId, Destination> destinations_;
   std::uint64_t last_send_ = 0;
-  std::map<std::uint64_t, proto::LogId> sent_;
+  struct Try {
+    proto::LogId log;
+    MessageNumber first = 0;  // of its batch
+  };
+  std::map<std::uint64_t, Try> sent_;
 };
 
 }  // namespace weir::sim

@@ -11,6 +11,7 @@
 #include "tests/sim/world.hpp"
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -149,7 +150,7 @@ class Simulation {
     bool at_rest = false;
     while (!at_rest && !world_.violation()) {
       if (world_.now_us() > end) {
-        world_.violate("messages are left that nobody gets");
+        world_.violate("this does not come to rest: " + standing());
         return;
       }
       run_until(world_.now_us() + 500'000);
@@ -165,6 +166,22 @@ class Simulation {
     if (!world_.violation() && !readers_.empty()) {
       replay();
     }
+  }
+
+  [[nodiscard]] std::string standing() {
+    std::string text = host_.shard() == nullptr ? "the broker is down" : "";
+    if (host_.shard() != nullptr) {
+      host_.shard()->visit_queues([&text](const std::string&, const core::QueueInfo& info) {
+        text += info.name + " ready " + std::to_string(info.ready) + " in flight " +
+                std::to_string(info.in_flight) + " delayed " + std::to_string(info.delayed) +
+                " dying " + std::to_string(info.dying) + " parked " + std::to_string(info.parked) +
+                " subscribers " + std::to_string(info.subscribers) + "; ";
+      });
+    }
+    for (const auto& producer : producers_) {
+      text += producer->is_idle() ? "" : "a producer waits; ";
+    }
+    return text;
   }
 
   void replay() {
