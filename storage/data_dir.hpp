@@ -5,11 +5,17 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace weir::storage {
 
 /// What this program writes. A directory of an older format is taken over, of a newer one refused.
 inline constexpr std::uint32_t kDataFormat = 1;
+
+/// What a refused start tells a person whose data is damaged or missing.
+inline constexpr std::string_view kDamageAdvice =
+    "Restore the data directory from a backup, or start once with --accept-damage to go on with "
+    "what is left.";
 
 /// The directory that holds everything a broker stores, owned by one process as long as this lives:
 ///

@@ -1,5 +1,7 @@
 #include "storage/mark_file.hpp"
 
+#include "storage/data_dir.hpp"
+
 #include <array>
 #include <filesystem>
 #include <optional>
@@ -14,10 +16,6 @@ using proto::fail;
 constexpr std::uint64_t kSlots = 2;
 // A sector and a page of its own for each slot, also on disks with sectors of 4 KiB.
 constexpr std::uint64_t kSlotStride = 4096;
-
-constexpr std::string_view kHowToGoOn =
-    "Restore the data directory from a backup, or start once with --accept-data-loss to go on with "
-    "what is there.";
 
 std::string in_both_slots(const CommitPoint& point) {
   std::string content(kSlots * kSlotStride, '\0');
@@ -90,15 +88,27 @@ proto::Result<MarkFile> MarkFile::open(const std::string& path) {
     return fail(Errc::kStorageFailed, "the mark file '" + path + "' is damaged: no slot is whole.");
   }
   // The other slot is the older or the torn one.
-  return MarkFile(std::move(*file), *newest, (newest_slot + 1) % kSlots);
+  return MarkFile(path, std::move(*file), *newest, (newest_slot + 1) % kSlots);
+}
+
+MarkFile MarkFile::replace_at_first_write(std::string path, const CommitPoint& point) {
+  return {std::move(path), std::nullopt, point, 0};
 }
 
 proto::Result<> MarkFile::write(const CommitPoint& point) {
-  if (const auto written = file_.write_at(next_slot_ * kSlotStride, encode_commit_point(point));
+  if (!file_) {
+    proto::Result<MarkFile> made = create(path_, point);
+    if (!made) {
+      return made.error();
+    }
+    *this = std::move(*made);
+    return {};
+  }
+  if (const auto written = file_->write_at(next_slot_ * kSlotStride, encode_commit_point(point));
       !written) {
     return written.error();
   }
-  if (const proto::Result<> synced = file_.sync(); !synced) {
+  if (const proto::Result<> synced = file_->sync(); !synced) {
     return synced.error();
   }
   next_slot_ = (next_slot_ + 1) % kSlots;
@@ -121,19 +131,23 @@ proto::Result<CheckedMark> open_checked_mark(const std::string& path, const Comm
       return CheckedMark{.file = std::move(*mark)};
     }
     if (missing == MissingCommits::kRefuse) {
-      return fail(fits.error().code, fits.error().message + " " + std::string(kHowToGoOn));
+      return fail(fits.error().code, fits.error().message + " " + std::string(kDamageAdvice));
     }
   } else if (!is_first_start && missing == MissingCommits::kRefuse) {
     return fail(Errc::kStorageFailed,
                 "the mark file '" + path + "' is missing while the database holds " +
                     number(recovered.index) + " commits; without it a loss cannot be noticed. " +
-                    std::string(kHowToGoOn));
+                    std::string(kDamageAdvice));
+  }
+  if (!is_first_start) {
+    return CheckedMark{.file = MarkFile::replace_at_first_write(path, recovered),
+                       .accepted_loss = true};
   }
   proto::Result<MarkFile> mark = MarkFile::create(path, recovered);
   if (!mark) {
     return mark.error();
   }
-  return CheckedMark{.file = std::move(*mark), .accepted_loss = !is_first_start};
+  return CheckedMark{.file = std::move(*mark)};
 }
 
 }  // namespace weir::storage

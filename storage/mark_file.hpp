@@ -5,7 +5,9 @@
 #include "storage/file.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
 // A small file outside of the database that remembers how far the commits had got. RocksDB opens
 // without a word when its newest WAL is missing or cut short; the mark notices. It is written off
@@ -23,6 +25,10 @@ class MarkFile {
   /// Opens the file and reads it. STORAGE_FAILED when it is missing or both slots are damaged.
   [[nodiscard]] static proto::Result<MarkFile> open(const std::string& path);
 
+  /// Makes the file anew, but only at the first write(): until then the old one stays and says what
+  /// it said, so that a start that breaks off before its first commit changed nothing.
+  [[nodiscard]] static MarkFile replace_at_first_write(std::string path, const CommitPoint& point);
+
   /// What was marked last; after open(), the newer of the slots that are whole.
   [[nodiscard]] const CommitPoint& last() const { return last_; }
 
@@ -31,10 +37,12 @@ class MarkFile {
   [[nodiscard]] proto::Result<> write(const CommitPoint& point);
 
  private:
-  MarkFile(File file, const CommitPoint& last, std::uint64_t next_slot)
-      : file_(std::move(file)), last_(last), next_slot_(next_slot) {}
+  MarkFile(std::string path, std::optional<File> file, const CommitPoint& last,
+           std::uint64_t next_slot)
+      : path_(std::move(path)), file_(std::move(file)), last_(last), next_slot_(next_slot) {}
 
-  File file_;
+  std::string path_;
+  std::optional<File> file_;  // none before the first write of a mark that replaces another
   CommitPoint last_;
   std::uint64_t next_slot_ = 0;
 };
@@ -52,7 +60,7 @@ struct CheckedMark {
 /// Compares the mark with what the database recovered and gives the mark for going on; makes it
 /// where neither the file nor any commit is there yet. STORAGE_FAILED, with a message for a person,
 /// when commits are missing, the history is another one, or the mark is gone or damaged while there
-/// are commits. With kAccept these cases begin a new mark at what was recovered.
+/// are commits. With kAccept these cases go on, and the first commit begins a new mark.
 [[nodiscard]] proto::Result<CheckedMark> open_checked_mark(const std::string& path,
                                                            const CommitPoint& recovered,
                                                            MissingCommits missing);

@@ -119,6 +119,8 @@ proto::Result<> Broker::start_shard() {
   if (!recovered) {
     return recovered.error();
   }
+  // A log may be cut behind what the mark had seen: that is a loss that only the scan knows of.
+  recovered->accepted_loss = recovered->accepted_loss || store_->recovered_wal().damage.has_value();
   if (recovered->accepted_loss) {
     spdlog::warn("commits that were acknowledged are given up, as asked");
   }

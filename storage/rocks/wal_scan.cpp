@@ -1,6 +1,7 @@
 #include "storage/rocks/wal_scan.hpp"
 
 #include "proto/endian.hpp"
+#include "storage/data_dir.hpp"
 #include "storage/file.hpp"
 #include "storage/rocks/log_records.hpp"
 #include "storage/rocks/manifest.hpp"
@@ -314,8 +315,7 @@ std::string describe_damage(const WalReport& report) {
          std::to_string(report.records_behind) + " intact records lie behind it" +
          commit_text(report.last_behind) + ". Readable before it are " +
          std::to_string(report.readable_records) + " records" + commit_text(report.last_readable) +
-         ". Nothing was changed. Restore the data directory from a backup, or start once with "
-         "--accept-data-loss to go on with what lies before the damage.";
+         ". Nothing was changed. " + std::string(kDamageAdvice);
 }
 
 }  // namespace weir::storage

@@ -56,7 +56,7 @@ TEST(MarkFile, RefusesADatabaseThatLostCommits) {
   ASSERT_TRUE(MarkFile::create(path, a_point(5)));
   const std::string message = refusal(path, a_point(3));
   EXPECT_NE(message.find("ends at commit 3, but commit 5"), std::string::npos) << message;
-  EXPECT_NE(message.find("--accept-data-loss"), std::string::npos) << message;
+  EXPECT_NE(message.find("--accept-damage"), std::string::npos) << message;
   EXPECT_NE(refusal(path, CommitPoint{}).find("ends at commit 0"), std::string::npos);
 }
 
@@ -123,15 +123,28 @@ TEST(MarkFile, EverySingleFlippedBitOfASlotIsSeen) {
   }
 }
 
-TEST(MarkFile, BeginsAnewWhenAPersonAcceptsTheLoss) {
+TEST(MarkFile, BeginsAnewAtTheFirstCommitWhenAPersonAcceptsTheLoss) {
   const TempDir directory;
   const std::string path = directory.file("mark");
-  ASSERT_TRUE(MarkFile::create(path, a_point(5)));
-  const auto mark = open_checked_mark(path, a_point(3), MissingCommits::kAccept).value();
-  EXPECT_TRUE(mark.accepted_loss);
-  EXPECT_EQ(mark.file.last(), a_point(3));
-  const auto again = open_checked_mark(path, a_point(3), MissingCommits::kAccept).value();
-  EXPECT_FALSE(again.accepted_loss) << "nothing was missing this time";
+  for (const bool exists : {true, false}) {
+    std::filesystem::remove(path);
+    if (exists) {
+      ASSERT_TRUE(MarkFile::create(path, a_point(5)));
+    }
+    {
+      const auto mark = open_checked_mark(path, a_point(3), MissingCommits::kAccept).value();
+      EXPECT_TRUE(mark.accepted_loss);
+      EXPECT_EQ(mark.file.last(), a_point(3));
+    }
+    // That start broke off before it committed anything: the loss is still to be accepted.
+    refusal(path, a_point(3));
+    auto mark = open_checked_mark(path, a_point(3), MissingCommits::kAccept).value();
+    EXPECT_TRUE(mark.accepted_loss);
+    ASSERT_TRUE(mark.file.write(a_point(4)));
+    ASSERT_TRUE(mark.file.write(a_point(5)));
+    const auto later = open_checked_mark(path, a_point(5), MissingCommits::kAccept).value();
+    EXPECT_FALSE(later.accepted_loss) << "nothing is missing any more";
+  }
 }
 
 TEST(MarkFile, SaysWhichFileCannotBeMade) {
