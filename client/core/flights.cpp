@@ -101,9 +101,16 @@ Flight Flights::on_stored(Flight& flight) {
   return stored;
 }
 
-void Flights::hold(std::uint64_t ordinal) {
-  first_refused_ = holding_ ? std::min(first_refused_, ordinal) : ordinal;
-  holding_ = true;
+void Flights::hold(const Flight& flight) {
+  if (!std::exchange(holding_, true)) {
+    first_refused_ = kNone;
+    gap_at_ = kNone;
+  }
+  first_refused_ = std::min(first_refused_, flight.ordinal);
+  if (!flight.is_uncertain) {
+    // A refused batch that an earlier try has stored leaves no gap.
+    gap_at_ = std::min(gap_at_, flight.ordinal);
+  }
 }
 
 Flights::Refused Flights::on_refused(Flight& flight, const proto::Error& why, TimePoint now,
@@ -113,11 +120,11 @@ Flights::Refused Flights::on_refused(Flight& flight, const proto::Error& why, Ti
   if (is_gap && holding_ && flight.ordinal > first_refused_) {
     return {};  // because of the one in front of it
   }
-  hold(flight.ordinal);
-  flight.refusal = why;
   if (leaves_in_doubt(why.code)) {
     flight.is_uncertain = true;
   }
+  hold(flight);
+  flight.refusal = why;
   if (is_gap || why.code == proto::Errc::kProducerFenced || flight.ordinal < stored_through_) {
     broken_ = true;
     return {};
@@ -143,8 +150,8 @@ Flights::Refused Flights::on_refused(Flight& flight, const proto::Error& why, Ti
 void Flights::on_session_lost() {
   for (Flight& flight : flights_) {
     if (flight.is_out) {
-      // What left behind a refused batch was refused too: only the word of it was lost.
-      const bool is_behind_gap = holding_ && flight.ordinal > first_refused_;
+      // What left behind a batch that is not stored is refused too: only the word of it was lost.
+      const bool is_behind_gap = holding_ && flight.ordinal > gap_at_;
       flight.is_uncertain = flight.is_uncertain || !is_behind_gap;
       take_out(flight);
     }
@@ -154,7 +161,7 @@ void Flights::on_session_lost() {
 std::size_t Flights::prune(proto::Compression compression) {
   std::size_t freed_bytes = 0;
   std::erase_if(flights_, [&](Flight& flight) {
-    if (flight.is_uncertain || flight.waiters.alive() == flight.waiters.size()) {
+    if (!flight.is_outdated()) {
       return false;
     }
     renumber_ = true;
@@ -180,7 +187,7 @@ std::size_t Flights::resume(Producer producer, proto::Compression compression) {
   for (Flight& flight : flights_) {
     if (flight.is_uncertain && flight.sequence != sequence) {
       // Under another sequence the broker could store it twice.
-      hold(flight.ordinal);
+      hold(flight);
       broken_ = true;
       return freed_bytes;
     }
@@ -223,7 +230,7 @@ std::deque<Flight> Flights::take_uncertain() {
 std::deque<Flight> Flights::drop_all() {
   if (!flights_.empty()) {
     on_session_lost();
-    hold(flights_.front().ordinal);
+    hold(flights_.front());
     broken_ = true;
   }
   return std::exchange(flights_, {});

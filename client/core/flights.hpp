@@ -31,6 +31,10 @@ struct Flight {
   std::optional<proto::Error> refusal;  // the last one
 
   [[nodiscard]] std::int32_t count() const { return static_cast<std::int32_t>(waiters.size()); }
+  /// Somebody was told that his message is not stored: as it is, the batch must not leave any more.
+  [[nodiscard]] bool is_outdated() const {
+    return !is_uncertain && waiters.alive() < waiters.size();
+  }
 };
 
 /// The batches of one partition that are under way, in the order of their sequences, and the rules
@@ -79,6 +83,8 @@ class Flights {
   /// No answer comes any more to what is out.
   void on_session_lost();
 
+  /// Holds because of a batch that is outdated.
+  void hold(const Flight& flight);
   /// When holding is over (no batch is out, the pause has passed): drops and shortens batches that
   /// nobody waits for, renumbers, and goes on. Gives back how many bytes the dropped ones had.
   std::size_t resume(Producer producer, proto::Compression compression);
@@ -91,7 +97,8 @@ class Flights {
 
  private:
   std::size_t prune(proto::Compression compression);
-  void hold(std::uint64_t ordinal);
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+
   void take_out(Flight& flight);
 
   std::deque<Flight> flights_;
@@ -105,7 +112,8 @@ class Flights {
   bool holding_ = false;
   bool renumber_ = false;
   bool broken_ = false;
-  std::uint64_t first_refused_ = 0;  // while holding
+  std::uint64_t first_refused_ = kNone;  // while holding
+  std::uint64_t gap_at_ = kNone;         // while holding: the first that is known not to be stored
   TimePoint resume_at_{};
 };
 

@@ -213,17 +213,29 @@ void ProducerMachine::ask_for_epoch() {
   port_.init_producer(producer_.id, producer_.epoch);
 }
 
-void ProducerMachine::pump_partition(std::uint32_t partition, TimePoint now) {
-  Flights& flights = this->flights(partition);
+// Ends the holding of batches where it may end. False while they are held.
+bool ProducerMachine::is_flowing(Flights& flights, TimePoint now) {
   if (flights.is_holding() && !flights.is_broken() && flights.is_quiet() &&
       now >= flights.resume_at()) {
     source_.release({0, 0, flights.resume(producer_, options_.compression)});
     wants_epoch_ = wants_epoch_ || flights.is_broken();
   }
-  if (flights.is_holding()) {
+  return !flights.is_holding();
+}
+
+void ProducerMachine::pump_partition(std::uint32_t partition, TimePoint now) {
+  Flights& flights = this->flights(partition);
+  if (!is_flowing(flights, now)) {
     return;
   }
   while (Flight* const flight = flights.next_to_send()) {
+    if (flight->is_outdated()) {
+      flights.hold(*flight);
+      if (!is_flowing(flights, now)) {
+        return;
+      }
+      continue;
+    }
     const bool serves = !wants_epoch_ || flights.has_uncertain();
     if (!serves || !send(partition, flights, *flight, now)) {
       return;

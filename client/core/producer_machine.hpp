@@ -76,6 +76,7 @@ class ProducerMachine {
   void fail_all(const proto::Error& error);
   void tell(Flight& flight, const Error& error);
   void confirm(Flight flight, std::uint32_t partition, const proto::SentEntry& entry);
+  bool is_flowing(Flights& flights, TimePoint now);
   void pump_partition(std::uint32_t partition, TimePoint now);
   bool send(std::uint32_t partition, Flights& flights, Flight& flight, TimePoint now);
   bool prepare_new_epoch();
