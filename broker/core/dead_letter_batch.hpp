@@ -19,7 +19,8 @@ inline constexpr std::string_view kHeaderDeadAttempts = "weir.dead-attempts";
 inline constexpr std::string_view kHeaderDeadTime = "weir.dead-time";  // broker time in ms
 
 /// Builds the batch that goes to the dead-letter queue: copies of messages, key, value and headers
-/// as they were, with the history added. A message that was dead-lettered before keeps its first id.
+/// as they were, with the history added. A message that was dead-lettered before keeps its first
+/// id.
 class DeadLetterBatch {
  public:
   /// `source` must be uncompressed and outlive this.

@@ -99,8 +99,8 @@ class ShardState {
   /// Everything that the grant holds and has not begun goes back uncounted.
   [[nodiscard]] Records decide_release(proto::QueueId queue, proto::Offset last_offset,
                                        proto::GrantId grant, proto::TimeMs now) const;
-  /// No session outlives a restart: what was leased and not begun goes back uncounted, what was begun
-  /// keeps its lease, longer by the grace for the time that the broker was away.
+  /// No session outlives a restart: what was leased and not begun goes back uncounted, what was
+  /// begun keeps its lease, longer by the grace for the time that the broker was away.
   [[nodiscard]] Records decide_restart(proto::TimeMs now, std::int64_t grace_ms) const;
   /// Moves dying messages of one batch of this queue to its dead-letter queue, as one unit;
   /// monostate when there are none.

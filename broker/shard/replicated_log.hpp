@@ -1,13 +1,13 @@
 #pragma once
 
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+#include "storage/kv.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "proto/ids.hpp"
-#include "proto/result.hpp"
-#include "storage/kv.hpp"
 
 // The seam between a shard and whatever makes its decisions durable. Today that is one disk
 // (LocalLog); a consensus engine that replicates the same units is the next implementation.

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
 #include "broker/core/reply.hpp"
 #include "proto/bytes.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/ids.hpp"
 #include "proto/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace weir::shard {
 
@@ -22,7 +22,8 @@ struct TopicBatch {
 };
 
 /// How a shard speaks to one session. Called on the shard's executor, and only with facts that are
-/// durable: what these calls say may go to the peer at once. They must not call back into the shard.
+/// durable: what these calls say may go to the peer at once. They must not call back into the
+/// shard.
 class SessionPort {
  public:
   virtual ~SessionPort() = default;

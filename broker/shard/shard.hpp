@@ -98,7 +98,8 @@ class Shard final : public CommitListener {
 
   /// `port` must stay valid until close_session().
   proto::SessionId open_session(SessionPort& port);
-  /// What the session held and had not begun goes back uncounted; what it had begun keeps its lease.
+  /// What the session held and had not begun goes back uncounted; what it had begun keeps its
+  /// lease.
   void close_session(proto::SessionId session);
 
   /// Inputs are stamped with broker time here. `deadline_ms` is the remaining patience, 0: none.

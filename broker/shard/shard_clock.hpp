@@ -8,10 +8,10 @@
 
 namespace weir::shard {
 
-/// Broker time: begins at the larger of the wall clock and the last committed time, then follows the
-/// monotonic clock, is drawn towards the wall clock by at most 1 %, and never goes back. A gap of more
-/// than a second between two looks - a stalled disk, a stopped process - does not count: a stall of
-/// ours must not look like the death of a peer. Pure; the caller looks at the clocks.
+/// Broker time: begins at the larger of the wall clock and the last committed time, then follows
+/// the monotonic clock, is drawn towards the wall clock by at most 1 %, and never goes back. A gap
+/// of more than a second between two looks - a stalled disk, a stopped process - does not count: a
+/// stall of ours must not look like the death of a peer. Pure; the caller looks at the clocks.
 class ShardClock {
  public:
   explicit ShardClock(proto::TimeMs last_committed) : broker_(last_committed) {}

@@ -60,27 +60,27 @@ bool Shard::Impl::is_late(const Input& input) const {
 void Shard::Impl::handle(const Input& input, SendInput& sent) {
   proto::SentEntry entry;
   entry.send_number = sent.batch.send_number;
+  const std::uint32_t count = sent.batch.columns.count();
+  auto decision = state_->decide(sent.batch, now_);
   std::optional<proto::Error> refused;
-  if (is_late(input)) {
+  if (decision && !decision->record) {
+    // Said whatever else stands against it: a refusal would tell the producer that a batch is not
+    // stored that is, and once five others have followed nobody could tell it any more.
+    entry.flags |= proto::SentEntry::kDuplicate;
+    ++metrics_.duplicate_batches;
+  } else if (is_late(input)) {
     refused = proto::make_error(Errc::kDeadlineExceeded);
   } else if (refusal_) {
     refused = refusal_;
+  } else if (!decision) {
+    refused = decision.error();
   } else {
-    const std::uint32_t count = sent.batch.columns.count();
-    auto decision = state_->decide(sent.batch, now_);
-    if (!decision) {
-      refused = decision.error();
-    } else {
-      entry.base_offset = decision->base_offset;
-      entry.append_time = decision->append_time;
-      if (decision->record) {
-        metrics_.sent_messages += decision->record->topic ? 0 : count;
-        apply(*std::move(decision->record));
-      } else {
-        entry.flags |= proto::SentEntry::kDuplicate;
-        ++metrics_.duplicate_batches;
-      }
-    }
+    metrics_.sent_messages += decision->record->topic ? 0 : count;
+    apply(*std::move(decision->record));
+  }
+  if (!refused) {
+    entry.base_offset = decision->base_offset;
+    entry.append_time = decision->append_time;
   }
   if (refused) {
     entry.code = static_cast<std::uint16_t>(refused->code);

@@ -9,7 +9,8 @@
 namespace weir::shard {
 namespace {
 
-/// One load reads about this much: enough to be sequential, little enough to be kept for each reader.
+/// One load reads about this much: enough to be sequential, little enough to be kept for each
+/// reader.
 constexpr std::size_t kLoadBytes = std::size_t{1} << 20;
 
 core::CachedBatch to_cached(const storage::LogBatch& batch) {

@@ -16,7 +16,8 @@
 namespace weir::shard {
 
 /// Feeds topic subscriptions: from the tail cache where the reader keeps up, else from the store,
-/// loaded off the shard. Shows nothing at or above the high watermark. Soft: dies with the sessions.
+/// loaded off the shard. Shows nothing at or above the high watermark. Soft: dies with the
+/// sessions.
 class TopicFeed {
  public:
   TopicFeed(const core::ShardState& state, const TailCache& cache, Loader& loader,

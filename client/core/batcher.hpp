@@ -35,8 +35,8 @@ struct Released {
 /// batch must be one that a BatchBuilder made.
 proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters);
 
-/// Messages on their way to one partition that have not left: they gather in the last batch until it
-/// is full or taken.
+/// Messages on their way to one partition that have not left: they gather in the last batch until
+/// it is full or taken.
 class Batcher {
  public:
   struct Limits {
@@ -60,8 +60,8 @@ class Batcher {
   /// Applies to batches from the next message on.
   void set_limits(Limits limits) { limits_ = limits; }
 
-  /// Messages of different rounds go to different batches, so that it can be told when all of a round
-  /// are answered.
+  /// Messages of different rounds go to different batches, so that it can be told when all of a
+  /// round are answered.
   void set_round(std::uint64_t round) { round_ = round; }
 
   /// Copies the record; gives back what it counts against the buffer.
@@ -71,11 +71,13 @@ class Batcher {
   /// At most what the batch of the next take() has in bytes, uncompressed; 0 when there is none.
   [[nodiscard]] std::size_t waiting_bytes() const;
 
-  /// The oldest batch that somebody waits for. Messages whose time ran out by `now` are not in it any
-  /// more, nor are they elsewhere: their callbacks go to `expired`. nullopt when nothing is left.
+  /// The oldest batch that somebody waits for. Messages whose time ran out by `now` are not in it
+  /// any more, nor are they elsewhere: their callbacks go to `expired`. nullopt when nothing is
+  /// left.
   std::optional<WaitingBatch> take(TimePoint now, Dropped& expired);
 
-  /// Moves the callbacks of messages whose time ran out to `expired`: these messages will not leave.
+  /// Moves the callbacks of messages whose time ran out to `expired`: these messages will not
+  /// leave.
   void take_expired(TimePoint now, Dropped& expired);
   /// Drops everything.
   void take_all(Dropped& all);

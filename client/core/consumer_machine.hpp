@@ -24,8 +24,8 @@ class ConsumerMachine {
 
   void add_grant(std::shared_ptr<Grant> grant, TimePoint now);
 
-  /// Messages that the application gets next: `count` of `grant` from index `first` on. That they are
-  /// begun stands among the settlements by then. `is_suspect`: they were begun before, and this
+  /// Messages that the application gets next: `count` of `grant` from index `first` on. That they
+  /// are begun stands among the settlements by then. `is_suspect`: they were begun before, and this
   /// must have left for the broker before the handler runs, so that a message that kills its
   /// consumers uses up its attempts.
   struct Chunk {

@@ -57,7 +57,8 @@ class Flights {
   [[nodiscard]] bool is_quiet() const { return out_ == 0; }
   /// True while a batch may have been stored and its sequence can still tell.
   [[nodiscard]] bool has_uncertain() const;
-  /// How many batches may be under way together: one until the broker knows the producer's sequence.
+  /// How many batches may be under way together: one until the broker knows the producer's
+  /// sequence.
   [[nodiscard]] std::size_t window() const;
   [[nodiscard]] std::size_t size() const { return flights_.size(); }
   [[nodiscard]] bool is_holding() const { return holding_; }

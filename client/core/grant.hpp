@@ -40,8 +40,8 @@ struct GrantOrigin {
   std::uint32_t generation = 0;
 };
 
-/// One lease over neighbouring messages of one batch, with their bytes. Shared by the deliveries made
-/// from it.
+/// One lease over neighbouring messages of one batch, with their bytes. Shared by the deliveries
+/// made from it.
 ///
 /// What does not change may be read by any thread. Who reads messages with next() is alone with the
 /// grant's unread part; the rest is guarded by the sink's lock.
@@ -67,7 +67,8 @@ class Grant : public std::enable_shared_from_this<Grant> {
 
   /// The next message; MALFORMED when the bytes are not what they should be, or none is left.
   [[nodiscard]] proto::Result<Delivery> next();
-  /// From here on dropping the delivery means that the application failed, not that it never got it.
+  /// From here on dropping the delivery means that the application failed, not that it never got
+  /// it.
   static void hand_out(Delivery& delivery) { delivery.handed_out_ = true; }
 
   /// Nothing more is to be done for these messages, as far as they are of this grant.

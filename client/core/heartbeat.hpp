@@ -4,8 +4,8 @@
 
 namespace weir::sdk {
 
-/// Keeps one connection alive and notices when it is dead: a ping each interval, and the end after a
-/// time without a byte. A stall of this process (stopped, or a callback that blocked) is not held
+/// Keeps one connection alive and notices when it is dead: a ping each interval, and the end after
+/// a time without a byte. A stall of this process (stopped, or a callback that blocked) is not held
 /// against the peer: when a tick comes late, the deadline moves by as much.
 class Heartbeat {
  public:

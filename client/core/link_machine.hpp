@@ -14,8 +14,8 @@
 
 namespace weir::sdk {
 
-/// Decides when to connect, to which host, and when to give a connection up. Hosts are tried in turn
-/// without a pause until each was tried once, then there is a growing pause.
+/// Decides when to connect, to which host, and when to give a connection up. Hosts are tried in
+/// turn without a pause until each was tried once, then there is a growing pause.
 class LinkMachine {
  public:
   struct Options {

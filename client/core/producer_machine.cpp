@@ -114,8 +114,8 @@ void ProducerMachine::tell(Flight& flight, const Error& error) {
   source_.release({flight.round, messages, 0});
 }
 
-// The destination is gone, and what is under way with it: nothing may turn up later in another one of
-// the same name.
+// The destination is gone, and what is under way with it: nothing may turn up later in another one
+// of the same name.
 void ProducerMachine::fail_all(const proto::Error& error) {
   for (auto& [partition, flights] : partitions_) {
     for (Flight& flight : flights.drop_all()) {

@@ -17,9 +17,9 @@
 namespace weir::sdk {
 
 /// Brings what one producer took to the broker, once each: keeps sequences per partition and a
-/// bounded number of unconfirmed batches, retries what was refused for the moment, sends again under
-/// the same sequence what a lost session left open, and asks for a new epoch where a sequence cannot
-/// be mended. Answers each message exactly once.
+/// bounded number of unconfirmed batches, retries what was refused for the moment, sends again
+/// under the same sequence what a lost session left open, and asks for a new epoch where a sequence
+/// cannot be mended. Answers each message exactly once.
 ///
 /// When the time of a message is up it is answered; if its batch had left, the batch goes on being
 /// sent until the broker says what became of it, because the sequences behind it hang on that.

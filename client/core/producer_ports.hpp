@@ -24,8 +24,8 @@ class BatchSource {
   virtual std::optional<WaitingBatch> take(std::uint32_t partition, TimePoint now) = 0;
   /// Gives back room in the buffer: messages that were answered, bytes that are not held any more.
   virtual void release(const Released& room) = 0;
-  /// The destination was (or was again) accepted, or why it is refused: as long as it is, nothing is
-  /// taken. Called on each change.
+  /// The destination was (or was again) accepted, or why it is refused: as long as it is, nothing
+  /// is taken. Called on each change.
   virtual void on_destination(const std::optional<proto::Error>& refusal,
                               std::uint32_t partitions) = 0;
 };

@@ -4,8 +4,8 @@
 
 namespace weir::sdk {
 
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014). The seed
-/// comes from outside; equal seeds give equal numbers.
+/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014). The
+/// seed comes from outside; equal seeds give equal numbers.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed) {}

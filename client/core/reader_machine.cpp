@@ -6,7 +6,8 @@
 namespace weir::sdk {
 namespace {
 
-// What a broker may send as one batch: those of producers are smaller, those that it rebuilds as well.
+// What a broker may send as one batch: those of producers are smaller, those that it rebuilds as
+// well.
 constexpr std::size_t kMaxWireBatchBytes = std::size_t{16} << 20;
 
 }  // namespace

@@ -23,8 +23,8 @@ class RecordAssembler {
     proto::BatchHeader header;
     std::string bytes;
   };
-  /// The next complete batch, its CRC checked; nullopt when more is needed. MALFORMED, CORRUPT_BATCH:
-  /// nothing behind it can be read.
+  /// The next complete batch, its CRC checked; nullopt when more is needed. MALFORMED,
+  /// CORRUPT_BATCH: nothing behind it can be read.
   [[nodiscard]] proto::Result<std::optional<WholeBatch>> next();
 
   /// Bytes of a batch that is not complete.

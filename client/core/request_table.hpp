@@ -25,9 +25,9 @@ struct RequestPolicy {
   bool is_for_session = false;
 };
 
-/// Requests that wait to be sent or to be answered. Each ends exactly once: with the broker's answer,
-/// or with an error when its time is up; retriable refusals are retried until then, on whatever
-/// session there is.
+/// Requests that wait to be sent or to be answered. Each ends exactly once: with the broker's
+/// answer, or with an error when its time is up; retriable refusals are retried until then, on
+/// whatever session there is.
 class RequestTable {
  public:
   using Done = UniqueFunction<void(proto::Result<v1::Response>)>;

@@ -23,7 +23,8 @@ bool precedes(const proto::SettleRange& left, const proto::SettleRange& right) {
          std::tie(right.grant, right.kind, right.value, right.first_index);
 }
 
-// Sorts the ranges from `begin` to `end`, none of which is a barrier, and writes them joined to `to`.
+// Sorts the ranges from `begin` to `end`, none of which is a barrier, and writes them joined to
+// `to`.
 Ranges::iterator merge_run(Ranges::iterator begin, Ranges::iterator end, Ranges::iterator to) {
   std::sort(begin, end, precedes);
   const Ranges::iterator first = to;

@@ -10,8 +10,8 @@
 
 namespace weir::sdk {
 
-/// Settlements that left on one connection and are not durable yet: numbers them 1, 2, 3 … and keeps
-/// them, so that they can be said again on the next.
+/// Settlements that left on one connection and are not durable yet: numbers them 1, 2, 3 … and
+/// keeps them, so that they can be said again on the next.
 class SettleLedger {
  public:
   /// What is known of one frame once it is durable.

@@ -6,9 +6,9 @@
 
 namespace weir::sdk {
 
-/// How many messages are reported as begun together. A report that covers many costs little, but when
-/// the process dies in one handler all of them have used up an attempt: so only while handlers are
-/// fast, and never what was begun before.
+/// How many messages are reported as begun together. A report that covers many costs little, but
+/// when the process dies in one handler all of them have used up an attempt: so only while handlers
+/// are fast, and never what was begun before.
 class StartPolicy {
  public:
   static constexpr std::uint32_t kMaxChunk = 64;

@@ -10,8 +10,8 @@
 
 namespace weir::sdk {
 
-/// Who waits for the outcome of each message of a batch, in the order of its records. A waiter whose
-/// time ran out is answered and stays as a gap, so that indexes keep their meaning.
+/// Who waits for the outcome of each message of a batch, in the order of its records. A waiter
+/// whose time ran out is answered and stays as a gap, so that indexes keep their meaning.
 class WaiterList {
  public:
   WaiterList() = default;

@@ -26,9 +26,9 @@ namespace weir::sdk {
 
 class SettleChannel;
 
-/// A client's I/O thread with the session that it serves. Other threads hand it functions to run and
-/// participants to look after; what they fill under locks of their own they announce by notify().
-/// Any thread, where nothing else is said.
+/// A client's I/O thread with the session that it serves. Other threads hand it functions to run
+/// and participants to look after; what they fill under locks of their own they announce by
+/// notify(). Any thread, where nothing else is said.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   /// Starts the thread, and connecting.

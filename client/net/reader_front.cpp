@@ -241,7 +241,8 @@ proto::Result<> ReaderFront::on_records(const proto::Records& frame) {
     taken = machine_.on_records(frame);
   }
   if (!taken) {
-    // What the broker keeps is damaged, not the connection: reading it again would end here as well.
+    // What the broker keeps is damaged, not the connection: reading it again would end here as
+    // well.
     fail(to_public(taken.error()));
     return {};
   }

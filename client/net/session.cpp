@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kFrameHeadBytes = 5;
 // Bytes of a Send body in front of its batch.
 constexpr std::size_t kSendFixedBytes = 4 + 4 + 8 + 4;
-// A batch that is smaller is copied behind the other frames: that is cheaper than a piece of its own.
+// A batch that is smaller is copied behind the other frames: that is cheaper than a piece of its
+// own.
 constexpr std::size_t kCopiedBatchBytes = std::size_t{4} << 10;
 
 // Whatever the credit, a batch may grow to this before it is closed: it then leaves alone.

@@ -24,8 +24,8 @@
 namespace weir::sdk {
 
 /// One client's connection over its whole life: connects and reconnects, greets, keeps alive, and
-/// carries requests, batches and settlements of its participants, who outlast single connections. I/O
-/// thread only.
+/// carries requests, batches and settlements of its participants, who outlast single connections.
+/// I/O thread only.
 class Session : private LinkEvents {
  public:
   struct Options {
@@ -74,8 +74,8 @@ class Session : private LinkEvents {
   void bind(std::uint32_t alias, std::uint64_t participant) { aliases_[alias] = participant; }
   void unbind(std::uint32_t alias) { aliases_.erase(alias); }
 
-  /// Writes what the socket takes. When something is left, `who` gets a turn once more has left; then
-  /// has_left() tells whether everything up to `position()` of an earlier moment has.
+  /// Writes what the socket takes. When something is left, `who` gets a turn once more has left;
+  /// then has_left() tells whether everything up to `position()` of an earlier moment has.
   bool flush(std::uint64_t who);
   [[nodiscard]] std::uint64_t position() { return link_.outbox().total_bytes(); }
   [[nodiscard]] bool has_left(std::uint64_t position) {

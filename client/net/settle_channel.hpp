@@ -17,8 +17,8 @@
 
 namespace weir::sdk {
 
-/// Carries what the application says about messages of one queue to the broker, and says it again on
-/// the next session when the word was lost. By itself it serves messages that came by receive().
+/// Carries what the application says about messages of one queue to the broker, and says it again
+/// on the next session when the word was lost. By itself it serves messages that came by receive().
 class SettleChannel : public SettleSink,
                       public Participant,
                       public std::enable_shared_from_this<SettleChannel> {

@@ -50,27 +50,10 @@ void SimLog::begin() {
     if (life != life_) {
       return;
     }
-    std::vector<storage::WriteBatch> rows;
-    std::size_t bytes = 0;
-    // Sometimes a group ends in the middle of what is waiting.
-    const std::size_t most = 1 + world_.rng().below(pending_.size() * 2);
-    while (!pending_.empty() && rows.size() < most) {
-      shard::CommitUnit unit = std::move(pending_.front());
-      pending_.pop_front();
-      written_ =
-          storage::next_point(written_, unit.index, std::max(written_.time, unit.time), unit.rows);
-      bytes += unit.rows.bytes();
-      rows.push_back(std::move(unit.rows));
-    }
-    storage::put_commit_point(rows.emplace_back(), written_);
-    std::vector<const storage::WriteBatch*> batches;
-    batches.reserve(rows.size());
-    for (const storage::WriteBatch& batch : rows) {
-      batches.push_back(&batch);
-    }
-    if (auto done = store_.write_unsynced(batches); !done) {
-      world_.violate("write: " + done.error().to_string());
-      return;
+    std::size_t bytes = write_group();
+    // What is synced together may have been written in more than one change.
+    while (!pending_.empty() && world_.rng().per_mille(300)) {
+      bytes += write_group();
     }
     const std::int64_t slow = world_.rng().per_mille(10) ? 20 : 1;
     post_(1 + world_.rng().skewed(commit_us_ * 2) * slow, [this, life, bytes] {
@@ -79,6 +62,32 @@ void SimLog::begin() {
       }
     });
   });
+}
+
+/// Writes some of what waits as one change; returns its bytes.
+std::size_t SimLog::write_group() {
+  std::vector<storage::WriteBatch> rows;
+  std::size_t bytes = 0;
+  // Sometimes a group ends in the middle of what is waiting.
+  const std::size_t most = 1 + world_.rng().below(pending_.size() * 2);
+  while (!pending_.empty() && rows.size() < most) {
+    shard::CommitUnit unit = std::move(pending_.front());
+    pending_.pop_front();
+    written_ =
+        storage::next_point(written_, unit.index, std::max(written_.time, unit.time), unit.rows);
+    bytes += unit.rows.bytes();
+    rows.push_back(std::move(unit.rows));
+  }
+  storage::put_commit_point(rows.emplace_back(), written_);
+  std::vector<const storage::WriteBatch*> batches;
+  batches.reserve(rows.size());
+  for (const storage::WriteBatch& batch : rows) {
+    batches.push_back(&batch);
+  }
+  if (auto done = store_.write_unsynced(batches); !done) {
+    world_.violate("write: " + done.error().to_string());
+  }
+  return bytes;
 }
 
 void SimLog::finish(std::size_t bytes) {

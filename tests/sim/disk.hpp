@@ -35,6 +35,7 @@ class SimLog final : public shard::ReplicatedLog {
 
  private:
   void begin();
+  std::size_t write_group();
   void finish(std::size_t bytes);
 
   World& world_;

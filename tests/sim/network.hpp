@@ -27,8 +27,9 @@ class LinkUser {
   virtual void hear_cut() = 0;
 };
 
-/// One connection: a session at the broker, and two queues of frames under way that keep their order
-/// and die with it. The broker may hear of a cut much later than the client, and the other way round.
+/// One connection: a session at the broker, and two queues of frames under way that keep their
+/// order and die with it. The broker may hear of a cut much later than the client, and the other
+/// way round.
 class Link final : public shard::SessionPort {
  public:
   Link(World& world, Oracle& oracle, LinkUser& user, shard::Shard& shard, std::int64_t delay_us,

@@ -94,10 +94,13 @@ Oracle::Place& Oracle::place(Message& message, proto::LogId log) {
       return known;
     }
   }
-  // A dead-letter queue exists before what moves into it, so the way goes from high ids to low ones,
-  // whichever of them is seen first.
+  // A dead-letter queue exists before what moves into it, so the way goes from high ids to low
+  // ones, whichever of them is seen first.
   const auto at = std::find_if(message.places.begin(), message.places.end(),
                                [log](const Place& known) { return known.log < log; });
+  if (!message.places.empty()) {
+    world_.report().count("message: dead-lettered");
+  }
   return *message.places.insert(at, Place{.log = log});
 }
 
@@ -119,6 +122,12 @@ bool Oracle::may_have_died(const Place& place) const {
 // ---- sends
 
 void Oracle::heard_send(proto::SessionId session, std::uint64_t send_number, const Batch& batch) {
+  if (world_.traces()) {
+    world_.trace("send " + std::to_string(send_number) + " session " +
+                 std::to_string(session.value) + " log " + std::to_string(batch.log.value) +
+                 " from message " + std::to_string(batch.messages.front()) + " count " +
+                 std::to_string(batch.messages.size()));
+  }
   sends_[{session, send_number}] = batch;
 }
 
@@ -131,6 +140,11 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
     return;
   }
   const Batch& batch = it->second;
+  if (world_.traces()) {
+    world_.trace("sent " + std::to_string(entry.send_number) + " session " +
+                 std::to_string(session.value) + " code " + std::to_string(entry.code) + " flags " +
+                 std::to_string(entry.flags) + " offset " + std::to_string(entry.base_offset));
+  }
   if (entry.code != 0) {
     world_.report().count("send: refused, " +
                           std::string(proto::name(static_cast<Errc>(entry.code))));

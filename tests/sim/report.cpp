@@ -6,7 +6,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 58> kMustOccur = {
+constexpr std::array<std::string_view, 63> kMustOccur = {
     "check: ledger",
     "delivery: again",
     "delivery: first",
@@ -14,6 +14,7 @@ constexpr std::array<std::string_view, 58> kMustOccur = {
     "disk: load",
     "fault: connection cut",
     "fault: crash that kept all unsynced",
+    "fault: crash that kept some unsynced",
     "fault: crash that lost all unsynced",
     "fault: crash with nothing unsynced",
     "fault: failed sync",
@@ -21,6 +22,7 @@ constexpr std::array<std::string_view, 58> kMustOccur = {
     "fault: sends refused for a while",
     "fault: the process stalls",
     "fault: the wall clock is set",
+    "message: dead-lettered",
     "messages parked at the end",
     "network: connected",
     "network: no room for more",
@@ -61,9 +63,12 @@ constexpr std::array<std::string_view, 58> kMustOccur = {
     "reply: refused, RECEIPT_INVALID",
     "reply: unknown outcome",
     "send: duplicate",
+    "send: refused, DEADLINE_EXCEEDED",
+    "send: refused, DISK_FULL",
     "send: refused, OUT_OF_ORDER_SEQUENCE",
     "send: refused, PRODUCER_FENCED",
     "settle: refused, RECEIPT_EXPIRED",
+    "settle: refused, RECEIPT_INVALID",
     "topic: batch read",
 };
 

@@ -37,8 +37,8 @@ struct PurityException {
   std::vector<std::string_view> words;
 };
 
-/// The deterministic layers use no clock, thread, lock, random number, log or coroutine, but for the
-/// exceptions. An exception that is no longer needed is a finding too.
+/// The deterministic layers use no clock, thread, lock, random number, log or coroutine, but for
+/// the exceptions. An exception that is no longer needed is a finding too.
 [[nodiscard]] Findings check_purity(const SourceTree& tree,
                                     std::span<const PurityException> exceptions);
 /// With the exceptions that this repository has.

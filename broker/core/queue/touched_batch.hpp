@@ -76,15 +76,15 @@ class TouchedBatch {
 
   static constexpr proto::TimeMs kNever = INT64_MAX;
 
-  /// Puts [first, first + count) into a run like `like`, keeping the attempts that each message had.
-  /// Covers messages that were never handed out, too.
+  /// Puts [first, first + count) into a run like `like`, keeping the attempts that each message
+  /// had. Covers messages that were never handed out, too.
   void lease(std::uint32_t first, std::uint32_t count, const Run& like);
   /// Marks messages done. `freed(grant, n)` is told of live leased ones among them.
   using Freed = std::function<void(proto::GrantId, std::uint32_t)>;
   /// Returns how many were not done before.
   std::uint32_t ack(std::uint32_t first, std::uint32_t count, const Freed& freed);
-  /// Calls `change` for each run inside the range, cut at its borders; `change` sees how many of its
-  /// messages are live and may alter everything but first and count.
+  /// Calls `change` for each run inside the range, cut at its borders; `change` sees how many of
+  /// its messages are live and may alter everything but first and count.
   void update(std::uint32_t first, std::uint32_t count,
               const std::function<void(Run&, std::uint32_t live)>& change);
 

@@ -247,7 +247,8 @@ TEST_F(ConsumerTest, ReleasesWhatItHoldsWhenItCloses) {
   EXPECT_EQ(consumer->next(seconds(1)).error().code, ErrorCode::kCancelled);
   EXPECT_EQ(consumer->status().error().code, ErrorCode::kCancelled);
   ASSERT_TRUE(wait_settled(SettleKind::kRelease, 9));
-  // What the application holds is still its own, by an alias that does not end with the subscription.
+  // What the application holds is still its own, by an alias that does not end with the
+  // subscription.
   (**first).ack();
   EXPECT_TRUE(wait_settled(SettleKind::kAck, 1));
   broker_.with([&] {

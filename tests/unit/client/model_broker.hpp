@@ -14,8 +14,9 @@
 
 namespace weir::sdk::test {
 
-/// What a broker does with idempotent producers, by Kafka's rules and nothing else: the next sequence
-/// is stored, one of the last five batches is a duplicate, everything else is out of order.
+/// What a broker does with idempotent producers, by Kafka's rules and nothing else: the next
+/// sequence is stored, one of the last five batches is a duplicate, everything else is out of
+/// order.
 class ModelBroker {
  public:
   /// Answers one batch for one partition.
