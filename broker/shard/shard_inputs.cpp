@@ -78,13 +78,12 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
     metrics_.sent_messages += decision->record->topic ? 0 : count;
     apply(*std::move(decision->record));
   }
-  if (!refused) {
-    entry.base_offset = decision->base_offset;
-    entry.append_time = decision->append_time;
-  }
   if (refused) {
     entry.code = static_cast<std::uint16_t>(refused->code);
     entry.retry_after_ms = refused->retry_after_ms;
+  } else {
+    entry.base_offset = decision->base_offset;
+    entry.append_time = decision->append_time;
   }
   open_.effects.push_back({input.session, entry});
 }
