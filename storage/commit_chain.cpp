@@ -32,7 +32,7 @@ std::uint32_t crc_of_row(std::uint32_t crc, char kind, Family family, std::strin
 }
 
 // The finalizer of MurmurHash3 (Austin Appleby, public domain): every bit reaches every bit.
-std::uint64_t mix(std::uint64_t number) {
+std::uint64_t avalanche(std::uint64_t number) {
   number = (number ^ (number >> 33U)) * 0xff51afd7ed558ccdU;
   number = (number ^ (number >> 33U)) * 0xc4ceb9fe1a85ec53U;
   return number ^ (number >> 33U);
@@ -61,9 +61,9 @@ std::uint32_t operations_crc(const WriteBatch& rows) {
 CommitPoint next_point(const CommitPoint& before, proto::CommitIndex index, proto::TimeMs time,
                        const WriteBatch& rows) {
   WEIR_ASSERT(index.value == before.index.value + 1, "units are committed in order, without gaps");
-  std::uint64_t digest = mix(before.digest + 0x9e3779b97f4a7c15U);
-  digest = mix(digest ^ index.value);
-  digest = mix(digest ^ operations_crc(rows));
+  std::uint64_t digest = avalanche(before.digest + 0x9e3779b97f4a7c15U);
+  digest = avalanche(digest ^ index.value);
+  digest = avalanche(digest ^ operations_crc(rows));
   return {.index = index, .digest = digest, .time = time};
 }
 

@@ -28,8 +28,8 @@ namespace {
 using proto::Errc;
 using proto::fail;
 
-constexpr std::chrono::seconds kPatience{30};
-constexpr std::chrono::milliseconds kPoll{1};
+constexpr std::chrono::seconds kProcessTimeout{30};
+constexpr std::chrono::milliseconds kProcessPoll{1};
 
 std::uint64_t kibibytes_after(std::string_view text, std::string_view label) {
   const std::size_t at = text.find(label);
@@ -159,10 +159,10 @@ proto::Result<> BrokerProcess::wait_until_ready(const std::filesystem::path& rea
       pid_ = -1;
       return fail(Errc::kInternal, "the broker ended instead of starting: " + read_file(log_));
     }
-    if (std::chrono::steady_clock::now() - started_ > kPatience) {
+    if (std::chrono::steady_clock::now() - started_ > kProcessTimeout) {
       return fail(Errc::kInternal, "the broker did not get ready: " + read_file(log_));
     }
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kProcessPoll);
   }
   std::istringstream lines(read_file(ready_file));
   std::string line;
@@ -203,7 +203,7 @@ void BrokerProcess::stop() {
     return;
   }
   kill(pid_, SIGTERM);
-  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  const auto give_up = std::chrono::steady_clock::now() + kProcessTimeout;
   int status = 0;
   while (waitpid(pid_, &status, WNOHANG) == 0) {
     if (std::chrono::steady_clock::now() > give_up) {
@@ -211,7 +211,7 @@ void BrokerProcess::stop() {
       waitpid(pid_, &status, 0);
       break;
     }
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kProcessPoll);
   }
   pid_ = -1;
 }

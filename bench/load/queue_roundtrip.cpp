@@ -10,7 +10,7 @@
 namespace weir::bench {
 namespace {
 
-constexpr std::chrono::milliseconds kPoll{1};
+constexpr std::chrono::milliseconds kRoundtripPoll{1};
 constexpr std::chrono::seconds kDrain{60};
 constexpr double kWarmUpSeconds = 2;
 constexpr double kTargetRate = 200'000;
@@ -78,7 +78,7 @@ proto::Result<> wait_until_empty(Client& client, const std::string& queue) {
                          "messages are left: " + std::to_string(now->ready) + " ready, " +
                              std::to_string(now->in_flight) + " in flight");
     }
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kRoundtripPoll);
   }
 }
 
@@ -196,7 +196,7 @@ proto::Result<Report> run_once(const Options& options, const Subject& subject, d
   const auto give_up = std::chrono::steady_clock::now() + kDrain;
   while (receipts.handled.load(std::memory_order_acquire) < sent &&
          std::chrono::steady_clock::now() < give_up) {
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kRoundtripPoll);
   }
   if (proto::Result<> empty = wait_until_empty(*sending, queue); !empty) {
     return empty.error();

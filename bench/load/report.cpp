@@ -9,7 +9,7 @@
 namespace weir::bench {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string json = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -58,15 +58,15 @@ double Report::value(std::string_view name) const {
 }
 
 std::string Report::json() const {
-  std::string line = "{\"report\":" + quoted(title_);
+  std::string line = "{\"report\":" + json_string(title_);
   for (const Figure& figure : figures_) {
     const std::string name =
         figure.unit.empty() || figure.unit == "x" ? figure.name : figure.name + "_" + figure.unit;
-    line += "," + quoted(name) + ":";
+    line += "," + json_string(name) + ":";
     const double* value = std::get_if<double>(&figure.value);
-    line += value != nullptr ? number(*value) : quoted(std::get<std::string>(figure.value));
+    line += value != nullptr ? number(*value) : json_string(std::get<std::string>(figure.value));
     if (!figure.promise.empty()) {
-      line += "," + quoted(name + "_kept") + ":" + (figure.kept ? "true" : "false");
+      line += "," + json_string(name + "_kept") + ":" + (figure.kept ? "true" : "false");
     }
   }
   return line + "}";

@@ -13,7 +13,7 @@ constexpr double kStartTargetMs = 200;
 constexpr double kIdleTargetMib = 48;
 constexpr double kPeakTargetMib = 256;
 constexpr std::chrono::seconds kRest{2};
-constexpr std::chrono::minutes kPatience{2};
+constexpr std::chrono::minutes kFlushTimeout{2};
 
 double rss_mib(const Subject& subject) {
   return static_cast<double>(subject.use().rss_bytes) / kMebibyte;
@@ -72,7 +72,7 @@ proto::Result<> load(const Options& options, const Subject& subject) {
       return to_error(taken.error());
     }
   }
-  const Result<> flushed = producer->flush(kPatience);
+  const Result<> flushed = producer->flush(kFlushTimeout);
   return flushed ? proto::Result<>() : proto::Result<>(to_error(flushed.error()));
 }
 

@@ -9,7 +9,7 @@ namespace weir::bench {
 namespace {
 
 constexpr std::size_t kSizes[] = {100, 1024};
-constexpr std::chrono::minutes kPatience{10};
+constexpr std::chrono::minutes kTopicTimeout{10};
 constexpr double kBesideTargetUs = 20'000;
 constexpr double kMegabyte = 1e6;
 
@@ -58,7 +58,7 @@ proto::Result<Filled> fill(const Subject& subject, std::size_t payload_bytes, do
     ++filled.messages;
     sent_bytes += payload_bytes;
   }
-  if (const Result<> flushed = producer->flush(kPatience); !flushed) {
+  if (const Result<> flushed = producer->flush(kTopicTimeout); !flushed) {
     return to_error(flushed.error());
   }
   filled.seconds = static_cast<double>(now_ns() - from) / 1e9;
@@ -145,7 +145,7 @@ proto::Result<Report> replay_once(const Subject& subject, const Filled& filled,
   if (!reader) {
     return to_error(reader.error());
   }
-  if (const Result<bool> finished = reader->wait_finished(kPatience); !finished) {
+  if (const Result<bool> finished = reader->wait_finished(kTopicTimeout); !finished) {
     return to_error(finished.error());
   }
   const double seconds = static_cast<double>(now_ns() - from) / 1e9;

@@ -9,7 +9,7 @@
 namespace weir::bench {
 namespace {
 
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kRequestTimeout{60};
 
 double seconds_of(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
@@ -69,7 +69,9 @@ std::string Subject::crc32c() const {
 
 proto::Result<Client> connect(const std::string& url) {
   ClientOptions options(url);
-  options.set_service("weir-bench").set_overall_timeout(kPatience).set_request_timeout(kPatience);
+  options.set_service("weir-bench")
+      .set_overall_timeout(kRequestTimeout)
+      .set_request_timeout(kRequestTimeout);
   options.set_connect_timeout(std::chrono::seconds{5});
   Result<Client> client = Client::connect(std::move(options));
   if (!client) {

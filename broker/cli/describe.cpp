@@ -12,7 +12,7 @@ namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (const char letter : text) {
     const auto byte = static_cast<unsigned char>(letter);
@@ -42,7 +42,7 @@ std::string joined(const std::vector<std::string>& parts) {
 class Facts {
  public:
   void add(std::string_view name, std::string_view text) {
-    facts_.push_back({std::string(name), std::string(text), quoted(text)});
+    facts_.push_back({std::string(name), std::string(text), json_string(text)});
   }
   void add(std::string_view name, std::integral auto number) {
     facts_.push_back({std::string(name), std::to_string(number), std::to_string(number)});
@@ -65,7 +65,7 @@ class Facts {
   [[nodiscard]] std::vector<std::string> json_members() const {
     std::vector<std::string> members;
     for (const Fact& fact : facts_) {
-      members.push_back(quoted(fact.name) + ": " + fact.json);
+      members.push_back(json_string(fact.name) + ": " + fact.json);
     }
     return members;
   }
@@ -166,7 +166,7 @@ std::string topic_json(const TopicDescription& topic) {
     const auto cells = row_of(partition);
     std::vector<std::string> members;
     for (std::size_t i = 0; i < kColumns.size(); ++i) {
-      members.push_back(quoted(kColumns[i]) + ": " + cells[i]);
+      members.push_back(json_string(kColumns[i]) + ": " + cells[i]);
     }
     partitions.push_back("{" + joined(members) + "}");
   }

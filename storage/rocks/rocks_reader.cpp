@@ -19,10 +19,6 @@ proto::Error read_error(const rocksdb::Status& status) {
   return fail(Errc::kStorageFailed, "the database could not be read: " + status.ToString());
 }
 
-rocksdb::Slice slice(std::string_view bytes) {
-  return {bytes.data(), bytes.size()};
-}
-
 std::string_view view(const rocksdb::Slice& bytes) {
   return {bytes.data(), bytes.size()};
 }
@@ -81,12 +77,12 @@ class Scan final : public Iterator {
   }
 
   void seek(std::string_view key) override {
-    iterator_->Seek(slice(key));
+    iterator_->Seek(rocksdb::Slice(key));
     count_read();
   }
 
   void seek_for_prev(std::string_view key) override {
-    iterator_->SeekForPrev(slice(key));
+    iterator_->SeekForPrev(rocksdb::Slice(key));
     count_read();
   }
 
@@ -123,8 +119,8 @@ class SnapshotReader final : public Reader {
     const OpenDatabase& database = moment_->database();
     database.reads.fetch_add(1, std::memory_order_relaxed);
     rocksdb::PinnableSlice value;
-    const rocksdb::Status status =
-        database.db->Get(moment_->read_options(), database.family(family), slice(key), &value);
+    const rocksdb::Status status = database.db->Get(
+        moment_->read_options(), database.family(family), rocksdb::Slice(key), &value);
     if (status.IsNotFound()) {
       return std::optional<std::string>();
     }

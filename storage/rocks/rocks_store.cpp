@@ -31,10 +31,6 @@ constexpr std::size_t kKeptBufferBytes = std::size_t{4} << 20;
 // What RocksDB puts around a row in a batch: tag, family, two lengths.
 constexpr std::size_t kRowOverheadBytes = 16;
 
-rocksdb::Slice slice(std::string_view bytes) {
-  return {bytes.data(), bytes.size()};
-}
-
 std::size_t encoded_bytes(std::span<const WriteBatch* const> batches) {
   std::size_t bytes = kRowOverheadBytes;
   for (const WriteBatch* batch : batches) {
@@ -134,8 +130,8 @@ class RocksStore::Impl {
     flush.allow_write_stall = true;
     rocksdb::Status status = database_.db->Flush(flush, handle);
     if (status.ok()) {
-      const rocksdb::Slice first = slice(begin);
-      const rocksdb::Slice last = slice(end);
+      const rocksdb::Slice first(begin);
+      const rocksdb::Slice last(end);
       rocksdb::CompactRangeOptions compact;
       compact.exclusive_manual_compaction = false;
       compact.max_subcompactions = 1;
@@ -209,17 +205,18 @@ class RocksStore::Impl {
 
   rocksdb::Status add(const Operation& operation) {
     if (const auto* put = std::get_if<Put>(&operation)) {
-      return buffer_.Put(database_.family(put->family), slice(put->key), slice(put->value.view()));
+      return buffer_.Put(database_.family(put->family), rocksdb::Slice(put->key),
+                         rocksdb::Slice(put->value.view()));
     }
     if (const auto* remove = std::get_if<Delete>(&operation)) {
-      return buffer_.Delete(database_.family(remove->family), slice(remove->key));
+      return buffer_.Delete(database_.family(remove->family), rocksdb::Slice(remove->key));
     }
     const auto& range = std::get<DeleteRange>(operation);
     if (range.begin >= range.end) {
       return rocksdb::Status::OK();  // RocksDB takes an inverted range for an error
     }
-    return buffer_.DeleteRange(database_.family(range.family), slice(range.begin),
-                               slice(range.end));
+    return buffer_.DeleteRange(database_.family(range.family), rocksdb::Slice(range.begin),
+                               rocksdb::Slice(range.end));
   }
 
   [[nodiscard]] std::uint64_t sum_of(const std::string& property) const {

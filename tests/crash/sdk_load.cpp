@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kMaxUnanswered = 400;
-constexpr std::uint64_t kMaxOpen = 20'000;
+constexpr std::uint64_t kMaxOpenSdk = 20'000;
 constexpr std::uint64_t kNackEvery = 13;
 constexpr seconds kSendTime{120};
 constexpr seconds kReadTime{60};
@@ -71,7 +71,7 @@ void SdkLoad::send_all() {
     {
       std::unique_lock lock(mutex_);
       answered_.wait(lock, [this] {
-        return stopping_.load() || (sends_.load() < kMaxUnanswered && queue_.open() < kMaxOpen);
+        return stopping_.load() || (sends_.load() < kMaxUnanswered && queue_.open() < kMaxOpenSdk);
       });
     }
     if (stopping_.load()) {

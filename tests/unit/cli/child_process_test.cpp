@@ -19,14 +19,14 @@ std::unique_ptr<ChildProcess> start(const ChildSpec& spec) {
   return child ? std::move(*child) : nullptr;
 }
 
-ChildEnd run(const std::string& script, std::string_view input = {}) {
+ChildEnd run_shell(const std::string& script, std::string_view input = {}) {
   return start({.command = {"sh", "-c", script}, .environment = {}, .input = input})->wait();
 }
 
 TEST(ChildProcess, TellsHowAProgramEnded) {
-  EXPECT_TRUE(run("exit 0").ok());
-  EXPECT_EQ(run("exit 7").exit_code, 7);
-  const ChildEnd killed = run("kill -TERM $$");
+  EXPECT_TRUE(run_shell("exit 0").ok());
+  EXPECT_EQ(run_shell("exit 7").exit_code, 7);
+  const ChildEnd killed = run_shell("kill -TERM $$");
   EXPECT_EQ(killed.signal, SIGTERM);
   EXPECT_FALSE(killed.ok());
 }
@@ -37,19 +37,20 @@ TEST(ChildProcess, HandsOverTheInputByteForByte) {
     bytes += static_cast<char>(i * 7);
   }
   const std::string script = "test \"$(wc -c)\" = 1048576";
-  EXPECT_TRUE(run(script, bytes).ok());
-  EXPECT_TRUE(run("test \"$(od -An -tx1 -v | tr -d ' \\n')\" = 000aff25", {"\0\n\xff%", 4}).ok());
+  EXPECT_TRUE(run_shell(script, bytes).ok());
+  EXPECT_TRUE(
+      run_shell("test \"$(od -An -tx1 -v | tr -d ' \\n')\" = 000aff25", {"\0\n\xff%", 4}).ok());
 }
 
 TEST(ChildProcess, IsNotHeldUpByAProgramThatDoesNotRead) {
   const std::string much(std::size_t{4} << 20, 'x');
-  EXPECT_TRUE(run("exit 0", much).ok());
-  EXPECT_TRUE(run("exec <&-; exit 0", much).ok());
-  EXPECT_TRUE(run("head -c 1 >/dev/null", much).ok());
+  EXPECT_TRUE(run_shell("exit 0", much).ok());
+  EXPECT_TRUE(run_shell("exec <&-; exit 0", much).ok());
+  EXPECT_TRUE(run_shell("head -c 1 >/dev/null", much).ok());
 }
 
 TEST(ChildProcess, GivesAnEmptyInputItsEnd) {
-  EXPECT_TRUE(run("test -z \"$(cat)\"").ok());
+  EXPECT_TRUE(run_shell("test -z \"$(cat)\"").ok());
 }
 
 TEST(ChildProcess, AddsToTheEnvironmentAndTakesAway) {
@@ -118,7 +119,7 @@ TEST(ChildProcess, DoesNothingWhenKilledAfterItsEnd) {
 TEST(ChildProcess, HandsNoOtherDescriptorOn) {
   const int fd = ::open("/dev/null", O_RDONLY);  // would be inherited
   ASSERT_GE(fd, 3);
-  EXPECT_TRUE(run("! test -e /proc/self/fd/" + std::to_string(fd)).ok());
+  EXPECT_TRUE(run_shell("! test -e /proc/self/fd/" + std::to_string(fd)).ok());
   ::close(fd);
 }
 
@@ -129,8 +130,8 @@ TEST(ChildProcess, StartsWithoutBlockedSignalsAndWithSigpipe) {
   sigaddset(&blocked, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &blocked, &before);
   ::signal(SIGPIPE, SIG_IGN);
-  EXPECT_EQ(run("kill -TERM $$; exit 0").signal, SIGTERM);
-  EXPECT_EQ(run("kill -PIPE $$; exit 0").signal, SIGPIPE);
+  EXPECT_EQ(run_shell("kill -TERM $$; exit 0").signal, SIGTERM);
+  EXPECT_EQ(run_shell("kill -PIPE $$; exit 0").signal, SIGPIPE);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

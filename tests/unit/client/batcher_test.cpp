@@ -1,6 +1,7 @@
 #include "client/core/batcher.hpp"
 
 #include "client/core/waiters.hpp"
+#include "tests/unit/client/start_time.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,8 +14,6 @@ namespace {
 
 using std::chrono::seconds;
 using testing::ElementsAre;
-
-constexpr TimePoint kStart{seconds(1'000)};
 
 std::vector<std::string> texts_of(proto::BatchBuilder& builder) {
   std::vector<std::string> texts;

@@ -2,6 +2,7 @@
 
 #include "proto/handle.hpp"
 #include "tests/unit/client/fake_broker.hpp"
+#include "tests/unit/client/start_time.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,8 +22,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-constexpr TimePoint kStart{seconds(1'000)};
 
 /// Takes settlements straight to a machine.
 class MachineSink : public SettleSink {

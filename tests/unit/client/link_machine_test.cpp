@@ -1,5 +1,7 @@
 #include "client/core/link_machine.hpp"
 
+#include "tests/unit/client/start_time.hpp"
+
 #include <gtest/gtest.h>
 
 namespace weir::sdk {
@@ -9,8 +11,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Kind = LinkMachine::Action::Kind;
 using State = LinkMachine::State;
-
-constexpr TimePoint kStart{seconds(1'000)};
 
 LinkMachine link_to(std::vector<HostPort> hosts) {
   LinkMachine::Options options;

@@ -1,5 +1,7 @@
 #include "client/core/request_table.hpp"
 
+#include "tests/unit/client/start_time.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,8 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-constexpr TimePoint kStart{seconds(1'000)};
 
 class RequestTableTest : public testing::Test {
  protected:

@@ -4,6 +4,7 @@
 #include "client/core/random.hpp"
 #include "client/core/send_ledger.hpp"
 #include "client/core/start_policy.hpp"
+#include "tests/unit/client/start_time.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,8 +16,6 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-constexpr TimePoint kStart{seconds(1'000)};
 
 TEST(Backoff, DoublesUpToItsCapWithJitterOfAHalf) {
   Random random(7);
