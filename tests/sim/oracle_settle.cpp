@@ -88,8 +88,8 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   const bool is_last = &where == &messages_[message.message].places.back();
   const bool still_newest =
       message.newest && where.lease && where.lease->grant == heard.range.grant;
+  const bool is_over = where.ack_heard || where.acked || !is_last || may_have_died(where);
   if (!message.newest) {
-    const bool is_over = where.ack_heard || where.acked || !is_last || may_have_died(where);
     const bool harmless = kind == SettleKind::kAck || kind == SettleKind::kStarted;
     if (!is_over || !harmless) {
       wrong("a lease that is over, or never was, still settles; kind " +
@@ -102,7 +102,13 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
     return;
   }
   if (!still_newest) {
-    return;  // settled, and given out once more since then
+    // Given out once more since then: after a nack that is its fate, after an ack it must have
+    // ended in another way.
+    if (kind == SettleKind::kAck && !is_over) {
+      wrong("acked, and given out once more; grant " + std::to_string(heard.range.grant.value),
+            heard.log, offset, message.message);
+    }
+    return;
   }
   Lease& lease = *where.lease;
   const auto begun = [&] {
