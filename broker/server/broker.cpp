@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 namespace weir::server {
@@ -136,6 +137,7 @@ proto::Result<> Broker::start_shard() {
   shard_.emplace(options, shard_ports());
   shard::LocalLogOptions log_options;
   log_options.post = post;
+  log_options.spin_time = std::chrono::microseconds(config_.spin_us);
   log_options.on_commit = [this](const shard::CommitSample& sample) { commits_.add(sample.took); };
   log_.emplace(*store_, std::move(*recovered), *shard_, std::move(log_options));
   if (proto::Result<> started = shard_->start(*log_); !started) {
@@ -192,16 +194,42 @@ proto::Result<> Broker::run() {
       io_.stop();
     }
   });
-  io_.run();
+  run_loop();
   if (served && log_) {
-    loader_->stop();
-    log_->stop();
-    spdlog::info("stopped: everything is on disk");
+    finish();
   }
   if (!config_.ready_file.empty()) {
     remove_ready_file(config_.ready_file);
   }
   return served;
+}
+
+// Nobody listens to signals_ any more, and what is left to do blocks.
+void Broker::finish() {
+  signals_.clear();
+  for (const int signal : {SIGTERM, SIGINT}) {
+    std::signal(signal, [](int) { std::_Exit(1); });  // what was acknowledged is on disk
+  }
+  loader_->stop();
+  log_->stop();
+  if (const proto::Result<> emptied = store_->empty_log(); !emptied) {
+    spdlog::warn("the next start has to replay the log: {}", emptied.error().to_string());
+  }
+  spdlog::info("stopped: everything is on disk");
+}
+
+// As io_.run(), but awake while a commit is about to be told.
+void Broker::run_loop() {
+  while (!io_.stopped()) {
+    if (io_.poll() > 0) {
+      continue;
+    }
+    if (log_->tells_soon()) {
+      std::this_thread::yield();
+    } else {
+      io_.run_one();
+    }
+  }
 }
 
 proto::Result<> Broker::serve() {

@@ -52,6 +52,8 @@ class Broker {
   proto::Result<> start_shard();
   [[nodiscard]] shard::Ports shard_ports();
   [[nodiscard]] http::Pages pages();
+  void run_loop();
+  void finish();
   proto::Result<> serve();
 
   [[nodiscard]] proto::TimeMs broker_time();

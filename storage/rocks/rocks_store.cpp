@@ -143,6 +143,16 @@ class RocksStore::Impl {
     return {};
   }
 
+  proto::Result<> empty_log() {
+    const std::vector<rocksdb::ColumnFamilyHandle*> handles(database_.families.begin(),
+                                                            database_.families.end());
+    const rocksdb::Status status = database_.db->Flush(rocksdb::FlushOptions(), handles);
+    if (!status.ok()) {
+      return fail(Errc::kStorageFailed, "the log could not be emptied: " + status.ToString());
+    }
+    return {};
+  }
+
   [[nodiscard]] RocksStatistics statistics() const {
     return {.write_stalls = events_->stalls(),
             .reads = database_.reads.load(std::memory_order_relaxed),
@@ -253,6 +263,10 @@ proto::Result<> RocksStore::commit(std::span<const WriteBatch* const> batches) {
 
 proto::Result<> RocksStore::reclaim(Family family, std::string_view begin, std::string_view end) {
   return impl_->reclaim(family, begin, end);
+}
+
+proto::Result<> RocksStore::empty_log() {
+  return impl_->empty_log();
 }
 
 RocksStatistics RocksStore::statistics() const {

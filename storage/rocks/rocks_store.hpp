@@ -62,6 +62,11 @@ class RocksStore final : public KeyValueStore {
   [[nodiscard]] proto::Result<> reclaim(Family family, std::string_view begin,
                                         std::string_view end);
 
+  /// Moves what the write-ahead log holds into tables, so that the next start has nothing to
+  /// replay. Blocks for as long as it takes to write the buffers. Everything committed is safe
+  /// without it, and when it fails.
+  [[nodiscard]] proto::Result<> empty_log();
+
   [[nodiscard]] RocksStatistics statistics() const;
   /// What went wrong for good, if anything did.
   [[nodiscard]] std::optional<proto::Error> failure() const;

@@ -139,6 +139,22 @@ TEST(RocksStore, ReclaimsTheSpaceOfADeletedRange) {
   EXPECT_LT(store->statistics().blob_bytes, 1'000'000U);
 }
 
+TEST(RocksStore, AnEmptiedLogLeavesTheNextStartNothingToReplay) {
+  const TempDir directory;
+  RowMap rows;
+  {
+    const auto store = open_in(directory);
+    for (int i = 0; i < 8; ++i) {
+      ASSERT_TRUE(commit(*store, a_change().put(std::to_string(i), bytes_of(50'000, 1))));
+    }
+    ASSERT_TRUE(store->empty_log());
+    rows = rows_of(*store);
+  }
+  const auto store = open_in(directory);
+  EXPECT_EQ(store->recovered_wal().readable_records, 0U);
+  EXPECT_EQ(rows_of(*store), rows);
+}
+
 TEST(RocksStore, AFailureIsFinalWhileReadsGoOn) {
   const TempDir directory;
   std::atomic<int> told = 0;
