@@ -52,6 +52,7 @@ void Connection::start() {
 
 void Connection::read() {
   const std::span<char> room = reader_.prepare();
+  room_bytes_ = room.size();
   socket_.async_read_some(asio::buffer(room.data(), room.size()),
                           [self = shared_from_this()](const error_code& error, std::size_t bytes) {
                             self->on_read(error, bytes);
@@ -75,6 +76,7 @@ void Connection::on_read(const error_code& error, std::size_t bytes) {
     return;
   }
   machine_.on_bytes(ports_->now());
+  const bool had_more = bytes == room_bytes_;
   reader_.commit(bytes);
   const proto::Result<> taken = take_frames();
   if (!taken) {
@@ -83,9 +85,20 @@ void Connection::on_read(const error_code& error, std::size_t bytes) {
     machine_.flush();
     write();
   }
-  if (!closed_) {
-    read();
+  if (closed_) {
+    return;
   }
+  if (had_more) {
+    read();
+    return;
+  }
+  // Behind the shard's turn: what came is on its way to the disk before the socket is asked whether
+  // there is more, which is seldom so.
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (!self->closed_) {
+      self->read();
+    }
+  });
 }
 
 proto::Result<> Connection::take_frames() {

@@ -93,6 +93,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::function<void(const Connection&)> on_closed_;
   std::string peer_;
   proto::FrameReader reader_;
+  std::size_t room_bytes_ = 0;  // of the read that is under way
   Outbox outbox_;
   SessionMachine machine_;
   std::optional<proto::SessionId> session_;

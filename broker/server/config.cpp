@@ -18,6 +18,7 @@ using proto::Errc;
 using proto::fail;
 
 constexpr std::uint64_t kMaxDrainMs = 600'000;
+constexpr std::uint64_t kMaxSpinUs = 10'000;
 constexpr std::uint64_t kMaxConnectionsSetting = 1'000'000;
 
 proto::Error invalid(std::string message) {
@@ -124,6 +125,10 @@ const std::vector<Entry>& entries() {
        [](std::string_view text, Config& to) { return set_bytes(text, to.block_cache_bytes); }},
       {{"max_wal_bytes", "About what a restart replays at most"},
        [](std::string_view text, Config& to) { return set_bytes(text, to.max_wal_bytes); }},
+      {{"spin_us", "Threads wait awake for what is likely to come within this; 0: they sleep"},
+       [](std::string_view text, Config& to) {
+         return set_number(text, 0, kMaxSpinUs, to.spin_us);
+       }},
       {{"min_free_disk_bytes", "Sends are refused while less is free (default: 1 GiB or 5 %)"},
        [](std::string_view text, Config& to) {
          return set_bytes(text, to.min_free_disk_bytes.emplace());

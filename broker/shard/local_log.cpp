@@ -36,9 +36,11 @@ LocalLog::LocalLog(storage::KeyValueStore& store, RecoveredLog recovered, Commit
                    LocalLogOptions options)
     : store_(store),
       options_(std::move(options)),
-      executor_(std::make_shared<Executor>()),
+      executor_(std::make_shared<Executor>(options_.spin_time)),
       last_submitted_(recovered.last.index),
-      last_(recovered.last) {
+      last_(recovered.last),
+      work_(options_.spin_time) {
+  executor_->last_told = recovered.last.index;
   executor_->listener = &listener;
   options_.post([executor = executor_] {
     if (executor->listener != nullptr) {
@@ -59,6 +61,10 @@ LocalLog::~LocalLog() {
 
 void LocalLog::submit(CommitUnit unit) {
   WEIR_ASSERT(unit.index.value == last_submitted_.value + 1, "units come in order, without gaps");
+  const Clock::time_point now = Clock::now();
+  if (executor_->last_told == last_submitted_) {
+    executor_->told.begin(now);
+  }
   last_submitted_ = unit.index;
   const std::size_t bytes = unit.rows.bytes();
   executor_->backlog_bytes.fetch_add(bytes, std::memory_order_relaxed);
@@ -68,14 +74,19 @@ void LocalLog::submit(CommitUnit unit) {
     if (stopping_ || failed_) {
       return;
     }
-    pending_.push_back(Entry{.unit = std::move(unit), .submitted = Clock::now()});
+    pending_.push_back(Entry{.unit = std::move(unit), .submitted = now});
     pending_bytes_ += bytes;
+    has_news_.store(true, std::memory_order_release);
     wakes = phase_ == Phase::kIdle ||
             (phase_ == Phase::kGathering && pending_bytes_ >= options_.gather_bytes);
   }
   if (wakes) {
     changed_.notify_one();
   }
+}
+
+bool LocalLog::tells_soon() const {
+  return executor_->last_told != last_submitted_ && executor_->told.pays(Clock::now());
 }
 
 std::size_t LocalLog::backlog_bytes() const {
@@ -86,6 +97,7 @@ void LocalLog::stop() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
+    has_news_.store(true, std::memory_order_release);
   }
   changed_.notify_one();
   if (thread_.joinable()) {
@@ -120,14 +132,31 @@ void LocalLog::run() {
 // False when there is nothing left to do.
 bool LocalLog::wait_for_group(std::unique_lock<std::mutex>& lock, bool was_gathering) {
   const auto is_ending = [this] { return stopping_ || failed_; };
-  phase_ = Phase::kIdle;
-  changed_.wait(lock, [&] { return is_ending() || !pending_.empty(); });
+  if (pending_.empty() && !is_ending()) {
+    work_.begin(Clock::now());
+    spin(lock);
+    phase_ = Phase::kIdle;
+    changed_.wait(lock, [&] { return is_ending() || !pending_.empty(); });
+    work_.end(Clock::now());
+  }
   if (was_gathering && !is_ending()) {
     phase_ = Phase::kGathering;
     changed_.wait_until(lock, pending_.front().submitted + options_.gather_time,
                         [&] { return is_ending() || pending_bytes_ >= options_.gather_bytes; });
   }
   return !failed_ && !pending_.empty();
+}
+
+// Whoever sends one message and waits for its answer sends the next at once: the unit that follows
+// a commit is then nearer than a thread is from its sleep.
+void LocalLog::spin(std::unique_lock<std::mutex>& lock) {
+  phase_ = Phase::kSpinning;
+  has_news_.store(false, std::memory_order_relaxed);
+  lock.unlock();
+  while (!has_news_.load(std::memory_order_acquire) && work_.pays(Clock::now())) {
+    std::this_thread::yield();
+  }
+  lock.lock();
 }
 
 std::vector<CommitUnit> LocalLog::take_group() {
@@ -176,6 +205,10 @@ proto::Result<std::size_t> LocalLog::commit(std::vector<CommitUnit> group) {
 void LocalLog::post_committed(std::size_t bytes) {
   options_.post([executor = executor_, index = last_.index, bytes] {
     executor->backlog_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+    executor->last_told = index;
+    const Clock::time_point now = Clock::now();
+    executor->told.end(now);
+    executor->told.begin(now);
     if (executor->listener != nullptr) {
       executor->listener->on_committed(index);
     }
@@ -190,6 +223,7 @@ void LocalLog::fail(const proto::Error& error) {
       return;
     }
     failed_ = true;
+    has_news_.store(true, std::memory_order_release);
     dropped.swap(pending_);
     options_.post([executor = executor_, error] {
       if (executor->listener != nullptr) {

@@ -2,6 +2,7 @@
 
 #include "broker/shard/mark_keeper.hpp"
 #include "broker/shard/replicated_log.hpp"
+#include "broker/shard/short_wait.hpp"
 #include "storage/commit_chain.hpp"
 #include "storage/kv.hpp"
 #include "storage/mark_file.hpp"
@@ -60,6 +61,9 @@ struct LocalLogOptions {
   /// One commit takes no more units once it has this many bytes: bounds the copy that the database
   /// makes of it.
   std::size_t max_commit_bytes = std::size_t{8} << 20;
+  /// A wait that is likely to be over within this is spent awake, giving way to whoever can run.
+  /// Zero turns that off.
+  std::chrono::microseconds spin_time{0};
   /// With the write itself this keeps the mark at most 100 ms behind, unless the disk stalls.
   std::chrono::milliseconds mark_delay{80};
 };
@@ -84,6 +88,10 @@ class LocalLog final : public ReplicatedLog {
   [[nodiscard]] std::size_t backlog_bytes() const override;
   [[nodiscard]] bool wants_records() const override { return false; }
 
+  /// True while a commit is outstanding that is likely to be told within options.spin_time: the
+  /// executor does well to stay awake for it.
+  [[nodiscard]] bool tells_soon() const;
+
   /// Commits what was submitted, marks it and ends the threads. Blocks. Completions are still
   /// posted. What is submitted afterwards is dropped.
   void stop();
@@ -95,14 +103,19 @@ class LocalLog final : public ReplicatedLog {
     Clock::time_point submitted;
   };
   // What the commit thread is doing, and so whether a new unit has to wake it.
-  enum class Phase : std::uint8_t { kIdle, kGathering, kCommitting };
+  enum class Phase : std::uint8_t { kIdle, kSpinning, kGathering, kCommitting };
   // Shared with posted functions, which may run after the log is gone.
   struct Executor {
-    CommitListener* listener = nullptr;  // the executor's alone
+    explicit Executor(std::chrono::microseconds spin_time) : told(spin_time) {}
     std::atomic<std::size_t> backlog_bytes = 0;
+    // The executor's alone:
+    CommitListener* listener = nullptr;
+    proto::CommitIndex last_told;
+    ShortWait told;
   };
 
   void run();
+  void spin(std::unique_lock<std::mutex>& lock);
   bool wait_for_group(std::unique_lock<std::mutex>& lock, bool was_gathering);
   std::vector<CommitUnit> take_group();
   proto::Result<std::size_t> commit(std::vector<CommitUnit> group);
@@ -114,13 +127,16 @@ class LocalLog final : public ReplicatedLog {
   const std::shared_ptr<Executor> executor_;
   proto::CommitIndex last_submitted_;
 
-  storage::CommitPoint last_;  // the commit thread's
+  // The commit thread's.
+  storage::CommitPoint last_;
+  ShortWait work_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Entry> pending_;
   std::size_t pending_bytes_ = 0;
   Phase phase_ = Phase::kIdle;
+  std::atomic<bool> has_news_ = false;  // something is pending, or the end; seen without the lock
   bool stopping_ = false;
   bool failed_ = false;
 

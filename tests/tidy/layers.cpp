@@ -150,7 +150,7 @@ const std::vector<PurityException>& repository_exceptions() {
       // A commit blocks, so it has a thread of its own, which hands results back through a lock.
       // It measures real time: how long a disk took, how long a unit has waited.
       {"broker/shard/local_log",
-       {"std::thread", "std::mutex", "std::condition_variable", "::now("}},
+       {"std::thread", "std::this_thread", "std::mutex", "std::condition_variable", "::now("}},
       // Keeps a small file in step with the commits, off their path.
       {"broker/shard/mark_keeper", {"std::thread", "std::mutex", "std::condition_variable"}},
   };

@@ -45,6 +45,7 @@ TEST(Config, RefusesValuesThatMakeNoSense) {
        std::vector<std::pair<std::string, std::string>>{{"max_connections", "0"},
                                                         {"max_connections", "many"},
                                                         {"drain_ms", "-1"},
+                                                        {"spin_us", "10001"},
                                                         {"log_level", "loud"},
                                                         {"tail_cache_bytes", "12 parsecs"},
                                                         {"listen", "7340"},

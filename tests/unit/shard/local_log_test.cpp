@@ -249,6 +249,42 @@ TEST_F(LocalLogTest, WhatGathersGoesWhenItIsOldEnough) {
   EXPECT_EQ(gate.units(), (std::vector<std::size_t>{1, 1}));
 }
 
+TEST_F(LocalLogTest, TellsSoonOnceCommitsHaveBeenShort) {
+  LocalLog& local = start({.spin_time = kForEver});
+  for (std::uint64_t index = 1; index <= 10; ++index) {
+    local.submit(a_unit(index));
+    run_until_committed(index);
+  }
+  EXPECT_FALSE(local.tells_soon()) << "nothing is outstanding";
+  gate.close();
+  local.submit(a_unit(11));
+  EXPECT_TRUE(local.tells_soon());
+  gate.open();
+  run_until_committed(11);
+  EXPECT_FALSE(local.tells_soon());
+}
+
+TEST_F(LocalLogTest, AnAwakeThreadSeesTheEnd) {
+  LocalLog& local = start({.spin_time = kForEver});
+  for (std::uint64_t index = 1; index <= 10; ++index) {
+    local.submit(a_unit(index));
+    run_until_committed(index);
+  }
+  local.submit(a_unit(11));
+  local.stop();
+  executor.run_posted();
+  EXPECT_EQ(heard.last(), 11U);
+}
+
+TEST_F(LocalLogTest, NeverTellsSoonWithoutTimeToSpin) {
+  LocalLog& local = start();
+  for (std::uint64_t index = 1; index <= 10; ++index) {
+    local.submit(a_unit(index));
+    EXPECT_FALSE(local.tells_soon());
+    run_until_committed(index);
+  }
+}
+
 TEST_F(LocalLogTest, BoundsTheBytesOfOneCommit) {
   gate.close();
   LocalLog& local = start({.gather_bytes = 1, .max_commit_bytes = 1500});
