@@ -35,6 +35,8 @@ struct Link::Connection {
   proto::FrameReader reader{proto::kMaxFrameBytes};
   bool is_open = false;
   bool waits_to_write = false;
+  bool has_more = false;       // the last read filled its room
+  bool waits_to_read = false;  // until read_on()
 };
 
 Link::Link(boost::asio::io_context& io, LinkEvents& events) : io_(io), events_(events) {}
@@ -108,7 +110,7 @@ void Link::read(const std::shared_ptr<Connection>& connection) {
   const std::span<char> room = connection->reader.prepare();
   connection->socket.async_read_some(
       boost::asio::buffer(room.data(), room.size()),
-      [this, connection](const error_code& error, std::size_t bytes) {
+      [this, connection, room = room.size()](const error_code& error, std::size_t bytes) {
         if (connection != connection_) {
           return;
         }
@@ -117,6 +119,7 @@ void Link::read(const std::shared_ptr<Connection>& connection) {
           return;
         }
         connection->reader.commit(bytes);
+        connection->has_more = bytes == room;
         events_.on_bytes();
         take_frames(connection);
       });
@@ -130,7 +133,10 @@ void Link::take_frames(const std::shared_ptr<Connection>& connection) {
       return;
     }
     if (!*frame) {
-      read(connection);
+      connection->waits_to_read = true;
+      if (connection->has_more) {
+        read_on();
+      }
       return;
     }
     if (const proto::Result<> handled = events_.on_frame(**frame); !handled) {
@@ -139,6 +145,12 @@ void Link::take_frames(const std::shared_ptr<Connection>& connection) {
       }
       return;
     }
+  }
+}
+
+void Link::read_on() {
+  if (connection_ && std::exchange(connection_->waits_to_read, false)) {
+    read(connection_);
   }
 }
 

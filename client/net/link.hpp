@@ -43,6 +43,9 @@ class Link {
   [[nodiscard]] Outbox& outbox() { return outbox_; }
   /// Writes what the socket takes; the rest follows by itself. True when nothing waits.
   bool flush();
+  /// Goes on reading after what came was taken. Called behind flush(): whoever waits for an answer
+  /// before it asks again is not held up by a look at an empty socket.
+  void read_on();
 
  private:
   // What belongs to one connection: handlers of an earlier one find themselves outdated.

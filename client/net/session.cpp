@@ -68,6 +68,7 @@ bool Session::turn(TimePoint now) {
     requests_.send_ready(now, request_sink_);
   }
   link_.flush();
+  link_.read_on();
   if (link_machine_.may_leave() && sends_.empty() && settles_.empty() &&
       !requests_.is_waiting_for_answers()) {
     break_off(proto::make_error(proto::Errc::kShuttingDown, "the broker drains"));
