@@ -110,6 +110,7 @@ std::vector<std::string> environment_of(const ChildSpec& spec) {
 // Pointers as exec takes them; valid as long as `strings`.
 std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (std::string& string : strings) {
     pointers.push_back(string.data());
   }

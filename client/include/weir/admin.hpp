@@ -48,7 +48,7 @@ struct WEIR_API QueueDescription {
   std::uint64_t bytes = 0;      // of all of these together
   std::int64_t next_offset = 0;
   /// Of the oldest message that is not done yet; the epoch when there is none.
-  Timestamp oldest_append_time{};
+  Timestamp oldest_append_time;
   std::uint32_t subscribers = 0;
   /// This very call created it.
   bool created = false;

@@ -68,7 +68,8 @@ class WEIR_API Delivery {
   [[nodiscard]] Result<> ack_and_wait(std::chrono::milliseconds timeout);
   /// Failed: hand it out again after `delay`. Counts as an attempt.
   void nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
-  /// Not handled: hand it out again now; does not count as an attempt.
+  /// Not handled: hand it out again now. No failure; but the attempt that began when it was handed
+  /// to the handler, or received, stays counted.
   void release();
   /// The lease now ends `lease` from now.
   void extend(std::chrono::milliseconds lease);
@@ -83,7 +84,7 @@ class WEIR_API Delivery {
   bool settled_ = true;
   bool handed_out_ = false;
   std::int64_t offset_ = -1;
-  Timestamp timestamp_{};
+  Timestamp timestamp_;
   std::string_view body_;
   std::optional<std::string_view> key_;
   std::vector<HeaderView> headers_;

@@ -180,7 +180,7 @@ struct SendReceipt {
   std::int64_t offset = -1;
   std::uint32_t partition = 0;
   /// Broker time of the append.
-  Timestamp append_time{};
+  Timestamp append_time;
   /// The message had been stored by an earlier try of this library; it was not stored again.
   bool duplicate = false;
 };

@@ -42,7 +42,7 @@ class WEIR_API Record {
   std::shared_ptr<const void> bytes_;
   std::uint32_t partition_ = 0;
   std::int64_t offset_ = -1;
-  Timestamp timestamp_{};
+  Timestamp timestamp_;
   std::optional<std::string_view> key_;
   std::optional<std::string_view> value_;
   std::vector<HeaderView> headers_;

@@ -222,6 +222,29 @@ TEST_F(ShardQueue, RefusesSendsButTakesAcks) {
   EXPECT_EQ(rig->info("work").in_flight, 0U);
 }
 
+// Said to be refused, it would be sent again under a new sequence, and stored twice.
+TEST_F(ShardQueue, TellsThatABatchIsStoredEvenWhenSendsAreRefusedOrLate) {
+  rig->ask(client, 1, core::InitProducer{});
+  rig->settle_down();
+  const auto id = static_cast<std::int64_t>(client.reply<core::ProducerInfo>(1).id.value);
+  rig->send(client, log, 1, values_of(2), {id, 0, 0});
+  rig->settle_down();
+  rig->send(client, log, 2, values_of(2), {id, 0, 0}, false, 50);
+  rig->now += 50;
+  rig->settle_down();
+  rig->shard.refuse_sends(proto::make_error(Errc::kDiskFull));
+  rig->send(client, log, 3, values_of(2), {id, 0, 0});
+  rig->send(client, log, 4, values_of(2), {id, 0, 2});
+  rig->settle_down();
+  ASSERT_EQ(client.sent.size(), 4U);
+  for (const std::size_t again : {1U, 2U}) {
+    EXPECT_EQ(client.sent[again].code, 0);
+    EXPECT_EQ(client.sent[again].flags, proto::SentEntry::kDuplicate);
+    EXPECT_EQ(client.sent[again].base_offset, client.sent[0].base_offset);
+  }
+  EXPECT_EQ(client.sent[3].code, static_cast<std::uint16_t>(Errc::kDiskFull));
+}
+
 TEST_F(ShardQueue, DropsWorkWhoseDeadlineHasPassed) {
   rig->send(client, log, 1, values_of(1), {}, false, 50);
   rig->ask(client, 1, core::DescribeQueue{"default", "work"}, 50);
