@@ -51,5 +51,25 @@ TEST(RepositoryTree, IsReadFromItsRoot) {
   EXPECT_NE(find_file(repository(), "proto/ids.hpp"), nullptr);
 }
 
+// Each indented line of README.md's part on C++ stands in a file that is compiled.
+TEST(Readme, ShowsAnExampleThatCompiles) {
+  const SourceFile* const readme = find_file(repository(), "README.md");
+  const SourceFile* const example = find_file(repository(), "tests/unit/client/readme_example.cpp");
+  ASSERT_TRUE(readme != nullptr && example != nullptr);
+  std::istringstream lines(readme->text);
+  int compared = 0;
+  bool is_cpp = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("## ")) {
+      is_cpp = line == "## Use it from C++";
+    } else if (is_cpp && line.starts_with("    ")) {
+      const std::string wanted = line.find("#include") == std::string::npos ? line : line.substr(4);
+      EXPECT_NE(example->text.find(wanted), std::string::npos) << line;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 5);
+}
+
 }  // namespace
 }  // namespace weir::tidy
