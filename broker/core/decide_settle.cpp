@@ -163,7 +163,8 @@ proto::Result<ShardState::HandleRange> ShardState::decode(const SettleByHandle& 
   return HandleRange{handle->queue, range};
 }
 
-std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now) const {
+std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
+                                                             proto::GrantId unsaid_from) const {
   if (deadlines_.empty() || deadlines_.begin()->first > now) {
     return std::nullopt;
   }
@@ -172,7 +173,33 @@ std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now) 
   Records records;
   for (const Run& run : batch.runs()) {
     if (run.state == RunState::kLeased && run.when <= now) {
-      records.emplace_back(Returned{range_of(target, batch, run.first, run.count), now, false});
+      records.emplace_back(Returned{range_of(target, batch, run.first, run.count), now, false,
+                                    run.grant >= unsaid_from});
+    }
+  }
+  return records;
+}
+
+bool ShardState::is_worth_saying(const Delivery& delivery, proto::TimeMs now) const {
+  const Queue* target = queue(delivery.queue);
+  const TouchedBatch* batch = target != nullptr ? target->touched(delivery.base_offset) : nullptr;
+  const Run* run = batch != nullptr ? batch->run_at(delivery.first_index) : nullptr;
+  return run != nullptr && run->grant == delivery.grant && run->state == RunState::kLeased &&
+         run->when - now >= delivery.lease_ms / 2;
+}
+
+ShardState::Records ShardState::decide_unsaid(proto::QueueId queue_id, proto::Offset base_offset,
+                                              proto::GrantId grant, proto::TimeMs now) const {
+  Records records;
+  const Queue* target = queue(queue_id);
+  const TouchedBatch* batch = target != nullptr ? target->touched(base_offset) : nullptr;
+  if (batch == nullptr) {
+    return records;
+  }
+  for (const Run& run : batch->runs()) {
+    if (run.state == RunState::kLeased && run.grant == grant) {
+      records.emplace_back(
+          Returned{range_of(*target, *batch, run.first, run.count), now, false, true});
     }
   }
   return records;

@@ -73,6 +73,9 @@ struct Leased {
   proto::TimeMs deadline = 0;
   bool started = false;           // the attempt counts at hand-out
   std::uint64_t batch_bytes = 0;  // what the batch takes in the store
+  proto::TimeMs append_time = 0;  // of the batch
+  /// Of the batch at the cursor afterwards; where that one is not in memory, of this one.
+  proto::TimeMs cursor_time = 0;
 };
 struct Acked {
   MessageRange range;
@@ -82,6 +85,7 @@ struct Returned {
   MessageRange range;
   proto::TimeMs due = 0;
   bool counted = false;  // the attempt counts even if its begin was not reported
+  bool unsaid = false;   // the hand-out never left the broker: what it counted is taken back
 };
 struct Extended {
   MessageRange range;

@@ -94,8 +94,15 @@ class ShardState {
                                                                         const BatchSource& batches,
                                                                         proto::TimeMs now) const;
 
-  /// Leases whose deadline has passed, one batch at a time; nullopt when none is left.
-  [[nodiscard]] std::optional<Records> decide_expire(proto::TimeMs now) const;
+  /// Leases whose deadline has passed, one batch at a time; nullopt when none is left. What grants
+  /// from `unsaid_from` on handed out has not left the broker: those attempts do not count.
+  [[nodiscard]] std::optional<Records> decide_expire(proto::TimeMs now,
+                                                     proto::GrantId unsaid_from) const;
+  /// Whether the lease of a hand-out still stands, and at least half of it is left.
+  [[nodiscard]] bool is_worth_saying(const Delivery& delivery, proto::TimeMs now) const;
+  /// A hand-out that does not leave the broker goes back as if it had never been made.
+  [[nodiscard]] Records decide_unsaid(proto::QueueId queue, proto::Offset base_offset,
+                                      proto::GrantId grant, proto::TimeMs now) const;
   /// Everything that the grant holds and has not begun goes back uncounted.
   [[nodiscard]] Records decide_release(proto::QueueId queue, proto::Offset last_offset,
                                        proto::GrantId grant, proto::TimeMs now) const;
@@ -126,6 +133,8 @@ class ShardState {
 
   [[nodiscard]] const Identity& identity() const { return identity_; }
   [[nodiscard]] const Catalog& catalog() const { return catalog_; }
+  /// Grants from here on were not given yet.
+  [[nodiscard]] proto::GrantId next_grant() const { return proto::GrantId{allocator_.next_grant}; }
   [[nodiscard]] const Queue* queue(proto::QueueId id) const;
   [[nodiscard]] const std::map<proto::QueueId, Queue>& queues() const { return queues_; }
   [[nodiscard]] const Partition* partition(proto::PartitionId id) const;

@@ -33,6 +33,7 @@ proto::Result<> Shard::Impl::reset() {
   sends_.clear();
   others_.clear();
   pending_.clear();
+  unsaid_.clear();
   open_ = {};
   spoken_to_.clear();
   dispatchable_.clear();
@@ -58,6 +59,7 @@ proto::Result<> Shard::Impl::restore() {
   identity.shard = options_.shard_id;
   identity.epoch = epoch_;
   state_->set_identity(identity);
+  unsaid_from_ = state_->next_grant();
   last_index_ = last->index;
   committed_ = last->index;
   now_ = ports_.now();

@@ -19,12 +19,19 @@ constexpr std::uint32_t kFairShareMessages = 256;
 
 void Shard::Impl::expire() {
   for (int i = 0; i < kMaxExpiriesPerTurn; ++i) {
-    const auto records = state_->decide_expire(now_);
+    const auto records = state_->decide_expire(now_, unsaid_from_);
     if (!records) {
       break;
     }
     ++metrics_.expired_leases;
     apply(*records);
+  }
+}
+
+/// Hand-outs that could not leave any more when their unit was committed.
+void Shard::Impl::take_back_unsaid() {
+  for (const Unsaid& unsaid : std::exchange(unsaid_, {})) {
+    apply(state_->decide_unsaid(unsaid.queue, unsaid.base_offset, unsaid.grant, now_));
   }
 }
 

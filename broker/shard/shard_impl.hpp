@@ -92,6 +92,12 @@ class Shard::Impl {
     proto::CommitIndex index;
     std::vector<Effect> effects;
     std::map<proto::PartitionId, proto::Offset> high_watermarks;
+    proto::GrantId next_grant;  // behind the last one that was given in it
+  };
+  struct Unsaid {
+    proto::QueueId queue;
+    proto::Offset base_offset = 0;
+    proto::GrantId grant;
   };
 
   proto::Result<> restore();
@@ -129,6 +135,7 @@ class Shard::Impl {
              std::optional<std::uint32_t> feeds = std::nullopt);
 
   // Handing out.
+  void take_back_unsaid();
   void expire();
   void dispatch_all();
   void dispatch(proto::QueueId queue);
@@ -149,6 +156,8 @@ class Shard::Impl {
   void cache(const core::BatchAppended& record);
   void close_unit();
   void release(Unit& unit);
+  bool leaves(const core::Delivery& delivery, bool is_heard, proto::TimeMs now);
+  bool filter_hand_outs(Effect& effect, bool is_heard, proto::TimeMs now);
   void finish_output();
   void arm();
   void stop_with(const proto::Error& error);
@@ -179,6 +188,8 @@ class Shard::Impl {
   Unit open_;
   std::deque<Unit> pending_;
   std::set<proto::SessionId> spoken_to_;
+  std::vector<Unsaid> unsaid_;
+  proto::GrantId unsaid_from_;  // grants from here on belong to units that are not committed
 
   std::set<proto::QueueId> dispatchable_;
   std::set<proto::LogId> loading_;

@@ -39,6 +39,7 @@ void Shard::Impl::turn() {
     sends_.pop_front();
     handle(input);
   }
+  take_back_unsaid();
   expire();
   forget_producers();
   move_dead_letters();
@@ -120,6 +121,7 @@ void Shard::Impl::close_unit() {
     commit.time = now_;
     commit.rows = std::move(rows);
     unit.index = last_index_;
+    unit.next_grant = state_->next_grant();
     pending_.push_back(std::move(unit));
     log_->submit(std::move(commit));
     return;
@@ -141,9 +143,10 @@ void Shard::Impl::release(Unit& unit) {
     state_->publish(partition, high_watermark);
     feed_->wake_partition(partition);
   }
+  const proto::TimeMs now = ports_.now();
   for (Effect& effect : unit.effects) {
     const auto session = sessions_.find(effect.session);
-    if (session == sessions_.end()) {
+    if (!filter_hand_outs(effect, session != sessions_.end(), now)) {
       continue;
     }
     SessionPort& port = *session->second;
@@ -164,6 +167,31 @@ void Shard::Impl::release(Unit& unit) {
   }
 }
 
+/// A hand-out stays here when nobody is there to take it, or when a slow disk has used up so much
+/// of its lease that the work would come too late.
+bool Shard::Impl::leaves(const core::Delivery& delivery, bool is_heard, proto::TimeMs now) {
+  if (is_heard && state_->is_worth_saying(delivery, now)) {
+    return true;
+  }
+  unsaid_.push_back({delivery.queue, delivery.base_offset, delivery.grant});
+  return false;
+}
+
+/// Whether anything of it is to be said.
+bool Shard::Impl::filter_hand_outs(Effect& effect, bool is_heard, proto::TimeMs now) {
+  if (const auto* pushed = std::get_if<DeliveryEffect>(&effect.what)) {
+    return leaves(pushed->delivery, is_heard, now);
+  }
+  if (auto* answered = std::get_if<ReplyEffect>(&effect.what); answered && answered->reply) {
+    if (auto* received = std::get_if<core::Received>(&*answered->reply)) {
+      std::erase_if(received->deliveries, [&](const core::Delivery& delivery) {
+        return !leaves(delivery, is_heard, now);
+      });
+    }
+  }
+  return is_heard;
+}
+
 void Shard::Impl::on_committed(proto::CommitIndex index) {
   if (failed_) {
     return;
@@ -175,6 +203,7 @@ void Shard::Impl::on_committed(proto::CommitIndex index) {
     Unit unit = std::move(pending_.front());
     pending_.pop_front();
     release(unit);
+    unsaid_from_ = unit.next_grant;
   }
   finish_output();
   // Readers of what was just published, sends that waited for the disk, and whoever waits for rest.

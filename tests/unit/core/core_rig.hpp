@@ -183,7 +183,7 @@ struct CoreRig {
     return failed.empty() ? std::nullopt : std::optional(failed.front().code);
   }
   void expire(proto::TimeMs now) {
-    while (const auto records = state.decide_expire(now)) {
+    while (const auto records = state.decide_expire(now, state.next_grant())) {
       apply(*records);
     }
   }

@@ -72,6 +72,26 @@ TEST_F(Dispatch, CutsPiecesOfALargeBatch) {
   EXPECT_LE(piece.records.size(), proto::kMaxPieceBytes);
 }
 
+TEST_F(Dispatch, KnowsWhenTheOldestMessageCame) {
+  EXPECT_EQ(rig.info(queue, kNow).oldest_append_time, 0) << "there is none";
+  rig.send(queue, values_of(2), kNow + 1);
+  rig.send(queue, values_of(2), kNow + 2);
+  rig.send(queue, values_of(2), kNow + 3);
+  EXPECT_EQ(rig.info(queue, kNow).oldest_append_time, kNow + 1);
+  const Delivery first = *rig.take(queue, 2, kNow);
+  const Delivery second = *rig.take(queue, 2, kNow);
+  EXPECT_EQ(rig.info(queue, kNow).oldest_append_time, kNow + 1) << "it is not done";
+  rig.settle(queue, CoreRig::range(first, SettleKind::kAck), kNow);
+  EXPECT_EQ(rig.info(queue, kNow).oldest_append_time, kNow + 2);
+  rig.settle(queue, CoreRig::range(second, SettleKind::kAck), kNow);
+  EXPECT_EQ(rig.info(queue, kNow).oldest_append_time, kNow + 3) << "never handed out";
+  const Delivery third = *rig.take(queue, 2, kNow);
+  rig.settle(queue, CoreRig::range(third, SettleKind::kAck), kNow);
+  EXPECT_EQ(rig.info(queue, kNow).oldest_append_time, 0);
+  rig.send(queue, values_of(1), kNow + 9);
+  EXPECT_EQ(rig.info(queue, kNow).oldest_append_time, kNow + 9);
+}
+
 TEST_F(Dispatch, GivesReturnedMessagesFirst) {
   rig.send(queue, values_of(2));
   rig.send(queue, values_of(2));

@@ -40,6 +40,7 @@ TEST(RowCodec, KeepsEveryFieldOfState) {
   counters.prev_last_offset = 99;
   counters.runs = {1, 2, 3, 4};
   counters.bytes = 12345;
+  counters.cursor_time = 678;
   EXPECT_EQ(rows::decode_counters(rows::encode(counters)).value(), counters);
   ProducerWindow window;
   window.epoch = 7;
@@ -66,7 +67,7 @@ TEST(RowCodec, KeepsEveryFieldOfState) {
 }
 
 TEST(RowCodec, KeepsATouchedBatch) {
-  TouchedBatch batch(1000, 1129, 4096);
+  TouchedBatch batch(1000, 1129, 4096, 1'234);
   core::Run like;
   like.grant = proto::GrantId{9};
   like.nonce = UINT64_MAX;
@@ -79,6 +80,7 @@ TEST(RowCodec, KeepsATouchedBatch) {
   EXPECT_EQ(again.acked_words(), batch.acked_words());
   EXPECT_EQ(again.counts(), batch.counts());
   EXPECT_EQ(again.bytes(), 4096U);
+  EXPECT_EQ(again.append_time(), 1'234);
 }
 
 TEST(RowCodec, CallsDamagedRowsDamaged) {
@@ -98,7 +100,7 @@ TEST(RowCodec, CallsDamagedRowsDamaged) {
   Queue::Counters beyond;
   beyond.cursor = 1;
   EXPECT_FALSE(rows::decode_counters(rows::encode(beyond))) << "the cursor is behind the end";
-  const TouchedBatch batch(10, 19, 1);
+  const TouchedBatch batch(10, 19, 1, 0);
   EXPECT_FALSE(rows::decode_touched(rows::encode(batch), 9)) << "of another key";
 }
 

@@ -22,7 +22,7 @@ core::Run lease_of(std::uint64_t grant, proto::TimeMs deadline, bool started = f
 }
 
 TEST(TouchedBatch, KeepsOneRunForOneLease) {
-  TouchedBatch batch(100, 199, 5000);
+  TouchedBatch batch(100, 199, 5000, 0);
   batch.lease(0, 100, lease_of(1, 50));
   ASSERT_EQ(batch.runs().size(), 1U);
   EXPECT_EQ(batch.counts().leased, 100U);
@@ -33,7 +33,7 @@ TEST(TouchedBatch, KeepsOneRunForOneLease) {
 }
 
 TEST(TouchedBatch, SplitsARunWhereAPartOfItChangesAndMergesItAgain) {
-  TouchedBatch batch(0, 9, 100);
+  TouchedBatch batch(0, 9, 100, 0);
   batch.lease(0, 10, lease_of(1, 50));
   batch.update(3, 4, [](core::Run& run, std::uint32_t live) {
     EXPECT_EQ(live, 4U);
@@ -49,7 +49,7 @@ TEST(TouchedBatch, SplitsARunWhereAPartOfItChangesAndMergesItAgain) {
 }
 
 TEST(TouchedBatch, CountsAnAckOnceAndTellsWhichLeaseItFreed) {
-  TouchedBatch batch(0, 129, 100);
+  TouchedBatch batch(0, 129, 100, 0);
   batch.lease(0, 65, lease_of(1, 50));
   batch.lease(65, 65, lease_of(2, 60));
   std::map<GrantId, std::uint32_t> freed;
@@ -67,7 +67,7 @@ TEST(TouchedBatch, CountsAnAckOnceAndTellsWhichLeaseItFreed) {
 }
 
 TEST(TouchedBatch, KeepsTheAttemptsOfEachMessageThroughANewLease) {
-  TouchedBatch batch(0, 3, 100);
+  TouchedBatch batch(0, 3, 100, 0);
   batch.lease(0, 2, lease_of(1, 50, true));
   batch.update(0, 2, [](core::Run& run, std::uint32_t) {
     run.state = RunState::kReturned;
@@ -81,7 +81,7 @@ TEST(TouchedBatch, KeepsTheAttemptsOfEachMessageThroughANewLease) {
 }
 
 TEST(TouchedBatch, FindsItsWayAroundAckedMessages) {
-  TouchedBatch batch(0, 9, 100);
+  TouchedBatch batch(0, 9, 100, 0);
   batch.lease(0, 10, lease_of(1, 50));
   batch.ack(2, 3, [](GrantId, std::uint32_t) {});
   EXPECT_EQ(batch.next_live(2, 10), 5U);
@@ -92,7 +92,7 @@ TEST(TouchedBatch, FindsItsWayAroundAckedMessages) {
 
 TEST(TouchedBatch, RefusesRowsThatContradictThemselves) {
   const auto restores = [](std::vector<std::uint64_t> acked, std::vector<core::Run> runs) {
-    TouchedBatch batch(0, 9, 100);
+    TouchedBatch batch(0, 9, 100, 0);
     return batch.restore(std::move(acked), std::move(runs));
   };
   const auto run = [](std::uint32_t first, std::uint32_t count) {
@@ -176,7 +176,7 @@ TEST(TouchedBatch, AmountsToAModelOfSingleMessages) {
     SCOPED_TRACE(seed);
     test::Rng rng(seed);
     const std::uint32_t size = 1 + rng.below(150);
-    TouchedBatch batch(1000, 1000 + size - 1, 77);
+    TouchedBatch batch(1000, 1000 + size - 1, 77, 0);
     Model model(size);
     for (int step = 0; step < 80; ++step) {
       const std::uint32_t first = rng.below(size);
@@ -238,7 +238,7 @@ TEST(TouchedBatch, AmountsToAModelOfSingleMessages) {
         return;
       }
     }
-    TouchedBatch again(1000, 1000 + size - 1, 77);
+    TouchedBatch again(1000, 1000 + size - 1, 77, 0);
     ASSERT_TRUE(again.restore(batch.acked_words(), batch.runs()));
     model.expect_same(again);
     EXPECT_EQ(again.runs(), batch.runs());

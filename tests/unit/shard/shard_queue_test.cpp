@@ -143,6 +143,51 @@ TEST_F(ShardQueue, ReleasesWhatAClosedSessionHeldAndHadNotBegun) {
   EXPECT_EQ(rig->info("work").ready, 2U);
 }
 
+// A receive counts an attempt when it is decided: that must not stand for nobody.
+TEST_F(ShardQueue, TakesBackWhatWasReceivedByASessionThatIsGone) {
+  rig->send(client, log, 1, values_of(2));
+  rig->settle_down();
+  Session gone;
+  rig->open(gone);
+  rig->ask(gone, 1, core::Receive{"default", "work", 2, 0, 0, 1000});
+  rig->run();
+  rig->shard.close_session(gone.id);
+  rig->run();
+  rig->settle_down();
+  EXPECT_TRUE(gone.replies.empty());
+  EXPECT_EQ(rig->info("work").ready, 2U);
+  receive(1, 0);
+  rig->settle_down();
+  EXPECT_EQ(client.reply<core::Received>(1).deliveries.at(0).attempts, 0);
+}
+
+TEST_F(ShardQueue, HandsNothingOutWithLessThanHalfOfItsLease) {
+  subscribe(10);
+  rig->send(client, log, 1, values_of(2));
+  rig->run();
+  rig->now += 501;  // a slow commit
+  rig->settle_down();
+  ASSERT_EQ(client.deliveries.size(), 1U);
+  EXPECT_EQ(client.deliveries[0].attempts, 0);
+  EXPECT_EQ(rig->timer, rig->now + 1000) << "a second lease, which is whole";
+}
+
+TEST_F(ShardQueue, CountsNoAttemptForALeaseThatEndsBeforeItsHandOutIsDurable) {
+  rig->send(client, log, 1, values_of(1));
+  rig->settle_down();
+  receive(1, 0);
+  rig->run();
+  rig->now += 1000;
+  rig->shard.on_timer();
+  rig->run();
+  rig->commit_all();
+  rig->settle_down();
+  EXPECT_TRUE(client.reply<core::Received>(1).deliveries.empty());
+  receive(2, 0);
+  rig->settle_down();
+  EXPECT_EQ(client.reply<core::Received>(2).deliveries.at(0).attempts, 0);
+}
+
 TEST_F(ShardQueue, AnswersAReceiveAtOnceWhenAMessageComes) {
   receive(1, 5000);
   rig->settle_down();
