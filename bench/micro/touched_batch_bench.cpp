@@ -17,7 +17,7 @@ Run leased() {
 void whole_batch(benchmark::State& state) {
   const auto count = static_cast<std::uint32_t>(state.range(0));
   for (auto _ : state) {
-    TouchedBatch batch(0, static_cast<proto::Offset>(count) - 1, 1'000);
+    TouchedBatch batch(0, static_cast<proto::Offset>(count) - 1, 1'000, 0);
     batch.lease(0, count, leased());
     batch.ack(0, count, [](proto::GrantId, std::uint32_t) {});
     benchmark::DoNotOptimize(batch.done());
@@ -30,7 +30,7 @@ BENCHMARK(whole_batch)->Arg(1)->Arg(100)->Arg(10'000);
 void acked_singly(benchmark::State& state) {
   const auto count = static_cast<std::uint32_t>(state.range(0));
   for (auto _ : state) {
-    TouchedBatch batch(0, static_cast<proto::Offset>(count) - 1, 1'000);
+    TouchedBatch batch(0, static_cast<proto::Offset>(count) - 1, 1'000, 0);
     batch.lease(0, count, leased());
     for (const std::uint32_t begin : {0U, 1U}) {
       for (std::uint32_t i = begin; i < count; i += 2) {

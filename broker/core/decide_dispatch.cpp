@@ -92,6 +92,10 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   step.record.deadline = now + wish.lease_ms;
   step.record.started = wish.started;
   step.record.batch_bytes = cached->stored_bytes;
+  step.record.append_time = cached->append_time;
+  const CachedBatch* next = batches.find(
+      log_of(*target), slice->base_offset + slice->first + static_cast<proto::Offset>(count));
+  step.record.cursor_time = next != nullptr ? next->append_time : cached->append_time;
   step.delivery.grant = step.record.grant;
   step.delivery.nonce = wish.nonce;
   step.delivery.queue = target->id();

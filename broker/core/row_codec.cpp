@@ -85,6 +85,7 @@ std::string encode(const Queue::Counters& row) {
   out.set_dying(row.runs.dying);
   out.set_parked(row.runs.parked);
   out.set_bytes(row.bytes);
+  out.set_cursor_time(row.cursor_time);
   return out.SerializeAsString();
 }
 
@@ -92,6 +93,7 @@ std::string encode(const TouchedBatch& row) {
   pb::TouchedBatchRow out;
   out.set_base_offset(row.base_offset());
   out.set_bytes(row.bytes());
+  out.set_append_time(row.append_time());
   std::string acked;
   for (const std::uint64_t word : row.acked_words()) {
     for (unsigned shift = 0; shift < 64; shift += 8) {
@@ -212,6 +214,7 @@ proto::Result<Queue::Counters> decode_counters(std::string_view bytes) {
   counters.prev_last_offset = row->prev_last_offset();
   counters.runs = {row->leased(), row->returned(), row->dying(), row->parked()};
   counters.bytes = row->bytes();
+  counters.cursor_time = row->cursor_time();
   if (counters.cursor < 0 || counters.cursor > counters.next_offset) {
     return damaged("queue state");
   }
@@ -227,7 +230,7 @@ proto::Result<TouchedBatch> decode_touched(std::string_view bytes, proto::Offset
       last_offset - row->base_offset() >= 1'000'000) {
     return damaged("touched batch");
   }
-  TouchedBatch batch(row->base_offset(), last_offset, row->bytes());
+  TouchedBatch batch(row->base_offset(), last_offset, row->bytes(), row->append_time());
   std::vector<std::uint64_t> acked((row->acked().size() + 7) / 8);
   for (std::size_t i = 0; i < row->acked().size(); ++i) {
     acked[i / 8] |= static_cast<std::uint64_t>(static_cast<unsigned char>(row->acked()[i]))

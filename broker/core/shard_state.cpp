@@ -33,6 +33,7 @@ QueueInfo ShardState::info(const Queue& queue, proto::TimeMs now) const {
   info.parked = counters.runs.parked;
   info.bytes = counters.bytes;
   info.next_offset = counters.next_offset;
+  info.oldest_append_time = queue.oldest_append_time();
   return info;
 }
 

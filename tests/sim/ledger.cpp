@@ -48,6 +48,7 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
   std::uint64_t bytes = 0;
   std::uint64_t live_messages = 0;
   proto::Offset last_seen = -1;
+  proto::TimeMs oldest = 0;
   const std::string prefix =
       storage::generation_prefix(KeyKind::kBatch, id.value, counters.generation);
   const auto rows = scan.reader->scan(Family::kLog, prefix, storage::prefix_end(prefix), {});
@@ -60,6 +61,7 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
       return;
     }
     bytes += rows->value().size();
+    oldest = oldest == 0 ? stored->header.append_time : oldest;
     const proto::Offset base = columns->header.base_offset;
     const proto::Offset last = columns->header.last_offset();
     const auto touched_row =
@@ -110,6 +112,10 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
                    std::to_string(described) + " messages in " + std::to_string(counters.bytes) +
                    " bytes, its rows " + std::to_string(live_messages) + " in " +
                    std::to_string(bytes));
+  }
+  if ((info.oldest_append_time == 0) != (oldest == 0) || info.oldest_append_time > oldest) {
+    world_.violate("the oldest message of queue " + std::to_string(id.value) + " came at " +
+                   std::to_string(oldest) + ", not at " + std::to_string(info.oldest_append_time));
   }
   if (next_offset(id) > counters.next_offset) {
     wrong("the log ends before what was said", id, counters.next_offset, 0);

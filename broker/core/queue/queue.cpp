@@ -74,8 +74,18 @@ void Queue::settle(Batches::iterator it) {
   index(it);
 }
 
+proto::TimeMs Queue::oldest_append_time() const {
+  if (!touched_.empty()) {
+    return touched_.begin()->second.append_time();
+  }
+  return fresh() > 0 ? counters_.cursor_time : 0;
+}
+
 void Queue::append(const BatchAppended& record) {
   WEIR_ASSERT(record.base_offset == counters_.next_offset, "offsets are dense");
+  if (fresh() == 0) {
+    counters_.cursor_time = record.time;
+  }
   counters_.next_offset = record.base_offset + record.count;
   counters_.prev_last_offset = counters_.next_offset - 1;
   counters_.bytes += record.stored.size();
@@ -86,8 +96,8 @@ void Queue::apply(const Leased& record) {
   auto it = touched_.find(range.last_offset);
   if (it == touched_.end()) {
     it = touched_
-             .emplace(range.last_offset,
-                      TouchedBatch(range.base_offset, range.last_offset, record.batch_bytes))
+             .emplace(range.last_offset, TouchedBatch(range.base_offset, range.last_offset,
+                                                      record.batch_bytes, record.append_time))
              .first;
   } else {
     unindex(it->second);
@@ -98,8 +108,12 @@ void Queue::apply(const Leased& record) {
   like.nonce = record.nonce;
   like.when = record.deadline;
   it->second.lease(range.first, range.count, like);
-  counters_.cursor = std::max(
-      counters_.cursor, range.base_offset + range.first + static_cast<proto::Offset>(range.count));
+  const proto::Offset end =
+      range.base_offset + range.first + static_cast<proto::Offset>(range.count);
+  if (end > counters_.cursor) {
+    counters_.cursor = end;
+    counters_.cursor_time = record.cursor_time;
+  }
   settle(it);
 }
 
@@ -129,6 +143,8 @@ void Queue::apply(const Returned& record, Effects& effects) {
     }
     if (record.counted && !run.started) {
       ++run.attempts;
+    } else if (record.unsaid && run.started) {
+      --run.attempts;
     }
     run.started = false;
     run.when = record.due;

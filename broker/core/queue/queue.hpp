@@ -25,7 +25,8 @@ class Queue {
     proto::Offset cursor = 0;
     proto::Offset prev_last_offset = -1;
     RunCounts runs;
-    std::uint64_t bytes = 0;  // of all batches still stored
+    std::uint64_t bytes = 0;        // of all batches still stored
+    proto::TimeMs cursor_time = 0;  // when the batch at the cursor came, or one before it
     friend bool operator==(const Counters&, const Counters&) = default;
   };
 
@@ -50,6 +51,9 @@ class Queue {
   }
   /// Last offsets of batches with messages on the way to the dead-letter queue.
   [[nodiscard]] const std::set<proto::Offset>& dying() const { return dying_; }
+  /// When the oldest message came that is not done; 0 when there is none. Exact while a message of
+  /// its batch was handed out or the batch is in memory, otherwise at most as late.
+  [[nodiscard]] proto::TimeMs oldest_append_time() const;
   /// Messages given back with a delay that has not passed at `now`.
   [[nodiscard]] std::uint64_t delayed(proto::TimeMs now) const;
 

@@ -30,8 +30,8 @@ bool same_fate(const Run& a, const Run& b) {
 }  // namespace
 
 TouchedBatch::TouchedBatch(proto::Offset base_offset, proto::Offset last_offset,
-                           std::uint64_t bytes)
-    : base_(base_offset), last_(last_offset), bytes_(bytes) {
+                           std::uint64_t bytes, proto::TimeMs append_time)
+    : base_(base_offset), last_(last_offset), bytes_(bytes), append_time_(append_time) {
   WEIR_ASSERT(last_ >= base_, "a batch holds at least one message");
   acked_.resize((size() + 63) / 64);
 }

@@ -46,13 +46,15 @@ struct RunCounts {
 class TouchedBatch {
  public:
   /// `bytes` is what the batch takes in the store.
-  TouchedBatch(proto::Offset base_offset, proto::Offset last_offset, std::uint64_t bytes);
+  TouchedBatch(proto::Offset base_offset, proto::Offset last_offset, std::uint64_t bytes,
+               proto::TimeMs append_time);
   /// From a row: runs sorted, disjoint, inside the batch. False when they are not.
   bool restore(std::vector<std::uint64_t> acked, std::vector<Run> runs);
 
   [[nodiscard]] proto::Offset base_offset() const { return base_; }
   [[nodiscard]] proto::Offset last_offset() const { return last_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] proto::TimeMs append_time() const { return append_time_; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(last_ - base_ + 1); }
   [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
   [[nodiscard]] const std::vector<std::uint64_t>& acked_words() const { return acked_; }
@@ -96,6 +98,7 @@ class TouchedBatch {
   proto::Offset base_;
   proto::Offset last_;
   std::uint64_t bytes_;
+  proto::TimeMs append_time_;
   std::vector<std::uint64_t> acked_;
   std::uint32_t acked_count_ = 0;
   std::vector<Run> runs_;  // sorted by first, disjoint, none wholly acked, no equal neighbours
