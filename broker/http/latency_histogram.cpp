@@ -4,13 +4,13 @@
 
 namespace weir::http {
 
-void LatencyHistogram::add(std::chrono::nanoseconds took) {
+void LatencyHistogram::add(std::chrono::nanoseconds took, std::uint64_t times) {
   const double seconds = std::chrono::duration<double>(took).count();
   const auto bucket =
       static_cast<std::size_t>(std::ranges::lower_bound(kBounds, seconds) - kBounds.begin());
-  buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
+  buckets_[bucket].fetch_add(times, std::memory_order_relaxed);
   const auto ns = std::max<std::chrono::nanoseconds::rep>(took.count(), 0);
-  sum_ns_.fetch_add(static_cast<std::uint64_t>(ns), std::memory_order_relaxed);
+  sum_ns_.fetch_add(static_cast<std::uint64_t>(ns) * times, std::memory_order_relaxed);
 }
 
 LatencyHistogram::Snapshot LatencyHistogram::read() const {

@@ -164,9 +164,14 @@ void add_totals(const shard::ShardMetrics& shard, Page& page) {
                shard.storage_reads);
 }
 
-void add_storage(const MetricsFacts& facts, Page& page) {
+void add_times(const MetricsFacts& facts, Page& page) {
   page.histogram("weir_commit_seconds", "Write and sync of one commit", facts.commits);
   page.histogram("weir_fsync_seconds", "Sync of the write-ahead log alone", facts.syncs);
+  page.histogram("weir_time_in_queue_seconds", "From the append of a message to its first hand-out",
+                 facts.times_in_queue);
+}
+
+void add_storage(const MetricsFacts& facts, Page& page) {
   page.counter("weir_rocksdb_write_stalls_total", "Times that the database slowed writes down",
                facts.storage.write_stalls);
   page.counter("weir_rocksdb_reads_total", "Gets and moves of scans", facts.storage.reads);
@@ -198,6 +203,7 @@ std::string metrics_page(const MetricsFacts& facts) {
   add_totals(facts.shard, page);
   add_queues(facts, page);
   add_topics(facts, page);
+  add_times(facts, page);
   add_storage(facts, page);
   return page.text();
 }

@@ -45,6 +45,7 @@ struct MetricsFacts {
   Storage storage;
   LatencyHistogram::Snapshot commits;
   LatencyHistogram::Snapshot syncs;
+  LatencyHistogram::Snapshot times_in_queue;
   std::vector<Queue> queues;
   std::vector<Topic> topics;
 };

@@ -156,6 +156,9 @@ shard::Ports Broker::shard_ports() {
   ports.now = [this] { return broker_time(); };
   ports.random = [this] { return random_.next(); };
   ports.on_failed = [](const proto::Error& error) { end_process(error); };
+  ports.on_first_hand_out = [this](std::int64_t waited_ms, std::uint32_t messages) {
+    times_in_queue_.add(std::chrono::milliseconds(waited_ms), messages);
+  };
   ports.store = store_.get();
   ports.loader = &*loader_;
   return ports;
@@ -420,6 +423,7 @@ std::string Broker::metrics() {
                    .block_cache_bytes = storage.block_cache_bytes};
   facts.commits = commits_.read();
   facts.syncs = syncs_.read();
+  facts.times_in_queue = times_in_queue_.read();
   shard_->visit_queues([&](const std::string& name_space, const core::QueueInfo& info) {
     facts.queues.push_back({.name_space = name_space, .info = info});
   });

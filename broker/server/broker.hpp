@@ -76,6 +76,7 @@ class Broker {
   boost::asio::steady_timer tick_timer_{io_};
   http::LatencyHistogram commits_;
   http::LatencyHistogram syncs_;
+  http::LatencyHistogram times_in_queue_;
   RandomBits random_;
   std::optional<storage::DataDir> data_dir_;
   std::optional<DiskWatch> disk_;

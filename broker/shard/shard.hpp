@@ -39,6 +39,8 @@ struct Ports {
   std::function<std::uint64_t()> random;
   /// Told once when the shard can not go on (the log failed or a row is damaged).
   std::function<void(const proto::Error&)> on_failed;
+  /// Told how long messages waited for being handed out for the first time. May be empty.
+  std::function<void(std::int64_t waited_ms, std::uint32_t messages)> on_first_hand_out = {};
   storage::KeyValueStore* store = nullptr;
   Loader* loader = nullptr;
 };

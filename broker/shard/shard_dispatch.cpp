@@ -61,6 +61,9 @@ Shard::Impl::Step Shard::Impl::take(const core::ShardState::DispatchWish& wish) 
     const bool again = range.base_offset + range.first < queue.counters().cursor;
     metrics_.delivered_messages += range.count;
     metrics_.redelivered_messages += again ? range.count : 0;
+    if (!again && ports_.on_first_hand_out) {
+      ports_.on_first_hand_out(now_ - given->record.append_time, range.count);
+    }
     apply(core::Record{given->record});
   } else if (const auto* need = std::get_if<core::Need>(&step)) {
     load(*need);

@@ -93,6 +93,9 @@ TEST(MetricsPage, ShowsQueuesTopicsAndCommits) {
   LatencyHistogram commits;
   commits.add(std::chrono::milliseconds(3));
   facts.commits = commits.read();
+  LatencyHistogram waits;
+  waits.add(std::chrono::minutes(2), 5);
+  facts.times_in_queue = waits.read();
 
   const std::string page = metrics_page(facts);
   EXPECT_THAT(page, HasSubstr("weir_build_info{version=\"1.2.3\",compiler=\"clang\","
@@ -109,6 +112,9 @@ TEST(MetricsPage, ShowsQueuesTopicsAndCommits) {
   EXPECT_THAT(page, HasSubstr("weir_commit_seconds_bucket{le=\"0.0025\"} 0"));
   EXPECT_THAT(page, HasSubstr("weir_commit_seconds_bucket{le=\"0.005\"} 1"));
   EXPECT_THAT(page, HasSubstr("weir_commit_seconds_bucket{le=\"+Inf\"} 1"));
+  EXPECT_THAT(page, HasSubstr("weir_time_in_queue_seconds_bucket{le=\"60\"} 0"));
+  EXPECT_THAT(page, HasSubstr("weir_time_in_queue_seconds_bucket{le=\"600\"} 5"));
+  EXPECT_THAT(page, HasSubstr("weir_time_in_queue_seconds_sum 600"));
 }
 
 }  // namespace

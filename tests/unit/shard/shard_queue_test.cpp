@@ -120,6 +120,15 @@ TEST_F(ShardQueue, WakesForADelayedMessageWhileAConsumerHoldsAnother) {
   EXPECT_EQ(client.deliveries.size(), 3U);
 }
 
+TEST_F(ShardQueue, TellsHowLongMessagesWaitedForTheirFirstHandOut) {
+  rig->send(client, log, 1, values_of(3));
+  rig->settle_down();
+  rig->now += 250;
+  subscribe(10);
+  rig->pass(1000);  // hands out again
+  EXPECT_EQ(rig->waited, (std::vector<std::pair<std::int64_t, std::uint32_t>>{{250, 3}}));
+}
+
 TEST_F(ShardQueue, HandsOutAgainWhenALeaseRunsOut) {
   subscribe(10);
   rig->send(client, log, 1, values_of(3));

@@ -127,6 +127,9 @@ struct ShardRig {
     made.now = [this] { return now; };
     made.random = [this] { return rng.next(); };
     made.on_failed = [this](const proto::Error& error) { failures.push_back(error); };
+    made.on_first_hand_out = [this](std::int64_t waited_ms, std::uint32_t messages) {
+      waited.emplace_back(waited_ms, messages);
+    };
     made.store = &store;
     made.loader = &loader;
     return made;
@@ -216,6 +219,7 @@ struct ShardRig {
   std::optional<proto::TimeMs> timer;
   std::vector<proto::Error> failures;
   std::uint64_t settles = 0;
+  std::vector<std::pair<std::int64_t, std::uint32_t>> waited;
   storage::MemoryStore store;
   FakeLog log;
   FakeLoader loader;
