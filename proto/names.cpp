@@ -65,6 +65,10 @@ Result<> check_queue_name(std::string_view name) {
   return {};
 }
 
+bool is_fifo_name(std::string_view queue) {
+  return queue.ends_with(kFifoEnding);
+}
+
 Result<> check_topic_name(std::string_view name) {
   if (name.empty() || name.size() > kTopicNameMax ||
       !std::ranges::all_of(name, is_topic_character) || name == "." || name == "..") {

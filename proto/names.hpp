@@ -13,6 +13,8 @@ inline constexpr std::string_view kDefaultNamespace = "default";
 /// `[A-Za-z0-9_-]{1,80}`, optionally followed by `.fifo` within the 80. INVALID_NAME otherwise, and
 /// for names that begin with `__` or `weir.`.
 Result<> check_queue_name(std::string_view name);
+/// Whether a queue's name asks for order within groups, as in SQS: it ends in `.fifo`.
+bool is_fifo_name(std::string_view queue);
 /// `[A-Za-z0-9._-]{1,249}`, not `.` nor `..`; reserved beginnings as for queues.
 Result<> check_topic_name(std::string_view name);
 /// `[a-z0-9-]{1,63}`.

@@ -37,6 +37,11 @@ proto::Result<ShardState::Records> ShardState::decide(const CreateQueue& command
   if (auto valid = proto::check_queue_name(command.name); !valid) {
     return valid.error();
   }
+  if (proto::is_fifo_name(command.name)) {
+    return fail(Errc::kUnsupported, "'" + command.name +
+                                        "': a name that ends in .fifo asks for a FIFO queue, which "
+                                        "this broker does not have yet");
+  }
   QueueSettings settings = command.settings;
   if (settings.lease_ms < 0 || settings.lease_ms > proto::kMaxLeaseMs) {
     return fail(Errc::kInvalidArgument,

@@ -2,6 +2,7 @@
 
 #include "broker/server/addresses.hpp"
 #include "broker/server/end_process.hpp"
+#include "broker/server/file_limit.hpp"
 #include "broker/server/ready_file.hpp"
 
 #include <boost/asio/post.hpp>
@@ -26,6 +27,8 @@ constexpr std::chrono::milliseconds kQuiet{300};
 constexpr std::chrono::seconds kFinishTime{10};
 constexpr std::chrono::milliseconds kCloseTime{2'500};
 constexpr std::uint32_t kShardId = 0;
+// What the database and the listeners have open, and some more.
+constexpr std::uint64_t kFilesOfOurOwn = 1'024;
 // What is due later than this is looked at again on the way.
 constexpr proto::TimeMs kLongestWaitMs = 3'600'000;
 
@@ -59,6 +62,11 @@ Broker::~Broker() {
 // ---- start
 
 proto::Result<> Broker::open() {
+  const std::uint64_t files = raise_file_limit();
+  if (files < config_.max_connections + kFilesOfOurOwn) {
+    spdlog::warn("{} open files are allowed, fewer than max_connections = {} may need (ulimit -n)",
+                 files, config_.max_connections);
+  }
   proto::Result<storage::DataDir> data_dir = storage::DataDir::open(config_.data_dir);
   if (!data_dir) {
     return data_dir.error();
@@ -110,6 +118,10 @@ proto::Result<> Broker::open_store() {
   store_ = std::move(*store);
   spdlog::info("the database at {} is open, CRC-32C: {}", data_dir_->database_path(),
                store_->crc32c_in_use());
+  if (const auto& torn = store_->recovered_wal().torn_end) {
+    spdlog::info("a write that was never acknowledged was cut off: {} at byte {} of {}", torn->what,
+                 torn->offset, torn->file);
+  }
   return {};
 }
 

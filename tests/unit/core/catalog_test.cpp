@@ -25,6 +25,12 @@ TEST(Catalog, BeginsWithTheDefaultNamespaceOnce) {
   EXPECT_EQ(rig.state.catalog().name_space("Bad Name").error().code, Errc::kInvalidName);
 }
 
+// An ordinary queue of that name would promise an order that it does not keep.
+TEST(Catalog, MakesNoOrdinaryQueueOfAFifoName) {
+  const CoreRig rig;
+  EXPECT_EQ(refusal(rig, "work.fifo"), Errc::kUnsupported);
+}
+
 TEST(Catalog, FillsInTheDefaultsOfAQueue) {
   CoreRig rig;
   const QueueInfo info = rig.info(rig.create_queue("work"), kNow);
