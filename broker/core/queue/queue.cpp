@@ -13,13 +13,15 @@ const TouchedBatch* Queue::touched(proto::Offset base_offset) const {
 
 std::uint64_t Queue::delayed(proto::TimeMs now) const {
   std::uint64_t messages = 0;
-  for (const auto& [due, last] : returned_) {
+  for (const auto& [next_due, last] : returned_) {
     const TouchedBatch& batch = touched_.at(last);
+    if (next_due > now) {
+      messages += batch.counts().returned;
+      continue;
+    }
     for (const Run& run : batch.runs()) {
       if (run.state == RunState::kReturned && run.when > now) {
-        for (std::uint32_t i = run.first; i < run.end(); ++i) {
-          messages += batch.acked(i) ? 0 : 1;
-        }
+        messages += batch.live_in(run.first, run.end());
       }
     }
   }

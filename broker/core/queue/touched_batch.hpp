@@ -68,6 +68,8 @@ class TouchedBatch {
   [[nodiscard]] std::uint32_t next_live(std::uint32_t index, std::uint32_t end) const;
   /// End of the stretch of not acked messages that begins at `index`, at most `end`.
   [[nodiscard]] std::uint32_t live_end(std::uint32_t index, std::uint32_t end) const;
+  /// How many messages in [first, end) are not acked.
+  [[nodiscard]] std::uint32_t live_in(std::uint32_t first, std::uint32_t end) const;
   /// True when every message of the batch is acked: row and batch can go.
   [[nodiscard]] bool done() const { return acked_count_ == size(); }
   [[nodiscard]] const RunCounts& counts() const { return counts_; }
@@ -93,7 +95,6 @@ class TouchedBatch {
  private:
   void split_at(std::uint32_t index);
   void tidy();
-  [[nodiscard]] std::uint32_t live_in(std::uint32_t first, std::uint32_t end) const;
 
   proto::Offset base_;
   proto::Offset last_;
