@@ -285,6 +285,9 @@ proto::Result<ProducerWindow> decode_window(std::string_view bytes) {
   if (!row) {
     return row.error();
   }
+  if (row->epoch() > UINT16_MAX) {
+    return damaged("producer window");
+  }
   ProducerWindow window;
   window.epoch = static_cast<std::uint16_t>(row->epoch());
   for (const pb::WindowEntry& from : row->entries()) {
@@ -298,6 +301,9 @@ proto::Result<ProducerHead> decode_producer(std::string_view bytes) {
   const auto row = parse<pb::ProducerRow>(bytes, "producer");
   if (!row) {
     return row.error();
+  }
+  if (row->epoch() > UINT16_MAX) {
+    return damaged("producer");
   }
   return ProducerHead{static_cast<std::uint16_t>(row->epoch()), row->used_time()};
 }

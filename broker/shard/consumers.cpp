@@ -1,11 +1,14 @@
 #include "broker/shard/consumers.hpp"
 
+#include "proto/assert.hpp"
+
 #include <algorithm>
 
 namespace weir::shard {
 
 void Consumers::add(Consumer consumer) {
   const Key key{consumer.session, consumer.alias};
+  WEIR_ASSERT(!consumers_.contains(key), "a session gives each subscription an alias of its own");
   by_queue_[consumer.queue].push_back(key);
   consumers_.insert_or_assign(key, std::move(consumer));
 }

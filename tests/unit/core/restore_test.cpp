@@ -93,6 +93,9 @@ TEST(RowCodec, CallsDamagedRowsDamaged) {
   EXPECT_EQ(rows::decode_window(garbage).error().code, Errc::kCorruptBatch);
   EXPECT_EQ(rows::decode_producer(garbage).error().code, Errc::kCorruptBatch);
   EXPECT_EQ(rows::decode_allocator(garbage).error().code, Errc::kCorruptBatch);
+  const std::string epoch_65536 = "\x08\x80\x80\x04";
+  EXPECT_EQ(rows::decode_window(epoch_65536).error().code, Errc::kCorruptBatch);
+  EXPECT_EQ(rows::decode_producer(epoch_65536).error().code, Errc::kCorruptBatch);
   Partition partition;
   EXPECT_EQ(rows::decode_partition(garbage, partition).error().code, Errc::kCorruptBatch);
   EXPECT_FALSE(rows::decode_queue("")) << "no UUID";
