@@ -13,6 +13,10 @@ proto::Result<asio::ip::tcp::endpoint> resolve(asio::io_context& io, std::string
   if (!parsed) {
     return parsed.error();
   }
+  // Loopback whatever a name server says, as the rule about listening beyond it takes for granted.
+  if (parsed->host == "localhost") {
+    return asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), parsed->port);
+  }
   boost::system::error_code error;
   const asio::ip::address address = asio::ip::make_address(parsed->host, error);
   if (!error) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace weir::sdk {
 namespace {
@@ -22,6 +23,21 @@ constexpr std::size_t kPiecesPerWrite = 16;
 
 proto::Error connection_error(const std::string& what, const error_code& error) {
   return proto::make_error(proto::Errc::kConnectFailed, what + ": " + error.message());
+}
+
+// Addresses as they are, and `localhost`, which is loopback whatever a name server says and where
+// there is none (RFC 6761, 6.3).
+std::vector<tcp::endpoint> endpoints_without_a_lookup(const HostPort& host) {
+  if (host.host == "localhost") {
+    return {{boost::asio::ip::address_v4::loopback(), host.port},
+            {boost::asio::ip::address_v6::loopback(), host.port}};
+  }
+  error_code not_literal;
+  const auto address = boost::asio::ip::make_address(host.host, not_literal);
+  if (not_literal) {
+    return {};
+  }
+  return {{address, host.port}};
 }
 
 }  // namespace
@@ -49,11 +65,9 @@ void Link::connect(const HostPort& host) {
   close();
   connection_ = std::make_shared<Connection>(io_);
   connection_->peer = host.to_string();
-  error_code not_literal;
-  const auto address = boost::asio::ip::make_address(host.host, not_literal);
-  if (!not_literal) {
+  if (const std::vector<tcp::endpoint> known = endpoints_without_a_lookup(host); !known.empty()) {
     on_endpoints(connection_,
-                 tcp::resolver::results_type::create(tcp::endpoint(address, host.port), host.host,
+                 tcp::resolver::results_type::create(known.begin(), known.end(), host.host,
                                                      std::to_string(host.port)));
     return;
   }
