@@ -81,8 +81,8 @@ class [[nodiscard]] Result<void> {
     }
   }
   /// Only on an error.
-  [[nodiscard]] const Error& error() const& noexcept { return *error_; }    // NOLINT: "only"
-  [[nodiscard]] Error&& error() && noexcept { return std::move(*error_); }  // NOLINT
+  [[nodiscard]] const Error& error() const& noexcept { return *error_; }
+  [[nodiscard]] Error&& error() && noexcept { return std::move(*error_); }
 
  private:
   std::optional<Error> error_;
