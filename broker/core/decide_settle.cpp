@@ -34,6 +34,20 @@ std::optional<Errc> refusal(const Run& run, const proto::SettleRange& settle, pr
   return Errc::kReceiptExpired;
 }
 
+/// Gives back the leased runs of a batch that are meant, without counting an attempt.
+template <typename Meant>
+ShardState::Records returned_of(const Queue& queue, const TouchedBatch& batch, proto::TimeMs now,
+                                bool unsaid, Meant meant) {
+  ShardState::Records records;
+  for (const Run& run : batch.runs()) {
+    if (run.state == RunState::kLeased && meant(run)) {
+      records.emplace_back(
+          Returned{range_of(queue, batch, run.first, run.count), now, false, unsaid});
+    }
+  }
+  return records;
+}
+
 Record record_of(const proto::SettleRange& settle, MessageRange range, proto::TimeMs now) {
   switch (settle.kind) {
     case SettleKind::kAck:
@@ -190,39 +204,27 @@ bool ShardState::is_worth_saying(const Delivery& delivery, proto::TimeMs now) co
 
 ShardState::Records ShardState::decide_unsaid(proto::QueueId queue_id, proto::Offset base_offset,
                                               proto::GrantId grant, proto::TimeMs now) const {
-  Records records;
   const Queue* target = queue(queue_id);
   const TouchedBatch* batch = target != nullptr ? target->touched(base_offset) : nullptr;
   if (batch == nullptr) {
-    return records;
+    return {};
   }
-  for (const Run& run : batch->runs()) {
-    if (run.state == RunState::kLeased && run.grant == grant) {
-      records.emplace_back(
-          Returned{range_of(*target, *batch, run.first, run.count), now, false, true});
-    }
-  }
-  return records;
+  return returned_of(*target, *batch, now, true,
+                     [grant](const Run& run) { return run.grant == grant; });
 }
 
 ShardState::Records ShardState::decide_release(proto::QueueId queue_id, proto::Offset last_offset,
                                                proto::GrantId grant, proto::TimeMs now) const {
-  Records records;
   const Queue* target = queue(queue_id);
   if (target == nullptr) {
-    return records;
+    return {};
   }
   const auto it = target->touched_batches().find(last_offset);
   if (it == target->touched_batches().end()) {
-    return records;
+    return {};
   }
-  for (const Run& run : it->second.runs()) {
-    if (run.state == RunState::kLeased && run.grant == grant && !run.started) {
-      records.emplace_back(
-          Returned{range_of(*target, it->second, run.first, run.count), now, false});
-    }
-  }
-  return records;
+  return returned_of(*target, it->second, now, false,
+                     [grant](const Run& run) { return run.grant == grant && !run.started; });
 }
 
 ShardState::Records ShardState::decide_restart(proto::TimeMs now, std::int64_t grace_ms) const {
