@@ -21,8 +21,7 @@ enum class KeyKind : std::uint8_t {
   kTopic = 0x12,           // TopicId: definition
   kQueueState = 0x20,      // QueueId: offsets and counters
   kTouchedBatch = 0x21,    // QueueId, generation, last offset
-  kReturnedIndex = 0x22,   // QueueId, generation, due minute, last offset
-  kDyingIndex = 0x23,      // QueueId, generation, last offset
+  kReturnedIndex = 0x22,   // QueueId, generation, due time, last offset
   kPartitionState = 0x30,  // PartitionId
   kTimeIndex = 0x31,       // LogId, generation, append time, last offset
   kProducer = 0x40,        // ProducerId
@@ -37,10 +36,10 @@ enum class MetaRow : std::uint8_t { kFormat = 1, kCommit = 2, kAllocator = 3 };
 std::string meta_key(MetaRow row);
 /// For kNamespace, kQueue, kTopic, kQueueState, kPartitionState, kProducer.
 std::string object_key(KeyKind kind, std::uint64_t id);
-/// For kTouchedBatch, kDyingIndex and kBatch.
+/// For kTouchedBatch and kBatch.
 std::string batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
                       proto::Offset last_offset);
-/// For kReturnedIndex (`when` = due minute) and kTimeIndex (`when` = append time in ms).
+/// For kReturnedIndex (`when` = due time) and kTimeIndex (`when` = append time), in ms.
 std::string timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
                             std::int64_t when, proto::Offset last_offset);
 std::string producer_window_key(proto::ProducerId producer, proto::LogId log);

@@ -49,6 +49,20 @@ void ShardState::reindex(proto::QueueId id) {
   } else {
     dying_queues_.insert(id);
   }
+  if (queue.cold().is_oldest_done()) {
+    seeking_oldest_.insert(id);
+  } else {
+    seeking_oldest_.erase(id);
+  }
+  std::size_t& idle = idle_bytes_of_.try_emplace(id, 0).first->second;
+  if (idle != queue.idle_bytes()) {
+    idle_.erase({idle, id});
+    idle_bytes_ = idle_bytes_ - idle + queue.idle_bytes();
+    idle = queue.idle_bytes();
+    if (idle != 0) {
+      idle_.emplace(idle, id);
+    }
+  }
 }
 
 void ShardState::apply_one(const NamespaceCreated& record, Queue::Effects&) {
@@ -161,6 +175,16 @@ void ShardState::apply_one(const DeadLettered& record, Queue::Effects& effects) 
   reindex(record.range.queue);
 }
 
+void ShardState::apply_one(const PagedOut& record, Queue::Effects&) {
+  change(record.queue).apply(record);
+  reindex(record.queue);
+}
+
+void ShardState::apply_one(const PagedIn& record, Queue::Effects&) {
+  change(record.queue).apply(record);
+  reindex(record.queue);
+}
+
 void ShardState::put_queue_rows(storage::WriteBatch& rows, Queue& queue) {
   const std::uint64_t id = queue.id().value;
   const std::uint32_t generation = queue.counters().generation;
@@ -171,7 +195,23 @@ void ShardState::put_queue_rows(storage::WriteBatch& rows, Queue& queue) {
   }
   for (const proto::Offset last : changes.touched) {
     rows.put(Family::kState, storage::batch_key(KeyKind::kTouchedBatch, id, generation, last),
-             rows::encode(queue.touched_batches().at(last)));
+             rows::encode(queue.touched_batches().at(last), false));
+  }
+  // In this order: a batch may have been paged in and out again since the last call.
+  const auto index_key = [&](proto::TimeMs due, proto::Offset last) {
+    return storage::timed_batch_key(KeyKind::kReturnedIndex, id, generation, due, last);
+  };
+  for (const auto& [due, last] : changes.paged_in) {
+    if (due != TouchedBatch::kNever) {
+      rows.remove(Family::kState, index_key(due, last));
+    }
+  }
+  for (const auto& [last, batch] : changes.paged_out) {
+    rows.put(Family::kState, storage::batch_key(KeyKind::kTouchedBatch, id, generation, last),
+             rows::encode(batch, true));
+    if (batch.next_due() != TouchedBatch::kNever) {
+      rows.put(Family::kState, index_key(batch.next_due(), last), proto::SharedBytes());
+    }
   }
   rows.put(Family::kState, storage::object_key(KeyKind::kQueueState, id),
            rows::encode(queue.counters()));

@@ -50,7 +50,9 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   if (target == nullptr || wish.max_messages == 0) {
     return std::monostate{};
   }
-  const std::uint64_t in_flight = target->counters().runs.leased;
+  // What is on the way to the dead-letter queue counts as well: it is in memory, too.
+  const RunCounts& runs = target->counters().runs;
+  const std::uint64_t in_flight = runs.leased + runs.dying;
   if (in_flight >= proto::kMaxInFlightPerQueue) {
     return std::monostate{};
   }

@@ -70,9 +70,9 @@ Record record_of(const proto::SettleRange& settle, MessageRange range, proto::Ti
 
 }  // namespace
 
-ShardState::SettleDecision ShardState::decide(proto::QueueId queue_id,
-                                              const proto::SettleRange& settle,
-                                              proto::TimeMs now) const {
+std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
+    proto::QueueId queue_id, const proto::SettleRange& settle, proto::TimeMs now,
+    std::optional<proto::Offset> known_done) const {
   SettleDecision decision;
   const auto refuse = [&](std::uint32_t first, std::uint32_t count, Errc code) {
     if (!decision.failed.empty() && decision.failed.back().code == code &&
@@ -94,8 +94,9 @@ ShardState::SettleDecision ShardState::decide(proto::QueueId queue_id,
   }
   const TouchedBatch* batch = target->touched(settle.base_offset);
   if (batch == nullptr) {
-    // Everything of a batch behind the cursor that left no trace is done; before it, nothing was
-    // ever handed out. What reaches into a batch that is there names no batch at all.
+    // Everything of a batch behind the cursor that left no trace, in memory or in the store, is
+    // done; before it, nothing was ever handed out. What reaches into a batch that is there names no
+    // batch at all.
     const proto::Offset cursor = target->counters().cursor;
     const auto next = target->touched_batches().lower_bound(settle.base_offset);
     const bool reaches_in =
@@ -105,6 +106,14 @@ ShardState::SettleDecision ShardState::decide(proto::QueueId queue_id,
         settle.base_offset + settle.first_index + settle.count > cursor ||
         settle.grant.value >= allocator_.next_grant) {
       refuse(settle.first_index, settle.count, Errc::kReceiptInvalid);
+    } else if (!target->cold().empty() && known_done != settle.base_offset) {
+      NeedRows need;
+      need.what = NeedRows::What::kBatch;
+      need.queue = queue_id;
+      need.generation = target->counters().generation;
+      need.offset = settle.base_offset;
+      need.end = settle.base_offset + settle.first_index + settle.count;
+      return need;
     } else if (settle.kind != SettleKind::kAck) {
       refuse(settle.first_index, settle.count, Errc::kReceiptExpired);
     }

@@ -42,4 +42,20 @@ struct Need {
   proto::Offset offset = 0;
 };
 
+/// Rows of touched batches that lie in the store alone. The driver loads them (load_rows) and asks
+/// again.
+struct NeedRows {
+  enum class What : std::uint8_t {
+    kBatch,   // the batch that holds `offset`, or the next one if it begins before `end`
+    kDue,     // what is due until `until`, soonest first
+    kOldest,  // the first touched batch behind last offset `offset`
+  };
+  What what = What::kBatch;
+  proto::QueueId queue;
+  std::uint32_t generation = 0;
+  proto::Offset offset = 0;
+  proto::Offset end = 0;
+  proto::TimeMs until = 0;
+};
+
 }  // namespace weir::core

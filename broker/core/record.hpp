@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/core/command.hpp"
+#include "broker/core/queue/touched_batch.hpp"
 #include "proto/bytes.hpp"
 #include "proto/ids.hpp"
 
@@ -98,9 +99,19 @@ struct Started {
 struct DeadLettered {
   MessageRange range;
 };
+/// A touched batch of which nothing is under way lies in the store alone from here on.
+struct PagedOut {
+  proto::QueueId queue;
+  proto::Offset last_offset = 0;
+};
+/// It is in memory again. The record brings it along, so that applying it reads nothing.
+struct PagedIn {
+  proto::QueueId queue;
+  TouchedBatch batch;
+};
 
-using Record =
-    std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted, ProducerForgotten,
-                 BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered>;
+using Record = std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted,
+                            ProducerForgotten, BatchAppended, Leased, Acked, Returned, Extended,
+                            Started, DeadLettered, PagedOut, PagedIn>;
 
 }  // namespace weir::core

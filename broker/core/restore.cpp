@@ -120,7 +120,7 @@ proto::Result<> ShardState::restore_queues(const storage::Reader& reader) {
                         if (!row) {
                           return row.error();
                         }
-                        queue->second.restore(std::move(*row));
+                        queue->second.restore(std::move(row->batch), row->is_cold);
                         return {};
                       });
   for (const auto& [id, queue] : queues_) {

@@ -89,8 +89,9 @@ std::string encode(const Queue::Counters& row) {
   return out.SerializeAsString();
 }
 
-std::string encode(const TouchedBatch& row) {
+std::string encode(const TouchedBatch& row, bool is_cold) {
   pb::TouchedBatchRow out;
+  out.set_cold(is_cold);
   out.set_base_offset(row.base_offset());
   out.set_bytes(row.bytes());
   out.set_append_time(row.append_time());
@@ -221,7 +222,7 @@ proto::Result<Queue::Counters> decode_counters(std::string_view bytes) {
   return counters;
 }
 
-proto::Result<TouchedBatch> decode_touched(std::string_view bytes, proto::Offset last_offset) {
+proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset last_offset) {
   const auto row = parse<pb::TouchedBatchRow>(bytes, "touched batch");
   if (!row) {
     return row.error();
@@ -253,10 +254,11 @@ proto::Result<TouchedBatch> decode_touched(std::string_view bytes, proto::Offset
     run.when = from.when();
     runs.push_back(run);
   }
-  if (!batch.restore(std::move(acked), std::move(runs))) {
+  if (!batch.restore(std::move(acked), std::move(runs)) ||
+      (row->cold() && batch.counts().leased + batch.counts().dying > 0)) {
     return damaged("touched batch");
   }
-  return batch;
+  return TouchedRow{std::move(batch), row->cold()};
 }
 
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition) {

@@ -18,9 +18,14 @@ std::string encode(const NamespaceCreated& row);
 std::string encode(const QueueCreated& row);
 std::string encode(const TopicCreated& row);
 std::string encode(const Queue::Counters& row);
-std::string encode(const TouchedBatch& row);
 std::string encode(const Partition& row);
 std::string encode(const ProducerWindow& row);
+
+struct TouchedRow {
+  TouchedBatch batch;
+  bool is_cold = false;  // in the store alone
+};
+std::string encode(const TouchedBatch& batch, bool is_cold);
 
 struct ProducerHead {
   std::uint16_t epoch = 0;
@@ -40,7 +45,7 @@ proto::Result<NamespaceCreated> decode_namespace(std::string_view bytes);
 proto::Result<QueueCreated> decode_queue(std::string_view bytes);
 proto::Result<TopicCreated> decode_topic(std::string_view bytes);
 proto::Result<Queue::Counters> decode_counters(std::string_view bytes);
-proto::Result<TouchedBatch> decode_touched(std::string_view bytes, proto::Offset last_offset);
+proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset last_offset);
 /// Sets the durable fields of `partition`.
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition);
 proto::Result<ProducerWindow> decode_window(std::string_view bytes);

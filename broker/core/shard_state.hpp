@@ -12,6 +12,7 @@
 #include "proto/result.hpp"
 #include "storage/kv.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -65,8 +66,11 @@ class ShardState {
     Records records;
     std::vector<Failure> failed;
   };
-  [[nodiscard]] SettleDecision decide(proto::QueueId queue, const proto::SettleRange& range,
-                                      proto::TimeMs now) const;
+  /// NeedRows when the batch may be cold; `known_done` is the first offset of a batch that was asked
+  /// for and is not in the store.
+  [[nodiscard]] std::variant<NeedRows, SettleDecision> decide(
+      proto::QueueId queue, const proto::SettleRange& range, proto::TimeMs now,
+      std::optional<proto::Offset> known_done) const;
   /// The range that a receipt handle names, or RECEIPT_INVALID.
   struct HandleRange {
     proto::QueueId queue;
@@ -113,6 +117,17 @@ class ShardState {
   /// monostate when there are none.
   [[nodiscard]] std::variant<std::monostate, Need, Records> decide_dead_letter(
       proto::QueueId queue, const BatchSource& batches, proto::TimeMs now) const;
+  /// While idle batches take more memory than this: the one that is needed last, of the queue that
+  /// has the most. Queues in `loading` are passed over.
+  [[nodiscard]] std::optional<PagedOut> decide_page_out(std::size_t max_idle_bytes,
+                                                        const std::set<proto::QueueId>& loading,
+                                                        proto::TimeMs now) const;
+  /// What has to be read before the queue can hand out what is due next; nullopt when that is in
+  /// memory, or when nothing is due.
+  [[nodiscard]] std::optional<NeedRows> decide_page_in(proto::QueueId queue,
+                                                       proto::TimeMs now) const;
+  /// What has to be read so that the age of the oldest message is right again. Soft.
+  [[nodiscard]] std::vector<NeedRows> decide_seek_oldest() const;
   /// The producer that was idle for longer than 7 days, if there is one.
   [[nodiscard]] std::optional<ProducerForgotten> decide_forget(proto::TimeMs now) const;
 
@@ -126,6 +141,9 @@ class ShardState {
   /// Reads everything back. STORAGE_FAILED, CORRUPT_BATCH.
   [[nodiscard]] proto::Result<> restore(const storage::Reader& reader);
   void set_identity(Identity identity) { identity_ = identity; }
+  // What was read of cold batches besides; soft.
+  void learn_next_due(proto::QueueId queue, proto::TimeMs when);
+  void learn_oldest(proto::QueueId queue, ColdBatches::Oldest oldest, bool is_cold);
   /// Old handles and producers must not fit any more: offsets may come a second time.
   void raise_incarnation();
 
@@ -145,6 +163,8 @@ class ShardState {
   [[nodiscard]] proto::TimeMs next_deadline() const;
   /// Queues that have messages for their dead-letter queue.
   [[nodiscard]] const std::set<proto::QueueId>& dying_queues() const { return dying_queues_; }
+  /// What idle batches of all queues take in memory.
+  [[nodiscard]] std::size_t idle_bytes() const { return idle_bytes_; }
 
  private:
   struct Allocator {
@@ -166,6 +186,8 @@ class ShardState {
   void apply_one(const Extended& record, Queue::Effects& effects);
   void apply_one(const Started& record, Queue::Effects& effects);
   void apply_one(const DeadLettered& record, Queue::Effects& effects);
+  void apply_one(const PagedOut& record, Queue::Effects& effects);
+  void apply_one(const PagedIn& record, Queue::Effects& effects);
   Queue& change(proto::QueueId id);
   void reindex(proto::QueueId id);
   proto::Result<> restore_queues(const storage::Reader& reader);
@@ -183,6 +205,10 @@ class ShardState {
   std::set<std::pair<proto::TimeMs, proto::QueueId>> deadlines_;
   std::map<proto::QueueId, proto::TimeMs> deadline_of_;
   std::set<proto::QueueId> dying_queues_;
+  std::set<proto::QueueId> seeking_oldest_;
+  std::set<std::pair<std::size_t, proto::QueueId>> idle_;
+  std::map<proto::QueueId, std::size_t> idle_bytes_of_;
+  std::size_t idle_bytes_ = 0;
 
   // Since take_rows().
   storage::WriteBatch rows_;

@@ -36,6 +36,16 @@ std::optional<Consumer> Consumers::remove(Key key) {
   return consumer;
 }
 
+bool Consumers::wants(proto::QueueId queue) const {
+  if (waiters_.contains(queue)) {
+    return true;
+  }
+  const auto line = by_queue_.find(queue);
+  return line != by_queue_.end() &&
+         std::any_of(line->second.begin(), line->second.end(),
+                     [this](const Key& key) { return consumers_.at(key).has_room(); });
+}
+
 Consumer* Consumers::next_ready(proto::QueueId queue) {
   const auto line = by_queue_.find(queue);
   if (line == by_queue_.end()) {

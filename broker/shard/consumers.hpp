@@ -57,6 +57,8 @@ class Consumers {
   [[nodiscard]] Consumer* find(Key key);
   /// Takes it out; its grants are the caller's to release.
   std::optional<Consumer> remove(Key key);
+  /// Whether a receive waits for messages of the queue or a subscription has room for some.
+  [[nodiscard]] bool wants(proto::QueueId queue) const;
   /// The next subscription of the queue that has room, each in its turn; nullptr without one.
   [[nodiscard]] Consumer* next_ready(proto::QueueId queue);
   void hold(Consumer& consumer, proto::GrantId grant, Consumer::Held held);

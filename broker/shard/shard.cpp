@@ -38,6 +38,9 @@ proto::Result<> Shard::Impl::reset() {
   spoken_to_.clear();
   dispatchable_.clear();
   loading_.clear();
+  lines_.clear();
+  loading_rows_.clear();
+  paging_.clear();
   due_.clear();
   scheduled_ = false;
   failed_ = false;
@@ -86,6 +89,7 @@ ShardMetrics Shard::Impl::metrics() const {
   metrics_.topics = state_->catalog().topics().size();
   metrics_.producers = state_->producers().size();
   metrics_.tail_cache_bytes = cache_.bytes();
+  metrics_.idle_bytes = state_->idle_bytes();
   metrics_.backlog_bytes = log_ != nullptr ? log_->backlog_bytes() : 0;
   return metrics_;
 }

@@ -51,6 +51,9 @@ struct ShardOptions {
   /// Bytes submitted to the log and not committed beyond which no new sends are taken in a turn.
   std::size_t max_backlog_bytes = std::size_t{32} << 20;
   std::uint32_t max_producers = 100'000;
+  /// Memory for what is known of messages that wait for their next delivery, or are parked; the
+  /// rest of it lies in the store alone.
+  std::size_t max_idle_bytes = std::size_t{16} << 20;
   /// Commits were given up (RecoveredLog::accepted_loss): the first start begins a new incarnation,
   /// so that old handles and ids never fit offsets that are given again.
   bool raise_incarnation = false;
@@ -78,6 +81,10 @@ struct ShardMetrics {
   std::uint64_t producers = 0;
   std::uint64_t tail_cache_bytes = 0;
   std::uint64_t backlog_bytes = 0;
+  std::uint64_t idle_bytes = 0;
+  std::uint64_t paged_out_batches = 0;
+  std::uint64_t paged_in_batches = 0;
+  std::uint64_t waited_inputs = 0;  // for what had been paged out
 };
 
 /// The runtime of one shard: takes commands, decides and applies them in turns, hands each turn to

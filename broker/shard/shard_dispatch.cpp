@@ -19,7 +19,7 @@ constexpr std::uint32_t kFairShareMessages = 256;
 
 void Shard::Impl::expire() {
   for (int i = 0; i < kMaxExpiriesPerTurn; ++i) {
-    const auto records = state_->decide_expire(now_, unsaid_from_);
+    const auto records = state_->decide_expire(std::min(now_, oldest_waiting()), unsaid_from_);
     if (!records) {
       break;
     }
@@ -86,6 +86,11 @@ void Shard::Impl::dispatch_all() {
 }
 
 void Shard::Impl::dispatch(proto::QueueId queue) {
+  if (consumers_.wants(queue)) {
+    if (const auto need = state_->decide_page_in(queue, now_)) {
+      load_rows(*need);
+    }
+  }
   bool empty = false;
   std::uint32_t busy = 0;
   while (!empty && !loading_.contains(proto::LogId{queue.value})) {
@@ -102,9 +107,11 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
     empty = served == Served::kNothingThere;
   }
   const core::Queue* target = state_->queue(queue);
-  if ((empty || busy > 0) && target != nullptr && !target->returned().empty() &&
-      target->returned().begin()->first > now_) {
-    due_[queue] = target->returned().begin()->first;
+  if ((empty || busy > 0) && target != nullptr) {
+    const proto::TimeMs due = target->next_due();
+    if (due > now_ && due != core::TouchedBatch::kNever) {
+      due_[queue] = due;
+    }
   }
 }
 

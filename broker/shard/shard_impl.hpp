@@ -2,6 +2,7 @@
 
 #include "broker/core/shard_state.hpp"
 #include "broker/shard/consumers.hpp"
+#include "broker/shard/row_loader.hpp"
 #include "broker/shard/shard.hpp"
 #include "broker/shard/tail_cache.hpp"
 #include "broker/shard/topic_feed.hpp"
@@ -20,7 +21,7 @@ namespace weir::shard {
 
 /// The turn and what belongs to it. See shard.hpp for the contract; split over shard_turn.cpp (the
 /// turn and the release of what it said), shard_inputs.cpp (sends and settlements),
-/// shard_requests.cpp, shard_dispatch.cpp and shard.cpp (life).
+/// shard_requests.cpp, shard_dispatch.cpp, shard_paging.cpp and shard.cpp (life).
 class Shard::Impl {
  public:
   Impl(ShardOptions options, Ports ports);
@@ -53,6 +54,8 @@ class Shard::Impl {
   struct SettleInput {
     proto::QueueId queue;
     proto::Settle settle;
+    std::size_t done = 0;  // ranges
+    std::vector<proto::SettleFailure> failed = {};
   };
   struct CreditInput {
     proto::Credit credit;
@@ -68,6 +71,9 @@ class Shard::Impl {
     proto::TimeMs arrived = 0;
     std::uint32_t deadline_ms = 0;
     Body body;
+    std::optional<core::NeedRows> waits = std::nullopt;
+    /// What it waited for and is not in the store: the batch with this first offset is done.
+    std::optional<proto::Offset> known_done = std::nullopt;
   };
 
   // ---- what a turn says, and lets out when its unit is committed
@@ -104,17 +110,20 @@ class Shard::Impl {
   void take_input(proto::SessionId session, std::uint32_t deadline_ms, Body body);
   void schedule();
   void turn();
-  void handle(Input& input);
+  /// What it waits for, if it cannot be handled yet.
+  using Waits = std::optional<core::NeedRows>;
+  Waits handle(Input& input);
   void handle(const Input& input, SendInput& send);
-  void handle(const Input& input, const SettleInput& settle);
+  Waits handle(const Input& input, SettleInput& settle);
   void handle(const Input& input, const CreditInput& credit);
-  void handle(const Input& input, const RequestInput& request);
+  Waits handle(const Input& input, const RequestInput& request);
   void handle(const Input& input, const CloseInput& close);
   void release_grants(const Consumer& consumer);
   [[nodiscard]] bool is_late(const Input& input) const;
 
-  // Requests; nullopt where the reply comes later.
-  using Answer = std::optional<proto::Result<core::Reply>>;
+  // Requests. What waits for rows is asked again; anything else later replies by itself.
+  struct Later {};
+  using Answer = std::variant<Later, core::NeedRows, proto::Result<core::Reply>>;
   Answer answer(const Input& input, std::uint64_t id, const core::CreateQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::CreateTopic& command);
   Answer answer(const Input& input, std::uint64_t id, const core::DescribeQueue& command);
@@ -150,6 +159,16 @@ class Shard::Impl {
   void load(const core::Need& need);
   [[nodiscard]] bool is_stored(const core::Need& need) const;
   void forget_producers();
+
+  // What is known of messages that nobody holds, and lies in the store alone.
+  void handle_others();
+  bool handle_or_wait(Input& input);
+  void go_on_in_lines();
+  [[nodiscard]] proto::TimeMs oldest_waiting() const;
+  void load_rows(const core::NeedRows& need);
+  void take_rows(const core::NeedRows& need, const LoadedRows& rows);
+  void page_out();
+  void seek_oldest();
 
   void apply(const std::vector<core::Record>& records);
   void apply(const core::Record& record);
@@ -193,6 +212,11 @@ class Shard::Impl {
 
   std::set<proto::QueueId> dispatchable_;
   std::set<proto::LogId> loading_;
+  std::map<proto::SessionId, std::deque<Input>> lines_;  // behind an input that waits for rows
+  std::set<proto::QueueId> loading_rows_;
+  /// Units with the newest page-out or page-in of a queue, until they are committed: until then
+  /// the store says otherwise.
+  std::map<proto::QueueId, proto::CommitIndex> paging_;
   std::map<proto::QueueId, proto::TimeMs> due_;  // queues with takers and messages due later
   std::vector<std::function<void()>> idle_waiters_;
 };

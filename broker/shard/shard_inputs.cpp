@@ -39,18 +39,19 @@ void Shard::Impl::close_session(proto::SessionId session) {
   take_input(session, 0, CloseInput{});
 }
 
-void Shard::Impl::handle(Input& input) {
+Shard::Impl::Waits Shard::Impl::handle(Input& input) {
   if (auto* sent = std::get_if<SendInput>(&input.body)) {
     handle(input, *sent);
-  } else if (const auto* settled = std::get_if<SettleInput>(&input.body)) {
-    handle(input, *settled);
+  } else if (auto* settled = std::get_if<SettleInput>(&input.body)) {
+    return handle(input, *settled);
   } else if (const auto* credit = std::get_if<CreditInput>(&input.body)) {
     handle(input, *credit);
   } else if (const auto* asked = std::get_if<RequestInput>(&input.body)) {
-    handle(input, *asked);
+    return handle(input, *asked);
   } else if (const auto* closed = std::get_if<CloseInput>(&input.body)) {
     handle(input, *closed);
   }
+  return std::nullopt;
 }
 
 bool Shard::Impl::is_late(const Input& input) const {
@@ -88,12 +89,16 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
   open_.effects.push_back({input.session, entry});
 }
 
-void Shard::Impl::handle(const Input& input, const SettleInput& input_settle) {
-  SettledEffect effect;
-  effect.up_to = input_settle.settle.settle_number;
-  for (const proto::SettleRange& range : input_settle.settle.ranges) {
+Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled) {
+  const std::uint64_t number = settled.settle.settle_number;
+  for (; settled.done < settled.settle.ranges.size(); ++settled.done) {
+    const proto::SettleRange& range = settled.settle.ranges[settled.done];
     // Judged by the time when it came in: a message of ours that waited must not expire for it.
-    const auto decision = state_->decide(input_settle.queue, range, input.arrived);
+    const auto decided = state_->decide(settled.queue, range, input.arrived, input.known_done);
+    if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
+      return *need;
+    }
+    const auto& decision = std::get<core::ShardState::SettleDecision>(decided);
     if (range.kind == proto::SettleKind::kNack) {
       for (const core::Record& record : decision.records) {
         metrics_.nacked_messages += std::get<core::Returned>(record).range.count;
@@ -101,11 +106,12 @@ void Shard::Impl::handle(const Input& input, const SettleInput& input_settle) {
     }
     apply(decision.records);
     for (const auto& failure : decision.failed) {
-      effect.failed.push_back({effect.up_to, range.grant, failure.first, failure.count,
-                               static_cast<std::uint16_t>(failure.code)});
+      settled.failed.push_back({number, range.grant, failure.first, failure.count,
+                                static_cast<std::uint16_t>(failure.code)});
     }
   }
-  open_.effects.push_back({input.session, std::move(effect)});
+  open_.effects.push_back({input.session, SettledEffect{number, std::move(settled.failed)}});
+  return std::nullopt;
 }
 
 void Shard::Impl::handle(const Input& input, const CreditInput& input_credit) {

@@ -18,16 +18,20 @@ void Shard::Impl::reply(proto::SessionId session, std::uint64_t id,
   open_.effects.push_back({session, ReplyEffect{id, std::move(reply), feeds}});
 }
 
-void Shard::Impl::handle(const Input& input, const RequestInput& asked) {
+Shard::Impl::Waits Shard::Impl::handle(const Input& input, const RequestInput& asked) {
   if (is_late(input)) {
     reply(input.session, asked.id, proto::make_error(Errc::kDeadlineExceeded));
-    return;
+    return std::nullopt;
   }
-  auto answered = std::visit([&](const auto& command) { return answer(input, asked.id, command); },
-                             asked.request);
-  if (answered) {
-    reply(input.session, asked.id, std::move(*answered));
+  Answer answered = std::visit(
+      [&](const auto& command) { return answer(input, asked.id, command); }, asked.request);
+  if (const auto* need = std::get_if<core::NeedRows>(&answered)) {
+    return *need;
   }
+  if (auto* ready = std::get_if<proto::Result<core::Reply>>(&answered)) {
+    reply(input.session, asked.id, std::move(*ready));
+  }
+  return std::nullopt;
 }
 
 core::QueueInfo Shard::Impl::describe(const core::Queue& queue) const {
@@ -187,7 +191,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
     consumers_.add(waiter);
     dispatchable_.insert(*queue);
   }
-  return std::nullopt;
+  return Later{};
 }
 
 Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
@@ -196,7 +200,12 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
   if (!decoded) {
     return decoded.error();
   }
-  const auto decision = state_->decide(decoded->queue, decoded->range, input.arrived);
+  const auto decided =
+      state_->decide(decoded->queue, decoded->range, input.arrived, input.known_done);
+  if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
+    return *need;
+  }
+  const auto& decision = std::get<core::ShardState::SettleDecision>(decided);
   if (!decision.failed.empty()) {
     return proto::make_error(decision.failed.front().code);
   }
@@ -325,7 +334,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
             reply(key.first, id, core::Reply{core::SubscribedTopic{topic_id, *positions}},
                   key.second);
           });
-  return std::nullopt;
+  return Later{};
 }
 
 Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
@@ -343,7 +352,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
               reply(session, id, core::Reply{core::Offsets{*positions}});
             }
           });
-  return std::nullopt;
+  return Later{};
 }
 
 }  // namespace weir::shard

@@ -28,16 +28,12 @@ void Shard::Impl::turn() {
   }
   ++metrics_.turns;
   now_ = ports_.now();
-  while (!others_.empty()) {
-    Input input = std::move(others_.front());
-    others_.pop_front();
-    handle(input);
-  }
+  handle_others();
   // What waits here holds its producers' credit: this is where a slow disk becomes backpressure.
   while (!sends_.empty() && log_->backlog_bytes() < options_.max_backlog_bytes) {
     Input input = std::move(sends_.front());
     sends_.pop_front();
-    handle(input);
+    (void)handle(input);  // a send never waits for rows
   }
   take_back_unsaid();
   expire();
@@ -48,6 +44,8 @@ void Shard::Impl::turn() {
   const TopicFeed::Hooks hooks{[this] { schedule(); },
                                [this](const proto::Error& error) { stop_with(error); }};
   feed_->run(hooks, spoken_to_);
+  page_out();
+  seek_oldest();
   close_unit();
   finish_output();
   arm();
@@ -85,6 +83,12 @@ void Shard::Impl::apply(const core::Record& record) {
     dispatchable_.insert(returned->range.queue);
   } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
     metrics_.dead_lettered_messages += dead->range.count;
+  } else if (const auto* out = std::get_if<core::PagedOut>(&record)) {
+    ++metrics_.paged_out_batches;
+    paging_[out->queue] = proto::CommitIndex{last_index_.value + 1};
+  } else if (const auto* in = std::get_if<core::PagedIn>(&record)) {
+    ++metrics_.paged_in_batches;
+    paging_[in->queue] = proto::CommitIndex{last_index_.value + 1};
   }
 }
 
@@ -197,6 +201,7 @@ void Shard::Impl::on_committed(proto::CommitIndex index) {
     return;
   }
   committed_ = std::max(committed_, index);
+  std::erase_if(paging_, [this](const auto& unit) { return unit.second <= committed_; });
   cache_.release(committed_);
   while (!pending_.empty() && pending_.front().index <= committed_) {
     ++metrics_.commits;
@@ -220,7 +225,8 @@ void Shard::Impl::finish_output() {
 }
 
 void Shard::Impl::arm() {
-  proto::TimeMs next = state_->next_deadline();
+  // While an input waits for a load nothing expires, and the end of the load brings a turn.
+  proto::TimeMs next = lines_.empty() ? state_->next_deadline() : core::TouchedBatch::kNever;
   if (const auto waiting = consumers_.next_deadline()) {
     next = std::min(next, *waiting);
   }
@@ -238,7 +244,7 @@ void Shard::Impl::when_idle(std::function<void()> done) {
 }
 
 void Shard::Impl::check_idle() {
-  if (pending_.empty() && sends_.empty() && others_.empty()) {
+  if (pending_.empty() && sends_.empty() && others_.empty() && lines_.empty()) {
     for (const auto& done : std::exchange(idle_waiters_, {})) {
       done();
     }

@@ -71,6 +71,7 @@ void BrokerHost::boot() {
   ports.loader = loader_.get();
   shard::ShardOptions options;
   options.tail_cache_bytes = options_.tail_cache_bytes;
+  options.max_idle_bytes = options_.max_idle_bytes;
   options.max_backlog_bytes = options_.max_backlog_bytes;
   options.max_producers = options_.max_producers;
   shard_ = std::make_unique<shard::Shard>(options, ports);
@@ -88,6 +89,7 @@ void BrokerHost::end_process() {
     return;
   }
   world_.trace("broker down");
+  count_work();
   ++life_;
   log_.reset();
   shard_.reset();
@@ -103,6 +105,15 @@ void BrokerHost::end_process() {
     world_.trace("broker up");
     boot();
   });
+}
+
+void BrokerHost::count_work() {
+  if (shard_ != nullptr) {
+    const shard::ShardMetrics metrics = shard_->metrics();
+    world_.report().count("shard: batch paged out", metrics.paged_out_batches);
+    world_.report().count("shard: batch paged in", metrics.paged_in_batches);
+    world_.report().count("shard: input waited for rows", metrics.waited_inputs);
+  }
 }
 
 void BrokerHost::crash() {

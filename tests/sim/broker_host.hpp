@@ -38,6 +38,8 @@ class BrokerHost {
   [[nodiscard]] shard::Shard* shard() { return shard_.get(); }
   [[nodiscard]] proto::TimeMs now();
   [[nodiscard]] storage::MemoryStore& store() { return store_; }
+  /// Adds what the running process has done besides answering to the report.
+  void count_work();
   /// When the lease with this nonce was given out.
   [[nodiscard]] std::optional<proto::TimeMs> drawn_at(std::uint64_t nonce) const;
 

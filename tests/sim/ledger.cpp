@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 // The ledger: every row in the store against every word that was said, and the counters against the
@@ -49,6 +50,7 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
   std::uint64_t live_messages = 0;
   proto::Offset last_seen = -1;
   proto::TimeMs oldest = 0;
+  std::set<std::pair<proto::TimeMs, proto::Offset>> cold_due;
   const std::string prefix =
       storage::generation_prefix(KeyKind::kBatch, id.value, counters.generation);
   const auto rows = scan.reader->scan(Family::kLog, prefix, storage::prefix_end(prefix), {});
@@ -71,7 +73,11 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
             .value();
     std::optional<core::TouchedBatch> touched;
     if (touched_row) {
-      touched = core::rows::decode_touched(*touched_row, last).value();
+      auto decoded = core::rows::decode_touched(*touched_row, last).value();
+      touched = std::move(decoded.batch);
+      if (decoded.is_cold && touched->counts().returned > 0) {
+        cold_due.emplace(touched->next_due(), last);
+      }
       runs.leased += touched->counts().leased;
       runs.returned += touched->counts().returned;
       runs.dying += touched->counts().dying;
@@ -102,6 +108,7 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
       }
     }
   }
+  scan_due_index(id, counters.generation, cold_due, scan);
   const core::QueueInfo& info = scan.described[id];
   const std::uint64_t described =
       info.ready + info.in_flight + info.delayed + info.dying + info.parked;
@@ -122,6 +129,25 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
   }
   scan.standing.parked += runs.parked;
   scan.standing.drained = scan.standing.drained && live_messages == runs.parked;
+}
+
+/// Every cold batch with something due has one row in the index, and nothing else has.
+void Oracle::scan_due_index(proto::LogId id, std::uint32_t generation,
+                            const std::set<std::pair<proto::TimeMs, proto::Offset>>& expected,
+                            const Scan& scan) {
+  std::set<std::pair<proto::TimeMs, proto::Offset>> found;
+  const std::string prefix =
+      storage::generation_prefix(KeyKind::kReturnedIndex, id.value, generation);
+  const auto rows = scan.reader->scan(Family::kState, prefix, storage::prefix_end(prefix), {});
+  for (; rows->valid(); rows->next()) {
+    const auto at = storage::parse_timed_batch_key(KeyKind::kReturnedIndex, rows->key()).value();
+    found.emplace(at.when, at.last_offset);
+  }
+  if (found != expected) {
+    world_.violate("the index of due times of queue " + std::to_string(id.value) + " has " +
+                   std::to_string(found.size()) + " rows, its cold batches want " +
+                   std::to_string(expected.size()));
+  }
 }
 
 void Oracle::scan_topic(proto::LogId id, const Log&, Scan& scan) {

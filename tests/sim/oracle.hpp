@@ -137,6 +137,9 @@ class Oracle {
 
   struct Scan;
   void scan_queue(proto::LogId id, const Log& log, Scan& scan);
+  void scan_due_index(proto::LogId id, std::uint32_t generation,
+                      const std::set<std::pair<proto::TimeMs, proto::Offset>>& expected,
+                      const Scan& scan);
   void scan_topic(proto::LogId id, const Log& log, Scan& scan);
   void found(Scan& scan, proto::LogId log, proto::Offset offset, std::string_view record_value,
              bool live);

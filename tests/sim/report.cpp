@@ -6,7 +6,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 63> kMustOccur = {
+constexpr std::array<std::string_view, 66> kMustOccur = {
     "check: ledger",
     "delivery: again",
     "delivery: first",
@@ -69,6 +69,9 @@ constexpr std::array<std::string_view, 63> kMustOccur = {
     "send: refused, PRODUCER_FENCED",
     "settle: refused, RECEIPT_EXPIRED",
     "settle: refused, RECEIPT_INVALID",
+    "shard: batch paged in",
+    "shard: batch paged out",
+    "shard: input waited for rows",
     "topic: batch read",
 };
 

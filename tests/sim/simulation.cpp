@@ -47,6 +47,7 @@ class Simulation {
       }
     }
     heal();
+    host_.count_work();
     RunResult result;
     world_.fold(host_.store().digest());
     result.report = world_.report();

@@ -12,7 +12,7 @@ const TouchedBatch* Queue::touched(proto::Offset base_offset) const {
 }
 
 std::uint64_t Queue::delayed(proto::TimeMs now) const {
-  std::uint64_t messages = 0;
+  std::uint64_t messages = cold_.delayed(now);
   for (const auto& [next_due, last] : returned_) {
     const TouchedBatch& batch = touched_.at(last);
     if (next_due > now) {
@@ -28,6 +28,11 @@ std::uint64_t Queue::delayed(proto::TimeMs now) const {
   return messages;
 }
 
+proto::TimeMs Queue::next_due() const {
+  return returned_.empty() ? cold_.next_due()
+                           : std::min(returned_.begin()->first, cold_.next_due());
+}
+
 Queue::Batches::iterator Queue::find(const MessageRange& range) {
   const auto it = touched_.find(range.last_offset);
   WEIR_ASSERT(it != touched_.end(), "a record of a touched batch finds it");
@@ -38,6 +43,9 @@ void Queue::unindex(const TouchedBatch& batch) {
   returned_.erase({batch.next_due(), batch.last_offset()});
   leases_.erase({batch.next_deadline(), batch.last_offset()});
   dying_.erase(batch.last_offset());
+  if (idle_.erase({batch.next_due(), batch.last_offset()}) > 0) {
+    idle_bytes_ -= batch.memory_bytes();
+  }
   const RunCounts& counts = batch.counts();
   counters_.runs.leased -= counts.leased;
   counters_.runs.returned -= counts.returned;
@@ -61,6 +69,11 @@ void Queue::index(Batches::iterator it) {
   if (counts.dying > 0) {
     dying_.insert(batch.last_offset());
   }
+  // Where the cursor stands inside the batch, handing out goes on with it.
+  if (counts.leased == 0 && counts.dying == 0 && batch.last_offset() < counters_.cursor) {
+    idle_.emplace(batch.next_due(), batch.last_offset());
+    idle_bytes_ += batch.memory_bytes();
+  }
 }
 
 /// After a change of an unindexed batch: index it again, or let it go when all of it is done.
@@ -69,6 +82,7 @@ void Queue::settle(Batches::iterator it) {
     counters_.bytes -= std::min(it->second.bytes(), counters_.bytes);
     changes_.touched.erase(it->first);
     changes_.finished.insert(it->first);
+    cold_.finished(it->first);
     touched_.erase(it);
     return;
   }
@@ -77,10 +91,26 @@ void Queue::settle(Batches::iterator it) {
 }
 
 proto::TimeMs Queue::oldest_append_time() const {
-  if (!touched_.empty()) {
+  // Within a queue append times never go back.
+  const auto& cold = cold_.oldest();
+  if (!touched_.empty() && (!cold || touched_.begin()->first <= cold->last_offset)) {
     return touched_.begin()->second.append_time();
   }
+  if (cold) {
+    return cold->append_time;
+  }
   return fresh() > 0 ? counters_.cursor_time : 0;
+}
+
+std::optional<proto::Offset> Queue::page_out_candidate(proto::TimeMs now) const {
+  if (idle_.empty()) {
+    return std::nullopt;
+  }
+  const auto& [due, last] = *idle_.rbegin();
+  if (due <= now && returned_.begin()->second == last) {
+    return std::nullopt;
+  }
+  return last;
 }
 
 void Queue::append(const BatchAppended& record) {
@@ -180,12 +210,46 @@ void Queue::apply(const Started& record) {
   settle(it);
 }
 
-void Queue::restore(TouchedBatch batch) {
-  const proto::Offset last = batch.last_offset();
+void Queue::apply(const PagedOut& record) {
+  const auto it = touched_.find(record.last_offset);
+  WEIR_ASSERT(it != touched_.end(), "what is paged out is in memory");
   const RunCounts before = counters_.runs;
-  const auto it = touched_.emplace(last, std::move(batch)).first;
+  unindex(it->second);
+  counters_.runs = before;  // cold messages count as well
+  cold_.add(it->second);
+  changes_.touched.erase(it->first);
+  changes_.paged_out.insert_or_assign(it->first, std::move(it->second));
+  touched_.erase(it);
+}
+
+void Queue::apply(const PagedIn& record) {
+  const proto::Offset last = record.batch.last_offset();
+  cold_.remove(record.batch);
+  changes_.touched.insert(last);
+  changes_.paged_in.emplace(record.batch.next_due(), last);
+  insert(record.batch);
+}
+
+void Queue::restore(TouchedBatch batch, bool is_cold) {
+  if (is_cold) {
+    cold_.add(batch);
+  } else {
+    insert(std::move(batch));
+  }
+}
+
+/// A batch that the counters know already.
+void Queue::insert(TouchedBatch batch) {
+  const RunCounts before = counters_.runs;
+  const proto::Offset last = batch.last_offset();
+  const auto [it, is_new] = touched_.emplace(last, std::move(batch));
+  WEIR_ASSERT(is_new, "a batch is in memory once");
   index(it);
-  counters_.runs = before;  // the state row already counts it
+  counters_.runs = before;
+}
+
+void Queue::learn_oldest(ColdBatches::Oldest oldest, bool is_cold) {
+  cold_.learn_oldest(oldest, !is_cold && !touched_.contains(oldest.last_offset));
 }
 
 }  // namespace weir::core

@@ -1,11 +1,14 @@
 #pragma once
 
+#include "broker/core/queue/cold_batches.hpp"
 #include "broker/core/queue/touched_batch.hpp"
 #include "broker/core/record.hpp"
 #include "proto/ids.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,6 +17,10 @@ namespace weir::core {
 
 /// One standard queue on one lane: a log of batches, a cursor behind which messages were handed out
 /// at least once, and what became of those. Changes come from records only; time is in them.
+///
+/// A touched batch of which nothing is leased or on the way to the dead-letter queue is *idle*: it
+/// may be paged out, and is then *cold*: in the store alone, until it is paged in again. Whatever
+/// changes a touched batch needs it in memory.
 class Queue {
  public:
   explicit Queue(QueueCreated definition) : definition_(std::move(definition)) {}
@@ -36,8 +43,8 @@ class Queue {
   [[nodiscard]] std::uint64_t fresh() const {
     return static_cast<std::uint64_t>(counters_.next_offset - counters_.cursor);
   }
-  /// The batch that holds `base_offset` as its first message, or nullptr if nothing of it is known:
-  /// then it was either never handed out or is done.
+  /// The batch that holds `base_offset` as its first message, or nullptr if it is not in memory:
+  /// then it is cold, was never handed out, or is done.
   [[nodiscard]] const TouchedBatch* touched(proto::Offset base_offset) const;
   [[nodiscard]] const std::map<proto::Offset, TouchedBatch>& touched_batches() const {
     return touched_;
@@ -51,8 +58,17 @@ class Queue {
   }
   /// Last offsets of batches with messages on the way to the dead-letter queue.
   [[nodiscard]] const std::set<proto::Offset>& dying() const { return dying_; }
-  /// When the oldest message came that is not done; 0 when there is none. Exact while a message of
-  /// its batch was handed out or the batch is in memory, otherwise at most as late.
+  [[nodiscard]] const ColdBatches& cold() const { return cold_; }
+  /// No message that was given back is due before this; kNever when none was.
+  [[nodiscard]] proto::TimeMs next_due() const;
+  /// What idle batches take in memory.
+  [[nodiscard]] std::size_t idle_bytes() const { return idle_bytes_; }
+  /// Last offset of the idle batch that is needed last. Never the one that is due and handed out
+  /// next, so that a small bound cannot keep a queue from going on.
+  [[nodiscard]] std::optional<proto::Offset> page_out_candidate(proto::TimeMs now) const;
+  /// When the oldest message came that is not done; 0 when there is none. Exact for messages that
+  /// were handed out, but for the moment in which cold ones are looked up; for others exact when
+  /// their batch is in memory, and at most as late otherwise.
   [[nodiscard]] proto::TimeMs oldest_append_time() const;
   /// Messages given back with a delay that has not passed at `now`.
   [[nodiscard]] std::uint64_t delayed(proto::TimeMs now) const;
@@ -69,14 +85,22 @@ class Queue {
   void apply(const Extended& record);
   void apply(const Started& record);
   void apply(const DeadLettered& record, Effects& effects);
+  void apply(const PagedOut& record);
+  void apply(const PagedIn& record);
 
   void restore(const Counters& counters) { counters_ = counters; }
-  void restore(TouchedBatch batch);
+  void restore(TouchedBatch batch, bool is_cold);
+
+  // What was read of cold batches besides; soft.
+  void learn_next_due(proto::TimeMs when) { cold_.learn_next_due(when); }
+  void learn_oldest(ColdBatches::Oldest oldest, bool is_cold);
 
   /// Row bookkeeping: which batches changed since take_changes(), and which of them are done.
   struct Changes {
     std::set<proto::Offset> touched;   // last offsets, still there
     std::set<proto::Offset> finished;  // last offsets; batch and row go
+    std::map<proto::Offset, TouchedBatch> paged_out;
+    std::set<std::pair<proto::TimeMs, proto::Offset>> paged_in;  // next due, last offset
   };
   [[nodiscard]] Changes take_changes() { return std::exchange(changes_, {}); }
 
@@ -87,6 +111,7 @@ class Queue {
   void index(Batches::iterator it);
   void finish(const MessageRange& range, Effects& effects);
   void settle(Batches::iterator it);
+  void insert(TouchedBatch batch);
 
   QueueCreated definition_;
   Counters counters_;
@@ -94,6 +119,9 @@ class Queue {
   std::set<std::pair<proto::TimeMs, proto::Offset>> returned_;
   std::set<std::pair<proto::TimeMs, proto::Offset>> leases_;
   std::set<proto::Offset> dying_;
+  std::set<std::pair<proto::TimeMs, proto::Offset>> idle_;  // next due, last offset
+  std::size_t idle_bytes_ = 0;
+  ColdBatches cold_;
   Changes changes_;
 };
 

@@ -94,6 +94,12 @@ std::uint32_t TouchedBatch::live_in(std::uint32_t first, std::uint32_t end) cons
   return live;
 }
 
+std::size_t TouchedBatch::memory_bytes() const {
+  constexpr std::size_t kNodes = 256;  // of the maps and sets that hold it
+  return sizeof(TouchedBatch) + kNodes + acked_.size() * sizeof(std::uint64_t) +
+         runs_.size() * sizeof(Run);
+}
+
 void TouchedBatch::split_at(std::uint32_t index) {
   const auto it = std::find_if(runs_.begin(), runs_.end(), [index](const Run& run) {
     return run.first < index && index < run.end();

@@ -2,6 +2,7 @@
 
 #include "proto/ids.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -73,6 +74,8 @@ class TouchedBatch {
   /// True when every message of the batch is acked: row and batch can go.
   [[nodiscard]] bool done() const { return acked_count_ == size(); }
   [[nodiscard]] const RunCounts& counts() const { return counts_; }
+  /// About what it takes in memory, with what its queue notes of it.
+  [[nodiscard]] std::size_t memory_bytes() const;
   /// Earliest deadline of a live lease; kNever without one.
   [[nodiscard]] proto::TimeMs next_deadline() const { return next_deadline_; }
   /// Earliest due time of a live returned message; kNever without one.

@@ -172,7 +172,8 @@ struct CoreRig {
   std::vector<ShardState::SettleDecision::Failure> settle(proto::QueueId id,
                                                           const proto::SettleRange& settled,
                                                           proto::TimeMs now) {
-    const auto decision = state.decide(id, settled, now);
+    const auto decided = state.decide(id, settled, now, std::nullopt);
+    const auto& decision = std::get<ShardState::SettleDecision>(decided);
     apply(decision.records);
     return decision.failed;
   }

@@ -75,7 +75,10 @@ TEST(RowCodec, KeepsATouchedBatch) {
   like.started = true;
   batch.lease(3, 90, like);
   batch.ack(60, 10, [](proto::GrantId, std::uint32_t) {});
-  const auto again = rows::decode_touched(rows::encode(batch), 1129).value();
+  EXPECT_FALSE(rows::decode_touched(rows::encode(batch, true), 1129)) << "leased, so not cold";
+  const auto row = rows::decode_touched(rows::encode(batch, false), 1129).value();
+  EXPECT_FALSE(row.is_cold);
+  const TouchedBatch& again = row.batch;
   EXPECT_EQ(again.runs(), batch.runs());
   EXPECT_EQ(again.acked_words(), batch.acked_words());
   EXPECT_EQ(again.counts(), batch.counts());
@@ -104,7 +107,8 @@ TEST(RowCodec, CallsDamagedRowsDamaged) {
   beyond.cursor = 1;
   EXPECT_FALSE(rows::decode_counters(rows::encode(beyond))) << "the cursor is behind the end";
   const TouchedBatch batch(10, 19, 1, 0);
-  EXPECT_FALSE(rows::decode_touched(rows::encode(batch), 9)) << "of another key";
+  EXPECT_FALSE(rows::decode_touched(rows::encode(batch, false), 9)) << "of another key";
+  EXPECT_TRUE(rows::decode_touched(rows::encode(batch, true), 19)->is_cold);
 }
 
 /// What a shard would do after a restart.
@@ -125,7 +129,7 @@ void expect_same_after_restore(CoreRig& rig, storage::MemoryStore& store, proto:
     EXPECT_EQ(rows::encode(other.definition()), rows::encode(queue.definition()));
     ASSERT_EQ(other.touched_batches().size(), queue.touched_batches().size());
     for (const auto& [last, batch] : queue.touched_batches()) {
-      EXPECT_EQ(rows::encode(other.touched_batches().at(last)), rows::encode(batch));
+      EXPECT_EQ(rows::encode(other.touched_batches().at(last), false), rows::encode(batch, false));
     }
     EXPECT_EQ(again.info(other, now).ready, rig.info(id, now).ready);
   }

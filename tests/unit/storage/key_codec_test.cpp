@@ -150,7 +150,7 @@ TEST(KeyCodec, PrefixEndCarriesOverBytesOf255) {
 
 TEST(KeyCodec, RefusesOtherKindsLengthsAndNumbers) {
   const std::string key = batch_key(KeyKind::kTouchedBatch, 1, 2, 3);
-  EXPECT_FALSE(parse_batch_key(KeyKind::kDyingIndex, key));
+  EXPECT_FALSE(parse_batch_key(KeyKind::kBatch, key));
   EXPECT_FALSE(parse_batch_key(KeyKind::kTouchedBatch, key + "x"));
   EXPECT_FALSE(parse_batch_key(KeyKind::kTouchedBatch, ""));
   EXPECT_FALSE(parse_object_key(KeyKind::kQueue, key));

@@ -1,0 +1,130 @@
+#include "broker/shard/row_loader.hpp"
+#include "broker/shard/shard_impl.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+// What is known of messages that nobody holds lies partly in the store alone: who needs it waits
+// for a load, and what takes too much memory goes.
+namespace weir::shard {
+namespace {
+
+constexpr int kMaxPageOutsPerTurn = 1000;
+
+}  // namespace
+
+/// Inputs of one session are handled in their order: what follows one that waits, waits behind it.
+void Shard::Impl::handle_others() {
+  go_on_in_lines();
+  while (!others_.empty()) {
+    Input input = std::move(others_.front());
+    others_.pop_front();
+    const auto line = lines_.find(input.session);
+    // Credit is set, not counted, so its place does not matter; and only the newest counts.
+    const bool may_pass = line == lines_.end() || std::holds_alternative<CreditInput>(input.body);
+    if (!may_pass || !handle_or_wait(input)) {
+      lines_[input.session].push_back(std::move(input));
+    }
+  }
+}
+
+/// False when it waits for rows.
+bool Shard::Impl::handle_or_wait(Input& input) {
+  const bool is_again = input.waits.has_value();
+  input.waits = handle(input);
+  if (input.waits) {
+    metrics_.waited_inputs += is_again ? 0 : 1;
+    load_rows(*input.waits);
+  }
+  return !input.waits;
+}
+
+void Shard::Impl::go_on_in_lines() {
+  for (auto line = lines_.begin(); line != lines_.end();) {
+    std::deque<Input>& inputs = line->second;
+    while (!inputs.empty() && handle_or_wait(inputs.front())) {
+      inputs.pop_front();
+    }
+    line = inputs.empty() ? lines_.erase(line) : std::next(line);
+  }
+}
+
+/// When the oldest input came that is not handled: what it names must not expire before.
+proto::TimeMs Shard::Impl::oldest_waiting() const {
+  proto::TimeMs oldest = INT64_MAX;
+  for (const auto& [session, inputs] : lines_) {
+    oldest = std::min(oldest, inputs.front().arrived);
+  }
+  return oldest;
+}
+
+/// One load of a queue at a time, and only when the store knows what was paged out and in: then a
+/// row that says it is cold is, and does not change before it is taken. Who was passed over asks
+/// again in a later turn.
+void Shard::Impl::load_rows(const core::NeedRows& need) {
+  if (paging_.contains(need.queue) || !loading_rows_.insert(need.queue).second) {
+    dispatchable_.insert(need.queue);
+    return;
+  }
+  ports_.loader->load([this, life = life_, need](const storage::Reader& reader) {
+    auto rows = std::make_shared<proto::Result<LoadedRows>>(shard::load_rows(reader, need));
+    return Loader::Continuation([this, life, need, rows] {
+      if (life != life_ || failed_) {
+        return;
+      }
+      loading_rows_.erase(need.queue);
+      if (*rows) {
+        take_rows(need, **rows);
+      } else {
+        stop_with(rows->error());
+      }
+    });
+  });
+}
+
+void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) {
+  for (const core::TouchedBatch& batch : rows.batches) {
+    apply(core::Record{core::PagedIn{need.queue, batch}});
+  }
+  switch (need.what) {
+    case core::NeedRows::What::kBatch:
+      for (auto& [session, inputs] : lines_) {
+        Input& first = inputs.front();
+        if (first.waits && first.waits->queue == need.queue && first.waits->offset == need.offset) {
+          first.known_done = need.offset;
+        }
+      }
+      break;
+    case core::NeedRows::What::kDue:
+      state_->learn_next_due(need.queue, rows.next_due);
+      dispatchable_.insert(need.queue);
+      break;
+    case core::NeedRows::What::kOldest:
+      if (rows.oldest) {
+        state_->learn_oldest(need.queue, *rows.oldest, rows.is_oldest_cold);
+      }
+      break;
+  }
+  schedule();
+}
+
+/// So that memory follows what is under way, not what waits.
+void Shard::Impl::page_out() {
+  for (int i = 0; i < kMaxPageOutsPerTurn; ++i) {
+    const auto record = state_->decide_page_out(options_.max_idle_bytes, loading_rows_, now_);
+    if (!record) {
+      return;
+    }
+    apply(core::Record{*record});
+  }
+  schedule();
+}
+
+void Shard::Impl::seek_oldest() {
+  for (const core::NeedRows& need : state_->decide_seek_oldest()) {
+    load_rows(need);
+  }
+}
+
+}  // namespace weir::shard
