@@ -86,11 +86,7 @@ void Shard::Impl::dispatch_all() {
 }
 
 void Shard::Impl::dispatch(proto::QueueId queue) {
-  if (consumers_.wants(queue)) {
-    if (const auto need = state_->decide_page_in(queue, now_)) {
-      load_rows(*need);
-    }
-  }
+  page_in(queue);
   bool empty = false;
   std::uint32_t busy = 0;
   while (!empty && !loading_.contains(proto::LogId{queue.value})) {
@@ -106,6 +102,7 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
     busy = served == Served::kBusy ? busy + 1 : 0;
     empty = served == Served::kNothingThere;
   }
+  page_in(queue);  // what is in memory may have gone out, or room has come
   const core::Queue* target = state_->queue(queue);
   if ((empty || busy > 0) && target != nullptr) {
     const proto::TimeMs due = target->next_due();

@@ -167,6 +167,7 @@ class Shard::Impl {
   [[nodiscard]] proto::TimeMs oldest_waiting() const;
   void load_rows(const core::NeedRows& need);
   void take_rows(const core::NeedRows& need, const LoadedRows& rows);
+  void page_in(proto::QueueId queue);
   void page_out();
   void seek_oldest();
 

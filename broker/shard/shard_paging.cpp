@@ -109,6 +109,14 @@ void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) 
   schedule();
 }
 
+/// Where somebody takes messages and the next one that is due lies in the store.
+void Shard::Impl::page_in(proto::QueueId queue) {
+  const auto need = consumers_.wants(queue) ? state_->decide_page_in(queue, now_) : std::nullopt;
+  if (need) {
+    load_rows(*need);
+  }
+}
+
 /// So that memory follows what is under way, not what waits.
 void Shard::Impl::page_out() {
   for (int i = 0; i < kMaxPageOutsPerTurn; ++i) {

@@ -109,14 +109,16 @@ class Session final : public SessionPort {
 };
 
 struct ShardRig {
-  explicit ShardRig(std::size_t tail_cache_bytes = std::size_t{1} << 20)
-      : log(store), shard(options(tail_cache_bytes), ports()) {
+  explicit ShardRig(std::size_t tail_cache_bytes = std::size_t{1} << 20,
+                    std::size_t max_idle_bytes = std::size_t{1} << 20)
+      : log(store), shard(options(tail_cache_bytes, max_idle_bytes), ports()) {
     shard.start(log).value();
     shard.on_leadership(true, 0);
     settle_down();
   }
-  static ShardOptions options(std::size_t tail_cache_bytes) {
+  static ShardOptions options(std::size_t tail_cache_bytes, std::size_t max_idle_bytes) {
     ShardOptions chosen;
+    chosen.max_idle_bytes = max_idle_bytes;
     chosen.tail_cache_bytes = tail_cache_bytes;
     return chosen;
   }
