@@ -42,6 +42,8 @@ void declare(CLI::App& app, Options& options, std::vector<std::string>& names) {
   app.add_option("--topic-bytes", options.topic_bytes, "Size of the topic that is replayed")
       ->capture_default_str();
   app.add_option("--samples", options.samples, "Single sends of each kind")->capture_default_str();
+  app.add_option("--backlog", options.backlog, "Messages that are given back for later")
+      ->capture_default_str();
   app.add_flag("--json", options.json, "One JSON object a line");
 }
 

@@ -107,6 +107,8 @@ const std::vector<Workload>& workloads() {
       {"topic-replay", "reads a topic from its start", run_topic_replay},
       {"topic-replay-beside-sends", "single sends on the connection that replays --topic-bytes",
        run_topic_replay_beside_sends},
+      {"delayed-backlog", "memory and restart with --backlog messages given back for an hour",
+       run_delayed_backlog},
       {"startup", "exec to first acknowledged send, memory idle and through a load", run_startup},
   };
   return list;

@@ -28,6 +28,7 @@ struct Options {
   std::uint32_t max_unacked = 4'000;
   std::uint64_t topic_bytes = std::uint64_t{1} << 30U;
   std::size_t samples = 4'000;
+  std::uint64_t backlog = 1'000'000;
   bool json = false;
 };
 
@@ -82,6 +83,7 @@ proto::Result<> run_queue_one_at_a_time(const Options& options, const Printer& p
 proto::Result<> run_topic_append(const Options& options, const Printer& printer);
 proto::Result<> run_topic_replay(const Options& options, const Printer& printer);
 proto::Result<> run_topic_replay_beside_sends(const Options& options, const Printer& printer);
+proto::Result<> run_delayed_backlog(const Options& options, const Printer& printer);
 proto::Result<> run_startup(const Options& options, const Printer& printer);
 
 }  // namespace weir::bench

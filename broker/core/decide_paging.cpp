@@ -4,8 +4,9 @@
 // much as the bound allows.
 namespace weir::core {
 
-std::optional<PagedOut> ShardState::decide_page_out(
-    std::size_t max_idle_bytes, const std::set<proto::QueueId>& loading, proto::TimeMs now) const {
+std::optional<PagedOut> ShardState::decide_page_out(std::size_t max_idle_bytes,
+                                                    const std::set<proto::QueueId>& loading,
+                                                    proto::TimeMs now) const {
   if (idle_bytes_ <= max_idle_bytes) {
     return std::nullopt;
   }

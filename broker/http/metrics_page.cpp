@@ -160,8 +160,8 @@ void add_totals(const shard::ShardMetrics& shard, Page& page) {
   page.gauge("weir_producers", "Producers remembered", shard.producers);
   page.gauge("weir_idle_batch_bytes", "Memory for what is known of messages that nobody holds",
              shard.idle_bytes);
-  page.counter("weir_batches_paged_out_total", "Batches whose delivery state went to the store alone",
-               shard.paged_out_batches);
+  page.counter("weir_batches_paged_out_total",
+               "Batches whose delivery state went to the store alone", shard.paged_out_batches);
   page.counter("weir_batches_paged_in_total", "Batches whose delivery state came back to memory",
                shard.paged_in_batches);
   page.gauge("weir_tail_cache_bytes", "Newest messages kept in memory", shard.tail_cache_bytes);

@@ -19,9 +19,9 @@ using storage::KeyKind;
 constexpr std::size_t kMaxBatches = 128;
 
 proto::Error contradiction(const NeedRows& need, const char* what) {
-  return proto::fail(proto::Errc::kCorruptBatch, "the rows of queue " +
-                                                     std::to_string(need.queue.value) +
-                                                     " contradict each other: " + what);
+  return proto::fail(
+      proto::Errc::kCorruptBatch,
+      "the rows of queue " + std::to_string(need.queue.value) + " contradict each other: " + what);
 }
 
 /// The first row at or behind that last offset; nullopt without one.

@@ -66,10 +66,11 @@ std::string to_string(const Options& o) {
       << ", readers " << o.readers << ", batch " << o.max_batch << " x " << o.max_value_bytes
       << " B, max_receive_count " << o.max_receive_count << ", window " << o.window_messages << "/"
       << o.window_bytes << " B, lease " << o.lease_ms << " ms, tail cache " << o.tail_cache_bytes
-      << " B, idle " << o.max_idle_bytes << " B, backlog " << o.max_backlog_bytes << " B, max_producers " << o.max_producers
-      << ", room " << o.bulk_room << " B, per mille: crash " << o.crash_per_mille << " reset "
-      << o.reset_per_mille << " disk " << o.disk_failure_per_mille << " cut " << o.cut_per_mille
-      << " clock " << o.clock_per_mille << " refuse " << o.refuse_per_mille;
+      << " B, idle " << o.max_idle_bytes << " B, backlog " << o.max_backlog_bytes
+      << " B, max_producers " << o.max_producers << ", room " << o.bulk_room
+      << " B, per mille: crash " << o.crash_per_mille << " reset " << o.reset_per_mille << " disk "
+      << o.disk_failure_per_mille << " cut " << o.cut_per_mille << " clock " << o.clock_per_mille
+      << " refuse " << o.refuse_per_mille;
   return out.str();
 }
 

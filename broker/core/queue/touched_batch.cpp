@@ -22,6 +22,12 @@ std::uint64_t mask_of(std::uint32_t word, std::uint32_t first, std::uint32_t end
   return mask;
 }
 
+Run part_of(Run run, std::uint32_t first, std::uint32_t end) {
+  run.first = first;
+  run.count = end - first;
+  return run;
+}
+
 bool same_fate(const Run& a, const Run& b) {
   return a.state == b.state && a.started == b.started && a.attempts == b.attempts &&
          a.grant == b.grant && a.nonce == b.nonce && a.when == b.when;
@@ -57,8 +63,9 @@ bool TouchedBatch::restore(std::vector<std::uint64_t> acked, std::vector<Run> ru
     end = run.end();
   }
   acked_ = std::move(acked);
-  runs_ = std::move(runs);
-  tidy();
+  Window window;
+  window.runs.assign(runs.begin(), runs.end());
+  close_window(window);
   return true;
 }
 
@@ -94,69 +101,178 @@ std::uint32_t TouchedBatch::live_in(std::uint32_t first, std::uint32_t end) cons
   return live;
 }
 
+bool TouchedBatch::has_live(std::uint32_t first, std::uint32_t end) const {
+  for (std::uint32_t word = first / 64; word * 64 < end; ++word) {
+    if ((~acked_[word] & mask_of(word, first, end)) != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::size_t TouchedBatch::memory_bytes() const {
   constexpr std::size_t kNodes = 256;  // of the maps and sets that hold it
   return sizeof(TouchedBatch) + kNodes + acked_.size() * sizeof(std::uint64_t) +
          runs_.size() * sizeof(Run);
 }
 
-void TouchedBatch::split_at(std::uint32_t index) {
-  const auto it = std::find_if(runs_.begin(), runs_.end(), [index](const Run& run) {
-    return run.first < index && index < run.end();
-  });
-  if (it == runs_.end()) {
-    return;
+// Every change concerns a window of neighbouring runs: those that it meets, and one on each side with
+// which they may merge. What a change costs follows the window, not the batch.
+TouchedBatch::Window TouchedBatch::open_window(std::uint32_t first, std::uint32_t end) {
+  const auto low = std::partition_point(runs_.begin(), runs_.end(),
+                                        [first](const Run& run) { return run.end() <= first; });
+  const auto high =
+      std::partition_point(low, runs_.end(), [end](const Run& run) { return run.first < end; });
+  Window window;
+  window.at = static_cast<std::size_t>(low - runs_.begin());
+  window.size = static_cast<std::size_t>(high - low);
+  if (window.at > 0) {
+    --window.at;
+    ++window.size;
   }
-  Run right = *it;
-  right.first = index;
-  right.count = it->end() - index;
-  it->count = index - it->first;
-  runs_.insert(it + 1, right);
+  if (high != runs_.end()) {
+    ++window.size;
+  }
+  for (std::size_t i = window.at; i < window.at + window.size; ++i) {
+    const Run& run = runs_[i];
+    *count_of(run.state) -= live_in(run.first, run.end());
+    // Cut where the change begins and ends.
+    std::uint32_t from = run.first;
+    for (const std::uint32_t border : {first, end}) {
+      if (from < border && border < run.end()) {
+        window.runs.push_back(part_of(run, from, border));
+        from = border;
+      }
+    }
+    window.runs.push_back(part_of(run, from, run.end()));
+  }
+  return window;
+}
+
+void TouchedBatch::close_window(const Window& window) {
+  Runs kept;
+  for (const Run& run : window.runs) {
+    const std::uint32_t live = live_in(run.first, run.end());
+    if (live == 0) {
+      continue;
+    }
+    *count_of(run.state) += live;
+    if (!kept.empty() && kept.back().end() == run.first && same_fate(kept.back(), run)) {
+      kept.back().count += run.count;
+    } else {
+      kept.push_back(run);
+    }
+  }
+  bool has_lost_earliest = false;
+  const auto at = runs_.begin() + static_cast<std::ptrdiff_t>(window.at);
+  for (auto it = at; it != at + static_cast<std::ptrdiff_t>(window.size); ++it) {
+    const proto::TimeMs* earliest = earliest_of(it->state);
+    has_lost_earliest =
+        has_lost_earliest || (earliest != nullptr && it->when == *earliest &&
+                              std::none_of(kept.begin(), kept.end(), [&](const Run& run) {
+                                return run.state == it->state && run.when == it->when;
+                              }));
+  }
+  // Overwritten as far as they go, so that what lies behind moves at most once.
+  const std::size_t common = std::min(window.size, kept.size());
+  const auto middle = std::copy_n(kept.begin(), common, at);
+  if (kept.size() > common) {
+    runs_.insert(middle, kept.begin() + static_cast<std::ptrdiff_t>(common), kept.end());
+  } else {
+    runs_.erase(middle, middle + static_cast<std::ptrdiff_t>(window.size - common));
+  }
+  if (has_lost_earliest) {
+    find_earliest();
+  } else {
+    note_earliest(kept);
+  }
+}
+
+void TouchedBatch::note_earliest(std::span<const Run> runs) {
+  for (const Run& run : runs) {
+    if (proto::TimeMs* earliest = earliest_of(run.state)) {
+      *earliest = std::min(*earliest, run.when);
+    }
+  }
+}
+
+void TouchedBatch::find_earliest() {
+  next_deadline_ = kNever;
+  next_due_ = kNever;
+  note_earliest(runs_);
+}
+
+std::uint64_t* TouchedBatch::count_of(RunState state) {
+  switch (state) {
+    case RunState::kLeased:
+      return &counts_.leased;
+    case RunState::kReturned:
+      return &counts_.returned;
+    case RunState::kDying:
+      return &counts_.dying;
+    case RunState::kParked:
+      break;
+  }
+  return &counts_.parked;
+}
+
+proto::TimeMs* TouchedBatch::earliest_of(RunState state) {
+  switch (state) {
+    case RunState::kLeased:
+      return &next_deadline_;
+    case RunState::kReturned:
+      return &next_due_;
+    case RunState::kDying:
+    case RunState::kParked:
+      break;
+  }
+  return nullptr;
 }
 
 void TouchedBatch::lease(std::uint32_t first, std::uint32_t count, const Run& like) {
   const std::uint32_t end = first + count;
   WEIR_ASSERT(end <= size(), "a lease lies inside its batch");
-  split_at(first);
-  split_at(end);
-  std::vector<Run> leased;
-  std::uint32_t next = first;
-  auto add = [&](std::uint32_t from, std::uint32_t to, std::uint16_t attempts) {
+  Window window = open_window(first, end);
+  Runs leased;
+  const auto add = [&](std::uint32_t from, std::uint32_t to, std::uint16_t attempts) {
     if (from < to) {
-      Run run = like;
-      run.first = from;
-      run.count = to - from;
+      Run run = part_of(like, from, to);
       run.state = RunState::kLeased;
       run.attempts = static_cast<std::uint16_t>(attempts + (like.started ? 1 : 0));
       leased.push_back(run);
     }
   };
-  for (const Run& run : runs_) {
-    if (run.first >= first && run.end() <= end) {
-      add(next, run.first, 0);
-      add(run.first, run.end(), run.attempts);
-      next = run.end();
+  std::uint32_t next = first;  // up to here it is covered
+  for (const Run& run : window.runs) {
+    if (run.first >= end) {
+      add(next, end, 0);
+      next = std::max(next, end);
     }
+    if (run.end() <= first || run.first >= end) {
+      leased.push_back(run);
+      continue;
+    }
+    add(next, run.first, 0);
+    add(run.first, run.end(), run.attempts);
+    next = run.end();
   }
   add(next, end, 0);
-  std::erase_if(runs_, [&](const Run& run) { return run.first >= first && run.end() <= end; });
-  const auto at = std::find_if(runs_.begin(), runs_.end(),
-                               [first](const Run& run) { return run.first >= first; });
-  runs_.insert(at, leased.begin(), leased.end());
-  tidy();
+  window.runs = std::move(leased);
+  close_window(window);
 }
 
 std::uint32_t TouchedBatch::ack(std::uint32_t first, std::uint32_t count, const Freed& freed) {
   const std::uint32_t end = first + count;
   WEIR_ASSERT(end <= size(), "an ack lies inside its batch");
-  for (const Run& run : runs_) {
-    const std::uint32_t from = std::max(run.first, first);
-    const std::uint32_t to = std::min(run.end(), end);
-    if (run.state == RunState::kLeased && from < to) {
-      const std::uint32_t live = live_in(from, to);
-      if (live > 0) {
-        freed(run.grant, live);
-      }
+  const auto low = std::partition_point(runs_.begin(), runs_.end(),
+                                        [first](const Run& run) { return run.end() <= first; });
+  const auto high =
+      std::partition_point(low, runs_.end(), [end](const Run& run) { return run.first < end; });
+  for (auto run = low; run != high; ++run) {
+    const std::uint32_t live = live_in(std::max(run->first, first), std::min(run->end(), end));
+    *count_of(run->state) -= live;
+    if (run->state == RunState::kLeased && live > 0) {
+      freed(run->grant, live);
     }
   }
   std::uint32_t newly = 0;
@@ -166,57 +282,25 @@ std::uint32_t TouchedBatch::ack(std::uint32_t first, std::uint32_t count, const 
     acked_[word] |= mask;
   }
   acked_count_ += newly;
-  tidy();
+  const auto gone =
+      std::remove_if(low, high, [this](const Run& run) { return !has_live(run.first, run.end()); });
+  if (gone != high) {
+    runs_.erase(gone, high);
+    find_earliest();
+  }
   return newly;
 }
 
 void TouchedBatch::update(std::uint32_t first, std::uint32_t count,
                           const std::function<void(Run&, std::uint32_t live)>& change) {
   const std::uint32_t end = first + count;
-  split_at(first);
-  split_at(end);
-  for (Run& run : runs_) {
+  Window window = open_window(first, end);
+  for (Run& run : window.runs) {
     if (run.first >= first && run.end() <= end) {
       change(run, live_in(run.first, run.end()));
     }
   }
-  tidy();
-}
-
-void TouchedBatch::tidy() {
-  std::vector<Run> kept;
-  kept.reserve(runs_.size());
-  counts_ = {};
-  next_deadline_ = kNever;
-  next_due_ = kNever;
-  for (const Run& run : runs_) {
-    const std::uint32_t live = live_in(run.first, run.end());
-    if (live == 0) {
-      continue;
-    }
-    switch (run.state) {
-      case RunState::kLeased:
-        counts_.leased += live;
-        next_deadline_ = std::min(next_deadline_, run.when);
-        break;
-      case RunState::kReturned:
-        counts_.returned += live;
-        next_due_ = std::min(next_due_, run.when);
-        break;
-      case RunState::kDying:
-        counts_.dying += live;
-        break;
-      case RunState::kParked:
-        counts_.parked += live;
-        break;
-    }
-    if (!kept.empty() && kept.back().end() == run.first && same_fate(kept.back(), run)) {
-      kept.back().count += run.count;
-    } else {
-      kept.push_back(run);
-    }
-  }
-  runs_ = std::move(kept);
+  close_window(window);
 }
 
 }  // namespace weir::core

@@ -2,9 +2,12 @@
 
 #include "proto/ids.hpp"
 
+#include <boost/container/small_vector.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 namespace weir::core {
@@ -96,8 +99,21 @@ class TouchedBatch {
               const std::function<void(Run&, std::uint32_t live)>& change);
 
  private:
-  void split_at(std::uint32_t index);
-  void tidy();
+  using Runs = boost::container::small_vector<Run, 6>;
+  /// Neighbouring runs that are being changed: `runs` takes the place of `size` of them from `at` on.
+  struct Window {
+    std::size_t at = 0;
+    std::size_t size = 0;
+    Runs runs;
+  };
+  [[nodiscard]] bool has_live(std::uint32_t first, std::uint32_t end) const;
+  Window open_window(std::uint32_t first, std::uint32_t end);
+  void close_window(const Window& window);
+  std::uint64_t* count_of(RunState state);
+  /// Where the earliest time of that state is noted; nullptr where times mean nothing.
+  proto::TimeMs* earliest_of(RunState state);
+  void note_earliest(std::span<const Run> runs);
+  void find_earliest();
 
   proto::Offset base_;
   proto::Offset last_;

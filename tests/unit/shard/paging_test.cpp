@@ -140,7 +140,8 @@ TEST_F(ShardPaging, ReadsARowThatAHandleNames) {
   handle.grant = late.grant;
   handle.nonce = late.nonce;
   handle.base_offset = late.base_offset;
-  rig.ask(client, 5, core::SettleByHandle{proto::encode_handle(handle), SettleKind::kAck, 0, {}, {}});
+  rig.ask(client, 5,
+          core::SettleByHandle{proto::encode_handle(handle), SettleKind::kAck, 0, {}, {}});
   rig.run();
   EXPECT_FALSE(client.replies.contains(5));
   rig.settle_down();
