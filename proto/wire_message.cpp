@@ -52,6 +52,10 @@ Result<weir::v1::GoAway> parse_go_away(std::string_view body) {
   return parse<weir::v1::GoAway>("GoAway", body, kMaxFrameBytes);
 }
 
+Result<weir::v1::SubscriptionEnded> parse_subscription_ended(std::string_view body) {
+  return parse<weir::v1::SubscriptionEnded>("SubscriptionEnded", body, kMaxFrameBytes);
+}
+
 void append_frame(FrameType type, const google::protobuf::MessageLite& message, std::string& out) {
   const std::size_t bytes = message.ByteSizeLong();
   out.reserve(out.size() + kFrameHeadBytes + bytes);

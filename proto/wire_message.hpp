@@ -21,6 +21,7 @@ Result<weir::v1::Welcome> parse_welcome(std::string_view body);
 Result<weir::v1::Request> parse_request(std::string_view body);
 Result<weir::v1::Response> parse_response(std::string_view body);
 Result<weir::v1::GoAway> parse_go_away(std::string_view body);
+Result<weir::v1::SubscriptionEnded> parse_subscription_ended(std::string_view body);
 
 /// Appends `message` to `out` as a whole frame of `type`.
 void append_frame(FrameType type, const google::protobuf::MessageLite& message, std::string& out);

@@ -256,6 +256,10 @@ void Connection::on_reply(std::uint64_t request_id, const proto::Result<core::Re
   machine_.on_reply(request_id, reply);
 }
 
+void Connection::on_subscription_ended(std::uint32_t alias, const proto::Error& why) {
+  machine_.on_subscription_ended(alias, why);
+}
+
 void Connection::flush() {
   machine_.flush();
   if (outbox_.overflowed()) {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::net {
@@ -28,6 +29,8 @@ class Outbox {
   void add_delivery(std::uint32_t alias, const core::Delivery& delivery);
   /// Cuts the batch into Records frames of at most kMaxPieceBytes each.
   void add_topic_batch(const shard::TopicBatch& batch);
+  /// One whole frame that must not overtake the messages in front of it.
+  void add_behind_bulk(std::string frame) { add_bulk(std::move(frame), {}); }
 
   /// Views of what is to be written next, in order, at most `max_views`; empty when nothing is.
   /// Valid until the next call of consume().

@@ -395,6 +395,20 @@ std::uint32_t SessionMachine::finish(const OpenRequest& open,
   return 0;
 }
 
+void SessionMachine::on_subscription_ended(std::uint32_t alias, const proto::Error& why) {
+  if (phase_ != Phase::kOpen) {
+    return;
+  }
+  subscriptions_.at(alias).active = false;
+  --active_subscriptions_;
+  weir::v1::SubscriptionEnded ended;
+  ended.set_alias(alias);
+  *ended.mutable_error() = proto::to_wire(why);
+  std::string frame;
+  proto::append_frame(FrameType::kSubscriptionEnded, ended, frame);
+  outbox_.add_behind_bulk(std::move(frame));
+}
+
 std::uint32_t SessionMachine::attach(const std::string& name, const core::Attached& attached) {
   Destination destination{.topic = attached.topic, .id = attached.id, .logs = attached.logs};
   const auto known = aliases_.find(name);

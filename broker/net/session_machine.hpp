@@ -89,6 +89,7 @@ class SessionMachine {
   void on_delivery(std::uint32_t alias, const core::Delivery& delivery);
   void on_topic_batch(const shard::TopicBatch& batch);
   void on_reply(std::uint64_t request_id, const proto::Result<core::Reply>& reply);
+  void on_subscription_ended(std::uint32_t alias, const proto::Error& why);
   void flush();
 
   /// Asks the client to leave within that time and stops feeding it.

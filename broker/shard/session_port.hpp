@@ -32,6 +32,8 @@ class SessionPort {
   virtual void on_delivery(std::uint32_t alias, const core::Delivery& delivery) = 0;
   virtual void on_topic_batch(const TopicBatch& batch) = 0;
   virtual void on_reply(std::uint64_t request_id, const proto::Result<core::Reply>& reply) = 0;
+  /// This subscription gets nothing more; comes after everything that it got.
+  virtual void on_subscription_ended(std::uint32_t alias, const proto::Error& why) = 0;
   /// Nothing more comes in this turn: write now.
   virtual void flush() = 0;
   /// Bytes of deliveries and topic batches that the session still takes before it wants to be asked

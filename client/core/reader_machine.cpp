@@ -97,6 +97,7 @@ void ReaderMachine::arrive(Partition& partition, std::uint32_t number,
 void ReaderMachine::on_session_lost() {
   waiting_.clear();
   front_is_open_ = false;
+  end_.reset();
   for (auto& [number, partition] : partitions_) {
     partition.assembler.clear();
     partition.waiting = 0;
@@ -161,6 +162,9 @@ proto::Result<std::optional<ReadRecord>> ReaderMachine::next() {
       finish_batch(batch);
     }
     return std::optional(std::move(read));
+  }
+  if (end_ && !finished()) {
+    return *end_;
   }
   return std::optional<ReadRecord>();
 }

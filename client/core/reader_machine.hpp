@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::sdk {
@@ -45,10 +46,14 @@ class ReaderMachine {
   void on_subscribed(const std::vector<PartitionPosition>& positions);
   /// MALFORMED, CORRUPT_BATCH: the reading is at an end.
   [[nodiscard]] proto::Result<> on_records(const proto::Records& frame);
+  /// The broker has ended the subscription: the application hears why once it has got everything
+  /// that came before.
+  void on_subscription_ended(proto::Error why) { end_ = std::move(why); }
   /// What the application has not got is read again.
   void on_session_lost();
 
-  /// The next record for the application; nullopt when none waits.
+  /// The next record for the application; nullopt when none waits. Errors: of what arrived, and
+  /// what the broker has ended the subscription for.
   [[nodiscard]] proto::Result<std::optional<ReadRecord>> next();
   /// What the broker is to be told about credit, as soon as it makes a difference. The alias is the
   /// caller's to fill in.
@@ -58,8 +63,8 @@ class ReaderMachine {
   /// True when the application has got everything in front of the stop positions.
   [[nodiscard]] bool finished() const;
   [[nodiscard]] std::vector<PartitionPosition> positions() const;
-  /// The next record may be there.
-  [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
+  /// The next record, or the end, may be there.
+  [[nodiscard]] bool has_waiting() const { return !waiting_.empty() || end_.has_value(); }
 
  private:
   struct Partition {
@@ -91,6 +96,7 @@ class ReaderMachine {
   std::map<std::uint32_t, Partition> partitions_;
   std::deque<WaitingBatch> waiting_;
   bool front_is_open_ = false;
+  std::optional<proto::Error> end_;  // comes behind what waits
 
   // Totals of this subscription, and what the broker knows of them.
   std::uint64_t consumed_messages_ = 0;

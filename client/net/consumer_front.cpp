@@ -180,7 +180,6 @@ void ConsumerFront::on_subscribed(const proto::Result<v1::Response>& response) {
     return;
   }
   if (response && response->has_subscribed()) {
-    backoff_.reset();
     alias_ = response->subscribed().alias();
     session().bind(*alias_, id());
     set_subscription_alias(alias_);
@@ -195,18 +194,37 @@ void ConsumerFront::on_subscribed(const proto::Result<v1::Response>& response) {
     if (why.code == proto::Errc::kCancelled) {
       return;
     }
-    bool was_ready = false;
-    {
-      const std::lock_guard lock(mutex_);
-      refusal_ = to_public(why);
-      was_ready = was_ready_;
-    }
-    if (was_ready) {
-      session().emit(ClientEvent::Kind::kSubscriptionFailed, queue(), why);
-    }
-    subscribe_at_ = std::chrono::steady_clock::now() + backoff_.next(random_);
-    session().mark_ready(id());
+    on_refused(why);
   }
+  changed_.notify_all();
+}
+
+// Tried again, since what is wrong may be put right.
+void ConsumerFront::on_refused(const proto::Error& why) {
+  bool was_ready = false;
+  {
+    const std::lock_guard lock(mutex_);
+    refusal_ = to_public(why);
+    was_ready = was_ready_;
+  }
+  if (was_ready) {
+    session().emit(ClientEvent::Kind::kSubscriptionFailed, queue(), why);
+  }
+  subscribe_at_ = std::chrono::steady_clock::now() + backoff_.next(random_);
+  session().mark_ready(id());
+}
+
+void ConsumerFront::on_subscription_ended(const proto::Error& why) {
+  alias_.reset();
+  set_subscription_alias(std::nullopt);
+  if (held_) {
+    give_back(std::exchange(held_, std::nullopt)->chunk);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    machine_.drop_waiting();
+  }
+  on_refused(why);
   changed_.notify_all();
 }
 
@@ -263,6 +281,7 @@ proto::Result<> ConsumerFront::on_deliver(const proto::Deliver& frame, TimePoint
   origin.queue = frame.origin;
   origin.generation = frame.generation;
   auto grant = std::make_shared<Grant>(frame, origin, shared_from_this());
+  backoff_.reset();
   const std::lock_guard lock(mutex_);
   machine_.add_grant(std::move(grant), now);
   if (is_paused_) {

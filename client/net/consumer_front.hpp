@@ -42,12 +42,14 @@ class ConsumerFront : public SettleChannel {
   void on_turn(TimePoint now) override;
   [[nodiscard]] std::optional<TimePoint> next_deadline() override;
   proto::Result<> on_deliver(const proto::Deliver& frame, TimePoint now) override;
+  void on_subscription_ended(const proto::Error& why) override;
   void on_closing() override;
   void on_closed(const Error& why) override;
 
  private:
   void subscribe();
   void on_subscribed(const proto::Result<v1::Response>& response);
+  void on_refused(const proto::Error& why);
   void unsubscribe(std::uint32_t alias);
   void send_credit();
   void wind_up();

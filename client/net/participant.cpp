@@ -14,6 +14,8 @@ proto::Result<> Participant::on_records(const proto::Records&) {
   return proto::fail(proto::Errc::kMalformed, "records for an alias that is no topic's");
 }
 
+void Participant::on_subscription_ended(const proto::Error&) {}
+
 void Participant::on_settled(SettleBatch, const std::vector<proto::SettleFailure>&) {}
 
 void Participant::take_back(std::vector<SettleBatch>) {}

@@ -44,6 +44,8 @@ class Participant {
                        const proto::SentEntry& entry, TimePoint now);
   virtual proto::Result<> on_deliver(const proto::Deliver& frame, TimePoint now);
   virtual proto::Result<> on_records(const proto::Records& frame);
+  /// The broker has ended its subscription; the session is as it was.
+  virtual void on_subscription_ended(const proto::Error& why);
   virtual void on_settled(SettleBatch batch, const std::vector<proto::SettleFailure>& failures);
   /// Settlements of the session before that are not durable; comes before on_session_lost().
   virtual void take_back(std::vector<SettleBatch> batches);

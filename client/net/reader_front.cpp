@@ -252,6 +252,16 @@ proto::Result<> ReaderFront::on_records(const proto::Records& frame) {
   return {};
 }
 
+void ReaderFront::on_subscription_ended(const proto::Error& why) {
+  alias_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    machine_.on_subscription_ended(why);
+  }
+  session().emit(ClientEvent::Kind::kSubscriptionFailed, topic_, why);
+  changed_.notify_all();
+}
+
 void ReaderFront::on_turn(TimePoint now) {
   if (is_push_) {
     feed_handler(now);

@@ -48,6 +48,7 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
   void on_closing() override;
   void on_closed(const Error& why) override;
   proto::Result<> on_records(const proto::Records& frame) override;
+  void on_subscription_ended(const proto::Error& why) override;
 
  private:
   void subscribe();

@@ -340,6 +340,8 @@ proto::Result<> Session::on_frame(const proto::RawFrame& frame) {
       return on_deliver(frame.body);
     case proto::FrameType::kRecords:
       return on_records(frame.body);
+    case proto::FrameType::kSubscriptionEnded:
+      return on_subscription_ended(frame.body);
     case proto::FrameType::kSendCredit: {
       const proto::Result<proto::SendCredit> credit = proto::decode_send_credit(frame.body);
       if (!credit) {
@@ -473,6 +475,19 @@ proto::Result<> Session::on_records(std::string_view body) {
   }
   mark_ready(reader->id());
   return reader->on_records(*records);
+}
+
+proto::Result<> Session::on_subscription_ended(std::string_view body) {
+  const proto::Result<v1::SubscriptionEnded> ended = proto::parse_subscription_ended(body);
+  if (!ended) {
+    return ended.error();
+  }
+  if (Participant* const subscriber = find_alias(ended->alias())) {
+    unbind(ended->alias());
+    mark_ready(subscriber->id());
+    subscriber->on_subscription_ended(proto::from_wire(ended->error()));
+  }
+  return {};
 }
 
 // ---- the end

@@ -106,6 +106,7 @@ class Session : private LinkEvents {
   proto::Result<> on_settled(std::string_view body);
   proto::Result<> on_deliver(std::string_view body);
   proto::Result<> on_records(std::string_view body);
+  proto::Result<> on_subscription_ended(std::string_view body);
 
   [[nodiscard]] Participant* find(std::uint64_t id);
   [[nodiscard]] Participant* find_alias(std::uint32_t alias);

@@ -41,6 +41,7 @@ bool is_known_type(std::uint8_t type) {
     case FrameType::kPing:
     case FrameType::kPong:
     case FrameType::kGoAway:
+    case FrameType::kSubscriptionEnded:
     case FrameType::kSend:
     case FrameType::kSent:
     case FrameType::kDeliver:

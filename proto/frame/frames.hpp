@@ -12,20 +12,22 @@
 
 // Frames of the native protocol: u32 length | u8 type | body, little-endian; the length counts type
 // and body. Frames that carry messages or settle them have fixed layouts (this file); everything
-// else is a protobuf message of package weir.v1 (Hello, Welcome, Request, Response, GoAway).
+// else is a protobuf message of package weir.v1 (Hello, Welcome, Request, Response, GoAway,
+// SubscriptionEnded).
 namespace weir::proto {
 
 inline constexpr std::uint16_t kProtocolMin = 1;
 inline constexpr std::uint16_t kProtocolMax = 1;
 
 enum class FrameType : std::uint8_t {
-  kHello = 1,     // client first: weir.v1.Hello
-  kWelcome = 2,   // broker's answer: weir.v1.Welcome, or GoAway and close
-  kRequest = 3,   // weir.v1.Request
-  kResponse = 4,  // weir.v1.Response
-  kPing = 5,      // empty body; either side, any time after Hello
-  kPong = 6,      // empty body
-  kGoAway = 7,    // weir.v1.GoAway: the broker drains or closes, with the reason
+  kHello = 1,              // client first: weir.v1.Hello
+  kWelcome = 2,            // broker's answer: weir.v1.Welcome, or GoAway and close
+  kRequest = 3,            // weir.v1.Request
+  kResponse = 4,           // weir.v1.Response
+  kPing = 5,               // empty body; either side, any time after Hello
+  kPong = 6,               // empty body
+  kGoAway = 7,             // weir.v1.GoAway: the broker drains or closes, with the reason
+  kSubscriptionEnded = 8,  // weir.v1.SubscriptionEnded: the broker ended one, with the reason
   kSend = 16,
   kSent = 17,
   kDeliver = 18,

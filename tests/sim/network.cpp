@@ -1,6 +1,7 @@
 #include "tests/sim/network.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -108,6 +109,11 @@ void Link::on_topic_batch(const shard::TopicBatch& batch) {
 void Link::on_reply(std::uint64_t request_id, const proto::Result<core::Reply>& reply) {
   oracle_.said_reply(session_, request_id, reply);
   down([request_id, reply](LinkUser& user) { user.hear_reply(request_id, reply); });
+}
+
+void Link::on_subscription_ended(std::uint32_t alias, const proto::Error& why) {
+  // No stored message is damaged here.
+  world_.violate("subscription " + std::to_string(alias) + " was ended: " + why.to_string());
 }
 
 std::shared_ptr<Link> Network::connect(LinkUser& user) {

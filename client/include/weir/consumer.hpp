@@ -96,7 +96,9 @@ using DeliveryHandler = UniqueFunction<void(Delivery)>;
 
 /// A subscription to a queue: the broker pushes messages under credit, and they reach the
 /// application through a handler or through next(). It is restored by itself after a lost
-/// connection. Before the application gets a message, the broker is told that its attempt begins.
+/// connection, and tried again with growing pauses when the broker refuses or ends it
+/// (CORRUPT_BATCH: the queue's next messages are damaged). Before the application gets a message,
+/// the broker is told that its attempt begins.
 ///
 /// Thread-safety: every function may be called from any thread, handlers included. The object is a
 /// handle: copies name the same subscription, which ends with close(), with its client, or when the

@@ -22,7 +22,7 @@ struct ClientEvent {
     kConnected,           // a session stands; everything was or is being restored
     kDisconnected,        // the session ended, `error` says why; the client reconnects by itself
     kDraining,            // the broker asked to leave; the client finishes and reconnects
-    kSubscriptionFailed,  // restoring `subject` was refused; it is tried again later
+    kSubscriptionFailed,  // restoring `subject` was refused, or the broker has ended it
   };
   ClientEvent(Kind event_kind, std::string event_subject, Error event_error);
 

@@ -421,6 +421,48 @@ TEST_F(ConsumerTest, TriesAgainWhenTheQueueIsGoneForAWhile) {
   ASSERT_TRUE(next.has_value() && *next);
 }
 
+TEST_F(ConsumerTest, TellsThatTheBrokerHasEndedItAndTriesAgain) {
+  Client client = connect();
+  Result<QueueConsumer> consumer = client.subscribe("q", {});
+  ASSERT_TRUE(consumer.has_value());
+  // Whoever subscribes from now on stands and is ended at once.
+  broker_.with([&] {
+    broker_.on_request = [&](FakeBroker::Peer& peer, const v1::Request& request) {
+      v1::Response response;
+      response.set_id(request.id());
+      response.mutable_subscribed()->set_alias(++broker_.subscription_alias);
+      peer.write(proto::FrameType::kResponse, response);
+      broker_.end_subscription("at offset 7");
+      return Answer::kNothing;
+    };
+    broker_.end_subscription("at offset 7");
+  });
+  std::optional<Error> error;
+  while (!error) {
+    if (const auto next = consumer->next(milliseconds(100)); !next) {
+      error = next.error();
+    }
+  }
+  EXPECT_EQ(error->code, ErrorCode::kCorruptBatch);
+  EXPECT_EQ(error->message, "at offset 7");
+  ASSERT_TRUE(broker_.wait([&] { return broker_.requests.size() >= 4; }));
+  broker_.with([&] {
+    EXPECT_EQ(broker_.connections, 1);
+    broker_.on_request = nullptr;
+  });
+  while (!consumer->status()) {
+    std::this_thread::yield();
+  }
+  ASSERT_TRUE(broker_.wait([&] { return broker_.requests.back().has_subscribe(); }));
+  deliver(1, {"back"});
+  auto next = consumer->next(seconds(20));
+  while (!next) {
+    next = consumer->next(seconds(20));
+  }
+  ASSERT_TRUE(next->has_value());
+  EXPECT_EQ((**next).body(), "back");
+}
+
 TEST_F(ConsumerTest, SettlesDeliveriesThatOutliveTheClient) {
   std::optional<Delivery> held;
   {

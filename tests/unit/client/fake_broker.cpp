@@ -347,6 +347,13 @@ void FakeBroker::deliver(std::uint64_t grant, const std::vector<std::string>& te
   last_peer()->write_frame(frame);
 }
 
+void FakeBroker::end_subscription(const std::string& message) {
+  v1::SubscriptionEnded ended;
+  ended.set_alias(subscription_alias);
+  *ended.mutable_error() = proto::to_wire(proto::fail(proto::Errc::kCorruptBatch, message));
+  last_peer()->write(proto::FrameType::kSubscriptionEnded, ended);
+}
+
 std::vector<proto::SettleRange> FakeBroker::ranges(proto::SettleKind kind) const {
   std::vector<proto::SettleRange> found;
   for (const RecordedRange& recorded : settled) {

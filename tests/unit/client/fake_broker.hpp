@@ -86,6 +86,9 @@ class FakeBroker {
   void deliver(std::uint64_t grant, const std::vector<std::string>& texts,
                std::uint16_t attempts = 0, std::uint32_t lease_ms = 30'000);
 
+  /// With the lock held: the last subscription has ended, with CORRUPT_BATCH and this message.
+  void end_subscription(const std::string& message);
+
   // ---- set before use, or by with()
 
   std::function<Answer(Peer&, const proto::RawFrame&)> on_frame;

@@ -118,6 +118,18 @@ TEST_F(ReaderMachineTest, GivesRecordsInOrder) {
   EXPECT_EQ(machine_->positions().at(1).offset, 1);
 }
 
+TEST_F(ReaderMachineTest, ReadsAgainWhatALostSessionTookAlongWithItsEnd) {
+  begin(ReaderOptions(), {at(0, 0, 0)});
+  ASSERT_TRUE(arrive(0, FakeBroker::batch({"a"}, 0), 1).has_value());
+  machine_->on_subscription_ended(proto::make_error(proto::Errc::kCorruptBatch));
+  machine_->on_session_lost();
+  EXPECT_FALSE(machine_->has_waiting());
+  machine_->on_subscribed({at(0, 0, 0)});
+  ASSERT_TRUE(arrive(0, FakeBroker::batch({"a"}, 0), 1).has_value());
+  EXPECT_THAT(read(), ElementsAre("0/0:a"));
+  EXPECT_TRUE(machine_->next().has_value());
+}
+
 TEST_F(ReaderMachineTest, PassesOverRecordsInFrontOfTheStart) {
   begin(ReaderOptions(), {at(0, 2, 0)});
   ASSERT_TRUE(arrive(0, FakeBroker::batch({"a", "b", "c"}, 0), 3).has_value());

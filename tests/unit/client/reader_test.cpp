@@ -149,6 +149,63 @@ TEST_F(ReaderTest, EndsAtDamage) {
   EXPECT_TRUE(client.connected());
 }
 
+TEST_F(ReaderTest, TellsWhyTheBrokerHasEndedItBehindWhatCameBefore) {
+  Client client = connect();
+  Result<TopicReader> reader = client.read_topic("t", {});
+  ASSERT_TRUE(reader.has_value());
+  feed(FakeBroker::batch({"a", "b"}, 0), 2);
+  broker_.with([&] { broker_.end_subscription("cannot be read at offset 2"); });
+  EXPECT_THAT(read(*reader, 2), ElementsAre("a", "b"));
+  const auto end = reader->next(seconds(20));
+  ASSERT_FALSE(end.has_value());
+  EXPECT_EQ(end.error().code, ErrorCode::kCorruptBatch);
+  EXPECT_EQ(end.error().message, "cannot be read at offset 2");
+  EXPECT_EQ(reader->status().error().code, ErrorCode::kCorruptBatch);
+  EXPECT_EQ(reader->positions().at(0).offset, 2);
+  EXPECT_TRUE(client.connected());
+
+  // It is over: a new session does not bring it back.
+  broker_.hang_up();
+  ASSERT_TRUE(broker_.wait([&] { return broker_.hellos.size() == 2; }));
+  // What would have been asked at the begin of the session comes before the second of these.
+  ASSERT_TRUE(client.describe_topic("t").has_value());
+  ASSERT_TRUE(client.describe_topic("t").has_value());
+  broker_.with([&] {
+    ASSERT_EQ(broker_.requests.size(), 3U);
+    EXPECT_TRUE(broker_.requests[1].has_describe_topic());
+    EXPECT_TRUE(broker_.requests[2].has_describe_topic());
+  });
+}
+
+TEST_F(ReaderTest, TellsItsHandlerFaceWhyTheBrokerHasEndedIt) {
+  Client client = connect();
+  std::vector<std::string> seen;
+  Result<TopicReader> reader =
+      client.read_topic("t", {}, [&](const Record& record) { seen.push_back(text(record)); });
+  ASSERT_TRUE(reader.has_value());
+  feed(FakeBroker::batch({"a", "b"}, 0), 2);
+  broker_.with([&] { broker_.end_subscription("cannot be read at offset 2"); });
+  const auto finished = reader->wait_finished(seconds(20));
+  ASSERT_FALSE(finished.has_value());
+  EXPECT_EQ(finished.error().code, ErrorCode::kCorruptBatch);
+  EXPECT_THAT(seen, ElementsAre("a", "b"));
+}
+
+TEST_F(ReaderTest, HasFinishedWhereTheDamageLiesBehindItsStop) {
+  Client client = connect();
+  ReaderOptions options;
+  options.set_to(2);
+  Result<TopicReader> reader = client.read_topic("t", options);
+  ASSERT_TRUE(reader.has_value());
+  feed(FakeBroker::batch({"a", "b"}, 0), 2);
+  broker_.with([&] { broker_.end_subscription("cannot be read at offset 2"); });
+  EXPECT_THAT(read(*reader, 2), ElementsAre("a", "b"));
+  const auto nothing = reader->next(seconds(20));
+  ASSERT_TRUE(nothing.has_value());
+  EXPECT_FALSE(nothing->has_value());
+  EXPECT_TRUE(reader->status().has_value());
+}
+
 TEST_F(ReaderTest, EndsWhenItsHandlerThrows) {
   Client client = connect();
   Result<TopicReader> reader =

@@ -282,6 +282,68 @@ TEST(SessionMachine, SettlesForASubscriptionThatHasEnded) {
   EXPECT_EQ(session.response().error().code(), static_cast<std::uint32_t>(Errc::kInvalidArgument));
 }
 
+TEST(SessionMachine, TellsThatASubscriptionHasEndedBehindWhatItGot) {
+  Session session;
+  session.open();
+  const std::uint32_t alias = session.subscribe();
+  core::Delivery delivery;
+  delivery.count = 1;
+  delivery.records = proto::SharedBytes(std::string("records"));
+  session.machine.on_delivery(alias, delivery);
+  session.machine.on_subscription_ended(alias, proto::fail(Errc::kCorruptBatch, "at offset 7"));
+  ASSERT_TRUE(session.give(FrameType::kPing, {}));
+  const std::vector<WrittenFrame> frames = session.written();
+  ASSERT_EQ(frames.size(), 3U);
+  EXPECT_EQ(frames[0].type, FrameType::kPong) << "answers overtake it";
+  EXPECT_EQ(frames[1].type, FrameType::kDeliver);
+  ASSERT_EQ(frames[2].type, FrameType::kSubscriptionEnded);
+  const auto ended = proto::parse_subscription_ended(frames[2].body).value();
+  EXPECT_EQ(ended.alias(), alias);
+  EXPECT_EQ(proto::from_wire(ended.error()), proto::fail(Errc::kCorruptBatch, "at offset 7"));
+
+  EXPECT_TRUE(session.settle(1, alias)) << "it still stands for its queue";
+  std::string credit;
+  proto::encode(proto::Credit{.alias = alias}, credit);
+  ASSERT_TRUE(session.give_encoded(credit)) << "crossed with the end";
+  EXPECT_TRUE(session.outlet.credits.empty());
+  weir::v1::Request request;
+  request.set_id(1);
+  request.mutable_unsubscribe()->set_alias(alias);
+  ASSERT_TRUE(session.ask(request));
+  EXPECT_EQ(session.response().error().code(), static_cast<std::uint32_t>(Errc::kInvalidArgument));
+}
+
+TEST(SessionMachine, FreesTheSlotOfASubscriptionThatTheBrokerHasEnded) {
+  Session session;
+  session.open();
+  for (std::uint64_t id = 1; id <= 2 * proto::kMaxSubscriptionsPerConnection; ++id) {
+    const std::uint32_t alias = session.subscribe(id);
+    ASSERT_NE(alias, 0U);
+    session.machine.on_subscription_ended(alias, proto::make_error(Errc::kCorruptBatch));
+    session.written();
+  }
+}
+
+TEST(SessionMachine, EndsASubscriptionOnceWhenTheClientLeavesItAtTheSameTime) {
+  Session session;
+  session.open();
+  const std::uint32_t alias = session.subscribe();
+  weir::v1::Request request;
+  request.set_id(1);
+  request.mutable_unsubscribe()->set_alias(alias);
+  ASSERT_TRUE(session.ask(request));
+  session.machine.on_subscription_ended(alias, proto::make_error(Errc::kCorruptBatch));
+  session.machine.on_reply(1, proto::fail(Errc::kInvalidArgument, "no such subscription"));
+  session.written();
+  for (std::uint64_t id = 2; id <= proto::kMaxSubscriptionsPerConnection + 1; ++id) {
+    session.subscribe(id);
+  }
+  request.set_id(5'000);
+  request.mutable_subscribe()->set_queue("work");
+  ASSERT_TRUE(session.ask(request));
+  EXPECT_EQ(session.response().error().code(), static_cast<std::uint32_t>(Errc::kLimitExceeded));
+}
+
 TEST(SessionMachine, PassesCreditOnForSubscriptionsAlone) {
   Session session;
   session.open();

@@ -130,7 +130,7 @@ TEST(FrameReader, RefusesLengthsBeforeTheirBytesCome) {
 }
 
 TEST(FrameReader, RefusesUnknownTypesBeforeTheirBodyComes) {
-  for (const char type : {'\0', '\x08', '\x0f', '\x18', '\xff'}) {
+  for (const char type : {'\0', '\x09', '\x0f', '\x18', '\xff'}) {
     FrameReader reader(kMaxFrameBytes);
     Frames frames;
     feed(reader, length_field(1000) + type);

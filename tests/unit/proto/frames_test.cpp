@@ -300,7 +300,7 @@ TEST(Frames, UnknownKindsOfSettlingAreMalformed) {
 
 TEST(Frames, KnowTheirTypes) {
   for (int type = 0; type < 256; ++type) {
-    const bool expected = (type >= 1 && type <= 7) || (type >= 16 && type <= 23);
+    const bool expected = (type >= 1 && type <= 8) || (type >= 16 && type <= 23);
     EXPECT_EQ(is_known_type(static_cast<std::uint8_t>(type)), expected) << type;
   }
 }

@@ -82,6 +82,9 @@ class Session final : public SessionPort {
   void on_reply(std::uint64_t request, const proto::Result<core::Reply>& answer) override {
     replies.insert_or_assign(request, answer);
   }
+  void on_subscription_ended(std::uint32_t alias, const proto::Error& why) override {
+    ended.emplace_back(alias, why);
+  }
   void flush() override { ++flushes; }
   [[nodiscard]] std::size_t bulk_room() const override { return room; }
 
@@ -104,6 +107,7 @@ class Session final : public SessionPort {
   std::vector<core::Delivery> deliveries;
   std::vector<TopicBatch> topic_batches;
   std::map<std::uint64_t, proto::Result<core::Reply>> replies;
+  std::vector<std::pair<std::uint32_t, proto::Error>> ended;
   int flushes = 0;
   std::size_t room = 1 << 20;
 };
