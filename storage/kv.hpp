@@ -94,11 +94,12 @@ class Iterator {
 };
 
 /// Reads of one moment. Thread-safe for concurrent readers, except that an Iterator belongs to one
-/// thread.
+/// thread. Errors of a read: CORRUPT_BATCH where the checksum of what holds rows of kLog does not
+/// match, STORAGE_FAILED for that of any other row and for the disk's own errors.
 class Reader {
  public:
   virtual ~Reader() = default;
-  /// The value, or nullopt when the key is absent. Errors: STORAGE_FAILED (I/O or checksum).
+  /// The value, or nullopt when the key is absent.
   [[nodiscard]] virtual proto::Result<std::optional<std::string>> get(
       Family family, std::string_view key) const = 0;
   /// Stands on the first key of [lower, upper); an empty `upper` is no bound. The scan keeps the

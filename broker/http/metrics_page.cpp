@@ -168,6 +168,8 @@ void add_totals(const shard::ShardMetrics& shard, Page& page) {
   page.gauge("weir_commit_backlog_bytes", "Decided and not on disk yet", shard.backlog_bytes);
   page.counter("weir_storage_reads_total", "Reads of messages that were not in the tail cache",
                shard.storage_reads);
+  page.counter("weir_corrupt_batches_total", "Places of stored messages that could not be read",
+               shard.corrupt_batches);
 }
 
 void add_times(const MetricsFacts& facts, Page& page) {

@@ -168,6 +168,9 @@ shard::Ports Broker::shard_ports() {
   ports.now = [this] { return broker_time(); };
   ports.random = [this] { return random_.next(); };
   ports.on_failed = [](const proto::Error& error) { end_process(error); };
+  ports.on_damage = [](const proto::Error& error) {
+    spdlog::error("stored messages are damaged: {}", error.to_string());
+  };
   ports.on_first_hand_out = [this](std::int64_t waited_ms, std::uint32_t messages) {
     times_in_queue_.add(std::chrono::milliseconds(waited_ms), messages);
   };

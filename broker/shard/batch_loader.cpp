@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
 constexpr std::size_t kReadAheadBatches = 128;
 
-proto::Result<core::CachedBatch> to_cached(std::string_view value) {
-  const proto::SharedBytes stored{std::string(value)};
+proto::Result<core::CachedBatch> to_cached(const storage::Iterator& row) {
+  const proto::SharedBytes stored{std::string(row.value())};
   const auto parsed = proto::parse_stored_batch(stored.view(), true);
   if (!parsed) {
     return parsed.error();
@@ -23,6 +23,10 @@ proto::Result<core::CachedBatch> to_cached(std::string_view value) {
   auto columns = proto::read_columns(parsed->batch);
   if (!columns) {
     return columns.error();
+  }
+  const auto key = storage::parse_batch_key(storage::KeyKind::kBatch, row.key());
+  if (!key || key->last_offset != columns->header.last_offset()) {
+    return proto::fail(proto::Errc::kCorruptBatch, "the batch belongs to other offsets");
   }
   core::CachedBatch batch;
   batch.base_offset = columns->header.base_offset;
@@ -49,20 +53,22 @@ proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader
   std::size_t bytes = 0;
   for (; rows->valid() && bytes < kReadAheadBytes && batches.size() < kReadAheadBatches;
        rows->next()) {
-    auto batch = to_cached(rows->value());
+    auto batch = to_cached(*rows);
     if (!batch) {
-      return batch.error();
+      if (batches.empty()) {
+        return batch.error();
+      }
+      break;
     }
     bytes += batch->stored_bytes;
     batches.push_back(std::move(*batch));
   }
-  if (auto read = rows->status(); !read) {
+  if (const auto read = rows->status();
+      !read && (batches.empty() || read.error().code != proto::Errc::kCorruptBatch)) {
     return read.error();
   }
   if (batches.empty() || batches.front().base_offset > need.offset) {
-    return proto::fail(proto::Errc::kCorruptBatch,
-                       "the batch with offset " + std::to_string(need.offset) + " of queue " +
-                           std::to_string(need.log.value) + " is missing");
+    return proto::fail(proto::Errc::kCorruptBatch, "it is missing");
   }
   return batches;
 }

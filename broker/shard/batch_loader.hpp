@@ -9,8 +9,9 @@
 namespace weir::shard {
 
 /// Reads the queue batch that holds `need.offset` and some that follow it, for a queue that is
-/// being worked off from the disk. CORRUPT_BATCH when the wanted batch is missing or one is
-/// damaged. Runs off the shard.
+/// being worked off from the disk. CORRUPT_BATCH when the wanted batch is missing or damaged;
+/// damage behind it only ends the reading ahead. STORAGE_FAILED when the disk fails. Runs off the
+/// shard.
 proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader& reader,
                                                            const core::Need& need);
 

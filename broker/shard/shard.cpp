@@ -30,6 +30,7 @@ proto::Result<> Shard::Impl::reset() {
   sessions_.clear();
   consumers_.clear();
   cache_.clear();
+  damaged_.clear();
   sends_.clear();
   others_.clear();
   pending_.clear();

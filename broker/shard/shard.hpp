@@ -37,8 +37,11 @@ struct Ports {
   std::function<proto::TimeMs()> now;
   /// 64 random bits.
   std::function<std::uint64_t()> random;
-  /// Told once when the shard can not go on (the log failed or a row is damaged).
+  /// Told once when the shard can not go on: the log or the disk failed.
   std::function<void(const proto::Error&)> on_failed;
+  /// Told once for each place of stored message data that cannot be read, which fails who reads it
+  /// and nothing else. May be empty.
+  std::function<void(const proto::Error&)> on_damage = {};
   /// Told how long messages waited for being handed out for the first time. May be empty.
   std::function<void(std::int64_t waited_ms, std::uint32_t messages)> on_first_hand_out = {};
   storage::KeyValueStore* store = nullptr;
@@ -63,7 +66,8 @@ struct ShardOptions {
 struct ShardMetrics {
   std::uint64_t turns = 0;
   std::uint64_t commits = 0;
-  std::uint64_t storage_reads = 0;  // reads of message data that the tail cache did not have
+  std::uint64_t storage_reads = 0;    // reads of message data that the tail cache did not have
+  std::uint64_t corrupt_batches = 0;  // places where that data could not be read
   std::uint64_t sent_messages = 0;
   std::uint64_t duplicate_batches = 0;
   std::uint64_t delivered_messages = 0;

@@ -71,6 +71,12 @@ Shard::Impl::Step Shard::Impl::take(const core::ShardState::DispatchWish& wish) 
   return step;
 }
 
+/// Why the queue hands out nothing, where that is a batch which cannot be read; else nullptr.
+const proto::Error* Shard::Impl::damage_of(const Step& step) const {
+  const auto* need = std::get_if<core::Need>(&step);
+  return need != nullptr ? damaged_.find({need->log, need->generation, need->offset}) : nullptr;
+}
+
 void Shard::Impl::dispatch_all() {
   for (auto it = due_.begin(); it != due_.end();) {
     if (it->second <= now_) {
@@ -143,6 +149,10 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
     Step step = take(wish);
     auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
     if (given == nullptr) {
+      if (const proto::Error* why = damage_of(step); why != nullptr && messages == 0) {
+        reply(waiter.session, waiter.request_id, *why);
+        return true;
+      }
       break;
     }
     messages += given->delivery.count;
@@ -175,6 +185,14 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
   wish.nonce = ports_.random();
   Step step = take(wish);
   auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
+  if (const proto::Error* why = damage_of(step); why != nullptr) {
+    // Whoever still works on messages of other batches keeps them until it is done.
+    if (consumer.held_messages > 0) {
+      return Served::kBusy;
+    }
+    end_subscription(consumer, *why);
+    return Served::kYes;
+  }
   if (given == nullptr) {
     // Perhaps it is only too large for what this one has left: the next one may take it.
     return wish.first_fits ? Served::kBusy : Served::kNothingThere;
@@ -185,6 +203,11 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
   open_.effects.push_back(
       {consumer.session, DeliveryEffect{consumer.alias, std::move(given->delivery)}});
   return Served::kYes;
+}
+
+void Shard::Impl::end_subscription(const Consumer& consumer, const proto::Error& why) {
+  open_.effects.push_back({consumer.session, EndedEffect{consumer.alias, why}});
+  consumers_.remove({consumer.session, consumer.alias});
 }
 
 void Shard::Impl::move_dead_letters() {
@@ -220,15 +243,35 @@ bool Shard::Impl::is_stored(const core::Need& need) const {
          (it != queue->touched_batches().end() && it->second.base_offset() <= need.offset);
 }
 
+/// For a person: which messages, what is wrong, and what follows.
+proto::Error Shard::Impl::unreadable(const core::Need& need, const proto::Error& why) const {
+  const core::Queue* queue = state_->queue(proto::QueueId{need.log.value});
+  return proto::fail(proto::Errc::kCorruptBatch,
+                     "the batch of queue '" + queue->definition().name + "' at offset " +
+                         std::to_string(need.offset) + " cannot be read: " + why.message +
+                         "; what waits behind it is kept, and is handed out once it can be read");
+}
+
+void Shard::Impl::note_damage(const DamagedPlaces::Place& place, const proto::Error& why) {
+  if (damaged_.add(place, why)) {
+    ++metrics_.corrupt_batches;
+    if (ports_.on_damage) {
+      ports_.on_damage(why);
+    }
+  }
+}
+
+/// Nothing where the batch is known to be damaged, or is being loaded.
 void Shard::Impl::load(const core::Need& need) {
-  if (!loading_.insert(need.log).second) {
+  const DamagedPlaces::Place place{need.log, need.generation, need.offset};
+  if (damaged_.find(place) != nullptr || !loading_.insert(need.log).second) {
     return;
   }
   ++metrics_.storage_reads;
-  ports_.loader->load([this, life = life_, need](const storage::Reader& reader) {
+  ports_.loader->load([this, life = life_, need, place](const storage::Reader& reader) {
     auto batches =
         std::make_shared<proto::Result<std::vector<core::CachedBatch>>>(load_batches(reader, need));
-    return Loader::Continuation([this, life, need, batches] {
+    return Loader::Continuation([this, life, need, place, batches] {
       if (life != life_ || failed_) {
         return;
       }
@@ -239,9 +282,11 @@ void Shard::Impl::load(const core::Need& need) {
         for (auto it = (*batches)->rbegin(); it != (*batches)->rend(); ++it) {
           cache_.insert(need.log, std::move(*it), proto::CommitIndex{});
         }
-      } else if (is_stored(need)) {
+      } else if (batches->error().code != proto::Errc::kCorruptBatch) {
         stop_with(batches->error());
         return;
+      } else if (is_stored(need)) {
+        note_damage(place, unreadable(need, batches->error()));
       }
       dispatchable_.insert(proto::QueueId{need.log.value});
       schedule();

@@ -2,6 +2,7 @@
 
 #include "broker/core/shard_state.hpp"
 #include "broker/shard/consumers.hpp"
+#include "broker/shard/damaged_places.hpp"
 #include "broker/shard/row_loader.hpp"
 #include "broker/shard/shard.hpp"
 #include "broker/shard/tail_cache.hpp"
@@ -90,9 +91,13 @@ class Shard::Impl {
     proto::Result<core::Reply> reply;
     std::optional<std::uint32_t> feeds;  // the topic subscription that begins when this is said
   };
+  struct EndedEffect {
+    std::uint32_t alias = 0;
+    proto::Error why;
+  };
   struct Effect {
     proto::SessionId session;
-    std::variant<proto::SentEntry, DeliveryEffect, SettledEffect, ReplyEffect> what;
+    std::variant<proto::SentEntry, DeliveryEffect, SettledEffect, ReplyEffect, EndedEffect> what;
   };
   struct Unit {
     proto::CommitIndex index;
@@ -151,13 +156,17 @@ class Shard::Impl {
   bool serve_waiter(proto::QueueId queue);
   bool try_now(const Waiter& waiter);
   enum class Served : std::uint8_t { kYes, kNothingThere, kBusy };
+  void end_subscription(const Consumer& consumer, const proto::Error& why);
   Served serve_consumer(proto::QueueId queue, Consumer& consumer);
   void answer_late_waiters();
   using Step = std::variant<std::monostate, core::Need, core::ShardState::DispatchStep>;
   Step take(const core::ShardState::DispatchWish& wish);
+  [[nodiscard]] const proto::Error* damage_of(const Step& step) const;
   void move_dead_letters();
   void load(const core::Need& need);
   [[nodiscard]] bool is_stored(const core::Need& need) const;
+  [[nodiscard]] proto::Error unreadable(const core::Need& need, const proto::Error& why) const;
+  void note_damage(const DamagedPlaces::Place& place, const proto::Error& why);
   void forget_producers();
 
   // What is known of messages that nobody holds, and lies in the store alone.
@@ -188,6 +197,7 @@ class Shard::Impl {
   ReplicatedLog* log_ = nullptr;
   std::unique_ptr<core::ShardState> state_;
   TailCache cache_;
+  DamagedPlaces damaged_;
   mutable ShardMetrics metrics_;
   Consumers consumers_;
   std::unique_ptr<TopicFeed> feed_;

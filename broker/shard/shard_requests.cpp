@@ -330,7 +330,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
               feed_starts.push_back(
                   {target.partitions[position.partition], position.partition, position.offset});
             }
-            feed_->subscribe(key, *session->second, feed_starts, messages, bytes);
+            feed_->subscribe(key, *session->second, target.name, feed_starts, messages, bytes);
             reply(key.first, id, core::Reply{core::SubscribedTopic{topic_id, *positions}},
                   key.second);
           });

@@ -41,8 +41,11 @@ void Shard::Impl::turn() {
   move_dead_letters();
   dispatch_all();
   answer_late_waiters();
-  const TopicFeed::Hooks hooks{[this] { schedule(); },
-                               [this](const proto::Error& error) { stop_with(error); }};
+  const TopicFeed::Hooks hooks{
+      .wake = [this] { schedule(); },
+      .failed = [this](const proto::Error& error) { stop_with(error); },
+      .damaged = [this](const DamagedPlaces::Place& place,
+                        const proto::Error& why) { note_damage(place, why); }};
   feed_->run(hooks, spoken_to_);
   page_out();
   seek_oldest();
@@ -167,6 +170,8 @@ void Shard::Impl::release(Unit& unit) {
         feed_->activate({effect.session, *answered->feeds});
         schedule();
       }
+    } else if (const auto* ended = std::get_if<EndedEffect>(&effect.what)) {
+      port.on_subscription_ended(ended->alias, ended->why);
     }
   }
 }

@@ -24,13 +24,22 @@ core::CachedBatch to_cached(const storage::LogBatch& batch) {
   return cached;
 }
 
+/// For a person: where, what is wrong, and what to do.
+proto::Error unreadable(const std::string& place, const proto::Error& why) {
+  return proto::fail(
+      proto::Errc::kCorruptBatch,
+      place + ": " + why.message + "; reading from a later offset goes on behind the damage");
+}
+
 }  // namespace
 
-void TopicFeed::subscribe(Key key, SessionPort& port, const std::vector<Start>& starts,
-                          std::uint32_t window_messages, std::uint32_t window_bytes) {
+void TopicFeed::subscribe(Key key, SessionPort& port, std::string topic,
+                          const std::vector<Start>& starts, std::uint32_t window_messages,
+                          std::uint32_t window_bytes) {
   unsubscribe(key);
   Subscription subscription;
   subscription.port = &port;
+  subscription.topic = std::move(topic);
   subscription.life = ++lives_;
   subscription.window_messages = window_messages;
   subscription.window_bytes = window_bytes;
@@ -121,6 +130,11 @@ bool TopicFeed::has_room(const Subscription& subscription) {
 void TopicFeed::run(const Hooks& hooks, std::set<proto::SessionId>& fed) {
   for (const Key& key : std::exchange(awake_, {})) {
     Subscription& subscription = subscriptions_.at(key);
+    if (subscription.damage) {
+      end(key);
+      fed.insert(key.first);
+      continue;
+    }
     std::size_t idle = 0;
     while (idle < subscription.cursors.size() && has_room(subscription)) {
       Cursor& cursor = subscription.cursors[subscription.turn];
@@ -133,6 +147,14 @@ void TopicFeed::run(const Hooks& hooks, std::set<proto::SessionId>& fed) {
       }
     }
   }
+}
+
+void TopicFeed::end(Key key) {
+  Subscription& subscription = subscriptions_.at(key);
+  SessionPort& port = *subscription.port;
+  const proto::Error why = *std::move(subscription.damage);
+  unsubscribe(key);
+  port.on_subscription_ended(key.second, why);
 }
 
 bool TopicFeed::feed_one(Key key, Subscription& subscription, Cursor& cursor, const Hooks& hooks) {
@@ -175,36 +197,51 @@ void TopicFeed::load(Key key, const Subscription& subscription, Cursor& cursor,
   const proto::Offset from = cursor.next_offset;
   const std::uint64_t life = subscription.life;
   const proto::PartitionId id = cursor.partition;
-  loader_.load([this, hooks, key, life, id, log, bounds, from](const storage::Reader& reader) {
-    using Batches = std::vector<storage::LogBatch>;
-    auto batches = std::make_shared<proto::Result<Batches>>(Batches{});
-    auto opened = storage::LogCursor::open(reader, log, bounds, from, {.sequential = true});
-    if (opened) {
-      *batches = opened->next({.max_bytes = kLoadBytes, .verify_records = true});
-    } else {
-      *batches = opened.error();
-    }
-    return Loader::Continuation([this, hooks, key, life, id, batches] {
-      if (!*batches) {
-        hooks.failed(batches->error());
-        return;
-      }
-      const auto it = subscriptions_.find(key);
-      if (it == subscriptions_.end() || it->second.life != life) {
-        return;
-      }
-      for (Cursor& waiting : it->second.cursors) {
-        if (waiting.partition == id) {
-          waiting.loading = false;
-          for (const storage::LogBatch& batch : **batches) {
-            waiting.loaded.push_back(to_cached(batch));
-          }
+  const std::string place = "partition " + std::to_string(cursor.index) + " of topic '" +
+                            subscription.topic + "' cannot be read at offset " +
+                            std::to_string(from);
+  loader_.load(
+      [this, hooks, key, life, id, log, bounds, from, place](const storage::Reader& reader) {
+        using Batches = std::vector<storage::LogBatch>;
+        auto batches = std::make_shared<proto::Result<Batches>>(Batches{});
+        auto opened = storage::LogCursor::open(reader, log, bounds, from, {.sequential = true});
+        if (opened) {
+          *batches = opened->next({.max_bytes = kLoadBytes, .verify_records = true});
+        } else {
+          *batches = opened.error();
         }
-      }
-      awake_.insert(key);
-      hooks.wake();
-    });
-  });
+        return Loader::Continuation([this, hooks, key, life, id, log, from, place, batches] {
+          if (!*batches && batches->error().code != proto::Errc::kCorruptBatch) {
+            hooks.failed(batches->error());
+            return;
+          }
+          const auto it = subscriptions_.find(key);
+          const bool is_there = it != subscriptions_.end() && it->second.life == life;
+          if (!*batches) {
+            const proto::Error why = unreadable(place, batches->error());
+            hooks.damaged({log.id, log.generation, from}, why);
+            if (is_there) {
+              it->second.damage = why;
+              awake_.insert(key);
+              hooks.wake();
+            }
+            return;
+          }
+          if (!is_there) {
+            return;
+          }
+          for (Cursor& waiting : it->second.cursors) {
+            if (waiting.partition == id) {
+              waiting.loading = false;
+              for (const storage::LogBatch& batch : **batches) {
+                waiting.loaded.push_back(to_cached(batch));
+              }
+            }
+          }
+          awake_.insert(key);
+          hooks.wake();
+        });
+      });
 }
 
 }  // namespace weir::shard

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/core/shard_state.hpp"
+#include "broker/shard/damaged_places.hpp"
 #include "broker/shard/session_port.hpp"
 #include "broker/shard/shard.hpp"
 #include "broker/shard/tail_cache.hpp"
@@ -11,13 +12,14 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace weir::shard {
 
 /// Feeds topic subscriptions: from the tail cache where the reader keeps up, else from the store,
-/// loaded off the shard. Shows nothing at or above the high watermark. Soft: dies with the
-/// sessions.
+/// loaded off the shard. Shows nothing at or above the high watermark. A subscription that reaches
+/// what cannot be read ends there, with the reason. Soft: dies with the sessions.
 class TopicFeed {
  public:
   TopicFeed(const core::ShardState& state, const TailCache& cache, Loader& loader,
@@ -31,7 +33,7 @@ class TopicFeed {
     proto::Offset offset = 0;
   };
   /// Gives out nothing before activate(): the subscriber must hear of the subscription first.
-  void subscribe(Key key, SessionPort& port, const std::vector<Start>& starts,
+  void subscribe(Key key, SessionPort& port, std::string topic, const std::vector<Start>& starts,
                  std::uint32_t window_messages, std::uint32_t window_bytes);
   void activate(Key key);
   /// False when there is no such subscription.
@@ -44,10 +46,13 @@ class TopicFeed {
   void wake_partition(proto::PartitionId partition);
   void wake_session(proto::SessionId session);
   /// Gives out what can go; adds the sessions that got something to `fed`. Asks for `wake` when a
-  /// load has ended. CORRUPT_BATCH or STORAGE_FAILED from a load is handed to `failed`.
+  /// load has ended.
   struct Hooks {
     std::function<void()> wake;
+    /// The disk failed.
     std::function<void(const proto::Error&)> failed;
+    /// A place was found that cannot be read, for the first time or again.
+    std::function<void(const DamagedPlaces::Place&, const proto::Error&)> damaged;
   };
   void run(const Hooks& hooks, std::set<proto::SessionId>& fed);
 
@@ -61,6 +66,7 @@ class TopicFeed {
   };
   struct Subscription {
     SessionPort* port = nullptr;
+    std::string topic;
     bool active = false;
     std::uint64_t life = 0;  // told apart from a later one under the same alias
     std::uint32_t window_messages = 0;
@@ -71,8 +77,10 @@ class TopicFeed {
     std::uint64_t delivered_bytes = 0;
     std::vector<Cursor> cursors;
     std::size_t turn = 0;  // which cursor is served next
+    std::optional<proto::Error> damage;
   };
   [[nodiscard]] static bool has_room(const Subscription& subscription);
+  void end(Key key);
   bool feed_one(Key key, Subscription& subscription, Cursor& cursor, const Hooks& hooks);
   void load(Key key, const Subscription& subscription, Cursor& cursor, const Hooks& hooks);
 

@@ -133,6 +133,7 @@ struct ShardRig {
     made.now = [this] { return now; };
     made.random = [this] { return rng.next(); };
     made.on_failed = [this](const proto::Error& error) { failures.push_back(error); };
+    made.on_damage = [this](const proto::Error& error) { damages.push_back(error); };
     made.on_first_hand_out = [this](std::int64_t waited_ms, std::uint32_t messages) {
       waited.emplace_back(waited_ms, messages);
     };
@@ -224,6 +225,7 @@ struct ShardRig {
   std::deque<std::function<void()>> posted;
   std::optional<proto::TimeMs> timer;
   std::vector<proto::Error> failures;
+  std::vector<proto::Error> damages;
   std::uint64_t settles = 0;
   std::vector<std::pair<std::int64_t, std::uint32_t>> waited;
   storage::MemoryStore store;

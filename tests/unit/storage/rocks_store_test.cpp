@@ -199,6 +199,43 @@ TEST(RocksStore, SaysWhyItCannotBeOpened) {
   EXPECT_NE(opened.error().message.find("file/db"), std::string::npos) << opened.error().message;
 }
 
+// Flips the byte in the middle of the largest file with that ending.
+void damage_file(const TempDir& directory, std::string_view extension) {
+  std::filesystem::path largest;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path() / "db")) {
+    if (entry.path().extension() == extension &&
+        (largest.empty() || entry.file_size() > std::filesystem::file_size(largest))) {
+      largest = entry.path();
+    }
+  }
+  ASSERT_FALSE(largest.empty());
+  std::string bytes = read_file(largest);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_file(largest, bytes);
+}
+
+TEST(RocksStore, TellsADamagedBatchFromADamagedState) {
+  const TempDir directory;
+  {
+    const auto store = open_in(directory);
+    ASSERT_TRUE(commit(*store, a_change().in_log().put("a", bytes_of(100'000, 1))));
+    ASSERT_TRUE(commit(*store, a_change().put("a", bytes_of(100'000, 2))));
+    ASSERT_TRUE(store->empty_log());
+  }
+  damage_file(directory, ".blob");
+  damage_file(directory, ".sst");
+  const auto store = open_in(directory);
+  const auto reader = store->snapshot();
+  EXPECT_EQ(reader->get(Family::kLog, "a").error().code, Errc::kCorruptBatch);
+  EXPECT_EQ(reader->get(Family::kState, "a").error().code, Errc::kStorageFailed);
+  const auto batches = reader->scan(Family::kLog, "", "", {});
+  EXPECT_FALSE(batches->valid());
+  EXPECT_EQ(batches->status().error().code, Errc::kCorruptBatch);
+  const auto rows = reader->scan(Family::kState, "", "", {});
+  EXPECT_FALSE(rows->valid());
+  EXPECT_EQ(rows->status().error().code, Errc::kStorageFailed);
+}
+
 TEST(RocksStore, ReadersRunBesideTheWriter) {
   const TempDir directory;
   const auto store = open_in(directory);
