@@ -106,6 +106,7 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   step.delivery.first_index = slice->first;
   step.delivery.count = count;
   step.delivery.attempts = slice->attempts;
+  step.delivery.again = at < target->counters().cursor;
   step.delivery.lease_ms = wish.lease_ms;
   step.delivery.base_timestamp = cached->base_timestamp;
   step.delivery.records = cached->batch.slice(cached->records[slice->first].position, bytes);

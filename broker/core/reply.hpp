@@ -77,6 +77,7 @@ struct Delivery {
   std::uint32_t first_index = 0;
   std::uint32_t count = 0;
   std::uint16_t attempts = 0;  // before this one
+  bool again = false;          // was handed out before, whether anybody began it or not
   std::int64_t lease_ms = 0;
   proto::TimeMs base_timestamp = 0;
   proto::SharedBytes records;  // the slice's bytes

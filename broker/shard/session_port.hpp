@@ -37,7 +37,8 @@ class SessionPort {
   /// Nothing more comes in this turn: write now.
   virtual void flush() = 0;
   /// Bytes of deliveries and topic batches that the session still takes before it wants to be asked
-  /// again: the shard stops feeding a session at 0 and goes on after Shard::bulk_drained().
+  /// again: the shard stops feeding a session at 0 and goes on after Shard::bulk_drained(). What it
+  /// has decided and not said yet it subtracts itself.
   [[nodiscard]] virtual std::size_t bulk_room() const = 0;
 };
 

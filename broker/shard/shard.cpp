@@ -17,7 +17,7 @@ constexpr std::int64_t kMaxGraceMs = 30'000;
 Shard::Impl::Impl(ShardOptions options, Ports ports)
     : options_(options), ports_(std::move(ports)), cache_(options.tail_cache_bytes) {
   state_ = std::make_unique<core::ShardState>(options_.max_producers);
-  feed_ = std::make_unique<TopicFeed>(*state_, cache_, *ports_.loader, metrics_);
+  feed_ = std::make_unique<TopicFeed>(*state_, cache_, *ports_.loader, bulk_, metrics_);
 }
 
 proto::Result<> Shard::Impl::start(ReplicatedLog& log) {
@@ -29,6 +29,7 @@ proto::Result<> Shard::Impl::reset() {
   ++life_;
   sessions_.clear();
   consumers_.clear();
+  bulk_.clear();
   cache_.clear();
   damaged_.clear();
   sends_.clear();

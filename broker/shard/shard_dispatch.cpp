@@ -56,13 +56,8 @@ void Shard::Impl::forget_producers() {
 Shard::Impl::Step Shard::Impl::take(const core::ShardState::DispatchWish& wish) {
   Step step = state_->decide(wish, cache_, now_);
   if (auto* given = std::get_if<core::ShardState::DispatchStep>(&step)) {
-    const core::MessageRange& range = given->record.range;
-    const core::Queue& queue = *state_->queue(wish.queue);
-    const bool again = range.base_offset + range.first < queue.counters().cursor;
-    metrics_.delivered_messages += range.count;
-    metrics_.redelivered_messages += again ? range.count : 0;
-    if (!again && ports_.on_first_hand_out) {
-      ports_.on_first_hand_out(now_ - given->record.append_time, range.count);
+    if (!given->delivery.again && ports_.on_first_hand_out) {
+      ports_.on_first_hand_out(now_ - given->record.append_time, given->delivery.count);
     }
     apply(core::Record{given->record});
   } else if (const auto* need = std::get_if<core::Need>(&step)) {
@@ -169,7 +164,7 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
 
 Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& consumer) {
   const auto session = sessions_.find(consumer.session);
-  if (session == sessions_.end() || session->second->bulk_room() == 0) {
+  if (session == sessions_.end() || !bulk_.has_room(consumer.session, *session->second)) {
     return Served::kBusy;
   }
   core::ShardState::DispatchWish wish;
@@ -200,6 +195,7 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
   consumers_.hold(
       consumer, given->delivery.grant,
       {given->record.range.last_offset, given->delivery.count, given->delivery.records.size()});
+  bulk_.add(consumer.session, given->delivery);
   open_.effects.push_back(
       {consumer.session, DeliveryEffect{consumer.alias, std::move(given->delivery)}});
   return Served::kYes;

@@ -7,6 +7,7 @@
 #include "broker/shard/shard.hpp"
 #include "broker/shard/tail_cache.hpp"
 #include "broker/shard/topic_feed.hpp"
+#include "broker/shard/uncommitted_bulk.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -200,6 +201,7 @@ class Shard::Impl {
   DamagedPlaces damaged_;
   mutable ShardMetrics metrics_;
   Consumers consumers_;
+  UncommittedBulk bulk_;
   std::unique_ptr<TopicFeed> feed_;
   std::map<proto::SessionId, SessionPort*> sessions_;
   std::uint64_t last_session_ = 0;

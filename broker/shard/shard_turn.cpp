@@ -153,6 +153,10 @@ void Shard::Impl::release(Unit& unit) {
   const proto::TimeMs now = ports_.now();
   for (Effect& effect : unit.effects) {
     const auto session = sessions_.find(effect.session);
+    if (const auto* pushed = std::get_if<DeliveryEffect>(&effect.what);
+        pushed && bulk_.remove(effect.session, pushed->delivery)) {
+      bulk_drained(effect.session);
+    }
     if (!filter_hand_outs(effect, session != sessions_.end(), now)) {
       continue;
     }
@@ -180,6 +184,8 @@ void Shard::Impl::release(Unit& unit) {
 /// of its lease that the work would come too late.
 bool Shard::Impl::leaves(const core::Delivery& delivery, bool is_heard, proto::TimeMs now) {
   if (is_heard && state_->is_worth_saying(delivery, now)) {
+    metrics_.delivered_messages += delivery.count;
+    metrics_.redelivered_messages += delivery.again ? delivery.count : 0;
     return true;
   }
   unsaid_.push_back({delivery.queue, delivery.base_offset, delivery.grant});

@@ -119,12 +119,12 @@ void TopicFeed::wake_session(proto::SessionId session) {
   }
 }
 
-bool TopicFeed::has_room(const Subscription& subscription) {
+bool TopicFeed::has_room(Key key, const Subscription& subscription) {
   return subscription.active &&
          subscription.delivered_messages - subscription.consumed_messages <
              subscription.window_messages &&
          subscription.delivered_bytes - subscription.consumed_bytes < subscription.window_bytes &&
-         subscription.port->bulk_room() > 0;
+         bulk_.has_room(key.first, *subscription.port);
 }
 
 void TopicFeed::run(const Hooks& hooks, std::set<proto::SessionId>& fed) {
@@ -136,7 +136,7 @@ void TopicFeed::run(const Hooks& hooks, std::set<proto::SessionId>& fed) {
       continue;
     }
     std::size_t idle = 0;
-    while (idle < subscription.cursors.size() && has_room(subscription)) {
+    while (idle < subscription.cursors.size() && has_room(key, subscription)) {
       Cursor& cursor = subscription.cursors[subscription.turn];
       subscription.turn = (subscription.turn + 1) % subscription.cursors.size();
       if (feed_one(key, subscription, cursor, hooks)) {

@@ -5,6 +5,7 @@
 #include "broker/shard/session_port.hpp"
 #include "broker/shard/shard.hpp"
 #include "broker/shard/tail_cache.hpp"
+#include "broker/shard/uncommitted_bulk.hpp"
 #include "proto/ids.hpp"
 
 #include <cstdint>
@@ -23,8 +24,8 @@ namespace weir::shard {
 class TopicFeed {
  public:
   TopicFeed(const core::ShardState& state, const TailCache& cache, Loader& loader,
-            ShardMetrics& metrics)
-      : state_(state), cache_(cache), loader_(loader), metrics_(metrics) {}
+            UncommittedBulk& bulk, ShardMetrics& metrics)
+      : state_(state), cache_(cache), loader_(loader), bulk_(bulk), metrics_(metrics) {}
 
   using Key = std::pair<proto::SessionId, std::uint32_t>;  // session, alias
   struct Start {
@@ -79,7 +80,7 @@ class TopicFeed {
     std::size_t turn = 0;  // which cursor is served next
     std::optional<proto::Error> damage;
   };
-  [[nodiscard]] static bool has_room(const Subscription& subscription);
+  [[nodiscard]] bool has_room(Key key, const Subscription& subscription);
   void end(Key key);
   bool feed_one(Key key, Subscription& subscription, Cursor& cursor, const Hooks& hooks);
   void load(Key key, const Subscription& subscription, Cursor& cursor, const Hooks& hooks);
@@ -87,6 +88,7 @@ class TopicFeed {
   const core::ShardState& state_;
   const TailCache& cache_;
   Loader& loader_;
+  UncommittedBulk& bulk_;
   ShardMetrics& metrics_;
   std::map<Key, Subscription> subscriptions_;
   std::set<std::pair<proto::PartitionId, Key>> readers_;
