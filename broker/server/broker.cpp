@@ -3,6 +3,7 @@
 #include "broker/server/addresses.hpp"
 #include "broker/server/end_process.hpp"
 #include "broker/server/file_limit.hpp"
+#include "broker/server/memory_budget.hpp"
 #include "broker/server/ready_file.hpp"
 
 #include <boost/asio/post.hpp>
@@ -11,6 +12,10 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -44,6 +49,13 @@ std::int64_t wall_ms() {
       .count();
 }
 
+std::optional<std::string> read_whole_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return file ? std::optional(text.str()) : std::nullopt;
+}
+
 }  // namespace
 
 Broker::Broker(Config config) : config_(std::move(config)) {}
@@ -62,6 +74,9 @@ Broker::~Broker() {
 // ---- start
 
 proto::Result<> Broker::open() {
+  if (const auto warning = memory_warning(config_, control_group_limit(read_whole_file))) {
+    spdlog::warn("{}", *warning);
+  }
   const std::uint64_t files = raise_file_limit();
   if (files < config_.max_connections + kFilesOfOurOwn) {
     spdlog::warn("{} open files are allowed, fewer than max_connections = {} may need (ulimit -n)",

@@ -1,5 +1,7 @@
 #include "broker/server/config.hpp"
 
+#include "broker/server/memory_budget.hpp"
+
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -115,6 +117,9 @@ const std::vector<Entry>& entries() {
        [](std::string_view text, Config& to) {
          return set_number(text, 1, kMaxConnectionsSetting, to.max_connections);
        }},
+      {{"max_memory_bytes",
+        "A start is refused when the parts below and the clients may need more"},
+       [](std::string_view text, Config& to) { return set_bytes(text, to.max_memory_bytes); }},
       {{"producer_budget_bytes", "Memory for sends that are not stored yet"},
        [](std::string_view text, Config& to) { return set_bytes(text, to.producer_budget_bytes); }},
       {{"tail_cache_bytes", "Memory for the newest messages"},
@@ -298,6 +303,9 @@ proto::Result<Config> make_config(const std::vector<Values>& sources) {
                      " is refused: whoever reaches that address could do anything, since there is "
                      "no authentication yet. --insecure allows it.");
     }
+  }
+  if (const proto::Result<> fits = check_memory(config); !fits) {
+    return fits.error();
   }
   return config;
 }

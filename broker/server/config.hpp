@@ -24,6 +24,8 @@ struct Config {
   /// Gets the addresses in use once the broker takes requests; empty: none.
   std::string ready_file;
   std::uint32_t max_connections = 10'000;
+  /// What all that takes memory and is bounded may come to together (memory_budget.hpp).
+  std::uint64_t max_memory_bytes = std::uint64_t{8} << 30;
   std::uint64_t producer_budget_bytes = std::uint64_t{64} << 20;
   std::uint64_t tail_cache_bytes = std::uint64_t{32} << 20;
   std::uint64_t write_buffer_bytes = std::uint64_t{64} << 20;

@@ -85,6 +85,13 @@ TEST_F(Start, IsRefusedWithSettingsThatAreWrong) {
   EXPECT_EQ(start(flags({"--no-such-flag"})).status, kBadUsage);
 }
 
+TEST_F(Start, IsRefusedWhenItsPartsDoNotFitIntoItsMemory) {
+  const Ended ended = start(flags({"--max-memory-bytes", "100MiB"}));
+  EXPECT_EQ(ended.status, kBadUsage);
+  EXPECT_THAT(ended.log, HasSubstr("max_memory_bytes"));
+  EXPECT_THAT(ended.log, HasSubstr("write_buffer_bytes 64 MiB"));
+}
+
 TEST_F(Start, IsRefusedBeyondLoopbackUntilItIsTold) {
   std::vector<std::string> all = usual_flags(dir_.path() / "data");
   *(std::ranges::find(all, "--listen") + 1) = "0.0.0.0:0";

@@ -70,6 +70,14 @@ TEST(Config, ListensBeyondLoopbackOnlyWhenItIsTold) {
   EXPECT_EQ(make_config({{{"http", "off"}}}).value().http, "");
 }
 
+TEST(Config, RefusesPartsThatDoNotFitIntoItsMemory) {
+  const auto refused = make_config({{{"max_memory_bytes", "1GiB"}}});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("max_memory_bytes"));
+  EXPECT_THAT(refused.error().message, HasSubstr("max_connections"));
+  EXPECT_TRUE(make_config({{{"max_memory_bytes", "1GiB"}, {"max_connections", "1000"}}}));
+}
+
 TEST(Config, ReadsSizes) {
   EXPECT_EQ(parse_bytes("4096").value(), 4096U);
   EXPECT_EQ(parse_bytes("64KiB").value(), 65536U);
