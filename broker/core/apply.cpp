@@ -94,7 +94,7 @@ void ShardState::apply_one(const TopicCreated& record, Queue::Effects&) {
     Partition partition;
     partition.topic = record.id;
     partition.index = index++;
-    partition.leader_epoch = identity_.epoch;
+    partition.leader_epoch = record.leader_epoch;
     partitions_.emplace(id, partition);
     changed_partitions_.insert(id);
   }
@@ -185,6 +185,11 @@ void ShardState::apply_one(const PagedIn& record, Queue::Effects&) {
   reindex(record.queue);
 }
 
+void ShardState::apply_one(const IncarnationRaised& record, Queue::Effects&) {
+  identity_.incarnation = record.incarnation;
+  allocator_changed_ = true;
+}
+
 void ShardState::put_queue_rows(storage::WriteBatch& rows, Queue& queue) {
   const std::uint64_t id = queue.id().value;
   const std::uint32_t generation = queue.counters().generation;
@@ -241,11 +246,6 @@ storage::WriteBatch ShardState::take_rows() {
 void ShardState::publish(proto::PartitionId partition, proto::Offset high_watermark) {
   Partition& target = partitions_.at(partition);
   target.high_watermark = std::max(target.high_watermark, high_watermark);
-}
-
-void ShardState::raise_incarnation() {
-  ++identity_.incarnation;
-  allocator_changed_ = true;
 }
 
 }  // namespace weir::core

@@ -29,6 +29,10 @@ std::vector<Record> ShardState::decide_start() const {
                            std::string(proto::kDefaultNamespace)}};
 }
 
+IncarnationRaised ShardState::decide_new_incarnation() const {
+  return {identity_.incarnation + 1};
+}
+
 proto::Result<ShardState::Records> ShardState::decide(const CreateQueue& command) const {
   const auto owner = catalog_.name_space(command.name_space);
   if (!owner) {
@@ -126,6 +130,7 @@ proto::Result<ShardState::Records> ShardState::decide(const CreateTopic& command
   for (std::uint32_t i = 0; i < partitions; ++i) {
     topic.partitions.emplace_back(allocator_.next_object + 1 + i);
   }
+  topic.leader_epoch = identity_.epoch;
   return Records{std::move(topic)};
 }
 

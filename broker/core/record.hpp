@@ -34,6 +34,7 @@ struct TopicCreated {
   std::string name;
   Uuid uuid{};
   std::vector<proto::PartitionId> partitions;
+  std::uint32_t leader_epoch = 0;  // in which its partitions begin
 };
 
 struct ProducerStarted {
@@ -110,8 +111,13 @@ struct PagedIn {
   TouchedBatch batch;
 };
 
+/// Old handles, ids and producers must not fit any more: offsets may come a second time.
+struct IncarnationRaised {
+  std::uint32_t incarnation = 0;
+};
+
 using Record = std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted,
                             ProducerForgotten, BatchAppended, Leased, Acked, Returned, Extended,
-                            Started, DeadLettered, PagedOut, PagedIn>;
+                            Started, DeadLettered, PagedOut, PagedIn, IncarnationRaised>;
 
 }  // namespace weir::core

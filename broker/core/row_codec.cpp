@@ -1,8 +1,8 @@
 #include "broker/core/row_codec.hpp"
 
+#include "broker/core/row_messages.hpp"
 #include "weir/storage/v1/rows.pb.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,49 +28,36 @@ proto::Error damaged(const char* what) {
   return fail(Errc::kCorruptBatch, std::string("a row of kind '") + what + "' contradicts itself");
 }
 
-std::string to_bytes(const Uuid& uuid) {
-  return {reinterpret_cast<const char*>(uuid.data()), uuid.size()};
-}
-
-bool from_bytes(const std::string& bytes, Uuid& uuid) {
-  if (bytes.size() != uuid.size()) {
-    return false;
+template <class Row, class Definition>
+proto::Result<Definition> decode_definition(std::string_view bytes, const char* what) {
+  const auto row = parse<Row>(bytes, what);
+  if (!row) {
+    return row.error();
   }
-  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(uuid.data()));
-  return true;
+  auto definition = messages::read(*row);
+  if (!definition) {
+    return damaged(what);
+  }
+  return *std::move(definition);
 }
 
 }  // namespace
 
 std::string encode(const NamespaceCreated& row) {
   pb::NamespaceRow out;
-  out.set_id(row.id.value);
-  out.set_name(row.name);
+  messages::write(row, out);
   return out.SerializeAsString();
 }
 
 std::string encode(const QueueCreated& row) {
   pb::QueueRow out;
-  out.set_id(row.id.value);
-  out.set_namespace_id(row.name_space.value);
-  out.set_name(row.name);
-  out.set_uuid(to_bytes(row.uuid));
-  out.set_lease_ms(row.settings.lease_ms);
-  out.set_max_receive_count(row.settings.max_receive_count);
-  out.set_dead_letter_queue(row.settings.dead_letter_queue);
-  out.set_dead_letter_queue_id(row.dead_letter_queue.value);
+  messages::write(row, out);
   return out.SerializeAsString();
 }
 
 std::string encode(const TopicCreated& row) {
   pb::TopicRow out;
-  out.set_id(row.id.value);
-  out.set_namespace_id(row.name_space.value);
-  out.set_name(row.name);
-  out.set_uuid(to_bytes(row.uuid));
-  for (const proto::PartitionId partition : row.partitions) {
-    out.add_partition_ids(partition.value);
-  }
+  messages::write(row, out);
   return out.SerializeAsString();
 }
 
@@ -89,31 +76,10 @@ std::string encode(const Queue::Counters& row) {
   return out.SerializeAsString();
 }
 
-std::string encode(const TouchedBatch& row, bool is_cold) {
+std::string encode(const TouchedBatch& batch, bool is_cold) {
   pb::TouchedBatchRow out;
+  messages::write(batch, out);
   out.set_cold(is_cold);
-  out.set_base_offset(row.base_offset());
-  out.set_bytes(row.bytes());
-  out.set_append_time(row.append_time());
-  std::string acked;
-  for (const std::uint64_t word : row.acked_words()) {
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-      acked.push_back(static_cast<char>((word >> shift) & 0xff));
-    }
-  }
-  acked.resize(acked.find_last_not_of('\0') + 1);
-  out.set_acked(std::move(acked));
-  for (const Run& run : row.runs()) {
-    pb::RunRow& to = *out.add_runs();
-    to.set_first(run.first);
-    to.set_count(run.count);
-    to.set_state(static_cast<pb::RunState>(run.state));
-    to.set_started(run.started);
-    to.set_attempts(run.attempts);
-    to.set_grant(run.grant.value);
-    to.set_nonce(run.nonce);
-    to.set_when(run.when);
-  }
   return out.SerializeAsString();
 }
 
@@ -161,46 +127,15 @@ std::string encode(const AllocatorValues& row) {
 }
 
 proto::Result<NamespaceCreated> decode_namespace(std::string_view bytes) {
-  const auto row = parse<pb::NamespaceRow>(bytes, "namespace");
-  if (!row) {
-    return row.error();
-  }
-  return NamespaceCreated{proto::NamespaceId{row->id()}, row->name()};
+  return decode_definition<pb::NamespaceRow, NamespaceCreated>(bytes, "namespace");
 }
 
 proto::Result<QueueCreated> decode_queue(std::string_view bytes) {
-  const auto row = parse<pb::QueueRow>(bytes, "queue");
-  if (!row) {
-    return row.error();
-  }
-  QueueCreated queue;
-  queue.id = proto::QueueId{row->id()};
-  queue.name_space = proto::NamespaceId{row->namespace_id()};
-  queue.name = row->name();
-  queue.settings = {row->lease_ms(), row->max_receive_count(), row->dead_letter_queue()};
-  queue.dead_letter_queue = proto::QueueId{row->dead_letter_queue_id()};
-  if (!from_bytes(row->uuid(), queue.uuid) || row->max_receive_count() == 0) {
-    return damaged("queue");
-  }
-  return queue;
+  return decode_definition<pb::QueueRow, QueueCreated>(bytes, "queue");
 }
 
 proto::Result<TopicCreated> decode_topic(std::string_view bytes) {
-  const auto row = parse<pb::TopicRow>(bytes, "topic");
-  if (!row) {
-    return row.error();
-  }
-  TopicCreated topic;
-  topic.id = proto::TopicId{row->id()};
-  topic.name_space = proto::NamespaceId{row->namespace_id()};
-  topic.name = row->name();
-  for (const std::uint64_t partition : row->partition_ids()) {
-    topic.partitions.emplace_back(partition);
-  }
-  if (!from_bytes(row->uuid(), topic.uuid) || topic.partitions.empty()) {
-    return damaged("topic");
-  }
-  return topic;
+  return decode_definition<pb::TopicRow, TopicCreated>(bytes, "topic");
 }
 
 proto::Result<Queue::Counters> decode_counters(std::string_view bytes) {
@@ -227,38 +162,11 @@ proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset l
   if (!row) {
     return row.error();
   }
-  if (row->base_offset() < 0 || row->base_offset() > last_offset ||
-      last_offset - row->base_offset() >= 1'000'000) {
+  auto batch = messages::read(*row, last_offset);
+  if (!batch) {
     return damaged("touched batch");
   }
-  TouchedBatch batch(row->base_offset(), last_offset, row->bytes(), row->append_time());
-  std::vector<std::uint64_t> acked((row->acked().size() + 7) / 8);
-  for (std::size_t i = 0; i < row->acked().size(); ++i) {
-    acked[i / 8] |= static_cast<std::uint64_t>(static_cast<unsigned char>(row->acked()[i]))
-                    << (8 * (i % 8));
-  }
-  std::vector<Run> runs;
-  for (const pb::RunRow& from : row->runs()) {
-    if (from.state() < pb::RUN_STATE_LEASED || from.state() > pb::RUN_STATE_PARKED ||
-        from.attempts() > UINT16_MAX) {
-      return damaged("touched batch");
-    }
-    Run run;
-    run.first = from.first();
-    run.count = from.count();
-    run.state = static_cast<RunState>(from.state());
-    run.started = from.started();
-    run.attempts = static_cast<std::uint16_t>(from.attempts());
-    run.grant = proto::GrantId{from.grant()};
-    run.nonce = from.nonce();
-    run.when = from.when();
-    runs.push_back(run);
-  }
-  if (!batch.restore(std::move(acked), std::move(runs)) ||
-      (row->cold() && batch.counts().leased + batch.counts().dying > 0)) {
-    return damaged("touched batch");
-  }
-  return TouchedRow{std::move(batch), row->cold()};
+  return TouchedRow{*std::move(batch), row->cold()};
 }
 
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition) {

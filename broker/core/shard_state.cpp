@@ -14,6 +14,11 @@ const Partition* ShardState::partition(proto::PartitionId id) const {
   return it != partitions_.end() ? &it->second : nullptr;
 }
 
+void ShardState::set_place(std::uint32_t shard, std::uint32_t epoch) {
+  identity_.shard = shard;
+  identity_.epoch = epoch;
+}
+
 proto::TimeMs ShardState::next_deadline() const {
   return deadlines_.empty() ? TouchedBatch::kNever : deadlines_.begin()->first;
 }

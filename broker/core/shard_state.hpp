@@ -40,6 +40,8 @@ class ShardState {
 
   /// The namespace `default` in an empty store.
   [[nodiscard]] std::vector<Record> decide_start() const;
+  /// The next incarnation.
+  [[nodiscard]] IncarnationRaised decide_new_incarnation() const;
 
   using Records = std::vector<Record>;
   /// No records: it exists already with equal settings.
@@ -140,12 +142,11 @@ class ShardState {
   void publish(proto::PartitionId partition, proto::Offset high_watermark);
   /// Reads everything back. STORAGE_FAILED, CORRUPT_BATCH.
   [[nodiscard]] proto::Result<> restore(const storage::Reader& reader);
-  void set_identity(Identity identity) { identity_ = identity; }
   // What was read of cold batches besides; soft.
   void learn_next_due(proto::QueueId queue, proto::TimeMs when);
   void learn_oldest(proto::QueueId queue, ColdBatches::Oldest oldest, bool is_cold);
-  /// Old handles and producers must not fit any more: offsets may come a second time.
-  void raise_incarnation();
+  /// Soft: which shard this is, and the epoch in which it is led from here.
+  void set_place(std::uint32_t shard, std::uint32_t epoch);
 
   // ---- looking
 
@@ -188,6 +189,7 @@ class ShardState {
   void apply_one(const DeadLettered& record, Queue::Effects& effects);
   void apply_one(const PagedOut& record, Queue::Effects& effects);
   void apply_one(const PagedIn& record, Queue::Effects& effects);
+  void apply_one(const IncarnationRaised& record, Queue::Effects& effects);
   Queue& change(proto::QueueId id);
   void reindex(proto::QueueId id);
   proto::Result<> restore_queues(const storage::Reader& reader);

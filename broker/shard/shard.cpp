@@ -60,16 +60,13 @@ proto::Result<> Shard::Impl::restore() {
   if (auto read = state_->restore(*reader); !read) {
     return read;
   }
-  core::ShardState::Identity identity = state_->identity();
-  identity.shard = options_.shard_id;
-  identity.epoch = epoch_;
-  state_->set_identity(identity);
+  state_->set_place(options_.shard_id, epoch_);
   unsaid_from_ = state_->next_grant();
   last_index_ = last->index;
   committed_ = last->index;
   now_ = ports_.now();
   if (std::exchange(options_.raise_incarnation, false)) {
-    state_->raise_incarnation();
+    apply(core::Record{state_->decide_new_incarnation()});
   }
   apply(state_->decide_start());
   const std::int64_t away_ms = last->index.value != 0 ? now_ - last->time : 0;
@@ -106,9 +103,7 @@ void Shard::Impl::on_leadership(bool leader, std::uint32_t epoch) {
     return;
   }
   epoch_ = epoch;
-  core::ShardState::Identity identity = state_->identity();
-  identity.epoch = epoch;
-  state_->set_identity(identity);
+  state_->set_place(options_.shard_id, epoch);
 }
 
 void Shard::Impl::stop_with(const proto::Error& error) {

@@ -199,5 +199,30 @@ TEST(Send, RefusesALogThatIsGone) {
   EXPECT_EQ(rig.state.decide(to_topic, kNow).error().code, Errc::kPartitionNotFound);
 }
 
+TEST(CreateTopic, FixesTheEpochOfItsPartitionsInTheRecord) {
+  CoreRig rig;
+  rig.state.set_place(0, 5);
+  const TopicCreated topic = rig.create_topic("news", 2);
+  EXPECT_EQ(rig.state.partition(topic.partitions[1])->leader_epoch, 5U);
+  ShardState elsewhere(100);
+  Queue::Effects effects;
+  elsewhere.apply(topic, effects);
+  EXPECT_EQ(elsewhere.partition(topic.partitions[1])->leader_epoch, 5U)
+      << "whoever applies it, in whichever epoch";
+}
+
+TEST(Incarnation, IsRaisedByARecordAndKept) {
+  CoreRig rig;
+  storage::MemoryStore store;
+  rig.commit(store);
+  rig.apply(Record{rig.state.decide_new_incarnation()});
+  rig.commit(store);
+  ShardState again(100);
+  const auto reader = store.snapshot();
+  ASSERT_TRUE(again.restore(*reader));
+  EXPECT_EQ(again.identity().incarnation, 2U);
+  EXPECT_EQ(again.decide_new_incarnation().incarnation, 3U);
+}
+
 }  // namespace
 }  // namespace weir::core

@@ -25,8 +25,12 @@ TEST(RowCodec, KeepsEveryFieldOfDefinitions) {
                            proto::NamespaceId{1},
                            "news",
                            Uuid{9},
-                           {proto::PartitionId{5}, proto::PartitionId{6}}};
-  EXPECT_EQ(rows::decode_topic(rows::encode(topic)).value().partitions, topic.partitions);
+                           {proto::PartitionId{5}, proto::PartitionId{6}},
+                           7};
+  const auto topic_again = rows::decode_topic(rows::encode(topic)).value();
+  EXPECT_EQ(rows::encode(topic_again), rows::encode(topic));
+  EXPECT_EQ(topic_again.partitions, topic.partitions);
+  EXPECT_EQ(topic_again.leader_epoch, 7U);
   const auto name_space =
       rows::decode_namespace(rows::encode(NamespaceCreated{proto::NamespaceId{1}, "default"}));
   EXPECT_EQ(name_space->name, "default");

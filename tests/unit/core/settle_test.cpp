@@ -316,7 +316,7 @@ TEST_F(Handles, ThatWereAlteredAreInvalid) {
 
 TEST_F(Handles, OfAnEarlierIncarnationAreInvalidAfterItIsRaised) {
   EXPECT_TRUE(decode());
-  rig.state.raise_incarnation();
+  rig.apply(Record{rig.state.decide_new_incarnation()});
   EXPECT_EQ(decode().error().code, Errc::kReceiptInvalid);
 }
 

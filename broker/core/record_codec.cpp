@@ -1,0 +1,367 @@
+#include "broker/core/record_codec.hpp"
+
+#include "broker/core/row_messages.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/batch/stored_batch.hpp"
+#include "proto/limits.hpp"
+#include "weir/storage/v1/records.pb.h"
+
+#include <optional>
+#include <utility>
+
+namespace weir::core::records {
+
+namespace pb = weir::storage::v1;
+
+namespace {
+
+// An alternative more of Record needs a write(), which needs a message; a message more of
+// pb::Record needs a case in read_any(). The compiler asks for both.
+
+void write(const NamespaceCreated& from, pb::Record& to) {
+  messages::write(from, *to.mutable_namespace_created());
+}
+
+void write(const QueueCreated& from, pb::Record& to) {
+  messages::write(from, *to.mutable_queue_created());
+}
+
+void write(const TopicCreated& from, pb::Record& to) {
+  messages::write(from, *to.mutable_topic_created());
+}
+
+void write(const ProducerStarted& from, pb::Record& to) {
+  pb::ProducerStarted& started = *to.mutable_producer_started();
+  started.set_id(from.id.value);
+  started.set_epoch(from.epoch);
+  started.set_time(from.time);
+}
+
+void write(const ProducerForgotten& from, pb::Record& to) {
+  to.mutable_producer_forgotten()->set_id(from.id.value);
+}
+
+void write(const BatchAppended& from, pb::Record& to) {
+  pb::BatchAppended& appended = *to.mutable_batch_appended();
+  appended.set_log(from.log.value);
+  appended.set_topic(from.topic);
+  appended.set_base_offset(from.base_offset);
+  appended.set_count(from.count);
+  appended.set_time(from.time);
+  if (from.producer_id >= 0) {
+    pb::BatchProducer& producer = *appended.mutable_producer();
+    producer.set_id(static_cast<std::uint64_t>(from.producer_id));
+    producer.set_epoch(from.producer_epoch);
+    producer.set_base_sequence(static_cast<std::uint32_t>(from.base_sequence));
+  }
+  appended.set_stored(from.stored.view().data(), from.stored.size());
+}
+
+void write(const MessageRange& from, pb::MessageRange& to) {
+  to.set_queue(from.queue.value);
+  to.set_base_offset(from.base_offset);
+  to.set_last_offset(from.last_offset);
+  to.set_first(from.first);
+  to.set_count(from.count);
+}
+
+void write(const Leased& from, pb::Record& to) {
+  pb::Leased& leased = *to.mutable_leased();
+  write(from.range, *leased.mutable_range());
+  leased.set_grant(from.grant.value);
+  leased.set_nonce(from.nonce);
+  leased.set_deadline(from.deadline);
+  leased.set_started(from.started);
+  leased.set_batch_bytes(from.batch_bytes);
+  leased.set_append_time(from.append_time);
+  leased.set_cursor_time(from.cursor_time);
+}
+
+void write(const Acked& from, pb::Record& to) {
+  write(from.range, *to.mutable_acked()->mutable_range());
+}
+
+void write(const Returned& from, pb::Record& to) {
+  pb::Returned& returned = *to.mutable_returned();
+  write(from.range, *returned.mutable_range());
+  returned.set_due(from.due);
+  returned.set_counted(from.counted);
+  returned.set_unsaid(from.unsaid);
+}
+
+void write(const Extended& from, pb::Record& to) {
+  pb::Extended& extended = *to.mutable_extended();
+  write(from.range, *extended.mutable_range());
+  extended.set_deadline(from.deadline);
+}
+
+void write(const Started& from, pb::Record& to) {
+  write(from.range, *to.mutable_started()->mutable_range());
+}
+
+void write(const DeadLettered& from, pb::Record& to) {
+  write(from.range, *to.mutable_dead_lettered()->mutable_range());
+}
+
+void write(const PagedOut& from, pb::Record& to) {
+  pb::PagedOut& paged = *to.mutable_paged_out();
+  paged.set_queue(from.queue.value);
+  paged.set_last_offset(from.last_offset);
+}
+
+void write(const PagedIn& from, pb::Record& to) {
+  pb::PagedIn& paged = *to.mutable_paged_in();
+  paged.set_queue(from.queue.value);
+  paged.set_last_offset(from.batch.last_offset());
+  messages::write(from.batch, *paged.mutable_batch());
+}
+
+void write(const IncarnationRaised& from, pb::Record& to) {
+  to.mutable_incarnation_raised()->set_incarnation(from.incarnation);
+}
+
+// ---- and back; nullopt where a record says what none can say
+
+using messages::is_id;
+using messages::read;
+
+constexpr std::size_t kMaxStoredBytes = proto::kStoredHeaderBytes + proto::kMaxBatchBytes;
+
+bool is_time(std::int64_t time) {
+  return time >= 0 && time < INT64_MAX;
+}
+
+std::optional<ProducerStarted> read(const pb::ProducerStarted& from) {
+  if (!is_id(from.id()) || from.epoch() > INT16_MAX || !is_time(from.time())) {
+    return std::nullopt;
+  }
+  return ProducerStarted{proto::ProducerId{from.id()}, static_cast<std::uint16_t>(from.epoch()),
+                         from.time()};
+}
+
+std::optional<ProducerForgotten> read(const pb::ProducerForgotten& from) {
+  if (!is_id(from.id())) {
+    return std::nullopt;
+  }
+  return ProducerForgotten{proto::ProducerId{from.id()}};
+}
+
+/// Whether the record names the producer that the batch itself names.
+bool agrees(const pb::BatchAppended& record, const proto::BatchHeader& header) {
+  if (!record.has_producer()) {
+    return header.producer_id < 0;
+  }
+  const pb::BatchProducer& producer = record.producer();
+  return is_id(producer.id()) && producer.epoch() <= INT16_MAX &&
+         producer.base_sequence() <= INT32_MAX &&
+         header.producer_id == static_cast<std::int64_t>(producer.id()) &&
+         header.producer_epoch == static_cast<std::int16_t>(producer.epoch()) &&
+         header.base_sequence == static_cast<std::int32_t>(producer.base_sequence());
+}
+
+/// Whether the stored batch is whole and the one that the record speaks of.
+bool holds_its_batch(const pb::BatchAppended& record) {
+  if (record.stored().size() > kMaxStoredBytes) {
+    return false;
+  }
+  const auto stored = proto::parse_stored_batch(record.stored(), true);
+  if (!stored || stored->header.append_time != record.time() ||
+      stored->header.prev_last_offset < -1 ||
+      stored->header.prev_last_offset >= record.base_offset()) {
+    return false;
+  }
+  const auto header = proto::parse_batch_header(stored->batch);
+  if (!header || header->base_offset != record.base_offset() ||
+      static_cast<std::uint32_t>(header->record_count) != record.count() ||
+      static_cast<std::uint32_t>(header->last_offset_delta) + 1 != record.count() ||
+      !agrees(record, *header)) {
+    return false;
+  }
+  // A queue looks into its batches: they are uncompressed, and each record can be found.
+  return record.topic() || proto::read_columns(stored->batch).has_value();
+}
+
+std::optional<BatchAppended> read(const pb::BatchAppended& from) {
+  if (!is_id(from.log()) || from.base_offset() < 0 || from.count() == 0 ||
+      from.count() > proto::kMaxBatchRecords || !is_time(from.time()) || !holds_its_batch(from)) {
+    return std::nullopt;
+  }
+  BatchAppended appended;
+  appended.log = proto::LogId{from.log()};
+  appended.topic = from.topic();
+  appended.base_offset = from.base_offset();
+  appended.count = from.count();
+  appended.time = from.time();
+  if (from.has_producer()) {
+    appended.producer_id = static_cast<std::int64_t>(from.producer().id());
+    appended.producer_epoch = static_cast<std::uint16_t>(from.producer().epoch());
+    appended.base_sequence = static_cast<std::int32_t>(from.producer().base_sequence());
+  }
+  appended.stored = proto::SharedBytes(from.stored());
+  return appended;
+}
+
+std::optional<MessageRange> read(const pb::MessageRange& from) {
+  if (!is_id(from.queue()) || from.base_offset() < 0 || from.last_offset() < from.base_offset() ||
+      from.last_offset() == INT64_MAX ||
+      from.last_offset() - from.base_offset() >= std::int64_t{proto::kMaxBatchRecords}) {
+    return std::nullopt;
+  }
+  const auto size = static_cast<std::uint32_t>(from.last_offset() - from.base_offset() + 1);
+  if (from.count() == 0 || from.first() >= size || from.count() > size - from.first()) {
+    return std::nullopt;
+  }
+  return MessageRange{proto::QueueId{from.queue()}, from.base_offset(), from.last_offset(),
+                      from.first(), from.count()};
+}
+
+std::optional<Leased> read(const pb::Leased& from) {
+  const auto range = read(from.range());
+  if (!range || !is_id(from.grant()) || !is_time(from.deadline()) || from.batch_bytes() == 0 ||
+      from.batch_bytes() > kMaxStoredBytes || !is_time(from.append_time()) ||
+      !is_time(from.cursor_time())) {
+    return std::nullopt;
+  }
+  Leased leased;
+  leased.range = *range;
+  leased.grant = proto::GrantId{from.grant()};
+  leased.nonce = from.nonce();
+  leased.deadline = from.deadline();
+  leased.started = from.started();
+  leased.batch_bytes = from.batch_bytes();
+  leased.append_time = from.append_time();
+  leased.cursor_time = from.cursor_time();
+  return leased;
+}
+
+/// For records that are nothing but a range.
+template <class T, class Message>
+std::optional<T> read_range(const Message& from) {
+  const auto range = read(from.range());
+  return range ? std::optional(T{*range}) : std::nullopt;
+}
+
+std::optional<Acked> read(const pb::Acked& from) {
+  return read_range<Acked>(from);
+}
+
+std::optional<Returned> read(const pb::Returned& from) {
+  const auto range = read(from.range());
+  if (!range || !is_time(from.due()) || (from.counted() && from.unsaid())) {
+    return std::nullopt;
+  }
+  return Returned{*range, from.due(), from.counted(), from.unsaid()};
+}
+
+std::optional<Extended> read(const pb::Extended& from) {
+  const auto range = read(from.range());
+  if (!range || !is_time(from.deadline())) {
+    return std::nullopt;
+  }
+  return Extended{*range, from.deadline()};
+}
+
+std::optional<Started> read(const pb::Started& from) {
+  return read_range<Started>(from);
+}
+
+std::optional<DeadLettered> read(const pb::DeadLettered& from) {
+  return read_range<DeadLettered>(from);
+}
+
+std::optional<PagedOut> read(const pb::PagedOut& from) {
+  if (!is_id(from.queue()) || from.last_offset() < 0 || from.last_offset() == INT64_MAX) {
+    return std::nullopt;
+  }
+  return PagedOut{proto::QueueId{from.queue()}, from.last_offset()};
+}
+
+std::optional<PagedIn> read(const pb::PagedIn& from) {
+  if (!is_id(from.queue()) || from.last_offset() < 0 || from.last_offset() == INT64_MAX) {
+    return std::nullopt;
+  }
+  auto batch = messages::read(from.batch(), from.last_offset());
+  if (!batch || from.batch().cold() || batch->counts().leased + batch->counts().dying > 0) {
+    return std::nullopt;
+  }
+  return PagedIn{proto::QueueId{from.queue()}, *std::move(batch)};
+}
+
+std::optional<IncarnationRaised> read(const pb::IncarnationRaised& from) {
+  // The first one was not raised.
+  return from.incarnation() > 1 ? std::optional(IncarnationRaised{from.incarnation()})
+                                : std::nullopt;
+}
+
+template <class T>
+std::optional<Record> any(std::optional<T> record) {
+  return record ? std::optional<Record>(*std::move(record)) : std::nullopt;
+}
+
+std::optional<Record> read_any(const pb::Record& from) {
+  switch (from.what_case()) {
+    case pb::Record::kNamespaceCreated:
+      return any(read(from.namespace_created()));
+    case pb::Record::kQueueCreated:
+      return any(read(from.queue_created()));
+    case pb::Record::kTopicCreated:
+      return any(read(from.topic_created()));
+    case pb::Record::kProducerStarted:
+      return any(read(from.producer_started()));
+    case pb::Record::kProducerForgotten:
+      return any(read(from.producer_forgotten()));
+    case pb::Record::kBatchAppended:
+      return any(read(from.batch_appended()));
+    case pb::Record::kLeased:
+      return any(read(from.leased()));
+    case pb::Record::kAcked:
+      return any(read(from.acked()));
+    case pb::Record::kReturned:
+      return any(read(from.returned()));
+    case pb::Record::kExtended:
+      return any(read(from.extended()));
+    case pb::Record::kStarted:
+      return any(read(from.started()));
+    case pb::Record::kDeadLettered:
+      return any(read(from.dead_lettered()));
+    case pb::Record::kPagedOut:
+      return any(read(from.paged_out()));
+    case pb::Record::kPagedIn:
+      return any(read(from.paged_in()));
+    case pb::Record::kIncarnationRaised:
+      return any(read(from.incarnation_raised()));
+    case pb::Record::WHAT_NOT_SET:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string encode(const Record& record) {
+  pb::Record out;
+  std::visit([&out](const auto& one) { write(one, out); }, record);
+  return out.SerializeAsString();
+}
+
+proto::Result<Record> decode(std::string_view bytes) {
+  pb::Record record;
+  if (bytes.size() > proto::kMaxFrameBytes ||
+      !record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return proto::fail(proto::Errc::kCorruptBatch, "a record of the stream is damaged");
+  }
+  // What an older reader would leave out, it must not apply. The sizes differ, too, where a number
+  // was longer than its field.
+  record.DiscardUnknownFields();
+  if (record.ByteSizeLong() != bytes.size()) {
+    return proto::fail(proto::Errc::kCorruptBatch,
+                       "a record of the stream holds what this version does not know");
+  }
+  auto read = read_any(record);
+  if (!read) {
+    return proto::fail(proto::Errc::kCorruptBatch, "a record of the stream contradicts itself");
+  }
+  return *std::move(read);
+}
+
+}  // namespace weir::core::records

@@ -1,0 +1,168 @@
+#include "broker/core/row_messages.hpp"
+
+#include "proto/limits.hpp"
+#include "proto/names.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::core::messages {
+
+namespace pb = weir::storage::v1;
+
+namespace {
+
+std::string to_bytes(const Uuid& uuid) {
+  return {reinterpret_cast<const char*>(uuid.data()), uuid.size()};
+}
+
+bool from_bytes(const std::string& bytes, Uuid& uuid) {
+  if (bytes.size() != uuid.size()) {
+    return false;
+  }
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(uuid.data()));
+  return true;
+}
+
+bool is_dead_letter_queue(const pb::QueueRow& row) {
+  const std::uint64_t target = row.dead_letter_queue_id();
+  if (target == 0) {
+    return row.dead_letter_queue().empty();
+  }
+  return target < row.id() && proto::check_queue_name(row.dead_letter_queue());
+}
+
+}  // namespace
+
+void write(const NamespaceCreated& from, pb::NamespaceRow& to) {
+  to.set_id(from.id.value);
+  to.set_name(from.name);
+}
+
+void write(const QueueCreated& from, pb::QueueRow& to) {
+  to.set_id(from.id.value);
+  to.set_namespace_id(from.name_space.value);
+  to.set_name(from.name);
+  to.set_uuid(to_bytes(from.uuid));
+  to.set_lease_ms(from.settings.lease_ms);
+  to.set_max_receive_count(from.settings.max_receive_count);
+  to.set_dead_letter_queue(from.settings.dead_letter_queue);
+  to.set_dead_letter_queue_id(from.dead_letter_queue.value);
+}
+
+void write(const TopicCreated& from, pb::TopicRow& to) {
+  to.set_id(from.id.value);
+  to.set_namespace_id(from.name_space.value);
+  to.set_name(from.name);
+  to.set_uuid(to_bytes(from.uuid));
+  for (const proto::PartitionId partition : from.partitions) {
+    to.add_partition_ids(partition.value);
+  }
+  to.set_leader_epoch(from.leader_epoch);
+}
+
+void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
+  to.set_base_offset(from.base_offset());
+  to.set_bytes(from.bytes());
+  to.set_append_time(from.append_time());
+  std::string acked;
+  for (const std::uint64_t word : from.acked_words()) {
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+      acked.push_back(static_cast<char>((word >> shift) & 0xff));
+    }
+  }
+  acked.resize(acked.find_last_not_of('\0') + 1);
+  to.set_acked(std::move(acked));
+  for (const Run& run : from.runs()) {
+    pb::RunRow& row = *to.add_runs();
+    row.set_first(run.first);
+    row.set_count(run.count);
+    row.set_state(static_cast<pb::RunState>(run.state));
+    row.set_started(run.started);
+    row.set_attempts(run.attempts);
+    row.set_grant(run.grant.value);
+    row.set_nonce(run.nonce);
+    row.set_when(run.when);
+  }
+}
+
+std::optional<NamespaceCreated> read(const pb::NamespaceRow& from) {
+  if (!is_id(from.id()) || !proto::check_namespace_name(from.name())) {
+    return std::nullopt;
+  }
+  return NamespaceCreated{proto::NamespaceId{from.id()}, from.name()};
+}
+
+std::optional<QueueCreated> read(const pb::QueueRow& from) {
+  QueueCreated queue;
+  queue.id = proto::QueueId{from.id()};
+  queue.name_space = proto::NamespaceId{from.namespace_id()};
+  queue.name = from.name();
+  queue.settings = {from.lease_ms(), from.max_receive_count(), from.dead_letter_queue()};
+  queue.dead_letter_queue = proto::QueueId{from.dead_letter_queue_id()};
+  const bool is_sound = is_id(from.id()) && is_id(from.namespace_id()) &&
+                        proto::check_queue_name(from.name()) && from.lease_ms() >= 1 &&
+                        from.lease_ms() <= proto::kMaxLeaseMs && from.max_receive_count() >= 1 &&
+                        from.max_receive_count() <= proto::kMaxReceiveCountLimit &&
+                        is_dead_letter_queue(from) && from_bytes(from.uuid(), queue.uuid);
+  return is_sound ? std::optional(std::move(queue)) : std::nullopt;
+}
+
+std::optional<TopicCreated> read(const pb::TopicRow& from) {
+  TopicCreated topic;
+  topic.id = proto::TopicId{from.id()};
+  topic.name_space = proto::NamespaceId{from.namespace_id()};
+  topic.name = from.name();
+  topic.leader_epoch = from.leader_epoch();
+  std::uint64_t before = from.id();
+  bool ascends = true;
+  for (const std::uint64_t partition : from.partition_ids()) {
+    ascends = ascends && partition > before && is_id(partition);
+    before = partition;
+    topic.partitions.emplace_back(partition);
+  }
+  const bool is_sound = is_id(from.id()) && is_id(from.namespace_id()) &&
+                        proto::check_topic_name(from.name()) && ascends &&
+                        !topic.partitions.empty() &&
+                        topic.partitions.size() <= proto::kMaxPartitionsPerTopic &&
+                        from_bytes(from.uuid(), topic.uuid);
+  return is_sound ? std::optional(std::move(topic)) : std::nullopt;
+}
+
+std::optional<TouchedBatch> read(const pb::TouchedBatchRow& from, proto::Offset last_offset) {
+  if (from.base_offset() < 0 || from.base_offset() > last_offset ||
+      last_offset - from.base_offset() >= std::int64_t{proto::kMaxBatchRecords}) {
+    return std::nullopt;
+  }
+  TouchedBatch batch(from.base_offset(), last_offset, from.bytes(), from.append_time());
+  std::vector<std::uint64_t> acked((from.acked().size() + 7) / 8);
+  for (std::size_t i = 0; i < from.acked().size(); ++i) {
+    acked[i / 8] |= static_cast<std::uint64_t>(static_cast<unsigned char>(from.acked()[i]))
+                    << (8 * (i % 8));
+  }
+  std::vector<Run> runs;
+  for (const pb::RunRow& row : from.runs()) {
+    if (row.state() < pb::RUN_STATE_LEASED || row.state() > pb::RUN_STATE_PARKED ||
+        row.attempts() > UINT16_MAX) {
+      return std::nullopt;
+    }
+    Run& run = runs.emplace_back();
+    run.first = row.first();
+    run.count = row.count();
+    run.state = static_cast<RunState>(row.state());
+    run.started = row.started();
+    run.attempts = static_cast<std::uint16_t>(row.attempts());
+    run.grant = proto::GrantId{row.grant()};
+    run.nonce = row.nonce();
+    run.when = row.when();
+  }
+  if (!batch.restore(std::move(acked), std::move(runs)) ||
+      (from.cold() && batch.counts().leased + batch.counts().dying > 0)) {
+    return std::nullopt;
+  }
+  return batch;
+}
+
+}  // namespace weir::core::messages

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "broker/core/record.hpp"
+#include "weir/storage/v1/rows.pb.h"
+
+#include <optional>
+
+// What is the same in a row and in a record, as messages of weir.storage.v1.
+namespace weir::core::messages {
+
+void write(const NamespaceCreated& from, storage::v1::NamespaceRow& to);
+void write(const QueueCreated& from, storage::v1::QueueRow& to);
+void write(const TopicCreated& from, storage::v1::TopicRow& to);
+void write(const TouchedBatch& from, storage::v1::TouchedBatchRow& to);
+
+/// nullopt when the message says what no definition can say: a name or a setting that is refused
+/// when it is asked for, a UUID of another size, ids that the allocator does not give.
+std::optional<NamespaceCreated> read(const storage::v1::NamespaceRow& from);
+std::optional<QueueCreated> read(const storage::v1::QueueRow& from);
+std::optional<TopicCreated> read(const storage::v1::TopicRow& from);
+/// nullopt, too, for runs outside of the batch, and for a cold batch of which something is under way.
+std::optional<TouchedBatch> read(const storage::v1::TouchedBatchRow& from,
+                                 proto::Offset last_offset);
+
+/// Whether an allocator can have given this number, and can give another one after it.
+[[nodiscard]] inline bool is_id(std::uint64_t number) {
+  return number != 0 && number < static_cast<std::uint64_t>(INT64_MAX);
+}
+
+}  // namespace weir::core::messages
