@@ -20,7 +20,8 @@ struct CommitUnit {
   proto::CommitIndex index;
   /// Broker time when the turn was decided; recovery continues from the largest one.
   proto::TimeMs time = 0;
-  /// Encoded records, in order. Empty when the log does not want them (see wants_records()).
+  /// Encoded (core::records), in the order in which they were applied: whoever applies them to the
+  /// same state gets the same rows. Empty when the log does not want them (see wants_records()).
   std::vector<std::string> records;
   storage::WriteBatch rows;
 };

@@ -105,6 +105,8 @@ class Shard::Impl {
     std::vector<Effect> effects;
     std::map<proto::PartitionId, proto::Offset> high_watermarks;
     proto::GrantId next_grant;  // behind the last one that was given in it
+    bool has_records = false;
+    std::vector<std::string> records;  // encoded, where the log wants them
   };
   struct Unsaid {
     proto::QueueId queue;

@@ -1,4 +1,6 @@
+#include "broker/core/record_codec.hpp"
 #include "broker/shard/shard_impl.hpp"
+#include "proto/assert.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
 
@@ -62,6 +64,10 @@ void Shard::Impl::apply(const std::vector<core::Record>& records) {
 }
 
 void Shard::Impl::apply(const core::Record& record) {
+  open_.has_records = true;
+  if (log_->wants_records()) {
+    open_.records.push_back(core::records::encode(record));
+  }
   core::Queue::Effects effects;
   state_->apply(record, effects);
   for (const auto& [grant, count] : effects.freed) {
@@ -121,11 +127,13 @@ void Shard::Impl::close_unit() {
   }
   storage::WriteBatch rows = state_->take_rows();
   Unit unit = std::exchange(open_, {});
+  WEIR_ASSERT(unit.has_records != rows.empty(), "rows change by records, and every record does");
   if (!rows.empty()) {
     last_index_ = proto::CommitIndex{last_index_.value + 1};
     CommitUnit commit;
     commit.index = last_index_;
     commit.time = now_;
+    commit.records = std::move(unit.records);
     commit.rows = std::move(rows);
     unit.index = last_index_;
     unit.next_grant = state_->next_grant();

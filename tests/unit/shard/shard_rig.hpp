@@ -29,10 +29,13 @@ class FakeLog final : public ReplicatedLog {
   explicit FakeLog(storage::MemoryStore& store) : store_(store) {}
   void submit(CommitUnit unit) override {
     backlog_ += unit.rows.bytes();
+    if (keeps_records) {
+      kept.push_back(unit);
+    }
     waiting.push_back(std::move(unit));
   }
   [[nodiscard]] std::size_t backlog_bytes() const override { return backlog_ + extra_backlog; }
-  [[nodiscard]] bool wants_records() const override { return false; }
+  [[nodiscard]] bool wants_records() const override { return keeps_records; }
   /// Makes the oldest unit durable; nullopt when none waits.
   std::optional<proto::CommitIndex> commit_one() {
     if (waiting.empty()) {
@@ -54,6 +57,8 @@ class FakeLog final : public ReplicatedLog {
   }
   std::deque<CommitUnit> waiting;
   std::size_t extra_backlog = 0;
+  bool keeps_records = false;
+  std::vector<CommitUnit> kept;  // since it does
 
  private:
   storage::MemoryStore& store_;
