@@ -13,7 +13,8 @@ constexpr std::int64_t kTickUs = 200'000;  // a shard's clock wants to be looked
 
 }  // namespace
 
-BrokerHost::BrokerHost(World& world, const Options& options) : world_(world), options_(options) {}
+BrokerHost::BrokerHost(World& world, const Options& options)
+    : world_(world), options_(options), replica_(options.max_producers) {}
 
 void BrokerHost::start(Lost lost) {
   lost_ = std::move(lost);
@@ -75,8 +76,9 @@ void BrokerHost::boot() {
   options.max_backlog_bytes = options_.max_backlog_bytes;
   options.max_producers = options_.max_producers;
   shard_ = std::make_unique<shard::Shard>(options, ports);
-  log_ = std::make_unique<SimLog>(world_, store_, *shard_, post, options_.commit_us);
+  log_ = std::make_unique<SimLog>(world_, store_, replica_, *shard_, post, options_.commit_us);
   failure_expected_ = false;
+  shard_->on_leadership(true, ++epoch_);
   if (auto started = shard_->start(*log_); !started) {
     world_.violate("start: " + started.error().to_string());
     return;
@@ -100,6 +102,7 @@ void BrokerHost::end_process() {
                         : kept == 0        ? "fault: crash that lost all unsynced"
                         : kept == unsynced ? "fault: crash that kept all unsynced"
                                            : "fault: crash that kept some unsynced");
+  settle_replica();
   lost_(true);
   world_.after(world_.rng().skewed(400'000), [this] {
     world_.trace("broker up");
@@ -116,6 +119,30 @@ void BrokerHost::count_work() {
   }
 }
 
+/// What a crash kept is committed, and the rest will never be.
+void BrokerHost::settle_replica() {
+  check_replica();
+  replica_.forget_unfollowed();
+}
+
+void BrokerHost::check_replica() {
+  auto wrong = replica_.follow(store_);
+  if (!wrong) {
+    wrong = replica_.difference(store_);
+  }
+  if (wrong) {
+    world_.violate("replica: " + *wrong);
+  }
+  world_.report().count("check: replica");
+}
+
+void BrokerHost::restart_replica() {
+  world_.report().count("fault: the replica restarts");
+  if (auto wrong = replica_.restart()) {
+    world_.violate("replica, restarting: " + *wrong);
+  }
+}
+
 void BrokerHost::crash() {
   end_process();
 }
@@ -127,8 +154,10 @@ void BrokerHost::reset() {
   world_.trace("reset");
   world_.report().count("fault: reset");
   store_.crash(world_.rng().next());
+  settle_replica();
   log_->restart_from_store();
   lost_(false);
+  shard_->on_leadership(true, ++epoch_);
   if (auto done = shard_->reset(); !done) {
     world_.violate("reset: " + done.error().to_string());
   }

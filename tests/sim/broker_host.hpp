@@ -5,6 +5,7 @@
 #include "storage/memory_store.hpp"
 #include "tests/sim/disk.hpp"
 #include "tests/sim/options.hpp"
+#include "tests/sim/replica.hpp"
 #include "tests/sim/world.hpp"
 
 #include <cstdint>
@@ -30,6 +31,10 @@ class BrokerHost {
   void reset();
   /// The next sync fails and ends the process.
   void fail_disk();
+  /// The replica, which is another machine, ends and starts again.
+  void restart_replica();
+  /// What the replica made of the records against what the primary's store holds, row by row.
+  void check_replica();
   /// The process stands still; or the wall clock is set.
   void stall(std::int64_t ms) { stalled_ms_ += ms; }
   void move_wall(std::int64_t ms) { wall_ms_ += ms; }
@@ -46,6 +51,7 @@ class BrokerHost {
  private:
   void boot();
   void end_process();
+  void settle_replica();
   void arm(proto::TimeMs when);
   void watch(std::uint64_t armed);
   void tick();
@@ -53,8 +59,10 @@ class BrokerHost {
   World& world_;
   const Options& options_;
   storage::MemoryStore store_;
+  Replica replica_;
   Lost lost_;
-  std::uint64_t life_ = 0;  // of the process: what an earlier one posted never runs
+  std::uint32_t epoch_ = 0;  // of the leadership: a new one with every start
+  std::uint64_t life_ = 0;   // of the process: what an earlier one posted never runs
   std::int64_t wall_ms_ = 1'700'000'000'000;
   std::int64_t stalled_ms_ = 0;
   std::optional<shard::ShardClock> clock_;

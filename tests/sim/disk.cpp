@@ -10,10 +10,11 @@
 
 namespace weir::sim {
 
-SimLog::SimLog(World& world, storage::MemoryStore& store, shard::CommitListener& listener,
-               ProcessPost post, std::int64_t commit_us)
+SimLog::SimLog(World& world, storage::MemoryStore& store, Replica& replica,
+               shard::CommitListener& listener, ProcessPost post, std::int64_t commit_us)
     : world_(world),
       store_(store),
+      replica_(replica),
       listener_(listener),
       post_(std::move(post)),
       commit_us_(commit_us) {
@@ -36,6 +37,7 @@ void SimLog::submit(shard::CommitUnit unit) {
     return;
   }
   submitted_ = unit.index;
+  replica_.hear(unit);
   backlog_bytes_ += unit.rows.bytes();
   pending_.push_back(std::move(unit));
   if (!busy_) {
@@ -98,6 +100,10 @@ void SimLog::finish(std::size_t bytes) {
   }
   if (auto done = store_.sync(); !done) {
     world_.violate("sync: " + done.error().to_string());
+    return;
+  }
+  if (auto wrong = replica_.follow(store_)) {
+    world_.violate("replica: " + *wrong);
     return;
   }
   world_.report().count("disk: commit");

@@ -4,6 +4,7 @@
 #include "broker/shard/shard.hpp"
 #include "storage/commit_chain.hpp"
 #include "storage/memory_store.hpp"
+#include "tests/sim/replica.hpp"
 #include "tests/sim/world.hpp"
 
 #include <cstddef>
@@ -17,15 +18,16 @@ namespace weir::sim {
 using ProcessPost = std::function<void(std::int64_t delay_us, std::function<void()>)>;
 
 /// A log on the memory store: commits what has gathered, one group after another, with a write, a
-/// later sync and a still later word to the shard. A crash falls into any of these gaps.
+/// later sync and a still later word to the shard. A crash falls into any of these gaps. The
+/// replica hears every unit, and follows what is synced.
 class SimLog final : public shard::ReplicatedLog {
  public:
-  SimLog(World& world, storage::MemoryStore& store, shard::CommitListener& listener,
-         ProcessPost post, std::int64_t commit_us);
+  SimLog(World& world, storage::MemoryStore& store, Replica& replica,
+         shard::CommitListener& listener, ProcessPost post, std::int64_t commit_us);
 
   void submit(shard::CommitUnit unit) override;
   [[nodiscard]] std::size_t backlog_bytes() const override { return backlog_bytes_; }
-  [[nodiscard]] bool wants_records() const override { return false; }
+  [[nodiscard]] bool wants_records() const override { return true; }
 
   /// The next sync fails, and with it the log.
   void fail_next_sync() { failing_ = true; }
@@ -40,6 +42,7 @@ class SimLog final : public shard::ReplicatedLog {
 
   World& world_;
   storage::MemoryStore& store_;
+  Replica& replica_;
   shard::CommitListener& listener_;
   const ProcessPost post_;
   const std::int64_t commit_us_;

@@ -41,6 +41,7 @@ struct Options {
   std::uint32_t cut_per_mille = 0;
   std::uint32_t clock_per_mille = 0;
   std::uint32_t refuse_per_mille = 0;
+  std::uint32_t replica_restart_per_mille = 0;
   std::uint32_t deadline_per_mille = 0;  // of sends
   // How consumers behave, per mille of their operations.
   std::uint32_t nack_per_mille = 100;

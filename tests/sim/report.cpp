@@ -6,8 +6,9 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 66> kMustOccur = {
+constexpr std::array<std::string_view, 68> kMustOccur = {
     "check: ledger",
+    "check: replica",
     "delivery: again",
     "delivery: first",
     "disk: commit",
@@ -21,6 +22,7 @@ constexpr std::array<std::string_view, 66> kMustOccur = {
     "fault: reset",
     "fault: sends refused for a while",
     "fault: the process stalls",
+    "fault: the replica restarts",
     "fault: the wall clock is set",
     "message: dead-lettered",
     "messages parked at the end",

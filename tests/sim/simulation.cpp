@@ -47,6 +47,7 @@ class Simulation {
       }
     }
     heal();
+    host_.check_replica();
     host_.count_work();
     RunResult result;
     world_.fold(host_.store().digest());
@@ -122,6 +123,9 @@ class Simulation {
       world_.report().count("fault: sends refused for a while");
       host_.shard()->refuse_sends(proto::make_error(proto::Errc::kDiskFull));
       world_.after(rng.between(1000, 100'000), [this] { allow_sends(); });
+    }
+    if (rng.per_mille(options_.replica_restart_per_mille)) {
+      host_.restart_replica();
     }
     if (rng.per_mille(3)) {
       check_when_idle();

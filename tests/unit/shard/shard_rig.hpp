@@ -125,7 +125,8 @@ struct ShardRig {
     shard.on_leadership(true, 0);
     settle_down();
   }
-  static ShardOptions options(std::size_t tail_cache_bytes, std::size_t max_idle_bytes) {
+  static ShardOptions options(std::size_t tail_cache_bytes,
+                              std::size_t max_idle_bytes = std::size_t{1} << 20) {
     ShardOptions chosen;
     chosen.max_idle_bytes = max_idle_bytes;
     chosen.tail_cache_bytes = tail_cache_bytes;
