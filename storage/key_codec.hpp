@@ -31,7 +31,7 @@ enum class KeyKind : std::uint8_t {
 };
 
 /// The rows of kind kMeta: one of each per shard.
-enum class MetaRow : std::uint8_t { kFormat = 1, kCommit = 2, kAllocator = 3 };
+enum class MetaRow : std::uint8_t { kFormat = 1, kCommit = 2, kAllocator = 3, kImport = 4 };
 
 std::string meta_key(MetaRow row);
 /// For kNamespace, kQueue, kTopic, kQueueState, kPartitionState, kProducer.

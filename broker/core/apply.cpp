@@ -1,6 +1,7 @@
 #include "broker/core/row_codec.hpp"
 #include "broker/core/shard_state.hpp"
 #include "proto/assert.hpp"
+#include "storage/import.hpp"
 #include "storage/key_codec.hpp"
 #include "storage/log/partition_log.hpp"
 
@@ -188,6 +189,8 @@ void ShardState::apply_one(const PagedIn& record, Queue::Effects&) {
 void ShardState::apply_one(const IncarnationRaised& record, Queue::Effects&) {
   identity_.incarnation = record.incarnation;
   allocator_changed_ = true;
+  is_imported_ = false;
+  storage::remove_import_mark(rows_);
 }
 
 void ShardState::put_queue_rows(storage::WriteBatch& rows, Queue& queue) {

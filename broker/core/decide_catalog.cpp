@@ -22,11 +22,15 @@ std::string difference(const char* what, std::int64_t has, std::int64_t asked) {
 }  // namespace
 
 std::vector<Record> ShardState::decide_start() const {
-  if (!catalog_.empty()) {
-    return {};
+  Records records;
+  if (is_imported_) {
+    records.emplace_back(decide_new_incarnation());
   }
-  return {NamespaceCreated{proto::NamespaceId{allocator_.next_object},
-                           std::string(proto::kDefaultNamespace)}};
+  if (catalog_.empty()) {
+    records.emplace_back(NamespaceCreated{proto::NamespaceId{allocator_.next_object},
+                                          std::string(proto::kDefaultNamespace)});
+  }
+  return records;
 }
 
 IncarnationRaised ShardState::decide_new_incarnation() const {

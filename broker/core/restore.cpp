@@ -1,5 +1,6 @@
 #include "broker/core/row_codec.hpp"
 #include "broker/core/shard_state.hpp"
+#include "storage/import.hpp"
 #include "storage/key_codec.hpp"
 
 #include <functional>
@@ -39,6 +40,11 @@ proto::Error bad_key(const char* what) {
 }  // namespace
 
 proto::Result<> ShardState::restore(const storage::Reader& reader) {
+  const auto imported = storage::was_imported(reader);
+  if (!imported) {
+    return imported.error();
+  }
+  is_imported_ = *imported;
   const auto allocator =
       reader.get(Family::kState, storage::meta_key(storage::MetaRow::kAllocator));
   if (!allocator) {

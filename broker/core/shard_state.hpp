@@ -38,7 +38,7 @@ class ShardState {
 
   // ---- decisions: what would have to happen, or why not
 
-  /// The namespace `default` in an empty store.
+  /// The namespace `default` in an empty store; a new incarnation in one that was imported.
   [[nodiscard]] std::vector<Record> decide_start() const;
   /// The next incarnation.
   [[nodiscard]] IncarnationRaised decide_new_incarnation() const;
@@ -199,6 +199,7 @@ class ShardState {
 
   std::uint32_t max_producers_;
   Identity identity_;
+  bool is_imported_ = false;  // and its incarnation not raised yet
   Allocator allocator_;
   Catalog catalog_;
   std::map<proto::QueueId, Queue> queues_;

@@ -23,10 +23,11 @@ using core::test::a_batch;
 using core::test::kNow;
 using core::test::values_of;
 
-/// Commits on demand into a MemoryStore.
+/// Commits on demand into a MemoryStore, behind what that holds already.
 class FakeLog final : public ReplicatedLog {
  public:
-  explicit FakeLog(storage::MemoryStore& store) : store_(store) {}
+  explicit FakeLog(storage::MemoryStore& store)
+      : store_(store), last_(storage::read_commit_point(*store.snapshot()).value()) {}
   void submit(CommitUnit unit) override {
     backlog_ += unit.rows.bytes();
     if (keeps_records) {
