@@ -42,14 +42,23 @@ class BrokerHost {
   /// nullptr while the process is down.
   [[nodiscard]] shard::Shard* shard() { return shard_.get(); }
   [[nodiscard]] proto::TimeMs now();
-  [[nodiscard]] storage::MemoryStore& store() { return store_; }
+  [[nodiscard]] storage::MemoryStore& store() { return *store_; }
   /// Adds what the running process has done besides answering to the report.
   void count_work();
   /// When the lease with this nonce was given out.
   [[nodiscard]] std::optional<proto::TimeMs> drawn_at(std::uint64_t nonce) const;
+  /// In which incarnation that was, and whether it is the shard's still. The nonce was drawn once.
+  [[nodiscard]] std::uint32_t incarnation_of(std::uint64_t nonce) const;
+  [[nodiscard]] bool is_of_this_incarnation(std::uint64_t nonce) const;
 
  private:
+  struct Drawn {
+    proto::TimeMs time = 0;
+    std::uint32_t incarnation = 0;
+  };
   void boot();
+  void move_to_copy();
+  void check_incarnation();
   void end_process();
   void settle_replica();
   void arm(proto::TimeMs when);
@@ -58,7 +67,7 @@ class BrokerHost {
 
   World& world_;
   const Options& options_;
-  storage::MemoryStore store_;
+  std::unique_ptr<storage::MemoryStore> store_ = std::make_unique<storage::MemoryStore>();
   Replica replica_;
   Lost lost_;
   std::uint32_t epoch_ = 0;  // of the leadership: a new one with every start
@@ -72,7 +81,7 @@ class BrokerHost {
   std::uint64_t armed_ = 0;
   proto::TimeMs armed_for_ = 0;
   bool failure_expected_ = false;
-  std::map<std::uint64_t, proto::TimeMs> drawn_;
+  std::map<std::uint64_t, Drawn> drawn_;
 };
 
 }  // namespace weir::sim

@@ -3,6 +3,7 @@
 #include "proto/handle.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace weir::sim {
@@ -210,7 +211,7 @@ void Consumer::settle(const Held& held, proto::SettleRange range) {
 
 void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool damaged) {
   proto::ReceiptHandle handle;
-  handle.incarnation = 1;
+  handle.incarnation = stage_.host.incarnation_of(held.delivery.nonce);
   handle.queue = held.delivery.queue;
   handle.generation = held.delivery.generation;
   handle.grant = range.grant;
@@ -222,6 +223,7 @@ void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool
   command.handle = proto::encode_handle(handle);
   command.kind = range.kind;
   command.value_ms = range.value;
+  const auto must_fail = std::make_shared<bool>(damaged);
   if (damaged) {
     char& letter = rng().pick(command.handle);
     letter = letter == 'A' ? 'B' : 'A';
@@ -230,13 +232,21 @@ void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool
   }
   request(
       command,
-      [this, damaged](const proto::Result<core::Reply>& reply) {
-        if (damaged && reply) {
-          stage_.world.violate("a damaged handle was taken");
+      [this, must_fail](const proto::Result<core::Reply>& reply) {
+        if (*must_fail && reply) {
+          stage_.world.violate("a handle that is damaged or of an old incarnation was taken");
         }
       },
-      [this, queue = held.delivery.queue, range](auto session, std::uint64_t id) {
-        stage_.oracle.heard_handle(session, id, queue, range);
+      [this, must_fail, nonce = held.delivery.nonce, queue = held.delivery.queue, range](
+          auto session, std::uint64_t id) {
+        proto::SettleRange heard = range;
+        if (!stage_.host.is_of_this_incarnation(nonce)) {
+          count("op: settle by a handle of an old incarnation");
+          *must_fail = true;
+          heard.grant = proto::GrantId{};
+          heard.nonce = 0;
+        }
+        stage_.oracle.heard_handle(session, id, queue, heard);
       });
 }
 

@@ -57,6 +57,7 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.nack_per_mille = draw(rng, 0, 400);
   o.lazy_per_mille = draw(rng, 0, 400);
   o.replica_restart_per_mille = rate(rng, 500, 20);
+  o.move_per_mille = rate(rng, 500, 500);
   return o;
 }
 
@@ -71,7 +72,8 @@ std::string to_string(const Options& o) {
       << " B, max_producers " << o.max_producers << ", room " << o.bulk_room
       << " B, per mille: crash " << o.crash_per_mille << " reset " << o.reset_per_mille << " disk "
       << o.disk_failure_per_mille << " cut " << o.cut_per_mille << " clock " << o.clock_per_mille
-      << " refuse " << o.refuse_per_mille << " replica " << o.replica_restart_per_mille;
+      << " refuse " << o.refuse_per_mille << " replica " << o.replica_restart_per_mille
+      << " move " << o.move_per_mille;
   return out.str();
 }
 

@@ -42,6 +42,7 @@ struct Options {
   std::uint32_t clock_per_mille = 0;
   std::uint32_t refuse_per_mille = 0;
   std::uint32_t replica_restart_per_mille = 0;
+  std::uint32_t move_per_mille = 0;      // of restarts: with an import of what was exported
   std::uint32_t deadline_per_mille = 0;  // of sends
   // How consumers behave, per mille of their operations.
   std::uint32_t nack_per_mille = 100;

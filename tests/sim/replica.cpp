@@ -2,6 +2,7 @@
 
 #include "broker/core/record_codec.hpp"
 #include "storage/key_codec.hpp"
+#include "storage/transfer_format.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,11 +18,8 @@ std::string in_unit(proto::CommitIndex index) {
   return "unit " + std::to_string(index.value);
 }
 
-bool is_commit_row(Family family, std::string_view key) {
-  return family == Family::kState && key == storage::meta_key(storage::MetaRow::kCommit);
-}
-
-/// The first row of the family that is not in both, apart from the commit row.
+/// The first row of the family that is not in both, apart from those that belong to a store and not
+/// to its shard: the commit row, and the mark of an import.
 std::optional<std::string> difference_in(Family family, const storage::Reader& primary,
                                          const storage::Reader& replica) {
   const auto a = primary.scan(family, "", "", {});
@@ -30,7 +28,8 @@ std::optional<std::string> difference_in(Family family, const storage::Reader& p
     const bool in_a = a->valid() && (!b->valid() || a->key() <= b->key());
     const bool in_b = b->valid() && (!a->valid() || b->key() <= a->key());
     const std::string key(in_a ? a->key() : b->key());
-    if (!is_commit_row(family, key) && (!in_a || !in_b || a->value() != b->value())) {
+    if (!storage::transfer::is_left_out(family, key) &&
+        (!in_a || !in_b || a->value() != b->value())) {
       return describe_key(family, key) + (!in_b   ? " is missing in the replica"
                                           : !in_a ? " is in the replica alone"
                                                   : " differs");

@@ -39,6 +39,7 @@ class Replica {
   [[nodiscard]] std::optional<std::string> difference(const storage::MemoryStore& primary) const;
 
   [[nodiscard]] proto::CommitIndex applied() const { return last_.index; }
+  [[nodiscard]] std::uint32_t incarnation() const { return state_->identity().incarnation; }
 
  private:
   struct Heard {

@@ -6,7 +6,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 68> kMustOccur = {
+constexpr std::array<std::string_view, 70> kMustOccur = {
     "check: ledger",
     "check: replica",
     "delivery: again",
@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 68> kMustOccur = {
     "fault: failed sync",
     "fault: reset",
     "fault: sends refused for a while",
+    "fault: the broker goes on with an import",
     "fault: the process stalls",
     "fault: the replica restarts",
     "fault: the wall clock is set",
@@ -46,6 +47,7 @@ constexpr std::array<std::string_view, 68> kMustOccur = {
     "op: send damaged",
     "op: send without a producer id",
     "op: settle a part",
+    "op: settle by a handle of an old incarnation",
     "op: settle by handle",
     "op: settle something old",
     "op: settle with an altered grant",
