@@ -82,8 +82,7 @@ void Connection::on_read(const error_code& error, std::size_t bytes) {
   if (!taken) {
     say_goodbye(taken.error());
   } else {
-    machine_.flush();
-    write();
+    flush();
   }
   if (closed_) {
     return;
@@ -265,8 +264,10 @@ void Connection::flush() {
   if (outbox_.overflowed()) {
     // Not from inside of the shard, which called this.
     asio::post(socket_.get_executor(), [self = shared_from_this()] {
-      spdlog::info("client {}: closed, it does not read its answers", self->peer_);
-      self->close();
+      if (!self->closed_) {
+        spdlog::info("client {}: closed, it does not read its answers", self->peer_);
+        self->close();
+      }
     });
     return;
   }

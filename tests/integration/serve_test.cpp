@@ -159,6 +159,26 @@ TEST_F(Serve, EndsAConnectionThatSaysTooMuchBeforeHello) {
   EXPECT_TRUE(client.ends());
 }
 
+TEST_F(Serve, EndsAConnectionThatDoesNotReadItsAnswers) {
+  start();
+  WireClient client(broker_->port());
+  client.hello();
+  std::string ping;
+  proto::encode_frame(FrameType::kPing, {}, ping);
+  std::string pings;
+  while (pings.size() < (std::size_t{1} << 20)) {
+    pings += ping;
+  }
+  // Answers as long as this: more than the broker keeps and the system takes between the two.
+  for (int i = 0; i < 48; ++i) {
+    client.send_bytes(pings);
+  }
+  WireClient other(broker_->port());
+  other.hello();
+  EXPECT_THAT(http_get(broker_->http_port(), "/metrics"), HasSubstr("weir_connections 1"));
+  EXPECT_THAT(broker_->log(), HasSubstr("it does not read its answers"));
+}
+
 TEST_F(Serve, WaitsFiveSecondsForHello) {
   start();
   WireClient client(broker_->port());
