@@ -204,9 +204,15 @@ proto::Result<> SessionMachine::on_settle(std::string_view body) {
     return malformed("a settlement for an alias that stands for no queue");
   }
   last_settle_ = settle->settle_number;
-  open_settles_.emplace_back(last_settle_, body.size());
+  std::uint64_t messages = 0;
+  for (const proto::SettleRange& range : settle->ranges) {
+    messages += std::min(range.count, proto::kMaxBatchRecords);
+  }
+  open_settles_.push_back({last_settle_, body.size(), messages});
   open_settle_bytes_ += body.size();
-  if (open_settle_bytes_ > kMaxOpenSettleBytes) {
+  open_settled_messages_ += messages;
+  if (open_settle_bytes_ > kMaxOpenSettleBytes ||
+      open_settled_messages_ > kMaxOpenSettledMessages) {
     return malformed("too many settlements without waiting for an answer");
   }
   for (const proto::SettleRange& range : settle->ranges) {
@@ -219,9 +225,13 @@ proto::Result<> SessionMachine::on_settle(std::string_view body) {
 }
 
 void SessionMachine::on_settled(std::uint64_t up_to, std::span<const proto::SettleFailure> failed) {
-  while (!open_settles_.empty() && open_settles_.front().first <= up_to) {
-    open_settle_bytes_ -= open_settles_.front().second;
+  while (!open_settles_.empty() && open_settles_.front().number <= up_to) {
+    open_settle_bytes_ -= open_settles_.front().bytes;
+    open_settled_messages_ -= open_settles_.front().messages;
     open_settles_.pop_front();
+  }
+  if (settled_.failed.size() + failed.size() > proto::Settled::kMaxFailures) {
+    write_settled();
   }
   settled_.up_to = std::max(settled_.up_to, up_to);
   settled_.failed.insert(settled_.failed.end(), failed.begin(), failed.end());
@@ -437,10 +447,14 @@ void SessionMachine::flush() {
     sent_.entries.clear();
   }
   if (has_settled_) {
-    proto::encode(settled_, outbox_.control());
-    settled_.failed.clear();
-    has_settled_ = false;
+    write_settled();
   }
+}
+
+void SessionMachine::write_settled() {
+  proto::encode(settled_, outbox_.control());
+  settled_.failed.clear();
+  has_settled_ = false;
 }
 
 proto::Result<> SessionMachine::on_tick(MonoMs now) {

@@ -62,6 +62,7 @@ class SessionMachine {
   static constexpr std::size_t kMaxOpenRequests = 4'096;
   static constexpr std::size_t kMaxOpenRequestBytes = std::size_t{8} << 20;
   static constexpr std::size_t kMaxOpenSettleBytes = std::size_t{16} << 20;
+  static constexpr std::uint64_t kMaxOpenSettledMessages = 50'000'000;
   /// Begun over the life of one connection: the broker remembers each, for late settlements.
   static constexpr std::size_t kMaxSubscriptionsEver = 65'536;
 
@@ -135,6 +136,7 @@ class SessionMachine {
   void remember(OpenRequest& open, const weir::v1::Request& request);
   std::uint32_t finish(const OpenRequest& open, const proto::Result<core::Reply>& reply);
   void refuse(std::uint64_t request_id, const proto::Error& error);
+  void write_settled();
   void refuse_send(const proto::Send& send, const proto::Error& error);
   std::uint32_t attach(const std::string& name, const core::Attached& attached);
 
@@ -163,8 +165,14 @@ class SessionMachine {
   std::size_t open_send_bytes_ = 0;
 
   std::uint64_t last_settle_ = 0;
-  std::deque<std::pair<std::uint64_t, std::size_t>> open_settles_;  // number, bytes
+  struct OpenSettle {
+    std::uint64_t number = 0;
+    std::size_t bytes = 0;
+    std::uint64_t messages = 0;
+  };
+  std::deque<OpenSettle> open_settles_;
   std::size_t open_settle_bytes_ = 0;
+  std::uint64_t open_settled_messages_ = 0;
   std::uint64_t unsettled_ = 0;  // messages delivered and not acked, nacked or released here
 
   proto::Sent sent_;

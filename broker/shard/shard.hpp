@@ -96,6 +96,10 @@ struct ShardMetrics {
 /// on the shard's executor. Nothing here blocks.
 class Shard final : public CommitListener {
  public:
+  /// Beyond so many refused pieces of one settlement a range is refused by one that spans all of
+  /// its own: the answer stays in proportion to the question, and within a frame.
+  static constexpr std::size_t kMaxSeparateFailures = 100'000;
+
   Shard(ShardOptions options, Ports ports);
   ~Shard() override;
   Shard(const Shard&) = delete;

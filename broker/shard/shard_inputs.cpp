@@ -95,17 +95,22 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
   for (; settled.done < settled.settle.ranges.size(); ++settled.done) {
     const proto::SettleRange& range = settled.settle.ranges[settled.done];
     // Judged by the time when it came in: a message of ours that waited must not expire for it.
-    const auto decided = state_->decide(settled.queue, range, input.arrived, input.known_done);
+    auto decided = state_->decide(settled.queue, range, input.arrived, input.known_done);
     if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
       return *need;
     }
-    const auto& decision = std::get<core::ShardState::SettleDecision>(decided);
+    auto& decision = std::get<core::ShardState::SettleDecision>(decided);
     if (range.kind == proto::SettleKind::kNack) {
       for (const core::Record& record : decision.records) {
         metrics_.nacked_messages += std::get<core::Returned>(record).range.count;
       }
     }
     apply(decision.records);
+    if (auto& failed = decision.failed;
+        failed.size() > 1 && settled.failed.size() + failed.size() > kMaxSeparateFailures) {
+      failed.front().count = failed.back().first + failed.back().count - failed.front().first;
+      failed.resize(1);
+    }
     for (const auto& failure : decision.failed) {
       settled.failed.push_back({number, range.grant, failure.first, failure.count,
                                 static_cast<std::uint16_t>(failure.code)});

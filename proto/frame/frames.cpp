@@ -11,6 +11,7 @@ constexpr std::size_t kSettleFixedBytes = 8 + 4 + 4;
 constexpr std::size_t kSettleRangeBytes = 1 + 8 + 8 + 8 + 4 + 4 + 4;
 constexpr std::size_t kSettledFixedBytes = 8 + 4;
 constexpr std::size_t kSettleFailureBytes = 8 + 8 + 4 + 4 + 2;
+static_assert(kSettledFixedBytes + Settled::kMaxFailures * kSettleFailureBytes < kMaxFrameBytes);
 constexpr std::size_t kCreditBytes = 4 + 4 + 4 + 8 + 8;
 constexpr std::size_t kSendCreditBytes = 4;
 

@@ -4,6 +4,7 @@
 #include "proto/ids.hpp"
 #include "proto/result.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -140,6 +141,9 @@ struct SettleFailure {
   friend bool operator==(const SettleFailure&, const SettleFailure&) = default;
 };
 struct Settled {
+  /// More do not fit into a frame.
+  static constexpr std::size_t kMaxFailures = 600'000;
+
   std::uint64_t up_to = 0;
   std::vector<SettleFailure> failed;
 };

@@ -5,6 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
 namespace weir::net {
 namespace {
 
@@ -408,6 +413,55 @@ TEST(SessionMachine, AcknowledgesSettlementsTogether) {
   const proto::Settled settled = proto::decode_settled(frames[0].body).value();
   EXPECT_EQ(settled.up_to, 2U);
   EXPECT_THAT(settled.failed, testing::ElementsAre(failure));
+}
+
+TEST(SessionMachine, TellsOfMoreFailuresThanAFrameHoldsInSeveralFrames) {
+  Session session;
+  session.open();
+  const std::uint32_t alias = session.subscribe();
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    ASSERT_TRUE(session.settle(number, alias));
+  }
+  const std::vector<proto::SettleFailure> most(proto::Settled::kMaxFailures);
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    session.machine.on_settled(number, most);
+  }
+  session.machine.flush();
+  std::vector<std::uint64_t> up_to;
+  std::size_t failures = 0;
+  for (const WrittenFrame& frame : session.written()) {
+    const proto::Settled settled = proto::decode_settled(frame.body).value();
+    up_to.push_back(settled.up_to);
+    failures += settled.failed.size();
+  }
+  EXPECT_THAT(up_to, testing::ElementsAre(1, 2, 3));
+  EXPECT_EQ(failures, 3 * most.size());
+}
+
+TEST(SessionMachine, BoundsMessagesWhoseSettlementIsNotAnswered) {
+  Session session;
+  session.open();
+  const std::uint32_t alias = session.subscribe();
+  std::uint64_t number = 0;
+  std::uint64_t messages = 0;
+  while (session.settle(number + 1, alias, proto::kMaxBatchRecords)) {
+    ++number;
+    messages += proto::kMaxBatchRecords;
+    ASSERT_LE(messages, SessionMachine::kMaxOpenSettledMessages);
+  }
+  EXPECT_EQ(messages, SessionMachine::kMaxOpenSettledMessages);
+}
+
+TEST(SessionMachine, TakesSettlementsAgainOnceTheyAreAnswered) {
+  Session session;
+  session.open();
+  const std::uint32_t alias = session.subscribe();
+  const std::uint64_t frames =
+      2 * SessionMachine::kMaxOpenSettledMessages / proto::kMaxBatchRecords;
+  for (std::uint64_t number = 1; number <= frames; ++number) {
+    ASSERT_TRUE(session.settle(number, alias, proto::kMaxBatchRecords)) << number;
+    session.machine.on_settled(number, {});
+  }
 }
 
 TEST(SessionMachine, IsQuietWhenNothingIsOwedAndNothingHeld) {

@@ -217,6 +217,38 @@ TEST_F(ShardQueue, AnswersAReceiveWithNothingWhenItsTimeIsUp) {
   EXPECT_TRUE(client.reply<core::Received>(2).deliveries.empty());
 }
 
+TEST_F(ShardQueue, AnswersASettlementOfManyPiecesInProportion) {
+  constexpr std::uint32_t kMessages = proto::kMaxBatchRecords;
+  constexpr std::uint32_t kRanges = 60;
+  subscribe(kMessages);
+  rig->send(client, log, 1, values_of(kMessages, ""));
+  rig->settle_down();
+  ASSERT_EQ(client.deliveries.size(), 1U);
+  proto::SettleRange range = core::test::CoreRig::range(client.deliveries[0], SettleKind::kAck);
+  proto::Settle every_other{1, 1, {}};
+  range.count = 1;
+  for (range.first_index = 0; range.first_index < kMessages; range.first_index += 2) {
+    every_other.ranges.push_back(range);
+  }
+  rig->shard.settle(client.id, queue, every_other);
+  rig->settle_down();
+  EXPECT_TRUE(client.failures.empty());
+
+  range.first_index = 0;
+  range.count = kMessages;
+  ++range.nonce;
+  rig->shard.settle(client.id, queue, {2, 1, std::vector(kRanges, range)});
+  rig->settle_down();
+  EXPECT_EQ(client.settled, 2U);
+  constexpr std::size_t kSeparate = Shard::kMaxSeparateFailures / (kMessages / 2);
+  static_assert(kSeparate < kRanges);
+  EXPECT_EQ(client.failures.size(), Shard::kMaxSeparateFailures + kRanges - kSeparate);
+  EXPECT_EQ(client.failures.front().count, 1U);
+  EXPECT_EQ(client.failures.back().first_index, 1U);
+  EXPECT_EQ(client.failures.back().count, kMessages - 1);
+  EXPECT_EQ(client.failures.back().code, static_cast<std::uint16_t>(Errc::kReceiptInvalid));
+}
+
 TEST_F(ShardQueue, TakesWhatIsOnDiskWithoutWaiting) {
   begin(1);
   for (std::uint64_t i = 1; i <= 20; ++i) {
