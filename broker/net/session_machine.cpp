@@ -107,6 +107,9 @@ proto::Result<> SessionMachine::on_hello(std::string_view body, MonoMs now) {
   welcome.set_epoch(facts.epoch);
   welcome.set_shard(facts.shard);
   proto::append_frame(FrameType::kWelcome, welcome, outbox_.control());
+  if (drain_after_hello_ms_) {
+    drain(*drain_after_hello_ms_);
+  }
   return {};
 }
 
@@ -476,6 +479,9 @@ proto::Result<> SessionMachine::on_tick(MonoMs now) {
 }
 
 void SessionMachine::drain(std::uint32_t drain_ms) {
+  if (phase_ == Phase::kGreeting) {
+    drain_after_hello_ms_ = drain_ms;
+  }
   if (draining_ || phase_ != Phase::kOpen) {
     return;
   }

@@ -147,6 +147,7 @@ class SessionMachine {
   Liveness liveness_;
   Phase phase_ = Phase::kGreeting;
   bool draining_ = false;
+  std::optional<std::uint32_t> drain_after_hello_ms_;
   std::string name_space_;
 
   std::uint32_t next_alias_ = 1;  // of destinations and subscriptions alike

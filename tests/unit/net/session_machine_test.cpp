@@ -500,6 +500,23 @@ TEST(SessionMachine, StopsFeedingAndRefusesNewWorkWhileItDrains) {
   EXPECT_EQ(session.response().error().code(), static_cast<std::uint32_t>(Errc::kShuttingDown));
 }
 
+TEST(SessionMachine, AsksAClientToLeaveThatSaysHelloDuringTheDrain) {
+  Session session;
+  session.machine.drain(10'000);
+  EXPECT_THAT(session.written(), testing::IsEmpty()) << "the greeting comes first";
+  ASSERT_TRUE(session.hello());
+  const std::vector<WrittenFrame> frames = session.written();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0].type, FrameType::kWelcome);
+  ASSERT_EQ(frames[1].type, FrameType::kGoAway);
+  EXPECT_TRUE(proto::parse_go_away(frames[1].body).value().draining());
+  weir::v1::Request request;
+  request.set_id(1);
+  request.mutable_subscribe()->set_queue("work");
+  ASSERT_TRUE(session.ask(request));
+  EXPECT_EQ(session.response().error().code(), static_cast<std::uint32_t>(Errc::kShuttingDown));
+}
+
 TEST(SessionMachine, SaysWhyItEndsAndNothingAfterwards) {
   Session session;
   session.open();
