@@ -70,51 +70,41 @@ TEST(MemoryBudget, DoesNotWrapAround) {
   EXPECT_FALSE(check_memory(config));
 }
 
-/// Files by path.
-class Files {
- public:
-  explicit Files(std::map<std::string, std::string> files) : files_(std::move(files)) {}
-  [[nodiscard]] std::optional<std::uint64_t> limit() const {
-    return control_group_limit([this](const std::string& path) -> std::optional<std::string> {
-      const auto it = files_.find(path);
-      return it != files_.end() ? std::optional(it->second) : std::nullopt;
-    });
-  }
-
- private:
-  std::map<std::string, std::string> files_;
-};
+/// What is found where these files are, by path.
+std::optional<std::uint64_t> limit_in(const std::map<std::string, std::string>& files) {
+  return control_group_limit([&files](const std::string& path) -> std::optional<std::string> {
+    const auto it = files.find(path);
+    return it != files.end() ? std::optional(it->second) : std::nullopt;
+  });
+}
 
 TEST(ControlGroupLimit, IsTheSmallestOnTheWayUp) {
-  EXPECT_EQ(Files({{"/proc/self/cgroup", "0::/system.slice/weir.service\n"},
-                   {"/sys/fs/cgroup/system.slice/weir.service/memory.max", "2147483648\n"},
-                   {"/sys/fs/cgroup/system.slice/memory.max", "1073741824\n"}})
-                .limit(),
+  EXPECT_EQ(limit_in({{"/proc/self/cgroup", "0::/system.slice/weir.service\n"},
+                      {"/sys/fs/cgroup/system.slice/weir.service/memory.max", "2147483648\n"},
+                      {"/sys/fs/cgroup/system.slice/memory.max", "1073741824\n"}}),
             1024 * kMib);
-  EXPECT_EQ(Files({{"/proc/self/cgroup", "0::/system.slice/weir.service\n"},
-                   {"/sys/fs/cgroup/system.slice/weir.service/memory.max", "max\n"},
-                   {"/sys/fs/cgroup/system.slice/memory.max", "max\n"}})
-                .limit(),
+  EXPECT_EQ(limit_in({{"/proc/self/cgroup", "0::/system.slice/weir.service\n"},
+                      {"/sys/fs/cgroup/system.slice/weir.service/memory.max", "max\n"},
+                      {"/sys/fs/cgroup/system.slice/memory.max", "max\n"}}),
             std::nullopt);
 }
 
 TEST(ControlGroupLimit, IsThatOfTheContainerAtItsRoot) {
-  EXPECT_EQ(Files({{"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/memory.max", "536870912\n"}})
-                .limit(),
-            512 * kMib);
+  EXPECT_EQ(
+      limit_in({{"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/memory.max", "536870912\n"}}),
+      512 * kMib);
 }
 
 TEST(ControlGroupLimit, KnowsTheFirstVersion) {
-  EXPECT_EQ(Files({{"/proc/self/cgroup",
-                    "12:cpu,cpuacct:/docker/x\n7:memory:/docker/x\n1:name=systemd:/docker/x\n"},
-                   {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "268435456\n"}})
-                .limit(),
+  EXPECT_EQ(limit_in({{"/proc/self/cgroup",
+                       "12:cpu,cpuacct:/docker/x\n7:memory:/docker/x\n1:name=systemd:/docker/x\n"},
+                      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "268435456\n"}}),
             256 * kMib);
 }
 
 TEST(ControlGroupLimit, IsNoneWhereNothingCanBeRead) {
-  EXPECT_EQ(Files({}).limit(), std::nullopt);
-  EXPECT_EQ(Files({{"/proc/self/cgroup", "nonsense\n\n1:x"}}).limit(), std::nullopt);
+  EXPECT_EQ(limit_in({}), std::nullopt);
+  EXPECT_EQ(limit_in({{"/proc/self/cgroup", "nonsense\n\n1:x"}}), std::nullopt);
 }
 
 TEST(MemoryWarning, ComesWhenTheControlGroupAllowsLess) {
