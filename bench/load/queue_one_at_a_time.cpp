@@ -106,6 +106,7 @@ struct References {
   proto::Result<> open(const std::filesystem::path& dir) {
     storage::OpenOptions opening;
     opening.path = (dir / "rocks").string();
+    opening.prefill_wal = false;  // what RocksDB does by itself
     auto rocks = storage::open_rocks_store(opening);
     auto growing_file = GrowingFile::make(dir / "growing");
     auto prefilled_file = PrefilledFile::make(dir / "prefilled");

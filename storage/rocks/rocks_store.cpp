@@ -2,6 +2,7 @@
 
 #include "proto/batch/crc32c.hpp"
 #include "storage/rocks/crc32c_override.hpp"
+#include "storage/rocks/prefilled_wal.hpp"
 #include "storage/rocks/rocks_options.hpp"
 #include "storage/rocks/rocks_reader.hpp"
 #include "storage/rocks/store_events.hpp"
@@ -10,6 +11,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -89,11 +91,15 @@ class RocksStore::Impl {
                                 .max_wal_bytes = options_.max_wal_bytes};
     // Few shards: each has its own bound, and an index part must fit into one.
     block_cache_ = rocksdb::NewLRUCache(budget.block_cache_bytes, /*num_shard_bits=*/2);
+    rocksdb::DBOptions database = database_options(budget, events_);
+    if (options_.prefill_wal) {
+      prefilling_ = rocksdb::NewCompositeEnv(prefill_wals(rocksdb::FileSystem::Default()));
+      database.env = prefilling_.get();
+    }
     std::vector<rocksdb::ColumnFamilyHandle*> families;
     rocksdb::DB* db = nullptr;
-    const rocksdb::Status status =
-        rocksdb::DB::Open(database_options(budget, events_), options_.path,
-                          column_families(budget, block_cache_), &families, &db);
+    const rocksdb::Status status = rocksdb::DB::Open(
+        database, options_.path, column_families(budget, block_cache_), &families, &db);
     database_.db.reset(db);
     if (!status.ok()) {
       return fail(Errc::kStorageFailed,
@@ -244,6 +250,7 @@ class RocksStore::Impl {
   FailureLatch failures_;
   std::shared_ptr<StoreEvents> events_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
+  std::unique_ptr<rocksdb::Env> prefilling_;  // outlives the database; null: the process's own
   OpenDatabase database_;
   rocksdb::WriteBatch buffer_;
   bool is_crc_ours_ = false;

@@ -23,6 +23,9 @@ struct OpenOptions {
   std::size_t block_cache_bytes = std::size_t{32} << 20;
   /// About what a restart has to replay at most: 2 to 4 s a GiB.
   std::uint64_t max_wal_bytes = std::uint64_t{128} << 20;
+  /// Write the WAL into zeros while commits are small, which makes their sync cheaper
+  /// (storage/rocks/prefilled_wal.hpp). Off: RocksDB's own file handling.
+  bool prefill_wal = true;
   /// Open although the WAL is damaged, with what lies before the damage. A person's decision, to be
   /// taken together with MissingCommits::kAccept for the mark (storage/mark_file.hpp).
   bool accept_damage = false;

@@ -2,6 +2,7 @@
 
 #include "proto/batch/crc32c.hpp"
 #include "storage/rocks/crc32c_override.hpp"
+#include "storage/rocks/prefilled_wal.hpp"
 #include "tests/unit/storage/store_builders.hpp"
 #include "tests/unit/storage/temp_dir.hpp"
 
@@ -9,10 +10,12 @@
 
 #include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace weir::storage {
 namespace {
@@ -120,6 +123,42 @@ TEST(RocksStore, TellsItsSizesAndSyncTimes) {
   EXPECT_EQ(statistics.reads, 0U);
   EXPECT_EQ(rows_of(*store, Family::kLog).size(), 4U);
   EXPECT_GE(store->statistics().reads, 4U);
+}
+
+// The logs of a store that committed some small rows, by name, with their sizes while it was open.
+std::map<std::string, std::uintmax_t> logs_of_small_commits(const TempDir& directory,
+                                                            OpenOptions options) {
+  options.path = directory.file("db");
+  const auto store = open_rocks_store(std::move(options)).value();
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_TRUE(commit(*store, a_change().put(std::to_string(i), bytes_of(100, 1))));
+  }
+  std::map<std::string, std::uintmax_t> logs;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.file("db"))) {
+    if (entry.path().extension() == ".log") {
+      logs[entry.path().filename().string()] = entry.file_size();
+    }
+  }
+  EXPECT_EQ(store->statistics().wal_bytes, logs.begin()->second);
+  return logs;
+}
+
+TEST(RocksStore, ZerosAheadOfSmallCommitsDoNotCountForTheBoundOfTheLog) {
+  const TempDir directory;
+  const auto logs = logs_of_small_commits(directory, {.max_wal_bytes = kPrefillBytes / 4});
+  ASSERT_EQ(logs.size(), 1U) << "a log that reaches the bound is followed by another one";
+  EXPECT_GE(logs.begin()->second, kPrefillBytes);
+  // It was closed: what is left are the records.
+  EXPECT_LT(std::filesystem::file_size(directory.file("db/" + logs.begin()->first)),
+            kPrefillBytes / 4);
+  EXPECT_EQ(rows_of(*open_in(directory)).size(), 40U);
+}
+
+TEST(RocksStore, WritesNoZerosAheadWhenToldNotTo) {
+  const TempDir directory;
+  const auto logs = logs_of_small_commits(directory, {.prefill_wal = false});
+  ASSERT_EQ(logs.size(), 1U);
+  EXPECT_LT(logs.begin()->second, kPrefillBytes / 4);
 }
 
 TEST(RocksStore, ReclaimsTheSpaceOfADeletedRange) {
