@@ -72,8 +72,8 @@ std::string to_string(const Options& o) {
       << " B, max_producers " << o.max_producers << ", room " << o.bulk_room
       << " B, per mille: crash " << o.crash_per_mille << " reset " << o.reset_per_mille << " disk "
       << o.disk_failure_per_mille << " cut " << o.cut_per_mille << " clock " << o.clock_per_mille
-      << " refuse " << o.refuse_per_mille << " replica " << o.replica_restart_per_mille
-      << " move " << o.move_per_mille;
+      << " refuse " << o.refuse_per_mille << " replica " << o.replica_restart_per_mille << " move "
+      << o.move_per_mille;
   return out.str();
 }
 
