@@ -95,8 +95,8 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
   const TouchedBatch* batch = target->touched(settle.base_offset);
   if (batch == nullptr) {
     // Everything of a batch behind the cursor that left no trace, in memory or in the store, is
-    // done; before it, nothing was ever handed out. What reaches into a batch that is there names no
-    // batch at all.
+    // done; before it, nothing was ever handed out. What reaches into a batch that is there names
+    // no batch at all.
     const proto::Offset cursor = target->counters().cursor;
     const auto next = target->touched_batches().lower_bound(settle.base_offset);
     const bool reaches_in =

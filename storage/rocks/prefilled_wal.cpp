@@ -58,10 +58,6 @@ class PrefilledWal final : public FSWritableFileOwnerWrapper {
     return synced(FSWritableFileOwnerWrapper::Fsync(options, debug));
   }
 
-  // Where it would reserve space, every write into that space would cost a change of extents.
-  void PrepareWrite(std::size_t /*offset*/, std::size_t /*bytes*/, const IOOptions& /*options*/,
-                    IODebugContext* /*debug*/) override {}
-
   IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
     const std::uint64_t end = target()->GetFileSize(options, debug);
     if (zeros_end_ > end) {

@@ -41,7 +41,7 @@ struct RocksStatistics {
   std::uint64_t reads = 0;         // gets and moves of scans
   std::uint64_t table_bytes = 0;
   std::uint64_t blob_bytes = 0;
-  std::uint64_t wal_bytes = 0;
+  std::uint64_t wal_bytes = 0;  // on disk, zeros ahead of the records included
   std::uint64_t write_buffer_bytes = 0;
   std::uint64_t block_cache_bytes = 0;
 };

@@ -13,7 +13,9 @@
 //
 //   * A commit begins only after the one before it is synced. So damage with a valid later record
 //     behind it, in its file or a newer one, lies in synced data: it is damage.
-//   * Damage with nothing behind it is how a crash leaves an unsynced write: normal.
+//   * Damage with nothing behind it is how a crash leaves an unsynced write: normal. Its parts may
+//     have reached the disk in any order, so zeros may stand in front of them.
+//   * Zeros behind a whole record are where nothing was written yet (prefilled_wal.hpp): no damage.
 //   * Sequence numbers run on from record to record and file to file; a jump is a missing record.
 //     A newer file that goes on exactly where the readable part ends shows that an earlier start
 //     has dropped the torn end already.

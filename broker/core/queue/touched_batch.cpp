@@ -116,8 +116,8 @@ std::size_t TouchedBatch::memory_bytes() const {
          runs_.size() * sizeof(Run);
 }
 
-// Every change concerns a window of neighbouring runs: those that it meets, and one on each side with
-// which they may merge. What a change costs follows the window, not the batch.
+// Every change concerns a window of neighbouring runs: those that it meets, and one on each side
+// with which they may merge. What a change costs follows the window, not the batch.
 TouchedBatch::Window TouchedBatch::open_window(std::uint32_t first, std::uint32_t end) {
   const auto low = std::partition_point(runs_.begin(), runs_.end(),
                                         [first](const Run& run) { return run.end() <= first; });

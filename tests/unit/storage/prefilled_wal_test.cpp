@@ -234,14 +234,22 @@ TEST_F(PrefilledWalTest, ALogThatIsClosedEndsWhereItsRecordsEnd) {
   expect_whole();
 }
 
-TEST_F(PrefilledWalTest, ReservesNoSpace) {
+TEST_F(PrefilledWalTest, WritesZerosIntoWhatIsReservedAndGivesBackTheRest) {
+  const auto reserved_bytes = [this] {
+    struct stat status{};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    return std::uint64_t{512} * static_cast<std::uint64_t>(status.st_blocks);
+  };
   open();
   file->SetPreallocationBlockSize(std::size_t{4} << 20);
   file->PrepareWrite(0, 100, IOOptions(), nullptr);
-  commit(100);
-  struct stat status{};
-  ASSERT_EQ(::stat(path.c_str(), &status), 0);
-  EXPECT_LT(status.st_blocks * 512, 1 << 20);
+  const std::uint64_t reserved = reserved_bytes();
+  commit_small_ones(kSmallCommitsBefore + 1);
+  EXPECT_EQ(reserved_bytes(), std::max(reserved, size_on_disk()));
+  ASSERT_TRUE(file->Close(IOOptions(), nullptr).ok());
+  EXPECT_EQ(size_on_disk(), appended.size());
+  EXPECT_LE(reserved_bytes(), 4096U);
+  expect_whole();
 }
 
 TEST_F(PrefilledWalTest, OtherFilesStayAsTheyAre) {

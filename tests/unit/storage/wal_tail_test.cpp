@@ -53,7 +53,7 @@ std::string zeros(std::size_t count) {
 TEST(WalTail, ZerosOfAnyLengthAreACleanEnd) {
   const std::uint64_t some_end = read_file(CrashImage(1, 20'000).logs().back()).size();
   ASSERT_LT(some_end, kLogBlockBytes);
-  // The record ends in the middle of a block, where just a header fits, where none fits, at the end.
+  // The record ends within a block, where just a header fits, where none fits, at its end.
   for (const std::size_t left : {std::size_t{5000}, std::size_t{8}, std::size_t{7}, std::size_t{6},
                                  std::size_t{1}, std::size_t{0}}) {
     const CrashImage image(1, 20'000 + kLogBlockBytes - some_end - left);
