@@ -19,6 +19,9 @@ namespace {
 /// Grants are reserved this many at a time, so that handing out does not write the allocator's row.
 constexpr std::uint64_t kGrantBlock = std::uint64_t{1} << 20;
 
+/// Producer ids of one incarnation; they are signed 64 bit numbers in a batch.
+constexpr int kProducersOfIncarnationBits = 32;
+
 }  // namespace
 
 void ShardState::apply(const Record& record, Queue::Effects& effects) {
@@ -188,6 +191,10 @@ void ShardState::apply_one(const PagedIn& record, Queue::Effects&) {
 
 void ShardState::apply_one(const IncarnationRaised& record, Queue::Effects&) {
   identity_.incarnation = record.incarnation;
+  // Producers begin in a range of their own, so that one of the life before cannot be taken for a
+  // new one that got the same number.
+  allocator_.next_producer = std::max(
+      allocator_.next_producer, std::uint64_t{record.incarnation} << kProducersOfIncarnationBits);
   allocator_changed_ = true;
   is_imported_ = false;
   storage::remove_import_mark(rows_);

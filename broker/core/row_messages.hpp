@@ -18,7 +18,7 @@ void write(const TouchedBatch& from, storage::v1::TouchedBatchRow& to);
 std::optional<NamespaceCreated> read(const storage::v1::NamespaceRow& from);
 std::optional<QueueCreated> read(const storage::v1::QueueRow& from);
 std::optional<TopicCreated> read(const storage::v1::TopicRow& from);
-/// nullopt, too, for runs outside of the batch, and for a cold batch of which something is under way.
+/// nullopt, too, for runs outside of the batch, and for a cold batch with something under way.
 std::optional<TouchedBatch> read(const storage::v1::TouchedBatchRow& from,
                                  proto::Offset last_offset);
 

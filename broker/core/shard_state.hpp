@@ -68,8 +68,8 @@ class ShardState {
     Records records;
     std::vector<Failure> failed;
   };
-  /// NeedRows when the batch may be cold; `known_done` is the first offset of a batch that was asked
-  /// for and is not in the store.
+  /// NeedRows when the batch may be cold; `known_done` is the first offset of a batch that was
+  /// asked for and is not in the store.
   [[nodiscard]] std::variant<NeedRows, SettleDecision> decide(
       proto::QueueId queue, const proto::SettleRange& range, proto::TimeMs now,
       std::optional<proto::Offset> known_done) const;

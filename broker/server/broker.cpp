@@ -160,6 +160,7 @@ proto::Result<> Broker::start_shard() {
   shard::ShardOptions options;
   options.shard_id = kShardId;
   options.tail_cache_bytes = config_.tail_cache_bytes;
+  options.idle_batch_bytes = config_.idle_batch_bytes;
   options.raise_incarnation = recovered->accepted_loss;
   shard_.emplace(options, shard_ports());
   shard::LocalLogOptions log_options;

@@ -124,6 +124,8 @@ const std::vector<Entry>& entries() {
        [](std::string_view text, Config& to) { return set_bytes(text, to.producer_budget_bytes); }},
       {{"tail_cache_bytes", "Memory for the newest messages"},
        [](std::string_view text, Config& to) { return set_bytes(text, to.tail_cache_bytes); }},
+      {{"idle_batch_bytes", "Memory for what is known of messages that were given back or parked"},
+       [](std::string_view text, Config& to) { return set_bytes(text, to.idle_batch_bytes); }},
       {{"write_buffer_bytes", "Memory of the database for rows that are not flushed"},
        [](std::string_view text, Config& to) { return set_bytes(text, to.write_buffer_bytes); }},
       {{"block_cache_bytes", "Memory of the database for blocks that were read"},

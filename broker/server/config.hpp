@@ -28,6 +28,7 @@ struct Config {
   std::uint64_t max_memory_bytes = std::uint64_t{8} << 30;
   std::uint64_t producer_budget_bytes = std::uint64_t{64} << 20;
   std::uint64_t tail_cache_bytes = std::uint64_t{32} << 20;
+  std::uint64_t idle_batch_bytes = std::uint64_t{16} << 20;
   std::uint64_t write_buffer_bytes = std::uint64_t{64} << 20;
   std::uint64_t block_cache_bytes = std::uint64_t{32} << 20;
   std::uint64_t max_wal_bytes = std::uint64_t{128} << 20;

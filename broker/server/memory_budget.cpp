@@ -65,6 +65,7 @@ std::vector<MemoryPart> memory_parts(const Config& config) {
       {"write_buffer_bytes", config.write_buffer_bytes},
       {"block_cache_bytes", config.block_cache_bytes},
       {"tail_cache_bytes", config.tail_cache_bytes},
+      {"idle_batch_bytes", config.idle_batch_bytes},
       {"producer_budget_bytes", config.producer_budget_bytes},
       {"commit under way", shard::LocalLogOptions().max_commit_bytes},
       {"remembered producers", shard::ShardOptions().max_producers * kBytesPerProducer},

@@ -56,7 +56,7 @@ struct ShardOptions {
   std::uint32_t max_producers = 100'000;
   /// Memory for what is known of messages that wait for their next delivery, or are parked; the
   /// rest of it lies in the store alone.
-  std::size_t max_idle_bytes = std::size_t{16} << 20;
+  std::size_t idle_batch_bytes = std::size_t{16} << 20;
   /// Commits were given up (RecoveredLog::accepted_loss): the first start begins a new incarnation,
   /// so that old handles and ids never fit offsets that are given again.
   bool raise_incarnation = false;

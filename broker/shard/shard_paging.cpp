@@ -120,7 +120,7 @@ void Shard::Impl::page_in(proto::QueueId queue) {
 /// So that memory follows what is under way, not what waits.
 void Shard::Impl::page_out() {
   for (int i = 0; i < kMaxPageOutsPerTurn; ++i) {
-    const auto record = state_->decide_page_out(options_.max_idle_bytes, loading_rows_, now_);
+    const auto record = state_->decide_page_out(options_.idle_batch_bytes, loading_rows_, now_);
     if (!record) {
       return;
     }

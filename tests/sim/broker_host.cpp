@@ -116,7 +116,7 @@ void BrokerHost::boot() {
   ports.loader = loader_.get();
   shard::ShardOptions options;
   options.tail_cache_bytes = options_.tail_cache_bytes;
-  options.max_idle_bytes = options_.max_idle_bytes;
+  options.idle_batch_bytes = options_.idle_batch_bytes;
   options.max_backlog_bytes = options_.max_backlog_bytes;
   options.max_producers = options_.max_producers;
   shard_ = std::make_unique<shard::Shard>(options, ports);

@@ -34,7 +34,7 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.lease_ms = rng.per_mille(500) ? rng.between(20, 200) : rng.between(200, 5000);
   o.tail_cache_bytes =
       rng.per_mille(500) ? static_cast<std::size_t>(rng.between(1, 4000)) : std::size_t{1} << 20;
-  o.max_idle_bytes =
+  o.idle_batch_bytes =
       rng.per_mille(500) ? static_cast<std::size_t>(rng.between(0, 3000)) : std::size_t{1} << 20;
   o.max_backlog_bytes =
       rng.per_mille(300) ? static_cast<std::size_t>(rng.between(1, 2000)) : std::size_t{1} << 20;
@@ -68,7 +68,7 @@ std::string to_string(const Options& o) {
       << ", readers " << o.readers << ", batch " << o.max_batch << " x " << o.max_value_bytes
       << " B, max_receive_count " << o.max_receive_count << ", window " << o.window_messages << "/"
       << o.window_bytes << " B, lease " << o.lease_ms << " ms, tail cache " << o.tail_cache_bytes
-      << " B, idle " << o.max_idle_bytes << " B, backlog " << o.max_backlog_bytes
+      << " B, idle " << o.idle_batch_bytes << " B, backlog " << o.max_backlog_bytes
       << " B, max_producers " << o.max_producers << ", room " << o.bulk_room
       << " B, per mille: crash " << o.crash_per_mille << " reset " << o.reset_per_mille << " disk "
       << o.disk_failure_per_mille << " cut " << o.cut_per_mille << " clock " << o.clock_per_mille

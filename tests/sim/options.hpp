@@ -26,7 +26,7 @@ struct Options {
   std::uint32_t window_bytes = 4096;
   std::int64_t lease_ms = 200;
   std::size_t tail_cache_bytes = std::size_t{1} << 20;
-  std::size_t max_idle_bytes = std::size_t{1} << 20;
+  std::size_t idle_batch_bytes = std::size_t{1} << 20;
   std::size_t max_backlog_bytes = std::size_t{1} << 20;
   std::uint32_t max_producers = 1000;
   std::size_t bulk_room = std::size_t{1} << 20;

@@ -100,7 +100,7 @@ class TouchedBatch {
 
  private:
   using Runs = boost::container::small_vector<Run, 6>;
-  /// Neighbouring runs that are being changed: `runs` takes the place of `size` of them from `at` on.
+  /// Neighbouring runs that are being changed: `runs` takes the place of `size` of them, from `at`.
   struct Window {
     std::size_t at = 0;
     std::size_t size = 0;

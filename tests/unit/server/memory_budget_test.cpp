@@ -36,6 +36,7 @@ TEST(MemoryBudget, FollowsEachSettingThatTakesMemory) {
   grows(&Config::write_buffer_bytes, "write_buffer_bytes");
   grows(&Config::block_cache_bytes, "block_cache_bytes");
   grows(&Config::tail_cache_bytes, "tail_cache_bytes");
+  grows(&Config::idle_batch_bytes, "idle_batch_bytes");
   grows(&Config::producer_budget_bytes, "producer_budget_bytes");
   grows(&Config::max_connections, "max_connections");
 }

@@ -126,6 +126,27 @@ TEST_F(ImportedShard, BeginsANewIncarnationInWhichOldHandlesAreInvalid) {
   EXPECT_TRUE(client.replies.at(3)) << "the original goes on as it was";
 }
 
+TEST_F(ImportedShard, TakesNoProducerOfTheOriginalForOneOfItsOwn) {
+  test::FakeLog log(copy);
+  const auto shard = start(log);
+  Session other;
+  other.id = shard->open_session(other);
+  shard->request(other.id, 1, core::InitProducer{}, 0);
+  run(*shard, log);
+  original->ask(client, 4, core::InitProducer{});
+  original->settle_down();
+  const auto own = other.reply<core::ProducerInfo>(1).id;
+  const auto foreign = client.reply<core::ProducerInfo>(4).id;
+  EXPECT_NE(own, foreign) << "both began after the copy was made";
+  const auto id = static_cast<std::int64_t>(foreign.value);
+  core::SendBatch batch = test::a_batch(LogId{held.queue.value}, values_of(1), {id, 0, 0});
+  batch.send_number = 1;
+  shard->send(other.id, std::move(batch), 0);
+  run(*shard, log);
+  ASSERT_EQ(other.sent.size(), 1U);
+  EXPECT_EQ(other.sent[0].code, static_cast<std::uint16_t>(Errc::kProducerFenced));
+}
+
 TEST_F(ImportedShard, RaisesItOnceHoweverOftenItStarts) {
   {
     test::FakeLog log(copy);

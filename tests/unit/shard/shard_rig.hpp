@@ -120,16 +120,16 @@ class Session final : public SessionPort {
 
 struct ShardRig {
   explicit ShardRig(std::size_t tail_cache_bytes = std::size_t{1} << 20,
-                    std::size_t max_idle_bytes = std::size_t{1} << 20)
-      : log(store), shard(options(tail_cache_bytes, max_idle_bytes), ports()) {
+                    std::size_t idle_batch_bytes = std::size_t{1} << 20)
+      : log(store), shard(options(tail_cache_bytes, idle_batch_bytes), ports()) {
     shard.start(log).value();
     shard.on_leadership(true, 0);
     settle_down();
   }
   static ShardOptions options(std::size_t tail_cache_bytes,
-                              std::size_t max_idle_bytes = std::size_t{1} << 20) {
+                              std::size_t idle_batch_bytes = std::size_t{1} << 20) {
     ShardOptions chosen;
-    chosen.max_idle_bytes = max_idle_bytes;
+    chosen.idle_batch_bytes = idle_batch_bytes;
     chosen.tail_cache_bytes = tail_cache_bytes;
     return chosen;
   }
