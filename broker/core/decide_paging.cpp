@@ -5,7 +5,7 @@
 namespace weir::core {
 
 std::optional<PagedOut> ShardState::decide_page_out(std::size_t max_idle_bytes,
-                                                    const std::set<proto::QueueId>& loading,
+                                                    const std::set<proto::QueueId>& kept,
                                                     proto::TimeMs now) const {
   if (idle_bytes_ <= max_idle_bytes) {
     return std::nullopt;
@@ -16,7 +16,7 @@ std::optional<PagedOut> ShardState::decide_page_out(std::size_t max_idle_bytes,
   for (auto it = idle_.rbegin(); it != idle_.rend() && looked_at < kMaxQueues; ++it, ++looked_at) {
     const proto::QueueId id = it->second;
     const auto last = queues_.at(id).page_out_candidate(now);
-    if (last && !loading.contains(id)) {
+    if (last && !kept.contains(id)) {
       return PagedOut{id, *last};
     }
   }

@@ -120,9 +120,9 @@ class ShardState {
   [[nodiscard]] std::variant<std::monostate, Need, Records> decide_dead_letter(
       proto::QueueId queue, const BatchSource& batches, proto::TimeMs now) const;
   /// While idle batches take more memory than this: the one that is needed last, of the queue that
-  /// has the most. Queues in `loading` are passed over.
+  /// has the most. Queues in `kept` are passed over.
   [[nodiscard]] std::optional<PagedOut> decide_page_out(std::size_t max_idle_bytes,
-                                                        const std::set<proto::QueueId>& loading,
+                                                        const std::set<proto::QueueId>& kept,
                                                         proto::TimeMs now) const;
   /// What has to be read before the queue can hand out what is due next; nullopt when that is in
   /// memory, or when nothing is due.

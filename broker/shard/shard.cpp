@@ -42,6 +42,7 @@ proto::Result<> Shard::Impl::reset() {
   loading_.clear();
   lines_.clear();
   loading_rows_.clear();
+  kept_.clear();
   paging_.clear();
   due_.clear();
   scheduled_ = false;

@@ -229,6 +229,7 @@ class Shard::Impl {
   std::set<proto::LogId> loading_;
   std::map<proto::SessionId, std::deque<Input>> lines_;  // behind an input that waits for rows
   std::set<proto::QueueId> loading_rows_;
+  std::set<proto::QueueId> kept_;  // nothing of them is paged out in this turn
   /// Units with the newest page-out or page-in of a queue, until they are committed: until then
   /// the store says otherwise.
   std::map<proto::QueueId, proto::CommitIndex> paging_;

@@ -16,6 +16,7 @@ constexpr int kMaxPageOutsPerTurn = 1000;
 
 /// Inputs of one session are handled in their order: what follows one that waits, waits behind it.
 void Shard::Impl::handle_others() {
+  kept_ = loading_rows_;
   go_on_in_lines();
   while (!others_.empty()) {
     Input input = std::move(others_.front());
@@ -61,8 +62,10 @@ proto::TimeMs Shard::Impl::oldest_waiting() const {
 
 /// One load of a queue at a time, and only when the store knows what was paged out and in: then a
 /// row that says it is cold is, and does not change before it is taken. Who was passed over asks
-/// again in a later turn.
+/// again in a later turn, and until then nothing more of the queue goes: that would put it off for
+/// as long as there is something to page out.
 void Shard::Impl::load_rows(const core::NeedRows& need) {
+  kept_.insert(need.queue);
   if (paging_.contains(need.queue) || !loading_rows_.insert(need.queue).second) {
     dispatchable_.insert(need.queue);
     return;
@@ -120,7 +123,7 @@ void Shard::Impl::page_in(proto::QueueId queue) {
 /// So that memory follows what is under way, not what waits.
 void Shard::Impl::page_out() {
   for (int i = 0; i < kMaxPageOutsPerTurn; ++i) {
-    const auto record = state_->decide_page_out(options_.idle_batch_bytes, loading_rows_, now_);
+    const auto record = state_->decide_page_out(options_.idle_batch_bytes, kept_, now_);
     if (!record) {
       return;
     }

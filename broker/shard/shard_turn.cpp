@@ -49,8 +49,8 @@ void Shard::Impl::turn() {
       .damaged = [this](const DamagedPlaces::Place& place,
                         const proto::Error& why) { note_damage(place, why); }};
   feed_->run(hooks, spoken_to_);
-  page_out();
   seek_oldest();
+  page_out();
   close_unit();
   finish_output();
   arm();

@@ -183,6 +183,40 @@ TEST_F(ShardPaging, ExpiresNothingThatAWaitingInputExtends) {
   EXPECT_EQ(rig.info("work").in_flight, 1U);
 }
 
+TEST_F(ShardPaging, ReadsWhatIsNamedHoweverMuchIsPagedOut) {
+  returned(20);
+  const core::Delivery late = client.deliveries[15];
+  client.deliveries.clear();
+  Session other;  // whose settlements do not wait behind the one that does
+  rig.open(other);
+  subscribe(10);
+  const std::size_t failures = client.failures.size();
+  const auto give_back = [&] {
+    rig.send(client, log, ++sends, values_of(1));
+    for (const core::Delivery& held : std::exchange(client.deliveries, {})) {
+      rig.settle(other, held, SettleKind::kNack, 3'600'000);
+    }
+    rig.run();
+    // The disk is always one unit behind, and each has something that was paged out.
+    while (rig.log.waiting.size() > 1) {
+      rig.shard.on_committed(*rig.log.commit_one());
+    }
+    rig.load_one();
+  };
+  for (int i = 0; i < 10; ++i) {
+    give_back();
+  }
+  rig.settle(client, late, SettleKind::kAck);
+  const std::uint64_t asked = rig.settles;
+  const std::uint64_t paged_out = rig.shard.metrics().paged_out_batches;
+  for (int i = 0; i < 100 && client.settled < asked; ++i) {
+    give_back();
+  }
+  EXPECT_GE(client.settled, asked);
+  EXPECT_GT(rig.shard.metrics().paged_out_batches, paged_out);
+  EXPECT_EQ(client.failures.size(), failures);
+}
+
 TEST_F(ShardPaging, ComesBackAfterAReset) {
   returned(20);
   ASSERT_TRUE(rig.shard.reset());
