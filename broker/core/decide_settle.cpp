@@ -68,27 +68,58 @@ Record record_of(const proto::SettleRange& settle, MessageRange range, proto::Ti
   return Extended{range, now + settle.value};
 }
 
+void refuse(ShardState::SettleDecision& decision, std::uint32_t first, std::uint32_t count,
+            Errc code) {
+  if (!decision.failed.empty() && decision.failed.back().code == code &&
+      decision.failed.back().first + decision.failed.back().count == first) {
+    decision.failed.back().count += count;
+  } else {
+    decision.failed.push_back({first, count, code});
+  }
+}
+
+/// The messages of a range that the batch has, run by run, up to `end`.
+void settle_runs(const Queue& queue, const TouchedBatch& batch, const proto::SettleRange& settle,
+                 std::uint32_t end, proto::TimeMs now, ShardState::SettleDecision& decision) {
+  for (std::uint32_t index = settle.first_index; index < end;) {
+    if (batch.acked(index)) {
+      const std::uint32_t live = batch.next_live(index, end);
+      if (settle.kind != SettleKind::kAck && settle.kind != SettleKind::kStarted) {
+        refuse(decision, index, live - index, Errc::kReceiptExpired);
+      }
+      index = live;
+      continue;
+    }
+    const Run* run = batch.run_at(index);
+    if (run == nullptr) {
+      refuse(decision, index, 1, Errc::kReceiptInvalid);  // never handed out
+      ++index;
+      continue;
+    }
+    const std::uint32_t stop = batch.live_end(index, std::min(end, run->end()));
+    if (const auto why = refusal(*run, settle, now)) {
+      refuse(decision, index, stop - index, *why);
+    } else if (settle.kind != SettleKind::kStarted || !run->started) {
+      decision.records.push_back(
+          record_of(settle, range_of(queue, batch, index, stop - index), now));
+    }
+    index = stop;
+  }
+}
+
 }  // namespace
 
 std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
     proto::QueueId queue_id, const proto::SettleRange& settle, proto::TimeMs now,
     std::optional<proto::Offset> known_done) const {
   SettleDecision decision;
-  const auto refuse = [&](std::uint32_t first, std::uint32_t count, Errc code) {
-    if (!decision.failed.empty() && decision.failed.back().code == code &&
-        decision.failed.back().first + decision.failed.back().count == first) {
-      decision.failed.back().count += count;
-    } else {
-      decision.failed.push_back({first, count, code});
-    }
-  };
   const bool value_allowed = settle.kind == SettleKind::kNack ? settle.value <= proto::kMaxDelayMs
                              : settle.kind == SettleKind::kExtend
                                  ? settle.value <= proto::kMaxLeaseMs
                                  : true;
   const Queue* target = queue(queue_id);
   if (target == nullptr || !value_allowed) {
-    refuse(settle.first_index, settle.count,
+    refuse(decision, settle.first_index, settle.count,
            target == nullptr ? Errc::kQueueNotFound : Errc::kInvalidArgument);
     return decision;
   }
@@ -105,7 +136,7 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
     if (settle.base_offset < 0 || settle.base_offset > cursor || reaches_in ||
         settle.base_offset + settle.first_index + settle.count > cursor ||
         settle.grant.value >= allocator_.next_grant) {
-      refuse(settle.first_index, settle.count, Errc::kReceiptInvalid);
+      refuse(decision, settle.first_index, settle.count, Errc::kReceiptInvalid);
     } else if (!target->cold().empty() && known_done != settle.base_offset) {
       NeedRows need;
       need.what = NeedRows::What::kBatch;
@@ -115,41 +146,17 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
       need.end = settle.base_offset + settle.first_index + settle.count;
       return need;
     } else if (settle.kind != SettleKind::kAck) {
-      refuse(settle.first_index, settle.count, Errc::kReceiptExpired);
+      refuse(decision, settle.first_index, settle.count, Errc::kReceiptExpired);
     }
     return decision;
   }
   const std::uint64_t wanted_end = std::uint64_t{settle.first_index} + settle.count;
   if (settle.count == 0 || wanted_end > batch->size() ||
       settle.grant.value >= allocator_.next_grant) {
-    refuse(settle.first_index, settle.count, Errc::kReceiptInvalid);
+    refuse(decision, settle.first_index, settle.count, Errc::kReceiptInvalid);
     return decision;
   }
-  const auto end = static_cast<std::uint32_t>(wanted_end);
-  for (std::uint32_t index = settle.first_index; index < end;) {
-    if (batch->acked(index)) {
-      const std::uint32_t live = batch->next_live(index, end);
-      if (settle.kind != SettleKind::kAck && settle.kind != SettleKind::kStarted) {
-        refuse(index, live - index, Errc::kReceiptExpired);
-      }
-      index = live;
-      continue;
-    }
-    const Run* run = batch->run_at(index);
-    if (run == nullptr) {
-      refuse(index, 1, Errc::kReceiptInvalid);  // never handed out
-      ++index;
-      continue;
-    }
-    const std::uint32_t stop = batch->live_end(index, std::min(end, run->end()));
-    if (const auto why = refusal(*run, settle, now)) {
-      refuse(index, stop - index, *why);
-    } else if (settle.kind != SettleKind::kStarted || !run->started) {
-      decision.records.push_back(
-          record_of(settle, range_of(*target, *batch, index, stop - index), now));
-    }
-    index = stop;
-  }
+  settle_runs(*target, *batch, settle, static_cast<std::uint32_t>(wanted_end), now, decision);
   return decision;
 }
 

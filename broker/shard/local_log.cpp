@@ -115,11 +115,12 @@ void LocalLog::run() {
     std::vector<CommitUnit> group = take_group();
     phase_ = Phase::kCommitting;
     lock.unlock();
-    const proto::Result<std::size_t> bytes = commit(std::move(group));
+    const proto::Result<std::size_t> bytes = commit(group);
     if (!bytes) {
       fail(bytes.error());
       return;
     }
+    group.clear();  // what it holds is given up outside the lock
     lock.lock();
     if (failed_) {
       return;
@@ -171,7 +172,7 @@ std::vector<CommitUnit> LocalLog::take_group() {
   return group;
 }
 
-proto::Result<std::size_t> LocalLog::commit(std::vector<CommitUnit> group) {
+proto::Result<std::size_t> LocalLog::commit(const std::vector<CommitUnit>& group) {
   storage::CommitPoint point = last_;
   std::vector<const storage::WriteBatch*> batches;
   batches.reserve(group.size() + 1);

@@ -118,7 +118,7 @@ class LocalLog final : public ReplicatedLog {
   void spin(std::unique_lock<std::mutex>& lock);
   bool wait_for_group(std::unique_lock<std::mutex>& lock, bool was_gathering);
   std::vector<CommitUnit> take_group();
-  proto::Result<std::size_t> commit(std::vector<CommitUnit> group);
+  proto::Result<std::size_t> commit(const std::vector<CommitUnit>& group);
   void post_committed(std::size_t bytes);
   void fail(const proto::Error& error);
 

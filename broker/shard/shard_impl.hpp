@@ -146,7 +146,7 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::ListOffsets& command);
   using Positions = std::vector<core::PartitionPosition>;
   using Resolved = std::function<void(const proto::Result<Positions>&)>;
-  void resolve(const core::TopicCreated& topic, std::vector<core::PartitionStart> starts,
+  void resolve(const core::TopicCreated& topic, const std::vector<core::PartitionStart>& starts,
                Resolved done);
   void reply(proto::SessionId session, std::uint64_t id, proto::Result<core::Reply> reply,
              std::optional<std::uint32_t> feeds = std::nullopt);

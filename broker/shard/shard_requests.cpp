@@ -216,8 +216,8 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
   return core::Reply{core::Done{}};
 }
 
-void Shard::Impl::resolve(const core::TopicCreated& topic, std::vector<core::PartitionStart> starts,
-                          Resolved done) {
+void Shard::Impl::resolve(const core::TopicCreated& topic,
+                          const std::vector<core::PartitionStart>& starts, Resolved done) {
   struct Search {
     std::size_t position = 0;
     storage::LogRef log;
@@ -288,6 +288,7 @@ namespace {
 std::vector<core::PartitionStart> all_partitions(const core::TopicCreated& topic,
                                                  core::StartPosition from) {
   std::vector<core::PartitionStart> starts;
+  starts.reserve(topic.partitions.size());
   for (std::uint32_t i = 0; i < topic.partitions.size(); ++i) {
     starts.push_back({i, from});
   }
@@ -303,7 +304,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
     return topic.error();
   }
   const core::TopicCreated& found = **topic;
-  auto starts =
+  const auto starts =
       command.partitions.empty() ? all_partitions(found, command.from) : command.partitions;
   std::set<std::uint32_t> named;
   for (const core::PartitionStart& start : starts) {
@@ -313,7 +314,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
     }
   }
   const TopicFeed::Key key{input.session, command.alias};
-  resolve(found, std::move(starts),
+  resolve(found, starts,
           [this, key, id, topic_id = found.id, messages = command.window_messages,
            bytes = command.window_bytes](const proto::Result<Positions>& positions) {
             const auto session = sessions_.find(key.first);
@@ -343,8 +344,8 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
   if (!topic) {
     return topic.error();
   }
-  auto starts = command.partitions.empty() ? all_partitions(**topic, {}) : command.partitions;
-  resolve(**topic, std::move(starts),
+  const auto starts = command.partitions.empty() ? all_partitions(**topic, {}) : command.partitions;
+  resolve(**topic, starts,
           [this, session = input.session, id](const proto::Result<Positions>& positions) {
             if (!positions) {
               reply(session, id, positions.error());

@@ -1,7 +1,5 @@
 #include "broker/shard/topic_feed.hpp"
 
-#include "storage/log/partition_log.hpp"
-
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -192,56 +190,56 @@ void TopicFeed::load(Key key, const Subscription& subscription, Cursor& cursor,
   cursor.loading = true;
   ++metrics_.storage_reads;
   const core::Partition& partition = *state_.partition(cursor.partition);
-  const storage::LogRef log{proto::LogId{cursor.partition.value}, 0};
   const storage::LogBounds bounds{partition.log_start, partition.high_watermark};
-  const proto::Offset from = cursor.next_offset;
-  const std::uint64_t life = subscription.life;
-  const proto::PartitionId id = cursor.partition;
-  const std::string place = "partition " + std::to_string(cursor.index) + " of topic '" +
-                            subscription.topic + "' cannot be read at offset " +
-                            std::to_string(from);
-  loader_.load(
-      [this, hooks, key, life, id, log, bounds, from, place](const storage::Reader& reader) {
-        using Batches = std::vector<storage::LogBatch>;
-        auto batches = std::make_shared<proto::Result<Batches>>(Batches{});
-        auto opened = storage::LogCursor::open(reader, log, bounds, from, {.sequential = true});
-        if (opened) {
-          *batches = opened->next({.max_bytes = kLoadBytes, .verify_records = true});
-        } else {
-          *batches = opened.error();
-        }
-        return Loader::Continuation([this, hooks, key, life, id, log, from, place, batches] {
-          if (!*batches && batches->error().code != proto::Errc::kCorruptBatch) {
-            hooks.failed(batches->error());
-            return;
-          }
-          const auto it = subscriptions_.find(key);
-          const bool is_there = it != subscriptions_.end() && it->second.life == life;
-          if (!*batches) {
-            const proto::Error why = unreadable(place, batches->error());
-            hooks.damaged({log.id, log.generation, from}, why);
-            if (is_there) {
-              it->second.damage = why;
-              awake_.insert(key);
-              hooks.wake();
-            }
-            return;
-          }
-          if (!is_there) {
-            return;
-          }
-          for (Cursor& waiting : it->second.cursors) {
-            if (waiting.partition == id) {
-              waiting.loading = false;
-              for (const storage::LogBatch& batch : **batches) {
-                waiting.loaded.push_back(to_cached(batch));
-              }
-            }
-          }
-          awake_.insert(key);
-          hooks.wake();
-        });
-      });
+  Load load{key,
+            subscription.life,
+            {proto::LogId{cursor.partition.value}, 0},
+            cursor.next_offset,
+            "partition " + std::to_string(cursor.index) + " of topic '" + subscription.topic +
+                "' cannot be read at offset " + std::to_string(cursor.next_offset)};
+  loader_.load([this, hooks, bounds, load = std::move(load)](const storage::Reader& reader) {
+    auto batches = std::make_shared<Loaded>(std::vector<storage::LogBatch>{});
+    auto opened =
+        storage::LogCursor::open(reader, load.log, bounds, load.from, {.sequential = true});
+    if (opened) {
+      *batches = opened->next({.max_bytes = kLoadBytes, .verify_records = true});
+    } else {
+      *batches = opened.error();
+    }
+    return Loader::Continuation([this, hooks, load, batches] { loaded(load, *batches, hooks); });
+  });
+}
+
+void TopicFeed::loaded(const Load& load, const Loaded& batches, const Hooks& hooks) {
+  if (!batches && batches.error().code != proto::Errc::kCorruptBatch) {
+    hooks.failed(batches.error());
+    return;
+  }
+  const auto it = subscriptions_.find(load.key);
+  const bool is_there = it != subscriptions_.end() && it->second.life == load.life;
+  if (!batches) {
+    const proto::Error why = unreadable(load.place, batches.error());
+    hooks.damaged({load.log.id, load.log.generation, load.from}, why);
+    if (is_there) {
+      it->second.damage = why;
+      awake_.insert(load.key);
+      hooks.wake();
+    }
+    return;
+  }
+  if (!is_there) {
+    return;
+  }
+  for (Cursor& waiting : it->second.cursors) {
+    if (waiting.partition.value == load.log.id.value) {
+      waiting.loading = false;
+      for (const storage::LogBatch& batch : *batches) {
+        waiting.loaded.push_back(to_cached(batch));
+      }
+    }
+  }
+  awake_.insert(load.key);
+  hooks.wake();
 }
 
 }  // namespace weir::shard

@@ -7,6 +7,7 @@
 #include "broker/shard/tail_cache.hpp"
 #include "broker/shard/uncommitted_bulk.hpp"
 #include "proto/ids.hpp"
+#include "storage/log/partition_log.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -80,10 +81,20 @@ class TopicFeed {
     std::size_t turn = 0;  // which cursor is served next
     std::optional<proto::Error> damage;
   };
+  /// What is read from the store for one cursor.
+  struct Load {
+    Key key;
+    std::uint64_t life = 0;  // of the subscription
+    storage::LogRef log;
+    proto::Offset from = 0;
+    std::string place;  // for a person
+  };
+  using Loaded = proto::Result<std::vector<storage::LogBatch>>;
   [[nodiscard]] bool has_room(Key key, const Subscription& subscription);
   void end(Key key);
   bool feed_one(Key key, Subscription& subscription, Cursor& cursor, const Hooks& hooks);
   void load(Key key, const Subscription& subscription, Cursor& cursor, const Hooks& hooks);
+  void loaded(const Load& load, const Loaded& batches, const Hooks& hooks);
 
   const core::ShardState& state_;
   const TailCache& cache_;
