@@ -9,7 +9,6 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -34,20 +33,6 @@ constexpr std::chrono::milliseconds kCloseTime{2'500};
 constexpr std::uint32_t kShardId = 0;
 // What the database and the listeners have open, and some more.
 constexpr std::uint64_t kFilesOfOurOwn = 1'024;
-// What is due later than this is looked at again on the way.
-constexpr proto::TimeMs kLongestWaitMs = 3'600'000;
-
-std::int64_t mono_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::optional<std::string> read_whole_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -153,7 +138,7 @@ proto::Result<> Broker::start_shard() {
     spdlog::warn("commits that were acknowledged are given up, as asked");
   }
   const storage::CommitPoint last = recovered->last;
-  clock_.emplace(last.time);
+  clock_.emplace(io_, last.time, [this] { shard_->on_timer(); });
   const auto post = [this](std::function<void()> work) { asio::post(io_, std::move(work)); };
   loader_.emplace(*store_, post);
 
@@ -180,8 +165,8 @@ proto::Result<> Broker::start_shard() {
 shard::Ports Broker::shard_ports() {
   shard::Ports ports;
   ports.post = [this](std::function<void()> work) { asio::post(io_, std::move(work)); };
-  ports.arm_timer = [this](proto::TimeMs at) { arm_shard_timer(at); };
-  ports.now = [this] { return broker_time(); };
+  ports.arm_timer = [this](proto::TimeMs at) { clock_->arm(at); };
+  ports.now = [this] { return clock_->now(); };
   ports.random = [this] { return random_.next(); };
   ports.on_failed = [](const proto::Error& error) { end_process(error); };
   ports.on_damage = [](const proto::Error& error) {
@@ -193,25 +178,6 @@ shard::Ports Broker::shard_ports() {
   ports.store = store_.get();
   ports.loader = &*loader_;
   return ports;
-}
-
-proto::TimeMs Broker::broker_time() {
-  return clock_->now(wall_ms(), mono_ms());
-}
-
-void Broker::arm_shard_timer(proto::TimeMs at) {
-  const proto::TimeMs wait = std::clamp<proto::TimeMs>(at - broker_time(), 0, kLongestWaitMs);
-  shard_timer_.expires_after(std::chrono::milliseconds(wait));
-  shard_timer_.async_wait([this, at](const error_code& cancelled) {
-    if (cancelled) {
-      return;
-    }
-    if (broker_time() < at) {  // a long wait, or broker time ran slower than the timer's clock
-      arm_shard_timer(at);
-      return;
-    }
-    shard_->on_timer();
-  });
 }
 
 // ---- serving
@@ -271,7 +237,7 @@ proto::Result<> Broker::serve() {
   ports.shard = &*shard_;
   ports.shard_id = kShardId;
   ports.uuid = [this] { return random_.uuid(); };
-  ports.now = mono_ms;
+  ports.now = net::LoopClock::mono_ms;
   if (proto::Result<> started = listener_->start(std::move(ports)); !started) {
     return started;
   }
@@ -301,7 +267,6 @@ void Broker::arm_tick() {
 }
 
 void Broker::tick() {
-  (void)broker_time();  // it wants to be looked at often: a long gap counts as a stall
   if (++ticks_ % kTicksPerDiskLook == 0) {
     watch_disk();
   }
@@ -433,7 +398,7 @@ std::vector<std::string> Broker::not_ready() const {
 
 std::string Broker::metrics() {
   http::MetricsFacts facts;
-  facts.now = broker_time();
+  facts.now = clock_->now();
   facts.version = WEIR_VERSION;
   facts.compiler = __VERSION__;
   facts.crc32c = store_->crc32c_in_use();

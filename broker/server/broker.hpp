@@ -4,13 +4,13 @@
 #include "broker/http/latency_histogram.hpp"
 #include "broker/http/metrics_page.hpp"
 #include "broker/net/listener.hpp"
+#include "broker/net/loop_clock.hpp"
 #include "broker/server/config.hpp"
 #include "broker/server/disk_watch.hpp"
-#include "broker/server/random_bits.hpp"
-#include "broker/server/thread_loader.hpp"
 #include "broker/shard/local_log.hpp"
+#include "broker/shard/random_bits.hpp"
 #include "broker/shard/shard.hpp"
-#include "broker/shard/shard_clock.hpp"
+#include "broker/shard/thread_loader.hpp"
 #include "proto/result.hpp"
 #include "storage/data_dir.hpp"
 #include "storage/rocks/rocks_store.hpp"
@@ -56,8 +56,6 @@ class Broker {
   void finish();
   proto::Result<> serve();
 
-  [[nodiscard]] proto::TimeMs broker_time();
-  void arm_shard_timer(proto::TimeMs at);
   void arm_tick();
   void tick();
   void watch_disk();
@@ -72,17 +70,16 @@ class Broker {
   const Config config_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_{io_};
-  boost::asio::steady_timer shard_timer_{io_};
   boost::asio::steady_timer tick_timer_{io_};
   http::LatencyHistogram commits_;
   http::LatencyHistogram syncs_;
   http::LatencyHistogram times_in_queue_;
-  RandomBits random_;
+  shard::RandomBits random_;
   std::optional<storage::DataDir> data_dir_;
   std::optional<DiskWatch> disk_;
   std::unique_ptr<storage::RocksStore> store_;
-  std::optional<ThreadLoader> loader_;
-  std::optional<shard::ShardClock> clock_;
+  std::optional<shard::ThreadLoader> loader_;
+  std::optional<net::LoopClock> clock_;
   std::optional<shard::Shard> shard_;
   std::optional<shard::LocalLog> log_;
   std::optional<net::Listener> listener_;

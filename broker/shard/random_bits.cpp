@@ -1,4 +1,4 @@
-#include "broker/server/random_bits.hpp"
+#include "broker/shard/random_bits.hpp"
 
 #include "proto/assert.hpp"
 
@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <sys/types.h>
 
-namespace weir::server {
+namespace weir::shard {
 
 std::uint64_t RandomBits::next() {
   if (used_ == block_.size()) {
@@ -28,4 +28,4 @@ core::Uuid RandomBits::uuid() {
   return uuid;
 }
 
-}  // namespace weir::server
+}  // namespace weir::shard

@@ -9,10 +9,10 @@
 #include <mutex>
 #include <thread>
 
-namespace weir::server {
+namespace weir::shard {
 
 /// Reads rows for the shard on a thread of its own. What the shard has asked for bounds the queue.
-class ThreadLoader final : public shard::Loader {
+class ThreadLoader final : public Loader {
  public:
   /// `post` runs a function later on the shard's executor. The store outlives the loader.
   ThreadLoader(const storage::KeyValueStore& store,
@@ -38,4 +38,4 @@ class ThreadLoader final : public shard::Loader {
   std::thread thread_;
 };
 
-}  // namespace weir::server
+}  // namespace weir::shard

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace weir::server {
+namespace weir::shard {
 
 /// Random bits that nobody can guess, from the kernel in blocks. One owner.
 class RandomBits {
@@ -20,4 +20,4 @@ class RandomBits {
   std::size_t used_ = block_.size();
 };
 
-}  // namespace weir::server
+}  // namespace weir::shard

@@ -1,9 +1,9 @@
-#include "broker/server/thread_loader.hpp"
+#include "broker/shard/thread_loader.hpp"
 
 #include <memory>
 #include <utility>
 
-namespace weir::server {
+namespace weir::shard {
 
 ThreadLoader::ThreadLoader(const storage::KeyValueStore& store,
                            std::function<void(std::function<void()>)> post)
@@ -49,4 +49,4 @@ void ThreadLoader::run() {
   }
 }
 
-}  // namespace weir::server
+}  // namespace weir::shard
