@@ -81,6 +81,14 @@ TEST(Layers, RefuseAnIncludeThatPointsUp) {
               ElementsAre("broker/shard/a.cpp:2"));
   EXPECT_THAT(place("broker/net/a.cpp", "\"broker/server/a.hpp\""),
               ElementsAre("broker/net/a.cpp:2"));
+  EXPECT_THAT(place("broker/testkit/a.cpp", "\"storage/rocks/a.hpp\""),
+              ElementsAre("broker/testkit/a.cpp:2"));
+  EXPECT_THAT(place("broker/testkit/a.cpp", "\"broker/server/a.hpp\""),
+              ElementsAre("broker/testkit/a.cpp:2"));
+  EXPECT_THAT(place("broker/testkit/include/weir/a.hpp", "\"proto/ids.hpp\""),
+              ElementsAre("broker/testkit/include/weir/a.hpp:2"));
+  EXPECT_THAT(place("broker/testkit/include/weir/a.hpp", "<boost/asio/post.hpp>"),
+              ElementsAre("broker/testkit/include/weir/a.hpp:2"));
   EXPECT_THAT(place("client/core/a.cpp", "<boost/asio/post.hpp>"),
               ElementsAre("client/core/a.cpp:2"));
   EXPECT_THAT(place("client/net/a.cpp", "\"broker/core/a.hpp\""),
@@ -97,6 +105,7 @@ TEST(Layers, AllowWhatPointsDown) {
       {"broker/core/a.cpp", "#include \"storage/kv.hpp\"\n#include \"proto/ids.hpp\"\n"},
       {"broker/server/a.cpp", "#include \"storage/rocks/a.hpp\"\n#include <spdlog/spdlog.h>\n"},
       {"client/include/weir/asio.hpp", "#include <boost/asio/post.hpp>\n"},
+      {"broker/testkit/a.cpp", "#include \"broker/net/a.hpp\"\n#include \"weir/testkit.hpp\"\n"},
       {"client/net/a.cpp", "#include \"weir/client.hpp\"\n#include <boost/asio/post.hpp>\n"},
       {"storage/rocks/a.cpp", "#include <rocksdb/db.h>\n#include <vector>\n"},
       {"tests/unit/a.cpp", "#include \"broker/net/a.hpp\"\n"},

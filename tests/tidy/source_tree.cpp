@@ -199,9 +199,13 @@ std::vector<Include> includes_of(const SourceFile& file) {
 }
 
 const SourceFile* resolve(const SourceTree& tree, const Include& include) {
-  // The client's public headers are included as users do.
-  const SourceFile* file = find_file(tree, include.name);
-  return file != nullptr ? file : find_file(tree, "client/include/" + include.name);
+  // The public headers are included as users do.
+  for (const char* root : {"", "client/include/", "broker/testkit/include/"}) {
+    if (const SourceFile* file = find_file(tree, root + include.name)) {
+      return file;
+    }
+  }
+  return nullptr;
 }
 
 std::vector<std::size_t> find_word(std::string_view text, std::string_view word) {

@@ -51,17 +51,30 @@ TEST(RepositoryTree, IsReadFromItsRoot) {
   EXPECT_NE(find_file(repository(), "proto/ids.hpp"), nullptr);
 }
 
-// Each indented line of README.md's part on C++ stands in a file that is compiled.
-TEST(Readme, ShowsAnExampleThatCompiles) {
-  const SourceFile* const readme = find_file(repository(), "README.md");
-  const SourceFile* const example = find_file(repository(), "tests/unit/client/readme_example.cpp");
+struct Example {
+  const char* name;
+  const char* readme;
+  const char* heading;
+  const char* compiled;
+};
+
+std::ostream& operator<<(std::ostream& out, const Example& example) {
+  return out << example.name;
+}
+
+class Readme : public testing::TestWithParam<Example> {};
+
+// Each indented line of a README.md's part on C++ stands in a file that is compiled.
+TEST_P(Readme, ShowsAnExampleThatCompiles) {
+  const SourceFile* const readme = find_file(repository(), GetParam().readme);
+  const SourceFile* const example = find_file(repository(), GetParam().compiled);
   ASSERT_TRUE(readme != nullptr && example != nullptr);
   std::istringstream lines(readme->text);
   int compared = 0;
   bool is_cpp = false;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("## ")) {
-      is_cpp = line == "## Use it from C++";
+      is_cpp = line == GetParam().heading;
     } else if (is_cpp && line.starts_with("    ")) {
       const std::string wanted = line.find("#include") == std::string::npos ? line : line.substr(4);
       EXPECT_NE(example->text.find(wanted), std::string::npos) << line;
@@ -70,6 +83,14 @@ TEST(Readme, ShowsAnExampleThatCompiles) {
   }
   EXPECT_GT(compared, 5);
 }
+
+INSTANTIATE_TEST_SUITE_P(Tidy, Readme,
+                         testing::Values(Example{"Client", "README.md", "## Use it from C++",
+                                                 "tests/unit/client/readme_example.cpp"},
+                                         Example{"Testkit", "broker/testkit/README.md",
+                                                 "## Example",
+                                                 "tests/unit/testkit/readme_example_test.cpp"}),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace weir::tidy
