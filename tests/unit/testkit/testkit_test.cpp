@@ -7,7 +7,11 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
+#include <future>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -137,6 +141,19 @@ TEST_F(TestkitTest, AMessageThatFailsTooOftenIsDeadWhenAdvanceReturns) {
   broker_.advance(1min);
   EXPECT_THAT(bodies(receive(client_, "dead")), ElementsAre("poison"));
   EXPECT_THAT(receive(client_, "strict"), IsEmpty());
+}
+
+TEST_F(TestkitTest, AReceiveThatWaitsIsAnswered) {
+  const auto begun = std::chrono::steady_clock::now();
+  std::future<Result<std::vector<Delivery>>> waiting = std::async(std::launch::async, [this] {
+    return client_.receive("work", ReceiveOptions().set_wait(20s));
+  });
+  // It may not have reached the broker when time is moved first.
+  while (waiting.wait_for(0s) != std::future_status::ready) {
+    broker_.advance(20s);
+  }
+  EXPECT_THAT(waiting.get().value(), IsEmpty());
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 20s);
 }
 
 TEST_F(TestkitTest, ManyLeasesRunOutBeforeAdvanceReturns) {
