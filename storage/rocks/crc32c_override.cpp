@@ -16,6 +16,7 @@ constinit std::atomic<std::uint64_t> override_calls{0};
 namespace rocksdb::crc32c {
 
 // Not declared in any header that RocksDB installs; the signature is part of its ABI (7.8).
+// NOLINTNEXTLINE(readability-identifier-naming): the library's own name for it
 __attribute__((visibility("default"), used)) std::uint32_t Extend(std::uint32_t crc,
                                                                   const char* data,
                                                                   std::size_t size);
