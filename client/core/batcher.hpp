@@ -45,6 +45,7 @@ class Batcher {
   };
 
   Batcher() = default;
+  // NOLINTNEXTLINE(performance-noexcept-move-constructor): that of a deque may throw
   Batcher(Batcher&&) = default;
   Batcher& operator=(Batcher&&) = default;
   Batcher(const Batcher&) = delete;

@@ -31,7 +31,7 @@ inline proto::Error to_proto(Error error) {
 }
 
 template <class T>
-Result<T> to_public(proto::Result<T> result) {
+Result<T> to_public(proto::Result<T>&& result) {
   if (result) {
     if constexpr (std::is_void_v<T>) {
       return {};

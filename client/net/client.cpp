@@ -56,7 +56,7 @@ std::shared_ptr<Front> handle_on(std::shared_ptr<Front> front) {
 
 // Puts a front to work and waits until the broker has accepted it.
 template <class Handle, class Front>
-Result<Handle> open(sdk::Engine& engine, std::shared_ptr<Front> front) {
+Result<Handle> open(sdk::Engine& engine, const std::shared_ptr<Front>& front) {
   if (Result<> may = engine.may_wait(); !may) {
     return std::move(may).error();
   }

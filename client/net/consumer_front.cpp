@@ -404,7 +404,7 @@ void ConsumerFront::handle(const ConsumerMachine::Chunk& chunk) {
     Grant::hand_out(*delivery);
     try {
       handler_(std::move(*delivery));
-    } catch (...) {
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
       // The delivery went with the exception, which gave the message back as failed.
     }
   }

@@ -16,8 +16,12 @@ proto::Result<> Participant::on_records(const proto::Records&) {
 
 void Participant::on_subscription_ended(const proto::Error&) {}
 
+// NOLINTBEGIN(performance-unnecessary-value-param): who overrides these keeps what it is given
+
 void Participant::on_settled(SettleBatch, const std::vector<proto::SettleFailure>&) {}
 
 void Participant::take_back(std::vector<SettleBatch>) {}
+
+// NOLINTEND(performance-unnecessary-value-param)
 
 }  // namespace weir::sdk

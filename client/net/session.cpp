@@ -77,7 +77,7 @@ bool Session::turn(TimePoint now) {
 }
 
 void Session::tick_link(TimePoint now) {
-  LinkMachine::Action action = link_machine_.tick(now);
+  const LinkMachine::Action action = link_machine_.tick(now);
   switch (action.kind) {
     case LinkMachine::Action::Kind::kNone:
       break;
@@ -88,7 +88,7 @@ void Session::tick_link(TimePoint now) {
       proto::encode_frame(proto::FrameType::kPing, {}, link_.outbox().small());
       break;
     case LinkMachine::Action::Kind::kDrop:
-      break_off(std::move(action.why));
+      break_off(action.why);
       break;
   }
 }
@@ -265,15 +265,15 @@ void Session::on_written() {
 
 void Session::on_broken(proto::Error why) {
   now_ = std::chrono::steady_clock::now();
-  lose_session(std::move(why));
+  lose_session(why);
 }
 
-void Session::break_off(proto::Error why) {
+void Session::break_off(const proto::Error& why) {
   link_.close();
-  lose_session(std::move(why));
+  lose_session(why);
 }
 
-void Session::lose_session(proto::Error why) {
+void Session::lose_session(const proto::Error& why) {
   const std::string host = link_machine_.host().to_string();
   link_machine_.on_lost(why, now_);
   aliases_.clear();
@@ -394,8 +394,8 @@ proto::Result<> Session::on_go_away(std::string_view body) {
   if (!go_away) {
     return go_away.error();
   }
-  const proto::Error why = go_away->has_error() ? proto::from_wire(go_away->error())
-                                                : proto::make_error(proto::Errc::kShuttingDown);
+  proto::Error why = go_away->has_error() ? proto::from_wire(go_away->error())
+                                          : proto::make_error(proto::Errc::kShuttingDown);
   if (!go_away->draining() || !is_up()) {
     return why;
   }

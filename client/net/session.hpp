@@ -83,7 +83,7 @@ class Session : private LinkEvents {
   }
 
   /// Ends the connection, as if the broker had; the client connects again.
-  void break_off(proto::Error why);
+  void break_off(const proto::Error& why);
   void emit(ClientEvent::Kind kind, std::string subject, const proto::Error& error);
 
   void begin_closing();
@@ -110,7 +110,7 @@ class Session : private LinkEvents {
 
   [[nodiscard]] Participant* find(std::uint64_t id);
   [[nodiscard]] Participant* find_alias(std::uint32_t alias);
-  void lose_session(proto::Error why);
+  void lose_session(const proto::Error& why);
   void tick_link(TimePoint now);
   void run_participants(TimePoint now);
   void wake_starved();

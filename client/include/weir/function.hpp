@@ -54,6 +54,7 @@ class UniqueFunction<R(Args...)> {
   explicit operator bool() const noexcept { return operations_ != nullptr; }
 
   /// Must not be empty.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): as std::function
   R operator()(Args... args) { return operations_->call(storage_, std::forward<Args>(args)...); }
 
  private:
@@ -83,7 +84,7 @@ class UniqueFunction<R(Args...)> {
       [](void* to, void* from) noexcept {
         F& source = in_place<F>(from);
         ::new (to) F(std::move(source));
-        source.~F();
+        source.~F();  // NOLINT(bugprone-use-after-move): what is left is only destroyed
       },
       [](void* self) noexcept { in_place<F>(self).~F(); }};
 
