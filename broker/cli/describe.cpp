@@ -64,6 +64,7 @@ class Facts {
 
   [[nodiscard]] std::vector<std::string> json_members() const {
     std::vector<std::string> members;
+    members.reserve(facts_.size());
     for (const Fact& fact : facts_) {
       members.push_back(json_string(fact.name) + ": " + fact.json);
     }
@@ -165,6 +166,7 @@ std::string topic_json(const TopicDescription& topic) {
   for (const PartitionDescription& partition : topic.partitions) {
     const auto cells = row_of(partition);
     std::vector<std::string> members;
+    members.reserve(kColumns.size());
     for (std::size_t i = 0; i < kColumns.size(); ++i) {
       members.push_back(json_string(kColumns[i]) + ": " + cells[i]);
     }

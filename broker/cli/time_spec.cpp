@@ -214,7 +214,7 @@ Result<StopPosition> parse_to(std::string_view text) {
     return StopPosition{};
   }
   if (const std::optional<std::int64_t> offset = text.empty() ? std::nullopt : whole_number(text)) {
-    return StopPosition{.offset = *offset};
+    return StopPosition{.offset = offset};
   }
   return bad(text, "a place to stop at: end, or an offset (which is not shown itself)");
 }

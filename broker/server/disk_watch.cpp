@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -80,13 +80,13 @@ bool DiskWatch::look() {
 bool DiskWatch::lay_ballast() {
   const int file = ::open(ballast_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) {
-    spdlog::warn("cannot make {}: {}", ballast_path_, std::strerror(errno));
+    spdlog::warn("cannot make {}: {}", ballast_path_, std::generic_category().message(errno));
     return false;
   }
   const int failed = ::posix_fallocate(file, 0, static_cast<off_t>(limits_.ballast_bytes));
   ::close(file);
   if (failed != 0) {
-    spdlog::warn("cannot make {}: {}", ballast_path_, std::strerror(failed));
+    spdlog::warn("cannot make {}: {}", ballast_path_, std::generic_category().message(failed));
     release_ballast();
     return false;
   }

@@ -2,8 +2,8 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
+#include <system_error>
 
 namespace weir::server {
 
@@ -19,8 +19,8 @@ proto::Result<> write_ready_file(const std::string& path, const ReadyAddresses& 
     }
   }
   if (std::rename(unfinished.c_str(), path.c_str()) != 0) {
-    return proto::fail(proto::Errc::kInvalidArgument,
-                       "cannot write the ready file " + path + ": " + std::strerror(errno));
+    return proto::fail(proto::Errc::kInvalidArgument, "cannot write the ready file " + path + ": " +
+                                                          std::generic_category().message(errno));
   }
   return {};
 }

@@ -56,7 +56,9 @@ proto::Result<Config> gather(const Flags& flags) {
     }
     sources.push_back(std::move(*file));
   }
-  sources.push_back(read_environment([](const char* name) { return std::getenv(name); }));
+  sources.push_back(read_environment([](const char* name) {
+    return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before the first thread
+  }));
   sources.push_back(flags.values);
   return make_config(sources);
 }
