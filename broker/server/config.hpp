@@ -33,7 +33,7 @@ struct Config {
   std::uint64_t block_cache_bytes = std::uint64_t{32} << 20;
   std::uint64_t max_wal_bytes = std::uint64_t{128} << 20;
   /// Threads wait awake for what is likely to come within this; 0: they sleep.
-  std::uint32_t spin_us = 500;
+  std::uint32_t spin_us = 1'000;
   /// Sends are refused while less is free; nullopt: the larger of 1 GiB and 5 %.
   std::optional<std::uint64_t> min_free_disk_bytes;
   /// Kept aside so that a full disk can still be drained; 0: none.
