@@ -114,8 +114,9 @@ void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) 
 
 /// Where somebody takes messages and the next one that is due lies in the store.
 void Shard::Impl::page_in(proto::QueueId queue) {
-  const auto need = consumers_.wants(queue) ? state_->decide_page_in(queue, now_) : std::nullopt;
-  if (need) {
+  // In this order: the consumers of a queue are looked at only when something is due.
+  const auto need = state_->decide_page_in(queue, now_);
+  if (need && consumers_.wants(queue)) {
     load_rows(*need);
   }
 }

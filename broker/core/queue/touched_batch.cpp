@@ -28,6 +28,16 @@ Run part_of(Run run, std::uint32_t first, std::uint32_t end) {
   return run;
 }
 
+/// The runs that have messages in [first, end).
+std::pair<std::vector<Run>::iterator, std::vector<Run>::iterator> runs_meeting(
+    std::vector<Run>& runs, std::uint32_t first, std::uint32_t end) {
+  const auto low = std::partition_point(runs.begin(), runs.end(),
+                                        [first](const Run& run) { return run.end() <= first; });
+  const auto high =
+      std::partition_point(low, runs.end(), [end](const Run& run) { return run.first < end; });
+  return {low, high};
+}
+
 bool same_fate(const Run& a, const Run& b) {
   return a.state == b.state && a.started == b.started && a.attempts == b.attempts &&
          a.grant == b.grant && a.nonce == b.nonce && a.when == b.when;
@@ -119,10 +129,7 @@ std::size_t TouchedBatch::memory_bytes() const {
 // Every change concerns a window of neighbouring runs: those that it meets, and one on each side
 // with which they may merge. What a change costs follows the window, not the batch.
 TouchedBatch::Window TouchedBatch::open_window(std::uint32_t first, std::uint32_t end) {
-  const auto low = std::partition_point(runs_.begin(), runs_.end(),
-                                        [first](const Run& run) { return run.end() <= first; });
-  const auto high =
-      std::partition_point(low, runs_.end(), [end](const Run& run) { return run.first < end; });
+  const auto [low, high] = runs_meeting(runs_, first, end);
   Window window;
   window.at = static_cast<std::size_t>(low - runs_.begin());
   window.size = static_cast<std::size_t>(high - low);
@@ -264,10 +271,7 @@ void TouchedBatch::lease(std::uint32_t first, std::uint32_t count, const Run& li
 std::uint32_t TouchedBatch::ack(std::uint32_t first, std::uint32_t count, const Freed& freed) {
   const std::uint32_t end = first + count;
   WEIR_ASSERT(end <= size(), "an ack lies inside its batch");
-  const auto low = std::partition_point(runs_.begin(), runs_.end(),
-                                        [first](const Run& run) { return run.end() <= first; });
-  const auto high =
-      std::partition_point(low, runs_.end(), [end](const Run& run) { return run.first < end; });
+  const auto [low, high] = runs_meeting(runs_, first, end);
   for (auto run = low; run != high; ++run) {
     const std::uint32_t live = live_in(std::max(run->first, first), std::min(run->end(), end));
     *count_of(run->state) -= live;
