@@ -10,13 +10,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr double kMebibyte = 1048576.0;
-constexpr double kPeakTargetMib = 256;
 constexpr std::chrono::minutes kPatience{5};
-
-double peak_mib(const Subject& subject) {
-  return static_cast<double>(subject.use().peak_rss_bytes) / kMebibyte;
-}
 
 proto::Result<> send_all(const Options& options, Client& client, const std::string& queue) {
   Result<Producer> producer = client.queue_producer(queue, ProducerOptions());

@@ -8,18 +8,13 @@
 namespace weir::bench {
 namespace {
 
-constexpr double kMebibyte = 1048576.0;
 constexpr double kStartTargetMs = 200;
 constexpr double kIdleTargetMib = 48;
-constexpr double kPeakTargetMib = 256;
 constexpr std::chrono::seconds kRest{2};
 constexpr std::chrono::minutes kFlushTimeout{2};
 
 double rss_mib(const Subject& subject) {
   return static_cast<double>(subject.use().rss_bytes) / kMebibyte;
-}
-double peak_mib(const Subject& subject) {
-  return static_cast<double>(subject.use().peak_rss_bytes) / kMebibyte;
 }
 
 // From just before exec until a send is acknowledged: connecting and making the queue included.

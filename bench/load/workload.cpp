@@ -84,6 +84,10 @@ std::string unique_name(std::string_view base) {
   return std::string(base) + "-" + std::to_string(getpid()) + "-" + std::to_string(now_ns());
 }
 
+double peak_mib(const Subject& subject) {
+  return static_cast<double>(subject.use().peak_rss_bytes) / kMebibyte;
+}
+
 proto::Error to_error(const Error& error) {
   return proto::fail(proto::Errc::kInternal, error.to_string());
 }

@@ -59,6 +59,11 @@ class Subject {
   std::optional<BrokerProcess> broker_;
 };
 
+inline constexpr double kMebibyte = 1048576.0;
+/// What the broker's peak memory is measured against.
+inline constexpr double kPeakTargetMib = 256;
+[[nodiscard]] double peak_mib(const Subject& subject);
+
 /// A connection with the time-outs of a benchmark: a slow disk is a result, not an error.
 [[nodiscard]] proto::Result<Client> connect(const std::string& url);
 /// "queue-roundtrip-3f2a…": no run meets the messages of another.
