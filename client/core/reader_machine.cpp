@@ -56,9 +56,10 @@ proto::Result<> ReaderMachine::on_records(const proto::Records& frame) {
   Partition& partition = found->second;
   partition.position.high_watermark =
       std::max(partition.position.high_watermark, frame.high_watermark);
-  partition.assembler.append(frame.bytes);
+  std::string_view piece = frame.bytes;
   while (true) {
-    proto::Result<std::optional<RecordAssembler::WholeBatch>> batch = partition.assembler.next();
+    proto::Result<std::optional<RecordAssembler::WholeBatch>> batch =
+        partition.assembler.take(piece);
     if (!batch) {
       return batch.error();
     }

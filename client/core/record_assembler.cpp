@@ -1,51 +1,51 @@
 #include "client/core/record_assembler.hpp"
 
+#include "proto/limits.hpp"
+
+#include <algorithm>
 #include <utility>
 
 namespace weir::sdk {
 
-proto::Result<std::optional<RecordAssembler::WholeBatch>> RecordAssembler::next() {
-  const std::string_view rest = std::string_view(buffer_).substr(begin_);
-  if (rest.size() < proto::kBatchHeaderBytes) {
+proto::Result<std::optional<RecordAssembler::WholeBatch>> RecordAssembler::take(
+    std::string_view& piece) {
+  if (!header_) {
+    if (!fill(proto::kBatchHeaderBytes, piece)) {
+      return std::optional<WholeBatch>();
+    }
+    const proto::Result<proto::BatchHeader> header = proto::parse_batch_header(bytes_);
+    if (!header) {
+      return header.error();
+    }
+    if (header->total_bytes() > max_batch_bytes_) {
+      return proto::fail(
+          proto::Errc::kMalformed,
+          "a batch of " + std::to_string(header->total_bytes()) + " bytes is over the limit");
+    }
+    header_ = *header;
+    bytes_.reserve(std::min(header_->total_bytes(), proto::kMaxBatchBytes));
+  }
+  if (!fill(header_->total_bytes(), piece)) {
     return std::optional<WholeBatch>();
   }
-  const proto::Result<proto::BatchHeader> header = proto::parse_batch_header(rest);
-  if (!header) {
-    return header.error();
-  }
-  const std::size_t total = header->total_bytes();
-  if (total > max_batch_bytes_) {
-    return proto::fail(proto::Errc::kMalformed,
-                       "a batch of " + std::to_string(total) + " bytes is over the limit");
-  }
-  if (rest.size() < total) {
-    return std::optional<WholeBatch>();
-  }
-  if (const proto::Result<> checked = proto::check_batch_crc(rest.substr(0, total), *header);
-      !checked) {
+  if (const proto::Result<> checked = proto::check_batch_crc(bytes_, *header_); !checked) {
     return checked.error();
   }
-  WholeBatch batch;
-  batch.header = *header;
-  if (begin_ == 0 && rest.size() == total) {
-    batch.bytes = std::exchange(buffer_, {});
-  } else {
-    batch.bytes = rest.substr(0, total);
-    begin_ += total;
-    if (begin_ == buffer_.size()) {
-      buffer_.clear();
-      begin_ = 0;
-    } else if (begin_ > buffer_.size() / 2) {
-      buffer_.erase(0, begin_);
-      begin_ = 0;
-    }
-  }
+  WholeBatch batch{*header_, std::exchange(bytes_, {})};
+  header_.reset();
   return std::optional(std::move(batch));
 }
 
+bool RecordAssembler::fill(std::size_t size, std::string_view& piece) {
+  const std::string_view front = piece.substr(0, size - bytes_.size());
+  bytes_.append(front);
+  piece.remove_prefix(front.size());
+  return bytes_.size() == size;
+}
+
 void RecordAssembler::clear() {
-  buffer_.clear();
-  begin_ = 0;
+  header_.reset();
+  bytes_.clear();
 }
 
 }  // namespace weir::sdk

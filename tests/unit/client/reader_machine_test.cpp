@@ -23,19 +23,22 @@ TEST(RecordAssembler, PutsPiecesOfAnySizeTogether) {
   for (const std::size_t piece : {1U, 7U, 61U, 100U, 1'000U}) {
     RecordAssembler assembler(1U << 20U);
     std::vector<proto::Offset> offsets;
+    std::string together;
     for (std::size_t at = 0; at < bytes.size(); at += piece) {
-      assembler.append(std::string_view(bytes).substr(at, piece));
+      std::string_view rest = std::string_view(bytes).substr(at, piece);
       while (true) {
-        auto batch = assembler.next();
+        auto batch = assembler.take(rest);
         ASSERT_TRUE(batch.has_value());
         if (!*batch) {
+          EXPECT_TRUE(rest.empty());
           break;
         }
         offsets.push_back((*batch)->header.base_offset);
-        EXPECT_EQ((*batch)->bytes.size(), (*batch)->header.total_bytes());
+        together += (*batch)->bytes;
       }
     }
     EXPECT_THAT(offsets, ElementsAre(0, 2, 3)) << piece;
+    EXPECT_EQ(together, bytes) << piece;
     EXPECT_EQ(assembler.buffered(), 0U);
   }
 }
@@ -44,16 +47,20 @@ TEST(RecordAssembler, NoticesDamage) {
   std::string bytes = FakeBroker::batch({"abc"}, 0);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   RecordAssembler assembler(1U << 20U);
-  assembler.append(bytes);
-  const auto batch = assembler.next();
-  ASSERT_FALSE(batch.has_value());
-  EXPECT_EQ(batch.error().code, proto::Errc::kCorruptBatch);
+  std::string_view rest = bytes;
+  for (int again = 0; again < 2; ++again) {
+    const auto batch = assembler.take(rest);
+    ASSERT_FALSE(batch.has_value());
+    EXPECT_EQ(batch.error().code, proto::Errc::kCorruptBatch);
+    rest = "and more";
+  }
 }
 
 TEST(RecordAssembler, RefusesABatchThatClaimsToBeHuge) {
   RecordAssembler assembler(100);
-  assembler.append(FakeBroker::batch({std::string(200, 'x')}, 0).substr(0, 61));
-  const auto batch = assembler.next();
+  const std::string bytes = FakeBroker::batch({std::string(200, 'x')}, 0);
+  std::string_view header = std::string_view(bytes).substr(0, 61);
+  const auto batch = assembler.take(header);
   ASSERT_FALSE(batch.has_value());
   EXPECT_EQ(batch.error().code, proto::Errc::kMalformed);
 }
