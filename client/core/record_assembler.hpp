@@ -23,8 +23,8 @@ class RecordAssembler {
     std::string bytes;
   };
   /// Takes from the front of `piece` what belongs to the batch at hand. The batch once it is
-  /// complete, its CRC checked; nullopt when the piece is used up. MALFORMED, CORRUPT_BATCH: nothing
-  /// behind it can be read, and the same is answered from now on.
+  /// complete, its CRC checked; nullopt when the piece is used up. MALFORMED, CORRUPT_BATCH:
+  /// nothing behind it can be read, and the same is answered from now on.
   [[nodiscard]] proto::Result<std::optional<WholeBatch>> take(std::string_view& piece);
 
   /// Bytes of a batch that is not complete.
