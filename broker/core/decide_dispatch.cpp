@@ -1,6 +1,7 @@
 #include "broker/core/dead_letter_batch.hpp"
 #include "broker/core/shard_state.hpp"
 #include "proto/limits.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -91,7 +92,7 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   step.record.range = {target->id(), slice->base_offset, slice->last_offset, slice->first, count};
   step.record.grant = proto::GrantId{allocator_.next_grant};
   step.record.nonce = wish.nonce;
-  step.record.deadline = now + wish.lease_ms;
+  step.record.deadline = now + wish.lease_ms / (WEIR_PLANTED(halve_leases) ? 2 : 1);
   step.record.started = wish.started;
   step.record.batch_bytes = cached->stored_bytes;
   step.record.append_time = cached->append_time;
@@ -133,12 +134,15 @@ std::variant<std::monostate, Need, ShardState::Records> ShardState::decide_dead_
                          now);
   for (const Run& run : batch.runs()) {
     for (std::uint32_t i = batch.next_live(run.first, run.end());
-         run.state == RunState::kDying && i < run.end(); i = batch.next_live(i + 1, run.end())) {
+         (run.state == RunState::kDying || WEIR_PLANTED(dead_letter_neighbours)) && i < run.end();
+         i = batch.next_live(i + 1, run.end())) {
       if (!copies.add(i, run.attempts)) {
         break;
       }
-      records.emplace_back(
-          DeadLettered{{source->id(), batch.base_offset(), batch.last_offset(), i, 1}});
+      if (!WEIR_PLANTED(dead_letter_without_delete)) {
+        records.emplace_back(
+            DeadLettered{{source->id(), batch.base_offset(), batch.last_offset(), i, 1}});
+      }
     }
   }
   const Queue::Counters& to = target->counters();
@@ -148,7 +152,9 @@ std::variant<std::monostate, Need, ShardState::Records> ShardState::decide_dead_
   appended.count = copies.count();
   appended.time = now;
   appended.stored = copies.finish(to.next_offset, to.prev_last_offset, identity_.epoch);
-  records.emplace_back(std::move(appended));
+  if (!WEIR_PLANTED(dead_letter_without_copy)) {
+    records.emplace_back(std::move(appended));
+  }
   return records;
 }
 

@@ -1,5 +1,6 @@
 #include "broker/core/shard_state.hpp"
 #include "proto/limits.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -19,13 +20,17 @@ MessageRange range_of(const Queue& queue, const TouchedBatch& batch, std::uint32
 
 /// Why a settlement of one run is refused; nullopt when it is accepted.
 std::optional<Errc> refusal(const Run& run, const proto::SettleRange& settle, proto::TimeMs now) {
-  if (run.grant == settle.grant && run.nonce != settle.nonce) {
+  if (WEIR_PLANTED(accept_stale_handle)) {
+    return std::nullopt;
+  }
+  if (run.grant == settle.grant && run.nonce != settle.nonce && !WEIR_PLANTED(ignore_nonce)) {
     return Errc::kReceiptInvalid;
   }
   if (run.grant != settle.grant) {
     return Errc::kReceiptExpired;
   }
-  const bool leased = run.state == RunState::kLeased && run.when > now;
+  const proto::TimeMs late_by = WEIR_PLANTED(deadline_off_by_one) ? 1 : 0;
+  const bool leased = run.state == RunState::kLeased && run.when + late_by > now;
   // A standard queue lets a late ack through as long as nobody else got the message: the work is
   // done, and doing it twice helps nobody (as SQS).
   if (leased || settle.kind == SettleKind::kAck) {
@@ -41,8 +46,9 @@ ShardState::Records returned_of(const Queue& queue, const TouchedBatch& batch, p
   ShardState::Records records;
   for (const Run& run : batch.runs()) {
     if (run.state == RunState::kLeased && meant(run)) {
+      const bool counts = WEIR_PLANTED(punish_prefetched);
       records.emplace_back(
-          Returned{range_of(queue, batch, run.first, run.count), now, false, unsaid});
+          Returned{range_of(queue, batch, run.first, run.count), now, counts, unsaid});
     }
   }
   return records;
@@ -96,10 +102,13 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const proto::Set
       ++index;
       continue;
     }
-    const std::uint32_t stop = batch.live_end(index, std::min(end, run->end()));
+    std::uint32_t stop = batch.live_end(index, std::min(end, run->end()));
     if (const auto why = refusal(*run, settle, now)) {
       refuse(decision, index, stop - index, *why);
     } else if (settle.kind != SettleKind::kStarted || !run->started) {
+      if (WEIR_PLANTED(settle_whole_runs)) {
+        stop = batch.live_end(index, run->end());
+      }
       decision.records.push_back(
           record_of(settle, range_of(queue, batch, index, stop - index), now));
     }
@@ -166,9 +175,10 @@ proto::Result<ShardState::HandleRange> ShardState::decode(const SettleByHandle& 
     return handle.error();
   }
   const Queue* target = queue(handle->queue);
-  if (handle->incarnation != identity_.incarnation || handle->shard != identity_.shard ||
-      handle->epoch > identity_.epoch || target == nullptr ||
-      handle->generation != target->counters().generation) {
+  const bool is_of_this_life =
+      handle->incarnation == identity_.incarnation || WEIR_PLANTED(accept_old_incarnation);
+  if (!is_of_this_life || handle->shard != identity_.shard || handle->epoch > identity_.epoch ||
+      target == nullptr || handle->generation != target->counters().generation) {
     return proto::make_error(Errc::kReceiptInvalid);
   }
   if (!command.queue.empty()) {
@@ -239,6 +249,10 @@ ShardState::Records ShardState::decide_release(proto::QueueId queue_id, proto::O
   if (it == target->touched_batches().end()) {
     return {};
   }
+  if (WEIR_PLANTED(release_begun_work)) {
+    return returned_of(*target, it->second, now, false,
+                       [grant](const Run& run) { return run.grant == grant; });
+  }
   return returned_of(*target, it->second, now, false,
                      [grant](const Run& run) { return run.grant == grant && !run.started; });
 }
@@ -253,9 +267,9 @@ ShardState::Records ShardState::decide_restart(proto::TimeMs now, std::int64_t g
         if (run.state != RunState::kLeased) {
           continue;
         }
-        if (!run.started) {
+        if (!run.started || WEIR_PLANTED(lose_leases_at_restart)) {
           records.emplace_back(Returned{range, now, false});
-        } else if (grace_ms > 0) {
+        } else if (grace_ms > 0 && !WEIR_PLANTED(no_grace_after_restart)) {
           records.emplace_back(Extended{range, run.when + grace_ms});
         }
       }

@@ -2,6 +2,7 @@
 
 #include "proto/assert.hpp"
 #include "proto/limits.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 
@@ -24,6 +25,9 @@ proto::Result<std::optional<SentBatch>> Producers::check(proto::LogId log, std::
     return proto::fail(proto::Errc::kProducerFenced,
                        "producer " + std::to_string(id) + " is not known, or was idle too long");
   }
+  if (WEIR_PLANTED(accept_fenced_producer)) {
+    epoch = static_cast<std::int16_t>(producer->epoch);
+  }
   if (epoch < 0 || static_cast<std::uint16_t>(epoch) < producer->epoch) {
     return proto::fail(proto::Errc::kProducerFenced,
                        "producer " + std::to_string(id) + " has epoch " +
@@ -45,7 +49,7 @@ proto::Result<std::optional<SentBatch>> Producers::check(proto::LogId log, std::
     const SentBatch& last = window->second.batches.back();
     expected = next_sequence(last.base_sequence, last.count);
   }
-  if (base_sequence != expected) {
+  if (base_sequence != expected && !WEIR_PLANTED(accept_sequence_gaps)) {
     return proto::fail(
         proto::Errc::kOutOfOrderSequence,
         "sequence " + std::to_string(expected) + " is next, not " + std::to_string(base_sequence));
@@ -102,7 +106,8 @@ void Producers::append(const BatchAppended& record) {
     window.batches.clear();
   }
   window.batches.push_back({record.base_sequence, record.count, record.base_offset, record.time});
-  if (window.batches.size() > proto::kMaxUnconfirmedBatches) {
+  if (window.batches.size() >
+      (WEIR_PLANTED(remember_one_batch) ? 1 : proto::kMaxUnconfirmedBatches)) {
     window.batches.pop_front();
   }
   touch(id, it->second, record.time);

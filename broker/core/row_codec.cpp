@@ -1,6 +1,7 @@
 #include "broker/core/row_codec.hpp"
 
 #include "broker/core/row_messages.hpp"
+#include "proto/planted_bugs.hpp"
 #include "weir/storage/v1/rows.pb.h"
 
 #include <string>
@@ -183,6 +184,9 @@ proto::Result<> decode_partition(std::string_view bytes, Partition& partition) {
     partition.time_index.last_row_time = row->index_time();
   }
   partition.time_index.bytes_since_row = row->index_bytes();
+  if (WEIR_PLANTED(reuse_offsets_after_restart) && partition.next_offset > partition.log_start) {
+    --partition.next_offset;
+  }
   partition.high_watermark = partition.next_offset;
   if (partition.log_start < 0 || partition.log_start > partition.next_offset) {
     return damaged("partition state");

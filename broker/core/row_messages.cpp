@@ -2,6 +2,7 @@
 
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <string>
@@ -81,7 +82,7 @@ void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
     row.set_count(run.count);
     row.set_state(static_cast<pb::RunState>(run.state));
     row.set_started(run.started);
-    row.set_attempts(run.attempts);
+    row.set_attempts(WEIR_PLANTED(forget_attempts_at_restart) ? 0U : run.attempts);
     row.set_grant(run.grant.value);
     row.set_nonce(run.nonce);
     row.set_when(run.when);

@@ -4,6 +4,7 @@
 #include "proto/batch/stored_batch.hpp"
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
+#include "proto/planted_bugs.hpp"
 #include "proto/wire_message.hpp"
 
 #include <algorithm>
@@ -34,18 +35,22 @@ SessionMachine::SessionMachine(SessionOutlet& outlet, Outbox& outbox, SendBudget
     : outlet_(outlet), outbox_(outbox), budget_(budget), uuid_(std::move(uuid)), liveness_(now) {}
 
 SessionMachine::~SessionMachine() {
-  budget_.close(window_);
+  if (!WEIR_PLANTED(leak_send_credit)) {
+    budget_.close(window_);
+  }
 }
 
 std::size_t SessionMachine::max_frame_bytes() const {
-  return phase_ == Phase::kGreeting ? proto::kMaxFrameBytesBeforeHello : proto::kMaxFrameBytes;
+  const bool is_known = phase_ != Phase::kGreeting || WEIR_PLANTED(large_frames_before_hello);
+  return is_known ? proto::kMaxFrameBytes : proto::kMaxFrameBytesBeforeHello;
 }
 
 proto::Result<> SessionMachine::on_frame(const proto::RawFrame& frame, MonoMs now) {
   if (phase_ == Phase::kClosed) {
     return {};
   }
-  if (phase_ == Phase::kGreeting) {
+  if (phase_ == Phase::kGreeting &&
+      !(WEIR_PLANTED(work_before_hello) && frame.type != FrameType::kHello)) {
     if (frame.type != FrameType::kHello) {
       return malformed("the first frame of a client is Hello");
     }
@@ -124,7 +129,8 @@ proto::Result<> SessionMachine::on_send(std::string_view body) {
     return malformed("send numbers count 1, 2, 3 …");
   }
   const std::size_t bytes = send->batch.size();
-  if (!open_sends_.empty() && open_send_bytes_ + bytes > window_) {
+  if (!open_sends_.empty() && open_send_bytes_ + bytes > window_ &&
+      !WEIR_PLANTED(allow_sends_beyond_credit)) {
     return malformed("more bytes of unanswered sends than the credit of " +
                      std::to_string(window_));
   }

@@ -1,6 +1,7 @@
 #include "broker/shard/consumers.hpp"
 
 #include "proto/assert.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 
@@ -83,7 +84,7 @@ std::optional<proto::QueueId> Consumers::free(proto::GrantId grant, std::uint32_
   const std::uint64_t bytes = freed == held.live ? held.bytes : held.bytes * freed / held.live;
   held.live -= freed;
   held.bytes -= bytes;
-  consumer.held_messages -= freed;
+  consumer.held_messages -= WEIR_PLANTED(leak_consumer_credit) && held.live > 0 ? 0 : freed;
   consumer.held_bytes -= bytes;
   const proto::QueueId queue = consumer.queue;
   if (held.live == 0) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proto/ids.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -28,7 +29,11 @@ class ShardClock {
     }
     const std::int64_t passed = std::max<std::int64_t>(mono_ms - *mono_, 0);
     mono_ = mono_ms;
-    if (passed > kGapMs) {
+    if (WEIR_PLANTED(follow_the_wall_clock)) {
+      broker_ = std::max(broker_, wall_ms);
+      return broker_;
+    }
+    if (passed > kGapMs && !WEIR_PLANTED(a_stall_counts)) {
       return broker_;
     }
     // Whole milliseconds are slewed out of a running remainder, so that frequent looks slew as

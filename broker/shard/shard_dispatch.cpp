@@ -1,5 +1,6 @@
 #include "broker/shard/batch_loader.hpp"
 #include "broker/shard/shard_impl.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -19,7 +20,9 @@ constexpr std::uint32_t kFairShareMessages = 256;
 
 void Shard::Impl::expire() {
   for (int i = 0; i < kMaxExpiriesPerTurn; ++i) {
-    const auto records = state_->decide_expire(std::min(now_, oldest_waiting()), unsaid_from_);
+    const proto::TimeMs until =
+        WEIR_PLANTED(expire_past_waiting_inputs) ? now_ : std::min(now_, oldest_waiting());
+    const auto records = state_->decide_expire(until, unsaid_from_);
     if (!records) {
       break;
     }
@@ -196,6 +199,11 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
       consumer, given->delivery.grant,
       {given->record.range.last_offset, given->delivery.count, given->delivery.records.size()});
   bulk_.add(consumer.session, given->delivery);
+  if (WEIR_PLANTED(deliver_before_commit)) {
+    session->second->on_delivery(consumer.alias, given->delivery);
+    session->second->flush();
+    return Served::kYes;
+  }
   open_.effects.push_back(
       {consumer.session, DeliveryEffect{consumer.alias, std::move(given->delivery)}});
   return Served::kYes;

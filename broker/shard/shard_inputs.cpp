@@ -1,4 +1,5 @@
 #include "broker/shard/shard_impl.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <utility>
 
@@ -70,6 +71,13 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
     // stored that is, and once five others have followed nobody could tell it any more.
     entry.flags |= proto::SentEntry::kDuplicate;
     ++metrics_.duplicate_batches;
+    if (const auto session = sessions_.find(input.session);
+        WEIR_PLANTED(answer_duplicate_at_once) && session != sessions_.end()) {
+      entry.base_offset = decision->base_offset;
+      entry.append_time = decision->append_time;
+      session->second->on_sent(entry);
+      return;
+    }
   } else if (is_late(input)) {
     refused = proto::make_error(Errc::kDeadlineExceeded);
   } else if (refusal_) {
@@ -95,7 +103,8 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
   for (; settled.done < settled.settle.ranges.size(); ++settled.done) {
     const proto::SettleRange& range = settled.settle.ranges[settled.done];
     // Judged by the time when it came in: a message of ours that waited must not expire for it.
-    auto decided = state_->decide(settled.queue, range, input.arrived, input.known_done);
+    const proto::TimeMs judged_by = WEIR_PLANTED(judge_by_time_of_turn) ? now_ : input.arrived;
+    auto decided = state_->decide(settled.queue, range, judged_by, input.known_done);
     if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
       return *need;
     }

@@ -3,6 +3,7 @@
 #include "proto/assert.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -30,6 +31,9 @@ void Shard::Impl::turn() {
   }
   ++metrics_.turns;
   now_ = ports_.now();
+  if (WEIR_PLANTED(expire_before_inputs)) {
+    expire();
+  }
   handle_others();
   // What waits here holds its producers' credit: this is where a slow disk becomes backpressure.
   while (!sends_.empty() && log_->backlog_bytes() < options_.max_backlog_bytes) {
@@ -82,6 +86,11 @@ void Shard::Impl::apply(const core::Record& record) {
       metrics_.appended_bytes += appended->stored.size();
       open_.high_watermarks[proto::PartitionId{appended->log.value}] =
           appended->base_offset + appended->count;
+      if (WEIR_PLANTED(publish_before_commit)) {
+        state_->publish(proto::PartitionId{appended->log.value},
+                        appended->base_offset + appended->count);
+        feed_->wake_partition(proto::PartitionId{appended->log.value});
+      }
     } else {
       dispatchable_.insert(proto::QueueId{appended->log.value});
     }
@@ -89,7 +98,9 @@ void Shard::Impl::apply(const core::Record& record) {
     metrics_.acked_messages += acked->range.count;
     dispatchable_.insert(acked->range.queue);
   } else if (const auto* returned = std::get_if<core::Returned>(&record)) {
-    dispatchable_.insert(returned->range.queue);
+    if (!WEIR_PLANTED(lose_wake_up)) {
+      dispatchable_.insert(returned->range.queue);
+    }
   } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
     metrics_.dead_lettered_messages += dead->range.count;
   } else if (const auto* out = std::get_if<core::PagedOut>(&record)) {
@@ -137,6 +148,10 @@ void Shard::Impl::close_unit() {
     commit.rows = std::move(rows);
     unit.index = last_index_;
     unit.next_grant = state_->next_grant();
+    if (WEIR_PLANTED(answer_before_commit)) {
+      release(unit);
+      unit.effects.clear();
+    }
     pending_.push_back(std::move(unit));
     log_->submit(std::move(commit));
     return;
@@ -145,7 +160,7 @@ void Shard::Impl::close_unit() {
     return;
   }
   // Nothing was changed, but what is said was decided on state that may not be durable yet.
-  if (pending_.empty()) {
+  if (pending_.empty() || WEIR_PLANTED(answer_unchanged_at_once)) {
     release(unit);
     return;
   }

@@ -1,5 +1,7 @@
 #include "broker/shard/topic_feed.hpp"
 
+#include "proto/planted_bugs.hpp"
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -194,7 +196,7 @@ void TopicFeed::load(Key key, const Subscription& subscription, Cursor& cursor,
   Load load{key,
             subscription.life,
             {proto::LogId{cursor.partition.value}, 0},
-            cursor.next_offset,
+            cursor.next_offset + (WEIR_PLANTED(reader_skips_at_load) ? 1 : 0),
             "partition " + std::to_string(cursor.index) + " of topic '" + subscription.topic +
                 "' cannot be read at offset " + std::to_string(cursor.next_offset)};
   loader_.load([this, hooks, bounds, load = std::move(load)](const storage::Reader& reader) {

@@ -1,6 +1,7 @@
 #include "proto/batch/compression.hpp"
 
 #include "proto/assert.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <lz4frame.h>
 #include <zstd.h>
@@ -95,7 +96,11 @@ Result<> decode_one_frame(Decoder decoder, std::string_view frame, std::size_t m
     if (!step) {
       return step.error();
     }
-    if (full && step->made > 0) {
+    if (full && step->made > 0 && WEIR_PLANTED(unpack_without_bound)) {
+      out.resize(out.size() * 2);
+      max_bytes = out.size();
+      out[made] = beyond;
+    } else if (full && step->made > 0) {
       return fail(Errc::kMessageTooLarge,
                   "the records take more than " + std::to_string(max_bytes) + " bytes");
     }

@@ -1,5 +1,7 @@
 #include "storage/rocks/prefilled_wal.hpp"
 
+#include "proto/planted_bugs.hpp"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -52,7 +54,11 @@ class PrefilledWal final : public FSWritableFileOwnerWrapper {
   }
 
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
-    return synced(FSWritableFileOwnerWrapper::Sync(options, debug));
+    IOStatus status = FSWritableFileOwnerWrapper::Sync(options, debug);
+    if (!status.ok() && WEIR_PLANTED(retry_failed_sync)) {
+      status = FSWritableFileOwnerWrapper::Sync(options, debug);
+    }
+    return synced(std::move(status));
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
     return synced(FSWritableFileOwnerWrapper::Fsync(options, debug));
@@ -82,9 +88,10 @@ class PrefilledWal final : public FSWritableFileOwnerWrapper {
   }
 
   IOStatus write_zeros_from(std::uint64_t end) {
+    const std::uint64_t begin = WEIR_PLANTED(zeros_over_the_last_record) ? end - 1 : end;
     zeros_end_ = (end + kPrefillBytes) / kPageBytes * kPageBytes;
     IOStatus written =
-        zeros_->Write(end, Slice(kZeros.data(), zeros_end_ - end), IOOptions(), nullptr);
+        zeros_->Write(begin, Slice(kZeros.data(), zeros_end_ - begin), IOOptions(), nullptr);
     if (written.IsNoSpace()) {
       // The commit has its space. What was zeroed before the disk was full is written over.
       zeros_.reset();

@@ -1,6 +1,7 @@
 #include "storage/rocks/rocks_store.hpp"
 
 #include "proto/batch/crc32c.hpp"
+#include "proto/planted_bugs.hpp"
 #include "storage/rocks/crc32c_override.hpp"
 #include "storage/rocks/prefilled_wal.hpp"
 #include "storage/rocks/rocks_options.hpp"
@@ -180,7 +181,7 @@ class RocksStore::Impl {
       return report.error();
     }
     wal_ = std::move(*report);
-    if (!wal_.damage) {
+    if (!wal_.damage || WEIR_PLANTED(ignore_damage_of_wal)) {
       return {};
     }
     if (!options_.accept_damage) {
@@ -199,7 +200,7 @@ class RocksStore::Impl {
       }
     }
     rocksdb::WriteOptions options;
-    options.sync = true;
+    options.sync = !WEIR_PLANTED(commit_without_sync);
     const rocksdb::Status status = database_.db->Write(options, &buffer_);
     buffer_.Clear();
     if (buffer_.Data().capacity() > kKeptBufferBytes) {

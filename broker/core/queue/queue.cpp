@@ -1,6 +1,7 @@
 #include "broker/core/queue/queue.hpp"
 
 #include "proto/assert.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 
@@ -79,7 +80,9 @@ void Queue::index(Batches::iterator it) {
 /// After a change of an unindexed batch: index it again, or let it go when all of it is done.
 void Queue::settle(Batches::iterator it) {
   if (it->second.done()) {
-    counters_.bytes -= std::min(it->second.bytes(), counters_.bytes);
+    if (!WEIR_PLANTED(forget_to_count_bytes)) {
+      counters_.bytes -= std::min(it->second.bytes(), counters_.bytes);
+    }
     changes_.touched.erase(it->first);
     changes_.finished.insert(it->first);
     cold_.finished(it->first);
@@ -180,13 +183,17 @@ void Queue::apply(const Returned& record, Effects& effects) {
     }
     run.started = false;
     run.when = record.due;
-    if (run.attempts >= definition_.settings.max_receive_count) {
+    const std::uint32_t more = WEIR_PLANTED(one_attempt_more) ? 1 : 0;
+    if (run.attempts >= definition_.settings.max_receive_count + more) {
       run.state = definition_.dead_letter_queue.value != 0 ? RunState::kDying : RunState::kParked;
     } else {
       run.state = RunState::kReturned;
     }
   };
   it->second.update(record.range.first, record.range.count, change);
+  if (WEIR_PLANTED(drop_without_dead_letter_queue) && it->second.counts().parked > 0) {
+    it->second.ack(record.range.first, record.range.count, [](proto::GrantId, std::uint32_t) {});
+  }
   settle(it);
 }
 
