@@ -38,16 +38,8 @@ Queue& ShardState::change(proto::QueueId id) {
 /// Keeps the shard-wide indexes in step with one queue.
 void ShardState::reindex(proto::QueueId id) {
   const Queue& queue = queues_.at(id);
-  const proto::TimeMs deadline =
-      queue.leases().empty() ? TouchedBatch::kNever : queue.leases().begin()->first;
-  proto::TimeMs& known = deadline_of_.try_emplace(id, TouchedBatch::kNever).first->second;
-  if (known != deadline) {
-    deadlines_.erase({known, id});
-    if (deadline != TouchedBatch::kNever) {
-      deadlines_.emplace(deadline, id);
-    }
-    known = deadline;
-  }
+  by_deadline_.set(id,
+                   queue.leases().empty() ? TouchedBatch::kNever : queue.leases().begin()->first);
   if (queue.dying().empty()) {
     dying_queues_.erase(id);
   } else {
@@ -58,15 +50,7 @@ void ShardState::reindex(proto::QueueId id) {
   } else {
     seeking_oldest_.erase(id);
   }
-  std::size_t& idle = idle_bytes_of_.try_emplace(id, 0).first->second;
-  if (idle != queue.idle_bytes()) {
-    idle_.erase({idle, id});
-    idle_bytes_ = idle_bytes_ - idle + queue.idle_bytes();
-    idle = queue.idle_bytes();
-    if (idle != 0) {
-      idle_.emplace(idle, id);
-    }
-  }
+  idle_bytes_ = idle_bytes_ - by_idle_bytes_.set(id, queue.idle_bytes()) + queue.idle_bytes();
 }
 
 void ShardState::apply_one(const NamespaceCreated& record, Queue::Effects&) {

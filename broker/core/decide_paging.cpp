@@ -13,7 +13,9 @@ std::optional<PagedOut> ShardState::decide_page_out(std::size_t max_idle_bytes,
   // Many queues may hold one batch each that must stay: they are not all looked at every time.
   constexpr int kMaxQueues = 64;
   int looked_at = 0;
-  for (auto it = idle_.rbegin(); it != idle_.rend() && looked_at < kMaxQueues; ++it, ++looked_at) {
+  const auto& queues = by_idle_bytes_.ranked();
+  for (auto it = queues.rbegin(); it != queues.rend() && looked_at < kMaxQueues;
+       ++it, ++looked_at) {
     const proto::QueueId id = it->second;
     const auto last = queues_.at(id).page_out_candidate(now);
     if (last && !kept.contains(id)) {

@@ -205,10 +205,10 @@ proto::Result<ShardState::HandleRange> ShardState::decode(const SettleByHandle& 
 
 std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
                                                              proto::GrantId unsaid_from) const {
-  if (deadlines_.empty() || deadlines_.begin()->first > now) {
+  if (next_deadline() > now) {
     return std::nullopt;
   }
-  const Queue& target = queues_.at(deadlines_.begin()->second);
+  const Queue& target = queues_.at(by_deadline_.ranked().begin()->second);
   const TouchedBatch& batch = target.touched_batches().at(target.leases().begin()->second);
   Records records;
   for (const Run& run : batch.runs()) {

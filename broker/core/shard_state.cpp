@@ -20,7 +20,8 @@ void ShardState::set_place(std::uint32_t shard, std::uint32_t epoch) {
 }
 
 proto::TimeMs ShardState::next_deadline() const {
-  return deadlines_.empty() ? TouchedBatch::kNever : deadlines_.begin()->first;
+  const auto& ranked = by_deadline_.ranked();
+  return ranked.empty() ? TouchedBatch::kNever : ranked.begin()->first;
 }
 
 QueueInfo ShardState::info(const Queue& queue, proto::TimeMs now) const {

@@ -6,6 +6,7 @@
 #include "broker/core/partition.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/queue/queue.hpp"
+#include "broker/core/queue_ranking.hpp"
 #include "broker/core/record.hpp"
 #include "broker/core/reply.hpp"
 #include "proto/handle.hpp"
@@ -205,12 +206,10 @@ class ShardState {
   std::map<proto::QueueId, Queue> queues_;
   std::map<proto::PartitionId, Partition> partitions_;
   Producers producers_;
-  std::set<std::pair<proto::TimeMs, proto::QueueId>> deadlines_;
-  std::map<proto::QueueId, proto::TimeMs> deadline_of_;
+  QueueRanking<proto::TimeMs, TouchedBatch::kNever> by_deadline_;  // of its first lease
   std::set<proto::QueueId> dying_queues_;
   std::set<proto::QueueId> seeking_oldest_;
-  std::set<std::pair<std::size_t, proto::QueueId>> idle_;
-  std::map<proto::QueueId, std::size_t> idle_bytes_of_;
+  QueueRanking<std::size_t, 0> by_idle_bytes_;
   std::size_t idle_bytes_ = 0;
 
   // Since take_rows().
