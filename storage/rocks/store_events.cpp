@@ -55,8 +55,17 @@ void StoreEvents::OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) 
   }
 }
 
+void StoreEvents::OnIOError(const rocksdb::IOErrorInfo& info) {
+  using Operation = rocksdb::FileOperationType;
+  if (info.operation == Operation::kRead || info.operation == Operation::kOpen) {
+    return;  // of a reader: told to whoever reads
+  }
+  failures_.fail(proto::fail(proto::Errc::kStorageFailed,
+                             "a write of the database failed: " + info.io_status.ToString()));
+}
+
 void StoreEvents::OnFileSyncFinish(const rocksdb::FileOperationInfo& info) {
-  if (info.path.ends_with(".log")) {
+  if (on_wal_sync_ && info.path.ends_with(".log")) {
     on_wal_sync_(info.duration);
   }
 }

@@ -39,7 +39,9 @@ class StoreEvents final : public rocksdb::EventListener {
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
                             bool* auto_recovery) override;
   void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override;
-  bool ShouldBeNotifiedOnFileIO() override { return static_cast<bool>(on_wal_sync_); }
+  bool ShouldBeNotifiedOnFileIO() override { return true; }
+  /// The first sign of a failed write: what RocksDB does with the file next may be an assertion.
+  void OnIOError(const rocksdb::IOErrorInfo& info) override;
   void OnFileSyncFinish(const rocksdb::FileOperationInfo& info) override;
 
   /// How often writes were slowed down or stopped until flushes or compactions caught up.

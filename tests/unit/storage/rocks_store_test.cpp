@@ -9,11 +9,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 #include <utility>
 
@@ -212,6 +216,35 @@ TEST(RocksStore, AFailureIsFinalWhileReadsGoOn) {
   EXPECT_EQ(store->failure(), first.error());
   EXPECT_EQ(told.load(), 1);
   EXPECT_EQ(rows_of(*store), (RowMap{{"a", "1"}}));
+}
+
+// A disk that takes no more bytes, of this process only.
+void limit_files_to(std::uint64_t bytes) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{.rlim_cur = bytes, .rlim_max = bytes};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+TEST(RocksStoreDeathTest, AFailedWriteIsToldBeforeRocksDbAssertsOnTheFile) {
+  const TempDir directory;
+  {
+    const auto store = open_in(directory);
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_TRUE(commit(*store, a_change().put(std::to_string(i), bytes_of(50'000, 1))));
+    }
+    const std::filesystem::path copy = directory.file("copy");
+    std::filesystem::create_directory(copy);
+    std::filesystem::copy(directory.file("db"), copy / "db");  // as after a kill: a log to replay
+  }
+  const auto open_and_fail = [&] {
+    limit_files_to(400'000);
+    (void)open_rocks_store(
+        {.path = directory.file("copy/db"), .on_failed = [](const proto::Error& error) {
+           std::fputs(error.message.c_str(), stderr);
+           std::_Exit(3);
+         }});
+  };
+  EXPECT_EXIT(open_and_fail(), testing::ExitedWithCode(3), "File too large");
 }
 
 TEST(RocksStore, RecoversAfterAFailureByReopening) {
