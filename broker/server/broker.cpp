@@ -76,6 +76,7 @@ proto::Result<> Broker::open() {
     return opened;
   }
   disk_.emplace(data_dir_->path(), config_.min_free_disk_bytes, config_.ballast_bytes);
+  disk_full_ = disk_->look();  // on a full disk the ballast goes before the log is replayed
   if (proto::Result<> opened = open_store(); !opened) {
     return opened;
   }
@@ -116,6 +117,7 @@ proto::Result<> Broker::open_store() {
     return store.error();
   }
   store_ = std::move(*store);
+  space_.emplace(*store_);
   spdlog::info("the database at {} is open, CRC-32C: {}", data_dir_->database_path(),
                store_->crc32c_in_use());
   if (const auto& torn = store_->recovered_wal().torn_end) {
@@ -210,6 +212,7 @@ void Broker::finish() {
   for (const int signal : {SIGTERM, SIGINT}) {
     std::signal(signal, [](int) { std::_Exit(1); });  // what was acknowledged is on disk
   }
+  space_.reset();
   loader_->stop();
   log_->stop();
   if (const proto::Result<> emptied = store_->empty_log(); !emptied) {
@@ -277,6 +280,7 @@ void Broker::tick() {
 
 void Broker::watch_disk() {
   disk_full_ = disk_->look();
+  space_->look(disk_full_, disk_->space().free_bytes);
   refuse_sends_as_needed();
 }
 

@@ -7,6 +7,7 @@
 #include "broker/net/loop_clock.hpp"
 #include "broker/server/config.hpp"
 #include "broker/server/disk_watch.hpp"
+#include "broker/server/space_keeper.hpp"
 #include "broker/shard/local_log.hpp"
 #include "broker/shard/random_bits.hpp"
 #include "broker/shard/shard.hpp"
@@ -78,6 +79,7 @@ class Broker {
   std::optional<storage::DataDir> data_dir_;
   std::optional<DiskWatch> disk_;
   std::unique_ptr<storage::RocksStore> store_;
+  std::optional<SpaceKeeper> space_;
   std::optional<shard::ThreadLoader> loader_;
   std::optional<net::LoopClock> clock_;
   std::optional<shard::Shard> shard_;

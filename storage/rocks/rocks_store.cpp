@@ -2,6 +2,7 @@
 
 #include "proto/batch/crc32c.hpp"
 #include "proto/planted_bugs.hpp"
+#include "storage/file.hpp"
 #include "storage/rocks/crc32c_override.hpp"
 #include "storage/rocks/prefilled_wal.hpp"
 #include "storage/rocks/rocks_options.hpp"
@@ -31,6 +32,8 @@ using proto::fail;
 
 // A buffer larger than this is given back after the commit that needed it: memory at rest is small.
 constexpr std::size_t kKeptBufferBytes = std::size_t{4} << 20;
+// Beside the log's contents an opening database writes a manifest, options and its own log.
+constexpr std::uint64_t kRoomBytes = std::uint64_t{1} << 20;
 // What RocksDB puts around a row in a batch: tag, family, two lengths.
 constexpr std::size_t kRowOverheadBytes = 16;
 
@@ -150,6 +153,33 @@ class RocksStore::Impl {
     return {};
   }
 
+  proto::Result<> free_space(std::uint64_t spare_bytes, std::atomic<bool>& cancelled) {
+    const std::uint64_t buffered = sum_of("rocksdb.cur-size-all-mem-tables");
+    if (buffered > spare_bytes) {
+      return {};
+    }
+    if (proto::Result<> emptied = empty_log(); !emptied) {
+      return emptied;
+    }
+    // A compaction writes at most what the tables hold. Where they hold much, deletions go by the
+    // compactions that flushes bring about.
+    rocksdb::ColumnFamilyHandle* log = database_.family(Family::kLog);
+    std::uint64_t tables = 0;
+    if (!database_.db->GetIntProperty(log, rocksdb::DB::Properties::kTotalSstFilesSize, &tables) ||
+        buffered + tables > spare_bytes) {
+      return {};
+    }
+    rocksdb::CompactRangeOptions compact;
+    compact.exclusive_manual_compaction = false;
+    compact.max_subcompactions = 1;
+    compact.canceled = &cancelled;
+    const rocksdb::Status status = database_.db->CompactRange(compact, log, nullptr, nullptr);
+    if (!status.ok() && !cancelled.load()) {
+      return fail(Errc::kStorageFailed, "space could not be given back: " + status.ToString());
+    }
+    return {};
+  }
+
   proto::Result<> empty_log() {
     const std::vector<rocksdb::ColumnFamilyHandle*> handles(database_.families.begin(),
                                                             database_.families.end());
@@ -181,6 +211,9 @@ class RocksStore::Impl {
       return report.error();
     }
     wal_ = std::move(*report);
+    if (const proto::Result<> room = check_room(); !room) {
+      return room;
+    }
     if (!wal_.damage || WEIR_PLANTED(ignore_damage_of_wal)) {
       return {};
     }
@@ -188,6 +221,26 @@ class RocksStore::Impl {
       return fail(Errc::kStorageFailed, describe_damage(wal_));
     }
     return cut_wal(options_.path, wal_);
+  }
+
+  // The replay writes the log's contents to tables. Where the disk is full on the way, RocksDB ends
+  // the process by an assertion, which explains nothing.
+  proto::Result<> check_room() const {
+    const std::string directory = std::filesystem::path(options_.path).parent_path().string();
+    const proto::Result<DiskSpace> space = disk_space(directory);
+    if (!space) {
+      return space.error();
+    }
+    const std::uint64_t wanted = wal_.bytes + kRoomBytes;
+    if (space->free_bytes >= wanted) {
+      return {};
+    }
+    return fail(Errc::kStorageFailed,
+                "No space left on device: the disk of '" + directory + "' has " +
+                    std::to_string(space->free_bytes) + " bytes free, and a start needs " +
+                    std::to_string(wanted) +
+                    " to move the write-ahead log into tables. Nothing is damaged and nothing was "
+                    "changed. Make room on that disk, then start again.");
   }
 
   proto::Result<> write(std::span<const WriteBatch* const> batches) {
@@ -271,6 +324,10 @@ proto::Result<> RocksStore::commit(std::span<const WriteBatch* const> batches) {
 
 proto::Result<> RocksStore::reclaim(Family family, std::string_view begin, std::string_view end) {
   return impl_->reclaim(family, begin, end);
+}
+
+proto::Result<> RocksStore::free_space(std::uint64_t spare_bytes, std::atomic<bool>& cancelled) {
+  return impl_->free_space(spare_bytes, cancelled);
 }
 
 proto::Result<> RocksStore::empty_log() {

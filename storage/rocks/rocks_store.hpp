@@ -3,6 +3,7 @@
 #include "storage/kv.hpp"
 #include "storage/rocks/wal_scan.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -64,6 +65,12 @@ class RocksStore final : public KeyValueStore {
   /// to rewrite what is left in that range; any thread but the committing one.
   [[nodiscard]] proto::Result<> reclaim(Family family, std::string_view begin,
                                         std::string_view end);
+
+  /// Gives the disk back what was deleted, for a disk that is full while nobody may write: by itself
+  /// a store that hardly writes keeps it for ever. Writes no more than `spare_bytes` on the way, and
+  /// does nothing where that is too little. Blocks, seconds at times, until it is done or
+  /// `cancelled` is true; any thread but the committing one.
+  [[nodiscard]] proto::Result<> free_space(std::uint64_t spare_bytes, std::atomic<bool>& cancelled);
 
   /// Moves what the write-ahead log holds into tables, so that the next start has nothing to
   /// replay. Blocks for as long as it takes to write the buffers. Everything committed is safe

@@ -182,6 +182,26 @@ TEST(RocksStore, ReclaimsTheSpaceOfADeletedRange) {
   EXPECT_LT(store->statistics().blob_bytes, 1'000'000U);
 }
 
+TEST(RocksStore, GivesTheDiskBackWhatWasDeletedOneByOne) {
+  const TempDir directory;
+  const auto store = open_in(directory);
+  std::atomic<bool> never = false;
+  for (int i = 10; i < 74; ++i) {
+    const std::string value = bytes_of(100'000, static_cast<std::uint64_t>(i));
+    ASSERT_TRUE(commit(*store, a_change().in_log().put(std::to_string(i), value)));
+  }
+  ASSERT_TRUE(store->empty_log());
+  for (int i = 10; i < 74; ++i) {
+    ASSERT_TRUE(commit(*store, a_change().in_log().remove(std::to_string(i))));
+  }
+  EXPECT_GE(store->statistics().blob_bytes, 6'000'000U);
+  // Not even the deletions may be written: nothing happens, and nothing breaks.
+  ASSERT_TRUE(store->free_space(0, never));
+  EXPECT_GE(store->statistics().blob_bytes, 6'000'000U);
+  ASSERT_TRUE(store->free_space(std::uint64_t{64} << 20, never));
+  EXPECT_EQ(store->statistics().blob_bytes, 0U);
+}
+
 TEST(RocksStore, AnEmptiedLogLeavesTheNextStartNothingToReplay) {
   const TempDir directory;
   RowMap rows;
