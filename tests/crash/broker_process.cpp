@@ -18,6 +18,8 @@
 #include <unistd.h>
 #include <utility>
 
+extern char** environ;  // NOLINT: as POSIX declares it
+
 namespace weir::crash {
 namespace {
 
@@ -55,13 +57,13 @@ int left_ms(Clock::time_point deadline) {
   return left.count() < 0 ? 0 : static_cast<int>(left.count());
 }
 
-/// The port of "listen=127.0.0.1:4711"; 0 when there is none.
-std::uint16_t read_port(const std::filesystem::path& ready_file) {
+/// The port of "listen=127.0.0.1:4711", where `key` is "listen="; 0 when there is none.
+std::uint16_t read_port(const std::filesystem::path& ready_file, std::string_view key) {
   std::ifstream in(ready_file);
   std::string line;
   while (std::getline(in, line)) {
     const std::size_t colon = line.rfind(':');
-    if (line.starts_with("listen=") && colon != std::string::npos) {
+    if (line.starts_with(key) && colon != std::string::npos) {
       std::uint16_t port = 0;
       std::from_chars(line.data() + colon + 1, line.data() + line.size(), port);
       return port;
@@ -72,9 +74,8 @@ std::uint16_t read_port(const std::filesystem::path& ready_file) {
 
 }  // namespace
 
-BrokerProcess::BrokerProcess(std::string binary, std::filesystem::path dir,
-                             std::vector<std::string> wrapper)
-    : binary_(std::move(binary)), dir_(std::move(dir)), wrapper_(std::move(wrapper)) {}
+BrokerProcess::BrokerProcess(std::string binary, std::filesystem::path dir, BrokerSetup setup)
+    : binary_(std::move(binary)), dir_(std::move(dir)), setup_(std::move(setup)) {}
 
 BrokerProcess::~BrokerProcess() {
   if (pid_ > 0) {
@@ -84,10 +85,11 @@ BrokerProcess::~BrokerProcess() {
 }
 
 std::vector<std::string> BrokerProcess::command() const {
-  std::vector<std::string> words = wrapper_;
-  words.insert(words.end(), {binary_, "serve", "--data-dir", (dir_ / "data").string(), "--listen",
+  std::vector<std::string> words = setup_.wrapper;
+  words.insert(words.end(), {binary_, "serve", "--data-dir", data_dir().string(), "--listen",
                              "127.0.0.1:" + std::to_string(port_), "--http", "127.0.0.1:0",
-                             "--ready-file", (dir_ / "ready").string()});
+                             "--ready-file", (ready_file()).string()});
+  words.insert(words.end(), setup_.flags.begin(), setup_.flags.end());
   return words;
 }
 
@@ -99,6 +101,14 @@ void BrokerProcess::spawn() {
     argv.push_back(const_cast<char*>(word.c_str()));  // as execvp wants it; it changes nothing
   }
   argv.push_back(nullptr);
+  std::vector<char*> environment;
+  for (std::string& value : setup_.environment) {
+    environment.push_back(value.data());
+  }
+  for (char** value = environ; *value != nullptr; ++value) {
+    environment.push_back(*value);
+  }
+  environment.push_back(nullptr);
   const std::string log = log_file().string();
   pid_ = ::fork();
   if (pid_ != 0) {
@@ -106,43 +116,58 @@ void BrokerProcess::spawn() {
   }
   // The child: only calls that are allowed between fork and exec.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (!setup_.group_file.empty()) {
+    const int group = ::open(setup_.group_file.c_str(), O_WRONLY | O_CLOEXEC);
+    if (group < 0 || ::write(group, "0", 1) != 1) {  // 0: whoever writes it
+      ::_exit(126);
+    }
+  }
   const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   const int in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   ::dup2(in, STDIN_FILENO);
   ::dup2(out, STDOUT_FILENO);
   ::dup2(out, STDERR_FILENO);
-  ::execvp(argv[0], argv.data());
+  ::execvpe(argv[0], argv.data(), environment.data());
   ::_exit(127);
 }
 
 proto::Result<> BrokerProcess::start() {
-  const Clock::time_point begin = Clock::now();
+  proto::Result<> begun = begin();
+  return begun ? wait_ready() : begun;
+}
+
+proto::Result<> BrokerProcess::begin() {
   std::error_code ignored;
-  std::filesystem::remove(dir_ / "ready", ignored);
-  const Descriptor watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (watch.get() < 0 || ::inotify_add_watch(watch.get(), dir_.c_str(), IN_MOVED_TO) < 0) {
-    return fail(Errc::kInternal,
-                "cannot watch the directory: " + std::generic_category().message(errno));
-  }
+  std::filesystem::remove(ready_file(), ignored);
+  const std::uintmax_t logged = std::filesystem::file_size(log_file(), ignored);
+  log_begin_ = ignored ? 0 : logged;
+  begun_ = Clock::now();
   spawn();
   if (pid_ < 0) {
     return fail(Errc::kInternal,
                 "cannot start a process: " + std::generic_category().message(errno));
   }
-  proto::Result<> ready = wait_ready(watch.get());
-  start_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin).count();
-  return ready;
+  return {};
 }
 
-proto::Result<> BrokerProcess::wait_ready(int watch) {
-  const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(kReadyMs);
+proto::Result<> BrokerProcess::wait_ready() {
+  const Clock::time_point deadline = begun_ + std::chrono::milliseconds(kReadyMs);
+  const Descriptor watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (watch.get() < 0 || ::inotify_add_watch(watch.get(), dir_.c_str(), IN_MOVED_TO) < 0) {
+    return fail(Errc::kInternal,
+                "cannot watch the directory: " + std::generic_category().message(errno));
+  }
   const Descriptor process(open_pidfd(pid_));
   while (true) {
-    if (const std::uint16_t port = read_port(dir_ / "ready"); port != 0) {
+    if (const std::uint16_t port = read_port(ready_file(), "listen="); port != 0) {
       port_ = port;
+      http_port_ = read_port(ready_file(), "http=");
+      start_ms_ =
+          std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun_).count();
       return {};
     }
-    std::array<pollfd, 2> waits = {pollfd{watch, POLLIN, 0}, pollfd{process.get(), POLLIN, 0}};
+    std::array<pollfd, 2> waits = {pollfd{watch.get(), POLLIN, 0},
+                                   pollfd{process.get(), POLLIN, 0}};
     const int ready = ::poll(waits.data(), waits.size(), left_ms(deadline));
     if ((waits[1].revents & POLLIN) != 0) {
       const ProcessEnd end = wait();
@@ -154,9 +179,22 @@ proto::Result<> BrokerProcess::wait_ready(int watch) {
       return fail(Errc::kInternal, "the broker was not ready in time: " + log_tail());
     }
     std::array<char, 4096> events{};
-    while (::read(watch, events.data(), events.size()) > 0) {
+    while (::read(watch.get(), events.data(), events.size()) > 0) {
     }
   }
+}
+
+void BrokerProcess::signal(int number) const {
+  ::kill(pid_, number);
+}
+
+std::optional<ProcessEnd> BrokerProcess::wait_end(int timeout_ms) {
+  const Descriptor process(open_pidfd(pid_));
+  pollfd waits{process.get(), POLLIN, 0};
+  if (::poll(&waits, 1, timeout_ms) == 0) {
+    return std::nullopt;
+  }
+  return wait();
 }
 
 ProcessEnd BrokerProcess::wait() {
@@ -186,16 +224,14 @@ proto::Result<> BrokerProcess::stop() {
   if (pid_ <= 0) {
     return fail(Errc::kInternal, "there is no broker to stop");
   }
-  const Descriptor process(open_pidfd(pid_));
-  ::kill(pid_, SIGTERM);
-  pollfd waits{process.get(), POLLIN, 0};
-  if (::poll(&waits, 1, kStopMs) == 0) {
+  signal(SIGTERM);
+  const std::optional<ProcessEnd> end = wait_end(kStopMs);
+  if (!end) {
     return fail(Errc::kInternal, "the broker did not stop in time: " + log_tail());
   }
-  const ProcessEnd end = wait();
-  if (end.exit_code != 0 || end.signal != 0) {
-    return fail(Errc::kInternal, "the broker stopped with exit " + std::to_string(end.exit_code) +
-                                     ", signal " + std::to_string(end.signal) + ": " + log_tail());
+  if (end->exit_code != 0 || end->signal != 0) {
+    return fail(Errc::kInternal, "the broker stopped with exit " + std::to_string(end->exit_code) +
+                                     ", signal " + std::to_string(end->signal) + ": " + log_tail());
   }
   return {};
 }
@@ -204,19 +240,23 @@ proto::Error BrokerProcess::explain_loss() {
   if (pid_ <= 0) {
     return fail(Errc::kInternal, "there is no broker: " + log_tail());
   }
-  const Descriptor process(open_pidfd(pid_));
-  pollfd waits{process.get(), POLLIN, 0};
-  if (::poll(&waits, 1, kLastWordsMs) == 0) {
+  const std::optional<ProcessEnd> end = wait_end(kLastWordsMs);
+  if (!end) {
     return fail(Errc::kInternal, "the broker lives and closed a connection: " + log_tail());
   }
-  const ProcessEnd end = wait();
-  return fail(Errc::kInternal, "the broker ended by itself (exit " + std::to_string(end.exit_code) +
-                                   ", signal " + std::to_string(end.signal) + "): " + log_tail());
+  return fail(Errc::kInternal, "the broker ended by itself (exit " +
+                                   std::to_string(end->exit_code) + ", signal " +
+                                   std::to_string(end->signal) + "): " + log_tail());
+}
+
+std::string BrokerProcess::log() const {
+  std::ifstream in(log_file(), std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(log_begin_));
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 std::string BrokerProcess::log_tail() const {
-  std::ifstream in(log_file(), std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::string text = log();
   return text.size() > kTailBytes ? text.substr(text.size() - kTailBytes) : text;
 }
 

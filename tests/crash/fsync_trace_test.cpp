@@ -38,8 +38,8 @@ class TracedBroker {
     const std::string out = "/dev/fd/" + std::to_string(ends[1]);
     broker_ = std::make_unique<BrokerProcess>(
         WEIR_BROKER_BINARY, dir_,
-        std::vector<std::string>{"strace", "-D", "-f", "-ttt", "-yy", "-s", "65536", "-o", out,
-                                 "-e", kCalls});
+        BrokerSetup{.wrapper = {"strace", "-D", "-f", "-ttt", "-yy", "-s", "65536", "-o", out, "-e",
+                                kCalls}});
     reader_ = std::thread([this, fd = ends[0]] {
       std::array<char, 65536> bytes{};
       for (ssize_t got = 0; (got = ::read(fd, bytes.data(), bytes.size())) > 0;) {

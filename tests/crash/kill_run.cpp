@@ -1,9 +1,8 @@
 #include "tests/crash/kill_run.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <poll.h>
+#include <csignal>
 #include <utility>
 
 namespace weir::crash {
@@ -31,6 +30,11 @@ constexpr std::int64_t kPauseMs = 50;
 /// The lease is short, since what a lost consumer began is waited for at the end.
 constexpr std::uint64_t kLeaseMs = 6'000;
 constexpr std::uint32_t kMaxReceiveCount = 1'000;
+constexpr std::uint64_t kStallPercent = 10;
+constexpr std::uint64_t kLeastStallMs = 1'100;  // the broker takes less for ordinary waiting
+constexpr std::uint64_t kShutdownPercent = 20;
+/// A shutdown of this broker takes about a second: drain_ms, then the last writes.
+constexpr std::uint64_t kMaxShutdownMs = 1'200;
 /// A kill falls at most so long after the moment when all of it may be answered.
 constexpr std::uint64_t kMaxDelayUs = 4'000;
 
@@ -38,31 +42,14 @@ std::int64_t ms_since(Clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin).count();
 }
 
-/// Messages in the queue, whatever their state.
-proto::Result<std::uint64_t> count_messages(RawSession& admin, const std::string& queue) {
-  weir::v1::Request request;
-  request.mutable_describe_queue()->set_name(queue);
-  const auto described = admin.call(std::move(request));
-  if (!described) {
-    return described.error();
-  }
-  const weir::v1::QueueInfo& info = described->queue();
-  return info.ready() + info.in_flight() + info.delayed() + info.dying() + info.parked();
-}
-
-/// The connection is gone because the broker is; anything else is what the broker did wrong.
-bool is_loss(const proto::Result<>& result) {
-  return !result && result.error().code == Errc::kConnectFailed;
-}
-
 }  // namespace
 
 KillRun::KillRun(KillOptions options)
     : options_(std::move(options)),
       random_(options_.seed),
-      broker_(options_.broker, options_.dir),
+      broker_(options_.broker, options_.dir, {.flags = {"--drain-ms", "300"}}),
       raw_queue_("raw"),
-      sdk_queue_("sdk", false),
+      sdk_queue_("sdk", {.sees_every_start = false}),
       topic_("log-0"),
       sdk_(sdk_queue_, topic_, 0) {
   for (std::uint32_t i = 0; i < kProducerConnections; ++i) {
@@ -70,11 +57,11 @@ KillRun::KillRun(KillOptions options)
     if (i == 0) {
       targets.push_back({&topic_, true, 0, 1});
     }
-    producers_.push_back(
+    clients_.add(
         std::make_unique<RawProducers>(std::move(targets), kMessagesPerBatch, random_.next()));
   }
   for (std::uint32_t i = 0; i < kConsumers; ++i) {
-    consumers_.push_back(std::make_unique<RawConsumer>(raw_queue_, random_.next()));
+    clients_.add(std::make_unique<RawConsumer>(raw_queue_, random_.next()));
   }
 }
 
@@ -94,9 +81,22 @@ proto::Result<> KillRun::run_all() {
   if (proto::Result<> ready = prepare(); !ready) {
     return ready;
   }
-  for (std::uint32_t i = 0; i < options_.kills; ++i) {
-    if (proto::Result<> done = live_and_kill(); !done) {
+  while (report_.kills.all() < options_.kills) {
+    if (random_.percent(kStallPercent)) {
+      if (proto::Result<> done = stall(); !done) {
+        return done;
+      }
+    }
+    if (proto::Result<> done = live(); !done) {
       return done;
+    }
+    const proto::Result<> killed =
+        random_.percent(kShutdownPercent) ? kill_in_shutdown() : kill_under_load();
+    if (!killed) {
+      return killed;
+    }
+    if (proto::Result<> back = come_back(); !back) {
+      return back;
     }
   }
   if (proto::Result<> done = drain(); !done) {
@@ -127,89 +127,30 @@ proto::Result<> KillRun::prepare() {
   if (const auto made = admin.call(std::move(request)); !made) {
     return made.error();
   }
-  if (proto::Result<> connected = connect(); !connected) {
+  if (proto::Result<> connected = clients_.connect(broker_.port()); !connected) {
     return connected;
   }
   return sdk_.open(broker_.port());
 }
 
-proto::Result<> KillRun::connect() {
-  for (const auto& consumer : consumers_) {
-    if (proto::Result<> opened = consumer->open(broker_.port()); !opened) {
-      return opened;
-    }
-  }
-  for (const auto& producers : producers_) {
-    if (proto::Result<> opened = producers->open(broker_.port()); !opened) {
-      return opened;
-    }
-  }
-  return {};
-}
-
-std::vector<RawSession*> KillRun::sessions() {
-  std::vector<RawSession*> all;
-  for (const auto& producers : producers_) {
-    all.push_back(&producers->session());
-  }
-  for (const auto& consumer : consumers_) {
-    all.push_back(&consumer->session());
-  }
-  return all;
-}
-
-proto::Result<> KillRun::serve_once(int wait_ms) {
-  const std::vector<RawSession*> all = sessions();
-  std::vector<pollfd> waits;
-  waits.reserve(all.size());
-  for (RawSession* session : all) {
-    waits.push_back(
-        {session->fd(), static_cast<short>(POLLIN | (session->wants_write() ? POLLOUT : 0)), 0});
-  }
-  ::poll(waits.data(), waits.size(), wait_ms);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if ((waits[i].revents & (POLLIN | POLLHUP | POLLERR)) == 0) {
-      continue;
-    }
-    if (proto::Result<> read = all[i]->read(); !read) {
-      return read;
-    }
-  }
-  return {};
-}
-
 template <class Done>
 proto::Result<> KillRun::pump(bool more, std::int64_t limit_ms, Done&& done) {
-  const Clock::time_point begin = Clock::now();
-  while (!done()) {
-    if (ms_since(begin) > limit_ms) {
-      return fail(Errc::kDeadlineExceeded,
-                  "the broker stood still: " + std::to_string(acknowledged()) +
-                      " sends acknowledged, " + std::to_string(unanswered_sends()) +
-                      " unanswered, " + std::to_string(unanswered_deliveries()) +
-                      " deliveries unanswered, " + std::to_string(raw_queue_.open()) +
-                      " messages not settled");
-    }
-    const bool fills = more && raw_queue_.open() < kMaxOpen;
-    for (const auto& producers : producers_) {
-      producers->fill(fills);
-    }
-    for (const auto& consumer : consumers_) {
-      consumer->settle(kKeptMessages, draining_);
-    }
-    for (RawSession* session : sessions()) {
-      if (proto::Result<> written = session->write(); !written) {
-        return written;
-      }
-    }
-    if (proto::Result<> served = serve_once(1); !served) {
-      return served;
-    }
-    if (const std::string trouble = sdk_.trouble(); !trouble.empty()) {
-      return fail(Errc::kInternal, "client library: " + trouble);
-    }
+  const auto doing = [&] {
+    return RawClients::Doing{.sends = more && raw_queue_.open() < kMaxOpen,
+                             .keeps = kKeptMessages,
+                             .drains = draining_,
+                             .limit_ms = limit_ms};
+  };
+  std::string trouble;
+  const auto is_over = [&] {
+    trouble = sdk_.trouble();
+    return !trouble.empty() || done();
+  };
+  proto::Result<> pumped = clients_.pump(doing, is_over);
+  if (!trouble.empty()) {
+    return fail(Errc::kInternal, "client library: " + trouble);
   }
-  return {};
+  return pumped;
 }
 
 std::uint64_t KillRun::acknowledged() const {
@@ -217,24 +158,8 @@ std::uint64_t KillRun::acknowledged() const {
          topic_.tally().acknowledged;
 }
 
-std::uint64_t KillRun::unanswered_sends() {
-  std::uint64_t messages = 0;
-  for (const auto& producers : producers_) {
-    // What this side still holds was not sent.
-    messages += producers->session().wants_write() ? 0 : producers->unanswered();
-  }
-  return messages;
-}
-
-std::uint64_t KillRun::unanswered_deliveries() const {
-  std::uint64_t messages = 0;
-  for (const auto& consumer : consumers_) {
-    messages += consumer->unanswered();
-  }
-  return messages;
-}
-
-proto::Result<> KillRun::live_and_kill() {
+// Until enough is acknowledged in this life, and as much is unanswered as a kill is to find.
+proto::Result<> KillRun::live() {
   const std::uint64_t quota =
       acknowledged() +
       random_.between(options_.sends_per_kill / 2, std::uint64_t{options_.sends_per_kill} * 3 / 2);
@@ -247,56 +172,78 @@ proto::Result<> KillRun::live_and_kill() {
       }
       return false;
     }
-    return Clock::now() >= earliest && unanswered_sends() >= kLeastSends &&
-           unanswered_deliveries() >= kLeastDeliveries;
+    return Clock::now() >= earliest && clients_.unanswered_sends() >= kLeastSends &&
+           clients_.unanswered_deliveries() >= kLeastDeliveries;
   };
-  if (proto::Result<> done = pump(true, kLifeMs, is_time); !done) {
-    return done;
-  }
-  return kill();
+  return pump(true, kLifeMs, is_time);
 }
 
-proto::Result<> KillRun::kill() {
-  const std::uint64_t sends = unanswered_sends();
-  const std::uint64_t deliveries = unanswered_deliveries();
-  std::uint64_t batches = 0;
-  for (const auto& producers : producers_) {
-    batches += producers->session().wants_write() ? 0 : producers->unanswered_batches();
-  }
+// Nobody must lose a lease or a session by it: from then on consumers hold what they held.
+proto::Result<> KillRun::stall() {
+  const auto longest = std::max<std::uint64_t>(options_.max_stall_ms, kLeastStallMs);
+  const auto planned = static_cast<std::int64_t>(random_.between(kLeastStallMs, longest));
+  const Clock::time_point begin = Clock::now();
+  broker_.signal(SIGSTOP);
+  const proto::Result<> waited =
+      pump(true, planned + kLifeMs, [&] { return ms_since(begin) >= planned; });
+  broker_.signal(SIGCONT);
+  const std::int64_t lost = ms_since(begin);
+  ++report_.stalls;
+  report_.stalled_ms += lost;
+  clients_.on_stall(lost);
+  return waited;
+}
+
+proto::Result<> KillRun::kill_under_load() {
+  const std::uint64_t sends = clients_.unanswered_sends();
+  const std::uint64_t deliveries = clients_.unanswered_deliveries();
+  const std::uint64_t batches = clients_.unanswered_batches();
   if (proto::Result<> killed = broker_.kill(); !killed) {
     return killed;
   }
-  const bool first = report_.kills++ == 0;
+  const bool first = report_.kills.serving++ == 0;
   report_.least_sends = first ? sends : std::min(report_.least_sends, sends);
   report_.least_batches = first ? batches : std::min(report_.least_batches, batches);
   report_.least_deliveries = first ? deliveries : std::min(report_.least_deliveries, deliveries);
-  // What it had said before it died counts: everything up to the end of each connection.
-  for (RawSession* session : sessions()) {
-    const proto::Result<> read = session->read();
-    if (!read && !is_loss(read)) {
-      return read;
-    }
+  return {};
+}
+
+// Clients do as they are asked and begin nothing more, while the end comes somewhere on the way.
+proto::Result<> KillRun::kill_in_shutdown() {
+  const auto delay = static_cast<std::int64_t>(random_.between(0, kMaxShutdownMs));
+  const Clock::time_point begin = Clock::now();
+  broker_.signal(SIGTERM);
+  const proto::Result<> served = pump(false, kLifeMs, [&] { return ms_since(begin) >= delay; });
+  if (!served && !is_loss(served) && served.error().code != Errc::kShuttingDown) {
+    return served;
   }
-  report_.unanswered_sends += unanswered_sends() + sdk_.unanswered_sends();
-  for (const auto& producers : producers_) {
-    producers->close(true);
+  const std::int64_t left = std::max<std::int64_t>(delay - ms_since(begin), 0);
+  if (const auto end = broker_.wait_end(static_cast<int>(left)); !end) {
+    ++report_.kills.shutdown;
+    return broker_.kill();
+  } else if (end->exit_code != 0 || end->signal != 0) {
+    return broker_.explain_loss();
   }
-  for (const auto& consumer : consumers_) {
-    consumer->close(true);
+  ++report_.shutdowns;
+  return {};
+}
+
+proto::Result<> KillRun::come_back() {
+  if (proto::Result<> read = clients_.read_last_words(); !read) {
+    return read;
   }
-  if (proto::Result<> started = broker_.start(); !started) {
+  report_.unanswered_sends += clients_.unanswered_sends() + sdk_.unanswered_sends();
+  clients_.close(true);
+  if (proto::Result<> started = start_with_kills(broker_, random_, report_.kills); !started) {
     return started;
   }
   report_.slowest_start_ms = std::max(report_.slowest_start_ms, broker_.start_ms());
-  return connect();
+  return clients_.connect(broker_.port());
 }
 
 proto::Result<> KillRun::drain() {
   draining_ = true;
-  const auto is_sent = [this] {
-    return std::ranges::all_of(producers_,
-                               [](const auto& producers) { return producers->is_idle(); });
-  };
+  const auto is_sent = [this] { return clients_.producers_are_idle(); };
   if (proto::Result<> done = pump(false, kLifeMs, is_sent); !done) {
     return done;
   }
@@ -310,12 +257,7 @@ proto::Result<> KillRun::drain() {
   if (!settled) {
     return settled;
   }
-  for (const auto& consumer : consumers_) {
-    consumer->close(false);
-  }
-  for (const auto& producers : producers_) {
-    producers->close(false);
-  }
+  clients_.close(false);
   sdk_.close();
   return {};
 }
@@ -326,8 +268,7 @@ proto::Result<> KillRun::settle_all() {
   const auto end = static_cast<std::int64_t>(topic_.tally().acknowledged);
   const auto is_settled = [&] {
     return raw_queue_.open() == 0 && sdk_queue_.open() == 0 && sdk_.read_to() >= end &&
-           std::ranges::all_of(consumers_,
-                               [](const auto& consumer) { return consumer->is_idle(); });
+           clients_.consumers_are_idle();
   };
   RawSession admin([](const proto::RawFrame&) { return proto::Result<>(); });
   if (proto::Result<> opened = admin.open(broker_.port()); !opened) {
@@ -381,12 +322,8 @@ void KillRun::fill_report() {
   report_.queues = raw_queue_.tally();
   report_.queues += sdk_queue_.tally();
   report_.topic = topic_.tally();
-  for (const auto& producers : producers_) {
-    report_.duplicates += producers->duplicates();
-  }
-  for (const auto& consumer : consumers_) {
-    report_.expired += consumer->expired();
-  }
+  report_.duplicates = clients_.duplicates();
+  report_.expired = clients_.expired();
   for (const Oracle* oracle : {&raw_queue_, &sdk_queue_, &topic_}) {
     const std::vector<std::string> complaints = oracle->complaints();
     report_.complaints.insert(report_.complaints.end(), complaints.begin(), complaints.end());

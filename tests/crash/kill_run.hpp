@@ -4,13 +4,12 @@
 #include "tests/crash/broker_process.hpp"
 #include "tests/crash/oracle.hpp"
 #include "tests/crash/random.hpp"
-#include "tests/crash/raw_consumer.hpp"
-#include "tests/crash/raw_producers.hpp"
+#include "tests/crash/raw_clients.hpp"
 #include "tests/crash/sdk_load.hpp"
+#include "tests/crash/start_kills.hpp"
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,16 +21,21 @@ struct KillOptions {
   std::uint32_t kills = 15;
   /// To be acknowledged in each life of the broker, on average.
   std::uint32_t sends_per_kill = 5'500;
+  /// In one of ten lives the broker is stopped (SIGSTOP) for 1 s up to this, and goes on.
+  std::uint32_t max_stall_ms = 60'000;
   std::uint64_t seed = 1;
 };
 
 /// What a run saw.
 struct KillReport {
-  std::uint32_t kills = 0;
+  KillCounts kills;
+  std::uint32_t shutdowns = 0;  // SIGTERM came to its end before a SIGKILL
+  std::uint32_t stalls = 0;
+  std::int64_t stalled_ms = 0;
   Tally queues;
   Tally topic;
   std::uint64_t unanswered_sends = 0;  // messages cut off by a kill, all kills together
-  std::uint64_t least_sends = 0;       // unanswered at any kill, at the least
+  std::uint64_t least_sends = 0;       // unanswered at any kill under load, at the least
   std::uint64_t least_batches = 0;     // Send frames of them
   std::uint64_t least_deliveries = 0;
   std::uint64_t duplicates = 0;  // repeated batches that the broker recognised
@@ -57,20 +61,18 @@ class KillRun {
  private:
   proto::Result<> run_all();
   proto::Result<> prepare();
-  proto::Result<> connect();
   /// Serves all connections until `done` says so, at most `limit_ms`.
   template <class Done>
   proto::Result<> pump(bool more, std::int64_t limit_ms, Done&& done);
-  proto::Result<> serve_once(int wait_ms);
-  proto::Result<> live_and_kill();
-  proto::Result<> kill();
+  proto::Result<> live();
+  proto::Result<> stall();
+  proto::Result<> kill_under_load();
+  proto::Result<> kill_in_shutdown();
+  proto::Result<> come_back();
   proto::Result<> drain();
   proto::Result<> settle_all();
   proto::Result<> check_topic();
-  [[nodiscard]] std::vector<RawSession*> sessions();
   [[nodiscard]] std::uint64_t acknowledged() const;
-  [[nodiscard]] std::uint64_t unanswered_sends();
-  [[nodiscard]] std::uint64_t unanswered_deliveries() const;
   void fill_report();
 
   KillOptions options_;
@@ -80,8 +82,7 @@ class KillRun {
   Oracle raw_queue_;
   Oracle sdk_queue_;
   Oracle topic_;
-  std::vector<std::unique_ptr<RawProducers>> producers_;
-  std::vector<std::unique_ptr<RawConsumer>> consumers_;
+  RawClients clients_;
   SdkLoad sdk_;
   bool draining_ = false;
 };

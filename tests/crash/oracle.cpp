@@ -12,38 +12,8 @@ namespace {
 constexpr MessageNumber kNobody = std::numeric_limits<MessageNumber>::max();
 constexpr std::size_t kMaxComplaints = 20;
 constexpr std::uint64_t kFillerMin = 8;
-constexpr std::uint64_t kFillerMax = 120;
 
 }  // namespace
-
-std::string make_body(std::string_view destination, MessageNumber number) {
-  std::string body(destination);
-  body += ' ';
-  body += std::to_string(number);
-  body += ' ';
-  Random random(number * 31 + destination.size());
-  const std::uint64_t filler = random.between(kFillerMin, kFillerMax);
-  for (std::uint64_t i = 0; i < filler; i += 8) {
-    std::uint64_t bits = random.next();
-    for (int j = 0; j < 8; ++j, bits >>= 8U) {
-      body += static_cast<char>('a' + bits % 26);
-    }
-  }
-  return body;
-}
-
-std::optional<MessageNumber> read_body(std::string_view destination, std::string_view body) {
-  if (!body.starts_with(destination) || body.size() <= destination.size() + 1) {
-    return std::nullopt;
-  }
-  MessageNumber number = 0;
-  const char* at = body.data() + destination.size() + 1;
-  const auto [end, error] = std::from_chars(at, body.data() + body.size(), number);
-  if (error != std::errc() || make_body(destination, number) != body) {
-    return std::nullopt;
-  }
-  return number;
-}
 
 Tally& Tally::operator+=(const Tally& other) {
   made += other.made;
@@ -63,8 +33,37 @@ Tally& Tally::operator+=(const Tally& other) {
   return *this;
 }
 
-Oracle::Oracle(std::string destination, bool sees_every_start)
-    : destination_(std::move(destination)), sees_every_start_(sees_every_start) {}
+Oracle::Oracle(std::string destination, Options options)
+    : destination_(std::move(destination)), options_(options) {}
+
+std::string Oracle::make_body(MessageNumber number) const {
+  std::string body(destination_);
+  body += ' ';
+  body += std::to_string(number);
+  body += ' ';
+  Random random(number * 31 + destination_.size());
+  const std::uint64_t filler = random.between(kFillerMin, options_.max_filler_bytes);
+  for (std::uint64_t i = 0; i < filler; i += 8) {
+    std::uint64_t bits = random.next();
+    for (int j = 0; j < 8; ++j, bits >>= 8U) {
+      body += static_cast<char>('a' + bits % 26);
+    }
+  }
+  return body;
+}
+
+std::optional<MessageNumber> Oracle::read_body(std::string_view body) const {
+  if (!body.starts_with(destination_) || body.size() <= destination_.size() + 1) {
+    return std::nullopt;
+  }
+  MessageNumber number = 0;
+  const char* at = body.data() + destination_.size() + 1;
+  const auto [end, error] = std::from_chars(at, body.data() + body.size(), number);
+  if (error != std::errc() || make_body(number) != body) {
+    return std::nullopt;
+  }
+  return number;
+}
 
 MessageNumber Oracle::make() {
   const std::scoped_lock lock(mutex_);
@@ -120,7 +119,7 @@ void Oracle::acknowledged(MessageNumber number, proto::Offset offset) {
 
 std::optional<MessageNumber> Oracle::delivered(std::string_view body, proto::Offset offset,
                                                std::uint32_t attempts, proto::GrantId grant) {
-  const std::optional<MessageNumber> number = read_body(destination_, body);
+  const std::optional<MessageNumber> number = read_body(body);
   const std::scoped_lock lock(mutex_);
   ++tally_.deliveries;
   if (!number || *number >= messages_.size()) {
@@ -136,7 +135,7 @@ std::optional<MessageNumber> Oracle::delivered(std::string_view body, proto::Off
     complain(tally_.attempts_fell, *number,
              std::to_string(attempts) + " attempts after " + std::to_string(message.floor));
   }
-  if (sees_every_start_ && attempts > message.ceiling) {
+  if (options_.sees_every_start && attempts > message.ceiling) {
     complain(tally_.attempts_rose, *number,
              std::to_string(attempts) + " attempts where at most " +
                  std::to_string(message.ceiling) + " were begun");

@@ -8,17 +8,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::crash {
 
 /// Number of a message, in the order in which it was made for its destination.
 using MessageNumber = std::uint64_t;
-
-/// The text of message `number`: recognisable, and any change of it is seen.
-std::string make_body(std::string_view destination, MessageNumber number);
-/// The number in a body that is exactly what make_body() gives; nullopt for any other.
-std::optional<MessageNumber> read_body(std::string_view destination, std::string_view body);
 
 /// What was seen, and what must never be seen (from `doubled` on).
 struct Tally {
@@ -49,11 +45,22 @@ struct Tally {
 /// Thread-safe.
 class Oracle {
  public:
-  /// `sees_every_start`: whoever begins an attempt tells begun() first, so that one more attempt
-  /// than that is an error, too.
-  explicit Oracle(std::string destination, bool sees_every_start = true);
+  struct Options {
+    /// Whoever begins an attempt tells begun() first, so that one more attempt than that is an
+    /// error, too.
+    bool sees_every_start = true;
+    /// What a body may have beside its name.
+    std::uint32_t max_filler_bytes = 120;
+  };
+  explicit Oracle(std::string destination) : Oracle(std::move(destination), Options{}) {}
+  Oracle(std::string destination, Options options);
 
   [[nodiscard]] const std::string& destination() const { return destination_; }
+
+  /// The text of message `number`: recognisable, and any change of it is seen.
+  [[nodiscard]] std::string make_body(MessageNumber number) const;
+  /// The number in a body that is exactly what make_body() gives; nullopt for any other.
+  [[nodiscard]] std::optional<MessageNumber> read_body(std::string_view body) const;
 
   /// A new message; it is unknown until it is acknowledged.
   MessageNumber make();
@@ -107,7 +114,7 @@ class Oracle {
   void complain(std::uint64_t& counter, MessageNumber number, const std::string& what);
 
   const std::string destination_;
-  const bool sees_every_start_;
+  const Options options_;
   mutable std::mutex mutex_;  // guards everything below
   std::vector<Message> messages_;
   std::vector<MessageNumber> by_offset_;  // kNobody where nothing is known to be

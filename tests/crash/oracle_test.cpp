@@ -11,10 +11,10 @@ TEST(CrashOracle, FindsNothingWhereNothingIsWrong) {
   Oracle oracle(kQueue);
   const MessageNumber number = oracle.make();
   oracle.acknowledged(number, 0);
-  EXPECT_EQ(oracle.delivered(make_body(kQueue, number), 0, 0), number);
+  EXPECT_EQ(oracle.delivered(oracle.make_body(number), 0, 0), number);
   oracle.begun(number);
   oracle.begun_confirmed(number, 0);
-  EXPECT_EQ(oracle.delivered(make_body(kQueue, number), 0, 1), number);
+  EXPECT_EQ(oracle.delivered(oracle.make_body(number), 0, 1), number);
   oracle.settled(number);
   oracle.check_done(false);
   EXPECT_EQ(oracle.tally().violations(), 0U);
@@ -33,7 +33,7 @@ TEST(CrashOracle, MissesWhatWasDeliveredAndNeitherSettledNorKept) {
   Oracle oracle(kQueue);
   const MessageNumber number = oracle.make();
   oracle.acknowledged(number, 0);
-  oracle.delivered(make_body(kQueue, number), 0, 0);
+  oracle.delivered(oracle.make_body(number), 0, 0);
   oracle.check_done(false);
   EXPECT_EQ(oracle.tally().lost, 1U);
 }
@@ -42,7 +42,7 @@ TEST(CrashOracle, TakesAnUnansweredAckEitherWay) {
   Oracle oracle(kQueue);
   const MessageNumber number = oracle.make();
   oracle.acknowledged(number, 0);
-  oracle.delivered(make_body(kQueue, number), 0, 0);
+  oracle.delivered(oracle.make_body(number), 0, 0);
   EXPECT_EQ(oracle.open(), 1U);
   oracle.ack_said(number);
   EXPECT_EQ(oracle.open(), 0U);
@@ -55,15 +55,15 @@ TEST(CrashOracle, MissesWhatCameAgainAfterAnAckThatWasNotHeard) {
   Oracle again(kQueue);
   const MessageNumber number = again.make();
   again.acknowledged(number, 0);
-  again.delivered(make_body(kQueue, number), 0, 0);
+  again.delivered(again.make_body(number), 0, 0);
   again.ack_said(number);
-  again.delivered(make_body(kQueue, number), 0, 0);
+  again.delivered(again.make_body(number), 0, 0);
   again.check_done(false);
   EXPECT_EQ(again.tally().lost, 1U);
 
   Oracle refused(kQueue);
   refused.acknowledged(refused.make(), 0);
-  refused.delivered(make_body(kQueue, 0), 0, 0);
+  refused.delivered(refused.make_body(0), 0, 0);
   refused.ack_said(0);
   refused.ack_refused(0);
   EXPECT_EQ(refused.open(), 1U);
@@ -75,7 +75,7 @@ TEST(CrashOracle, TakesAnUnansweredSendEitherWay) {
   Oracle oracle(kQueue);
   const MessageNumber stored = oracle.make();
   oracle.make();
-  oracle.delivered(make_body(kQueue, stored), 0, 0);
+  oracle.delivered(oracle.make_body(stored), 0, 0);
   oracle.settled(stored);
   oracle.check_done(false);
   EXPECT_EQ(oracle.tally().violations(), 0U);
@@ -85,7 +85,7 @@ TEST(CrashOracle, TakesAnUnansweredSendEitherWay) {
 TEST(CrashOracle, SeesOneSendAtTwoOffsets) {
   Oracle oracle(kQueue);
   const MessageNumber number = oracle.make();
-  oracle.delivered(make_body(kQueue, number), 3, 0);
+  oracle.delivered(oracle.make_body(number), 3, 0);
   oracle.acknowledged(number, 9);
   EXPECT_EQ(oracle.tally().doubled, 1U);
 }
@@ -100,33 +100,33 @@ TEST(CrashOracle, SeesTwoSendsAtOneOffset) {
 TEST(CrashOracle, SeesAConfirmedAckComeBack) {
   Oracle oracle(kQueue);
   const MessageNumber number = oracle.make();
-  oracle.delivered(make_body(kQueue, number), 0, 0);
+  oracle.delivered(oracle.make_body(number), 0, 0);
   oracle.settled(number);
-  oracle.delivered(make_body(kQueue, number), 0, 0);
+  oracle.delivered(oracle.make_body(number), 0, 0);
   EXPECT_EQ(oracle.tally().came_back, 1U);
 }
 
 TEST(CrashOracle, SeesAttemptsFallBehindWhatWasConfirmed) {
   Oracle oracle(kQueue);
   const MessageNumber number = oracle.make();
-  oracle.delivered(make_body(kQueue, number), 0, 0);
+  oracle.delivered(oracle.make_body(number), 0, 0);
   oracle.begun(number);
   oracle.begun_confirmed(number, 0);
-  oracle.delivered(make_body(kQueue, number), 0, 0);
+  oracle.delivered(oracle.make_body(number), 0, 0);
   EXPECT_EQ(oracle.tally().attempts_fell, 1U);
 }
 
 TEST(CrashOracle, SeesAttemptsThatNobodyBegan) {
   Oracle oracle(kQueue);
   const MessageNumber number = oracle.make();
-  oracle.delivered(make_body(kQueue, number), 0, 0);
-  oracle.delivered(make_body(kQueue, number), 0, 1);
+  oracle.delivered(oracle.make_body(number), 0, 0);
+  oracle.delivered(oracle.make_body(number), 0, 1);
   EXPECT_EQ(oracle.tally().attempts_rose, 1U);
 }
 
 TEST(CrashOracle, SeesAChangedBody) {
   Oracle oracle(kQueue);
-  std::string body = make_body(kQueue, oracle.make());
+  std::string body = oracle.make_body(oracle.make());
   body.back() = body.back() == 'a' ? 'b' : 'a';
   EXPECT_EQ(oracle.delivered(body, 0, 0), std::nullopt);
   EXPECT_EQ(oracle.tally().damaged, 1U);

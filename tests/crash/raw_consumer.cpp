@@ -103,7 +103,7 @@ proto::Result<> RawConsumer::on_deliver(const proto::Deliver& deliver) {
   grant->base_offset = deliver.base_offset;
   grant->first_index = deliver.first_index;
   grant->attempts = deliver.attempts;
-  grant->got_ms = now_ms();
+  grant->got_ms = now_ms() - lost_ms_;
   bool known = true;
   const auto visit = [&](const proto::RecordView& record) {
     const proto::Offset offset = deliver.base_offset + deliver.first_index +
@@ -204,7 +204,7 @@ proto::Result<> RawConsumer::on_settled(const proto::Settled& settled) {
       }
       const Grant& grant = *open.part.grant;
       const auto code = static_cast<Errc>(failure.code);
-      const bool is_safe = !grant.is_old && now_ms() - grant.got_ms < kSafeMs;
+      const bool is_safe = !grant.is_old && now_ms() - lost_ms_ - grant.got_ms < kSafeMs;
       if (code != Errc::kReceiptExpired || is_safe) {
         return fail(Errc::kInternal, "settlement " + std::to_string(static_cast<int>(open.kind)) +
                                          " of grant " + std::to_string(grant.id.value) +

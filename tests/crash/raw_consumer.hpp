@@ -28,6 +28,9 @@ class RawConsumer {
   void close(bool forget);
   RawSession& session() { return session_; }
 
+  /// The broker did not run for that long: it must not count against what is held.
+  void on_stall(std::int64_t lost_ms) { lost_ms_ += lost_ms; }
+
   /// Settles what is due: the oldest while more than `keep` messages are unsettled. With `drain`
   /// everything is acked at once.
   void settle(std::uint64_t keep, bool drain);
@@ -46,8 +49,8 @@ class RawConsumer {
     proto::Offset base_offset = 0;
     std::uint32_t first_index = 0;
     std::uint32_t attempts = 0;
-    std::int64_t got_ms = 0;
-    bool is_old = false;  // of an earlier connection
+    std::int64_t got_ms = 0;  // stalls of the broker not counted
+    bool is_old = false;      // of an earlier connection
     std::vector<MessageNumber> messages;
   };
   using GrantPtr = std::shared_ptr<Grant>;
@@ -81,6 +84,7 @@ class RawConsumer {
   std::deque<OpenSettle> open_;  // said, not confirmed
   std::uint64_t unanswered_ = 0;
   std::uint64_t expired_ = 0;
+  std::int64_t lost_ms_ = 0;
 };
 
 }  // namespace weir::crash

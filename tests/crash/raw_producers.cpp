@@ -84,6 +84,7 @@ void RawProducers::close(bool forget) {
   open_bytes_ = 0;
   for (Producer& producer : producers_) {
     producer.sent = 0;
+    producer.is_refused = false;
     // Order in a topic is judged by one producer, which therefore lives on.
     if (forget && !targets_[producer.target].topic && random_.percent(kForgottenPercent)) {
       const std::size_t target = producer.target;
@@ -118,7 +119,7 @@ void RawProducers::make_batch(Producer& producer) {
     if (i == 0) {
       batch.first = number;
     }
-    const std::string body = make_body(oracle.destination(), number);
+    const std::string body = oracle.make_body(number);
     proto::RecordInput record;
     record.value = body;
     record.timestamp = 1'700'000'000'000;
@@ -155,6 +156,9 @@ void RawProducers::fill(bool more) {
   for (std::size_t i = 0; i < producers_.size(); ++i) {
     const std::size_t index = (next_ + i) % producers_.size();
     Producer& producer = producers_[index];
+    if (producer.is_refused) {
+      continue;
+    }
     while (more && producer.waiting.size() < proto::kMaxUnconfirmedBatches) {
       make_batch(producer);
     }
@@ -195,9 +199,8 @@ proto::Result<> RawProducers::on_sent(const proto::SentEntry& entry) {
   Producer& producer = producers_[open.producer];
   Oracle& oracle = *targets_[producer.target].oracle;
   if (entry.code != 0) {
-    return fail(Errc::kInternal, "producer " + std::to_string(producer.id) + ", sequence " +
-                                     std::to_string(open.batch.base_sequence) + " was refused: " +
-                                     std::string(proto::name(static_cast<Errc>(entry.code))));
+    unanswered_ -= open.repeated ? 0 : open.batch.count;
+    return on_refused(producer, open.batch, entry);
   }
   duplicates_ += (entry.flags & proto::SentEntry::kDuplicate) != 0 ? 1 : 0;
   for (std::uint32_t i = 0; i < open.batch.count; ++i) {
@@ -222,6 +225,40 @@ proto::Result<> RawProducers::on_sent(const proto::SentEntry& entry) {
     producer.answered.pop_front();
   }
   return {};
+}
+
+proto::Result<> RawProducers::on_refused(Producer& producer, const Batch& batch,
+                                         const proto::SentEntry& entry) {
+  const auto code = static_cast<Errc>(entry.code);
+  if (code == Errc::kShuttingDown && session_.is_leaving()) {
+    return {};  // not stored; sent again on the next connection
+  }
+  if (code == Errc::kDiskFull && expects_full_disk_ && entry.retry_after_ms > 0) {
+    producer.is_refused = true;
+    return {};
+  }
+  if (code == Errc::kOutOfOrderSequence && producer.is_refused) {
+    return {};  // the one before it was refused
+  }
+  return fail(Errc::kInternal, "producer " + std::to_string(producer.id) + ", sequence " +
+                                   std::to_string(batch.base_sequence) +
+                                   " was refused: " + std::string(proto::name(code)));
+}
+
+void RawProducers::retry_refused() {
+  for (std::size_t i = 0; i < producers_.size(); ++i) {
+    const bool is_open =
+        std::ranges::any_of(open_, [&](const auto& entry) { return entry.second.producer == i; });
+    if (producers_[i].is_refused && !is_open) {
+      producers_[i].is_refused = false;
+      producers_[i].sent = 0;
+    }
+  }
+}
+
+std::size_t RawProducers::refused() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(producers_, [](const Producer& each) { return each.is_refused; }));
 }
 
 bool RawProducers::is_idle() const {

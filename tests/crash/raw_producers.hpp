@@ -36,6 +36,13 @@ class RawProducers {
   /// Sends as much as is allowed. With `more` false only what was begun.
   void fill(bool more);
 
+  /// Refused for want of disk space: such a batch is kept, its producer waits for what else it has
+  /// unanswered, and begins again with retry_refused(). Until this is called that is an error.
+  void expect_full_disk() { expects_full_disk_ = true; }
+  void retry_refused();
+  /// Producers that were refused and wait.
+  [[nodiscard]] std::size_t refused() const;
+
   /// Messages that were sent on this connection and are not answered.
   [[nodiscard]] std::uint64_t unanswered() const { return unanswered_; }
   /// Batches of them.
@@ -61,6 +68,7 @@ class RawProducers {
     std::deque<Batch> waiting;   // unanswered, in order
     std::deque<Batch> answered;  // the last few, in order
     std::size_t sent = 0;        // of `waiting`, on this connection
+    bool is_refused = false;     // for want of disk space; then nothing is sent
   };
   struct OpenSend {
     std::size_t producer = 0;
@@ -70,6 +78,7 @@ class RawProducers {
 
   proto::Result<> on_frame(const proto::RawFrame& frame);
   proto::Result<> on_sent(const proto::SentEntry& entry);
+  proto::Result<> on_refused(Producer& producer, const Batch& batch, const proto::SentEntry& entry);
   proto::Result<> introduce(Producer& producer);
   void make_batch(Producer& producer);
   bool send(std::size_t producer, const Batch& batch, bool repeated);
@@ -87,6 +96,7 @@ class RawProducers {
   std::uint64_t unanswered_ = 0;
   std::uint64_t open_bytes_ = 0;
   std::uint64_t duplicates_ = 0;
+  bool expects_full_disk_ = false;
 };
 
 }  // namespace weir::crash

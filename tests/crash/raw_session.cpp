@@ -67,6 +67,7 @@ void RawSession::close() {
   sent_bytes_ = 0;
   received_bytes_ = 0;
   welcomed_ = false;
+  is_leaving_ = false;
   awaited_ = 0;
 }
 
@@ -183,7 +184,11 @@ proto::Result<> RawSession::handle(const proto::RawFrame& frame) {
       return {};
     case FrameType::kGoAway: {
       const proto::Result<weir::v1::GoAway> go_away = proto::parse_go_away(frame.body);
-      return go_away ? proto::from_wire(go_away->error()) : go_away.error();
+      if (!go_away) {
+        return go_away.error();
+      }
+      is_leaving_ = is_leaving_ || go_away->draining();
+      return go_away->draining() ? proto::Result<>() : proto::from_wire(go_away->error());
     }
     case FrameType::kResponse: {
       proto::Result<weir::v1::Response> response = proto::parse_response(frame.body);

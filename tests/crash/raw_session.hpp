@@ -29,6 +29,8 @@ class RawSession {
   void close();
   [[nodiscard]] bool is_open() const { return fd_ >= 0; }
   [[nodiscard]] int fd() const { return fd_; }
+  /// The broker has said that it shuts down.
+  [[nodiscard]] bool is_leaving() const { return is_leaving_; }
 
   /// Sends one request and waits for its answer, at most 30 s; other frames go to the handler.
   proto::Result<weir::v1::Response> call(weir::v1::Request request);
@@ -63,6 +65,7 @@ class RawSession {
   std::uint64_t received_bytes_ = 0;
   std::uint32_t send_window_bytes_ = 0;
   bool welcomed_ = false;
+  bool is_leaving_ = false;
   std::uint64_t next_request_ = 1;
   std::uint64_t awaited_ = 0;  // request id
   bool answered_ = false;

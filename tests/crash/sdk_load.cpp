@@ -79,18 +79,17 @@ void SdkLoad::send_all() {
     }
     const MessageNumber number = queue_.make();
     sends_.fetch_add(1);
-    const Result<> taken =
-        producer_->send(MessageView(make_body(queue_.destination(), number)),
-                        [this, number](const Result<SendReceipt>& receipt) {
-                          if (receipt) {
-                            queue_.acknowledged(number, receipt->offset);
-                          } else {
-                            report("a send failed: " + receipt.error().to_string());
-                          }
-                          const std::scoped_lock lock(mutex_);
-                          sends_.fetch_sub(1);
-                          answered_.notify_all();
-                        });
+    const Result<> taken = producer_->send(
+        MessageView(queue_.make_body(number)), [this, number](const Result<SendReceipt>& receipt) {
+          if (receipt) {
+            queue_.acknowledged(number, receipt->offset);
+          } else {
+            report("a send failed: " + receipt.error().to_string());
+          }
+          const std::scoped_lock lock(mutex_);
+          sends_.fetch_sub(1);
+          answered_.notify_all();
+        });
     if (!taken) {
       sends_.fetch_sub(1);
       report("a send was not taken: " + taken.error().to_string());
