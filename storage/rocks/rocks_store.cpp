@@ -4,6 +4,7 @@
 #include "proto/planted_bugs.hpp"
 #include "storage/file.hpp"
 #include "storage/rocks/crc32c_override.hpp"
+#include "storage/rocks/durable_names.hpp"
 #include "storage/rocks/prefilled_wal.hpp"
 #include "storage/rocks/rocks_options.hpp"
 #include "storage/rocks/rocks_reader.hpp"
@@ -96,10 +97,13 @@ class RocksStore::Impl {
     // Few shards: each has its own bound, and an index part must fit into one.
     block_cache_ = rocksdb::NewLRUCache(budget.block_cache_bytes, /*num_shard_bits=*/2);
     rocksdb::DBOptions database = database_options(budget, events_);
+    std::shared_ptr<rocksdb::FileSystem> files =
+        names_before_current(rocksdb::FileSystem::Default());
     if (options_.prefill_wal) {
-      prefilling_ = rocksdb::NewCompositeEnv(prefill_wals(rocksdb::FileSystem::Default()));
-      database.env = prefilling_.get();
+      files = prefill_wals(files);
     }
+    env_ = rocksdb::NewCompositeEnv(files);
+    database.env = env_.get();
     std::vector<rocksdb::ColumnFamilyHandle*> families;
     rocksdb::DB* db = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(
@@ -304,7 +308,7 @@ class RocksStore::Impl {
   FailureLatch failures_;
   std::shared_ptr<StoreEvents> events_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
-  std::unique_ptr<rocksdb::Env> prefilling_;  // outlives the database; null: the process's own
+  std::unique_ptr<rocksdb::Env> env_;  // outlives the database
   OpenDatabase database_;
   rocksdb::WriteBatch buffer_;
   bool is_crc_ours_ = false;
