@@ -1,0 +1,152 @@
+#include "tests/power/expectations.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir::power {
+namespace {
+
+std::string place(std::uint64_t log, proto::Offset offset, MessageNumber number) {
+  return ": message " + std::to_string(number) + " at offset " + std::to_string(offset) +
+         " of log " + std::to_string(log);
+}
+
+}  // namespace
+
+std::optional<std::string> Expectations::take(const Entry& entry) {
+  switch (entry.step) {
+    case Step::kCommitBegin:
+      std::memcpy(&digests_[entry.at], entry.bytes.data(), sizeof(std::uint64_t));
+      return std::nullopt;
+    case Step::kCommitEnd:
+      promised_ = entry.at;
+      return std::nullopt;
+    case Step::kRecovered:
+      digests_.erase(digests_.upper_bound(entry.at), digests_.end());
+      promised_ = entry.at;
+      return std::nullopt;
+    case Step::kWord: {
+      Word word;
+      std::memcpy(&word, entry.bytes.data(), sizeof(word));
+      return hear(word);
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<std::string> Expectations::learn(std::uint64_t log, proto::Offset offset,
+                                               MessageNumber number) {
+  if (!messages_.contains(number)) {
+    return "nobody sent this" + place(log, offset, number);
+  }
+  const auto [known, is_new] = logs_[log].at.try_emplace(offset, number);
+  if (known->second != number) {
+    return "an offset was given twice" + place(log, offset, number);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Expectations::hear(const Word& word) {
+  now_ = std::max(now_, word.now);
+  switch (word.kind) {
+    case Word::Kind::kQueue:
+    case Word::Kind::kTopic: {
+      Log& log = logs_[word.log];
+      log.name = word.name.data();
+      log.is_topic = word.kind == Word::Kind::kTopic;
+      log.partition = word.index;
+      log.dead_letters = word.dead_letters.data();
+      log.max_receive_count = word.max_receive_count;
+      return std::nullopt;
+    }
+    case Word::Kind::kProducer:
+      producer_ = word;
+      return std::nullopt;
+    case Word::Kind::kSendAsked:
+      for (std::uint32_t i = 0; i < word.count; ++i) {
+        messages_.try_emplace(word.number + i, Message{.home = word.log, .at = word.log});
+      }
+      if (const auto last = last_sends_.find(word.log);
+          last == last_sends_.end() || last->second.number <= word.number) {
+        last_sends_[word.log] = word;
+      }
+      return std::nullopt;
+    case Word::Kind::kSendStored:
+      for (std::uint32_t i = 0; i < word.count; ++i) {
+        messages_[word.number + i].is_stored = true;
+        if (auto wrong = learn(word.log, word.offset + i, word.number + i)) {
+          return wrong;
+        }
+      }
+      return std::nullopt;
+    case Word::Kind::kRead:
+      return learn(word.log, word.offset, word.number);
+    case Word::Kind::kHandedOut:
+      return hear_hand_out(word);
+    case Word::Kind::kSettleAsked: {
+      Message& message = messages_[word.number];
+      message.may_be_gone = message.may_be_gone || word.settle == proto::SettleKind::kAck;
+      if (message.lease && message.lease->word.nonce == word.nonce) {
+        message.lease->may_end = true;
+      }
+      return std::nullopt;
+    }
+    case Word::Kind::kSettled:
+      hear_settled(word);
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Expectations::hear_hand_out(const Word& word) {
+  if (auto wrong = learn(word.log, word.offset, word.number)) {
+    return wrong;
+  }
+  Message& message = messages_[word.number];
+  if (message.is_gone) {
+    return "handed out after its ack was confirmed" + place(word.log, word.offset, word.number);
+  }
+  if (message.at != word.log) {
+    message.attempts = 0;  // a dead-letter queue counts anew
+    message.at = word.log;
+  }
+  if (word.attempts < message.attempts) {
+    return "attempts fell" + place(word.log, word.offset, word.number);
+  }
+  message.attempts = word.attempts + (word.is_started ? 1 : 0);
+  // What is not begun goes back when its session ends, and that can be at any time.
+  message.lease = Lease{.word = word, .not_before = word.until, .may_end = !word.is_started};
+  return std::nullopt;
+}
+
+void Expectations::hear_settled(const Word& word) {
+  Message& message = messages_[word.number];
+  const bool is_newest = message.lease && message.lease->word.nonce == word.nonce;
+  switch (word.settle) {
+    case proto::SettleKind::kAck:
+      message.is_gone = true;
+      return;
+    case proto::SettleKind::kNack:
+    case proto::SettleKind::kExtend:
+      if (is_newest) {
+        message.lease->not_before = word.until;
+        // A nack counts the attempt; a lease that was not begun still ends with its session.
+        const bool is_nack = word.settle == proto::SettleKind::kNack;
+        message.lease->was_nacked = message.lease->was_nacked || is_nack;
+        message.lease->may_end = !is_nack && !word.is_started;
+        message.attempts = std::max(message.attempts, word.attempts + (is_nack ? 1U : 0U));
+      }
+      return;
+    case proto::SettleKind::kStarted:
+      if (is_newest) {
+        message.lease->may_end = true;  // how long it runs was not said to this side
+        message.attempts = std::max(message.attempts, word.attempts + 1);
+      }
+      return;
+    case proto::SettleKind::kRelease:
+      return;
+  }
+}
+
+}  // namespace weir::power
