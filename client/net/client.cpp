@@ -2,12 +2,13 @@
 
 #include "client/core/address.hpp"
 #include "client/core/convert.hpp"
-#include "client/net/consumer_front.hpp"
-#include "client/net/engine.hpp"
-#include "client/net/producer_front.hpp"
-#include "client/net/reader_front.hpp"
-#include "client/net/receive.hpp"
-#include "client/net/wire_convert.hpp"
+#include "client/net/io_thread.hpp"
+#include "client/session/consumer_front.hpp"
+#include "client/session/engine.hpp"
+#include "client/session/producer_front.hpp"
+#include "client/session/reader_front.hpp"
+#include "client/session/receive.hpp"
+#include "client/session/wire_convert.hpp"
 #include "proto/names.hpp"
 
 #include <string>
@@ -105,7 +106,7 @@ Result<Client> Client::create(ClientOptions options) {
   if (!address) {
     return to_public(address.error());
   }
-  return Client(sdk::Engine::start(std::move(options), std::move(*address)));
+  return Client(sdk::IoThread::start(std::move(options), std::move(*address)));
 }
 
 Result<Client> Client::connect(ClientOptions options) {

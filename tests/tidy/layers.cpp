@@ -63,6 +63,9 @@ const std::vector<Layer>& layers() {
       {.folder = "client/core/",
        .project = {"proto/", "weir/", "client/core/"},
        .libraries = {"boost/system/", "boost/container/"}},
+      {.folder = "client/session/",
+       .project = {"proto/", "weir/", "client/core/", "client/session/"},
+       .libraries = {"boost/system/", "google/protobuf/"}},
       {.folder = "client/",
        .project = {"proto/", "weir/", "client/"},
        .libraries = {"boost/", "google/protobuf/", "sys/", "netinet/"}},
@@ -117,8 +120,8 @@ bool is_allowed(const Layer& layer, const Include& include) {
 
 // ---- purity
 
-constexpr std::array<std::string_view, 3> kPureFolders = {"broker/core/", "broker/shard/",
-                                                          "client/core/"};
+constexpr std::array<std::string_view, 4> kPureFolders = {"broker/core/", "broker/shard/",
+                                                          "client/core/", "client/session/"};
 
 constexpr std::array<std::string_view, 22> kImpureWords = {
     "::now(",
@@ -145,7 +148,8 @@ constexpr std::array<std::string_view, 22> kImpureWords = {
     "co_await",
 };
 
-// The seams to the outside inside the shard's folder. All else there is run by one owner.
+// The seams to the outside inside the shard's folder, where all else is run by one owner, and the
+// meeting points of an application's threads with their session.
 const std::vector<PurityException>& repository_exceptions() {
   static const std::vector<PurityException> table = {
       // A commit blocks, so it has a thread of its own, which hands results back through a lock.
@@ -156,6 +160,17 @@ const std::vector<PurityException>& repository_exceptions() {
       {"broker/shard/mark_keeper", {"std::thread", "std::mutex", "std::condition_variable"}},
       // A read blocks, too; what it found is posted to the shard.
       {"broker/shard/thread_loader", {"std::thread", "std::mutex", "std::condition_variable"}},
+      // The one place where a client looks at the system's clocks.
+      {"client/session/clock", {"::now("}},
+      // Who calls, and whether it may wait.
+      {"client/session/engine",
+       {"std::thread", "std::this_thread", "std::mutex", "std::condition_variable"}},
+      // What the application's threads fill or wait for, and the I/O thread empties or answers.
+      {"client/session/consumer_front", {"std::condition_variable"}},
+      {"client/session/one_shot", {"std::mutex", "std::condition_variable"}},
+      {"client/session/producer_front", {"std::mutex", "std::condition_variable"}},
+      {"client/session/reader_front", {"std::mutex", "std::condition_variable"}},
+      {"client/session/settle_channel", {"std::mutex"}},
   };
   return table;
 }

@@ -91,6 +91,10 @@ TEST(Layers, RefuseAnIncludeThatPointsUp) {
               ElementsAre("broker/testkit/include/weir/a.hpp:2"));
   EXPECT_THAT(place("client/core/a.cpp", "<boost/asio/post.hpp>"),
               ElementsAre("client/core/a.cpp:2"));
+  EXPECT_THAT(place("client/session/a.cpp", "<boost/asio/post.hpp>"),
+              ElementsAre("client/session/a.cpp:2"));
+  EXPECT_THAT(place("client/session/a.cpp", "\"client/net/a.hpp\""),
+              ElementsAre("client/session/a.cpp:2"));
   EXPECT_THAT(place("client/net/a.cpp", "\"broker/core/a.hpp\""),
               ElementsAre("client/net/a.cpp:2"));
   EXPECT_THAT(place("client/include/weir/a.hpp", "<boost/asio/post.hpp>"),
@@ -133,6 +137,8 @@ TEST(Purity, RefusesClocksThreadsAndChance) {
   EXPECT_THAT(place("broker/shard/a.cpp", "\nstd::mutex m;"), ElementsAre("broker/shard/a.cpp:2"));
   EXPECT_THAT(place("client/core/a.hpp", "std::random_device d;"),
               ElementsAre("client/core/a.hpp:1"));
+  EXPECT_THAT(place("client/session/a.cpp", "auto t = std::chrono::steady_clock::now();"),
+              ElementsAre("client/session/a.cpp:1"));
   EXPECT_THAT(place("broker/core/a.cpp", "co_await x;"), ElementsAre("broker/core/a.cpp:1"));
   EXPECT_THAT(place("broker/core/a.cpp", "// std::mutex\nint co_awaited = 1;"), IsEmpty());
   EXPECT_THAT(place("broker/net/a.cpp", "std::mutex m;"), IsEmpty());

@@ -1,7 +1,7 @@
-#include "client/net/consumer_front.hpp"
+#include "client/session/consumer_front.hpp"
 
 #include "client/core/convert.hpp"
-#include "client/net/session.hpp"
+#include "client/session/session.hpp"
 
 #include <utility>
 
@@ -49,37 +49,40 @@ Result<std::optional<Delivery>> ConsumerFront::next(std::chrono::milliseconds ti
   if (Result<> may = engine_->may_wait(); !may) {
     return std::move(may).error();
   }
-  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
-  std::unique_lock lock(mutex_);
-  while (begun_.empty()) {
-    if (is_ended() || is_closed_) {
-      return Error(ErrorCode::kCancelled, "the consumer is closed");
+  const TimePoint deadline = engine_->clock().now() + timeout;
+  while (true) {
+    Result<std::optional<Delivery>> taken = take();
+    if (!taken || taken->has_value()) {
+      return taken;
     }
-    if (refusal_) {
-      return *refusal_;
+    ask();
+    bool is_due = false;
+    {
+      std::unique_lock lock(mutex_);
+      is_due = changed_.wait_until(lock, deadline, [this] {
+        return !begun_.empty() || is_ended() || is_closed_ || refusal_.has_value();
+      });
     }
-    if (taken_ > 0) {
-      // What the last chunk took the application, until it asked for more.
-      machine_.on_handled(taken_, std::chrono::steady_clock::now() - chunk_began_);
-      taken_ = 0;
-    }
-    ++callers_;
-    lock.unlock();
-    notify_engine();
-    lock.lock();
-    const bool is_due = changed_.wait_until(lock, deadline, [this] {
-      return !begun_.empty() || is_ended() || is_closed_ || refusal_.has_value();
-    });
-    --callers_;
+    stop_asking();
     if (!is_due) {
       return std::optional<Delivery>();
     }
+  }
+}
+
+Result<std::optional<Delivery>> ConsumerFront::take() {
+  std::unique_lock lock(mutex_);
+  if (begun_.empty()) {
+    if (is_ended() || is_closed_) {
+      return Error(ErrorCode::kCancelled, "the consumer is closed");
+    }
+    return refusal_ ? Result<std::optional<Delivery>>(*refusal_) : std::optional<Delivery>();
   }
   Delivery delivery = std::move(begun_.front());
   begun_.pop_front();
   Grant::hand_out(delivery);
   if (taken_++ == 0) {
-    chunk_began_ = std::chrono::steady_clock::now();
+    chunk_began_ = engine_->clock().now();
   }
   const bool wants_more = begun_.size() == machine_.chunk_limit() / 4 && !begun_.empty();
   lock.unlock();
@@ -87,6 +90,24 @@ Result<std::optional<Delivery>> ConsumerFront::next(std::chrono::milliseconds ti
     notify_engine();
   }
   return std::optional(std::move(delivery));
+}
+
+void ConsumerFront::ask() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (taken_ > 0) {
+      // What the last chunk took the application, until it asked for more.
+      machine_.on_handled(taken_, engine_->clock().now() - chunk_began_);
+      taken_ = 0;
+    }
+    ++callers_;
+  }
+  notify_engine();
+}
+
+void ConsumerFront::stop_asking() {
+  const std::lock_guard lock(mutex_);
+  --callers_;
 }
 
 void ConsumerFront::set_paused(bool paused) {
@@ -118,7 +139,7 @@ void ConsumerFront::close() {
     const auto awaited = answer.awaited();
     engine_->post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
     static_cast<void>(
-        awaited->wait_until(std::chrono::steady_clock::now() + engine_->options().drain_timeout()));
+        awaited->wait_until(engine_->clock().now() + engine_->options().drain_timeout()));
   }
 }
 
@@ -210,7 +231,7 @@ void ConsumerFront::on_refused(const proto::Error& why) {
   if (was_ready) {
     session().emit(ClientEvent::Kind::kSubscriptionFailed, queue(), why);
   }
-  subscribe_at_ = std::chrono::steady_clock::now() + backoff_.next(random_);
+  subscribe_at_ = engine_->clock().now() + backoff_.next(random_);
   session().mark_ready(id());
 }
 
@@ -378,7 +399,7 @@ void ConsumerFront::feed_handler(TimePoint now) {
       return;
     }
     handle(*chunk);
-    now = std::chrono::steady_clock::now();
+    now = engine_->clock().now();
     if (now >= slice_end) {
       session().mark_ready(id());
       return;
@@ -387,7 +408,7 @@ void ConsumerFront::feed_handler(TimePoint now) {
 }
 
 void ConsumerFront::handle(const ConsumerMachine::Chunk& chunk) {
-  const TimePoint began = std::chrono::steady_clock::now();
+  const TimePoint began = engine_->clock().now();
   for (std::uint32_t i = 0; i < chunk.count; ++i) {
     if (is_ended()) {
       ConsumerMachine::Chunk rest = chunk;
@@ -409,7 +430,7 @@ void ConsumerFront::handle(const ConsumerMachine::Chunk& chunk) {
     }
   }
   const std::lock_guard lock(mutex_);
-  machine_.on_handled(chunk.count, std::chrono::steady_clock::now() - began);
+  machine_.on_handled(chunk.count, engine_->clock().now() - began);
 }
 
 void ConsumerFront::feed_next(TimePoint now) {

@@ -2,8 +2,8 @@
 
 #include "client/core/consumer_machine.hpp"
 #include "client/core/grant.hpp"
-#include "client/net/engine.hpp"
-#include "client/net/participant.hpp"
+#include "client/session/engine.hpp"
+#include "client/session/participant.hpp"
 
 #include <atomic>
 #include <chrono>

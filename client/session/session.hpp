@@ -6,11 +6,10 @@
 #include "client/core/send_ledger.hpp"
 #include "client/core/settle_ledger.hpp"
 #include "client/core/time.hpp"
-#include "client/net/link.hpp"
-#include "client/net/participant.hpp"
+#include "client/session/clock.hpp"
+#include "client/session/link.hpp"
+#include "client/session/participant.hpp"
 #include "weir/options.hpp"
-
-#include <boost/asio/io_context.hpp>
 
 #include <cstdint>
 #include <map>
@@ -43,7 +42,7 @@ class Session : private LinkEvents {
     std::uint32_t max_frame_bytes = 0;
   };
 
-  Session(Options options, boost::asio::io_context& io, TimePoint now);
+  Session(Options options, const LinkMaker& make_link, const Clock& clock);
 
   /// Does what is to be done by now. True when there is more to do at once.
   bool turn(TimePoint now);
@@ -77,9 +76,9 @@ class Session : private LinkEvents {
   /// Writes what the socket takes. When something is left, `who` gets a turn once more has left;
   /// then has_left() tells whether everything up to `position()` of an earlier moment has.
   bool flush(std::uint64_t who);
-  [[nodiscard]] std::uint64_t position() { return link_.outbox().total_bytes(); }
+  [[nodiscard]] std::uint64_t position() { return link_->outbox().total_bytes(); }
   [[nodiscard]] bool has_left(std::uint64_t position) {
-    return link_.outbox().sent_bytes() >= position;
+    return link_->outbox().sent_bytes() >= position;
   }
 
   /// Ends the connection, as if the broker had; the client connects again.
@@ -117,7 +116,8 @@ class Session : private LinkEvents {
   void set_timer(Participant& participant);
 
   Options options_;
-  Link link_;
+  const Clock clock_;
+  const std::unique_ptr<Link> link_;
   LinkMachine link_machine_;
   RequestTable requests_;
   SendLedger sends_;

@@ -1,25 +1,13 @@
-#include "client/net/engine.hpp"
+#include "client/session/engine.hpp"
 
 #include "client/core/convert.hpp"
-#include "client/net/settle_channel.hpp"
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
+#include "client/session/settle_channel.hpp"
 
 #include <cerrno>
-#include <random>
 #include <utility>
 
 namespace weir::sdk {
 namespace {
-
-// Completions handled between two turns.
-constexpr int kEventsPerTurn = 16;
-
-std::uint64_t draw_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32U) | device();
-}
 
 LinkMachine::Options link_options(const ClientOptions& options, const Address& address) {
   LinkMachine::Options link;
@@ -33,28 +21,8 @@ LinkMachine::Options link_options(const ClientOptions& options, const Address& a
 
 }  // namespace
 
-Engine::Engine(ClientOptions options, Address address)
-    : options_(std::move(options)), address_(std::move(address)), seed_(draw_seed()) {}
-
-std::shared_ptr<Engine> Engine::start(ClientOptions options, Address address) {
-  const std::shared_ptr<Engine> engine(new Engine(std::move(options), std::move(address)));
-  engine->thread_ = std::thread([engine] {
-    engine->thread_id_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-    engine->run();
-  });
-  return engine;
-}
-
-Engine::~Engine() {
-  if (thread_.joinable()) {
-    // Nobody holds the engine any more but, at most, its own thread on the way out.
-    if (thread_.get_id() == std::this_thread::get_id()) {
-      thread_.detach();
-    } else {
-      thread_.join();
-    }
-  }
-}
+Engine::Engine(ClientOptions options, Address address, const Clock& clock, std::uint64_t seed)
+    : options_(std::move(options)), address_(std::move(address)), clock_(clock), seed_(seed) {}
 
 std::uint64_t Engine::seed() {
   const std::lock_guard lock(mutex_);
@@ -64,7 +32,8 @@ std::uint64_t Engine::seed() {
 
 // ---- the I/O thread
 
-void Engine::run() {
+void Engine::begin(const LinkMaker& make_link) {
+  thread_id_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   Session::Options session_options;
   session_options.link = link_options(options_, address_);
   session_options.service =
@@ -72,30 +41,30 @@ void Engine::run() {
   session_options.name_space = address_.name_space;
   session_options.on_event = options_.event_handler();
   session_options.seed = seed();
-  Session session(std::move(session_options), io_, std::chrono::steady_clock::now());
-  const auto work = boost::asio::make_work_guard(io_);
+  session_ = std::make_unique<Session>(std::move(session_options), make_link, clock_);
+}
 
-  while (true) {
-    take_inbox(session);
-    const TimePoint now = std::chrono::steady_clock::now();
-    const bool has_more = session.turn(now);
-    publish_state(session);
-    if (is_over(session, now)) {
-      break;
-    }
-    bool must_hurry = has_more;
-    {
-      const std::lock_guard lock(mutex_);
-      must_hurry = must_hurry || is_woken_;
-    }
-    if (!must_hurry) {
-      arm(session.next_deadline());
-      io_.run_one();
-    }
-    for (int i = 0; i < kEventsPerTurn && io_.poll_one() != 0; ++i) {
-    }
+Engine::Turn Engine::take_turn() {
+  take_inbox();
+  const TimePoint now = clock_.now();
+  Turn turn;
+  turn.must_hurry = session_->turn(now);
+  publish_state();
+  turn.is_last = is_over(now);
+  std::optional<TimePoint> close_by;
+  {
+    const std::lock_guard lock(mutex_);
+    turn.must_hurry = turn.must_hurry || is_woken_;
+    close_by = close_by_;
   }
-  session.close();
+  if (!turn.must_hurry) {
+    turn.deadline = earlier(session_->next_deadline(), close_by);
+  }
+  return turn;
+}
+
+void Engine::finish() {
+  session_->close();
   connected_ = false;
   std::vector<UniqueFunction<void(Session&)>> unheard;
   std::map<std::string, std::shared_ptr<SettleChannel>> received;
@@ -106,12 +75,13 @@ void Engine::run() {
     received.swap(received_);
   }
   for (auto& function : unheard) {
-    function(session);
+    function(*session_);
   }
   changed_.notify_all();
+  session_.reset();
 }
 
-void Engine::take_inbox(Session& session) {
+void Engine::take_inbox() {
   std::vector<UniqueFunction<void(Session&)>> functions;
   std::vector<std::uint64_t> notified;
   {
@@ -121,29 +91,29 @@ void Engine::take_inbox(Session& session) {
     notified.swap(notified_);
   }
   for (auto& function : functions) {
-    function(session);
+    function(*session_);
   }
   for (const std::uint64_t id : notified) {
-    session.mark_ready(id);
+    session_->mark_ready(id);
   }
 }
 
-void Engine::publish_state(const Session& session) {
-  const LinkMachine& link = session.link_machine();
+void Engine::publish_state() {
+  const LinkMachine& link = session_->link_machine();
   const bool tried_all = link.tried_all() && link.state() == LinkMachine::State::kWaiting;
-  if (session.is_up() == connected() && !tried_all) {
+  if (session_->is_up() == connected() && !tried_all) {
     return;
   }
   {
     const std::lock_guard lock(mutex_);
-    connected_.store(session.is_up(), std::memory_order_relaxed);
+    connected_.store(session_->is_up(), std::memory_order_relaxed);
     tried_all_ = tried_all;
     failure_ = link.failure();
   }
   changed_.notify_all();
 }
 
-bool Engine::is_over(Session& session, TimePoint now) {
+bool Engine::is_over(TimePoint now) {
   std::optional<TimePoint> close_by;
   {
     const std::lock_guard lock(mutex_);
@@ -152,34 +122,11 @@ bool Engine::is_over(Session& session, TimePoint now) {
   if (!close_by) {
     return false;
   }
-  session.begin_closing();
-  return now >= *close_by || session.is_drained();
-}
-
-void Engine::arm(std::optional<TimePoint> deadline) {
-  {
-    const std::lock_guard lock(mutex_);
-    deadline = earlier(deadline, close_by_);
-  }
-  if (!deadline || *deadline == TimePoint::max() || (armed_ && *armed_ <= *deadline)) {
-    return;  // an earlier timer fires for nothing, which is cheaper than moving it each turn
-  }
-  armed_ = *deadline;
-  timer_.expires_at(*deadline);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) {
-      armed_.reset();
-    }
-  });
+  session_->begin_closing();
+  return now >= *close_by || session_->is_drained();
 }
 
 // ---- other threads
-
-void Engine::wake() {
-  if (!on_io_thread()) {
-    boost::asio::post(io_, [] {});
-  }
-}
 
 bool Engine::post(UniqueFunction<void(Session&)> function) {
   bool wakes = false;
@@ -226,7 +173,7 @@ Result<v1::Response> Engine::call(v1::Request request, std::chrono::milliseconds
     return std::move(may).error();
   }
   RequestPolicy policy;
-  policy.deadline = std::chrono::steady_clock::now() + timeout;
+  policy.deadline = clock_.now() + timeout;
   policy.try_timeout = options_.request_timeout();
   policy.changes_something = changes_something;
   Answer<v1::Response> answer;
@@ -278,16 +225,16 @@ std::shared_ptr<SettleChannel> Engine::received_from(const std::string& queue) {
 // ---- the end
 
 void Engine::close(std::chrono::milliseconds drain) {
-  const TimePoint by = std::chrono::steady_clock::now() + drain;
+  const TimePoint by = clock_.now() + drain;
   {
     const std::lock_guard lock(mutex_);
     close_by_ = close_by_ ? std::min(*close_by_, by) : by;
     is_woken_ = true;
   }
+  wake();
   if (on_io_thread()) {
     return;
   }
-  boost::asio::post(io_, [] {});
   {
     std::unique_lock lock(mutex_);
     changed_.wait_until(lock, by + kGrace, [this] { return is_closed_; });
@@ -295,22 +242,9 @@ void Engine::close(std::chrono::milliseconds drain) {
   join();
 }
 
-void Engine::join() {
-  const std::lock_guard joining(join_mutex_);
-  if (!thread_.joinable()) {
-    return;
-  }
-  bool is_closed = false;
-  {
-    const std::lock_guard lock(mutex_);
-    is_closed = is_closed_;
-  }
-  if (is_closed) {
-    thread_.join();
-  } else {
-    // A callback does not come back. The thread keeps what it needs alive, and ends when it does.
-    thread_.detach();
-  }
+bool Engine::is_closed() const {
+  const std::lock_guard lock(mutex_);
+  return is_closed_;
 }
 
 }  // namespace weir::sdk

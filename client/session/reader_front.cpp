@@ -1,9 +1,9 @@
-#include "client/net/reader_front.hpp"
+#include "client/session/reader_front.hpp"
 
 #include "client/core/convert.hpp"
-#include "client/net/one_shot.hpp"
-#include "client/net/session.hpp"
-#include "client/net/wire_convert.hpp"
+#include "client/session/one_shot.hpp"
+#include "client/session/session.hpp"
+#include "client/session/wire_convert.hpp"
 
 #include <exception>
 #include <utility>
@@ -73,29 +73,13 @@ Result<std::optional<Record>> ReaderFront::next(std::chrono::milliseconds timeou
   if (Result<> may = engine_->may_wait(); !may) {
     return std::move(may).error();
   }
-  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
-  std::unique_lock lock(mutex_);
+  const TimePoint deadline = engine_->clock().now() + timeout;
   while (true) {
-    if (Result<> may = readable(); !may) {
-      return std::move(may).error();
+    Result<std::optional<Record>> taken = take();
+    if (!taken || taken->has_value()) {
+      return taken;
     }
-    proto::Result<std::optional<ReadRecord>> read = machine_.next();
-    if (!read) {
-      failure_ = to_public(read.error());
-      continue;
-    }
-    // Also when nothing came of it: batches may have been passed over.
-    const bool notifies = machine_.credit_is_due() || machine_.finished();
-    if (*read) {
-      lock.unlock();
-      if (notifies) {
-        engine_->notify(id());
-      }
-      return std::optional(to_record(std::move(**read)));
-    }
-    if (notifies) {
-      engine_->notify(id());
-    }
+    std::unique_lock lock(mutex_);
     if (machine_.finished()) {
       return std::optional<Record>();
     }
@@ -106,6 +90,25 @@ Result<std::optional<Record>> ReaderFront::next(std::chrono::milliseconds timeou
       return std::optional<Record>();
     }
   }
+}
+
+Result<std::optional<Record>> ReaderFront::take() {
+  std::unique_lock lock(mutex_);
+  if (Result<> may = readable(); !may) {
+    return std::move(may).error();
+  }
+  proto::Result<std::optional<ReadRecord>> read = machine_.next();
+  if (!read) {
+    failure_ = to_public(read.error());
+    return *failure_;
+  }
+  // Also when nothing came of it: batches may have been passed over.
+  const bool notifies = machine_.credit_is_due() || machine_.finished();
+  lock.unlock();
+  if (notifies) {
+    engine_->notify(id());
+  }
+  return *read ? std::optional(to_record(std::move(**read))) : std::nullopt;
 }
 
 bool ReaderFront::finished() const {
@@ -152,7 +155,7 @@ void ReaderFront::close() {
     const auto awaited = answer.awaited();
     engine_->post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
     static_cast<void>(
-        awaited->wait_until(std::chrono::steady_clock::now() + engine_->options().drain_timeout()));
+        awaited->wait_until(engine_->clock().now() + engine_->options().drain_timeout()));
   }
 }
 
@@ -199,7 +202,7 @@ void ReaderFront::on_subscribed(const proto::Result<v1::Response>& response) {
       machine_.on_subscribed(to_positions(response->subscribed_topic().positions()));
     }
     session().bind(*alias_, id());
-    on_turn(std::chrono::steady_clock::now());
+    on_turn(engine_->clock().now());
     changed_.notify_all();
     return;
   }
@@ -328,7 +331,7 @@ void ReaderFront::feed_handler(TimePoint now) {
         return;
       }
     }
-    now = std::chrono::steady_clock::now();
+    now = engine_->clock().now();
   }
   session().mark_ready(id());
 }

@@ -1,6 +1,6 @@
 #include "weir/producer.hpp"
 
-#include "client/net/producer_front.hpp"
+#include "client/session/producer_front.hpp"
 
 #include <utility>
 

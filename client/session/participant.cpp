@@ -1,4 +1,4 @@
-#include "client/net/participant.hpp"
+#include "client/session/participant.hpp"
 
 namespace weir::sdk {
 

@@ -1,4 +1,4 @@
-#include "client/net/link.hpp"
+#include "client/net/tcp_link.hpp"
 
 #include "proto/limits.hpp"
 
@@ -42,7 +42,7 @@ std::vector<tcp::endpoint> endpoints_without_a_lookup(const HostPort& host) {
 
 }  // namespace
 
-struct Link::Connection {
+struct TcpLink::Connection {
   explicit Connection(boost::asio::io_context& io) : resolver(io), socket(io) {}
 
   tcp::resolver resolver;
@@ -55,13 +55,13 @@ struct Link::Connection {
   bool waits_to_read = false;  // until read_on()
 };
 
-Link::Link(boost::asio::io_context& io, LinkEvents& events) : io_(io), events_(events) {}
+TcpLink::TcpLink(boost::asio::io_context& io, LinkEvents& events) : io_(io), events_(events) {}
 
-Link::~Link() {
-  close();
+TcpLink::~TcpLink() {
+  end_connection();
 }
 
-void Link::connect(const HostPort& host) {
+void TcpLink::connect(const HostPort& host) {
   close();
   connection_ = std::make_shared<Connection>(io_);
   connection_->peer = host.to_string();
@@ -86,8 +86,8 @@ void Link::connect(const HostPort& host) {
       });
 }
 
-void Link::on_endpoints(const std::shared_ptr<Connection>& connection,
-                        const tcp::resolver::results_type& endpoints) {
+void TcpLink::on_endpoints(const std::shared_ptr<Connection>& connection,
+                           const tcp::resolver::results_type& endpoints) {
   boost::asio::async_connect(
       connection->socket, endpoints,
       [this, connection](const error_code& error, const tcp::endpoint&) {
@@ -102,7 +102,7 @@ void Link::on_endpoints(const std::shared_ptr<Connection>& connection,
       });
 }
 
-void Link::on_connected(const std::shared_ptr<Connection>& connection) {
+void TcpLink::on_connected(const std::shared_ptr<Connection>& connection) {
   error_code error;
   connection->socket.non_blocking(true, error);
   if (!error) {
@@ -120,7 +120,7 @@ void Link::on_connected(const std::shared_ptr<Connection>& connection) {
   }
 }
 
-void Link::read(const std::shared_ptr<Connection>& connection) {
+void TcpLink::read(const std::shared_ptr<Connection>& connection) {
   const std::span<char> room = connection->reader.prepare();
   connection->socket.async_read_some(
       boost::asio::buffer(room.data(), room.size()),
@@ -139,43 +139,36 @@ void Link::read(const std::shared_ptr<Connection>& connection) {
       });
 }
 
-void Link::take_frames(const std::shared_ptr<Connection>& connection) {
-  while (connection == connection_) {
-    const proto::Result<std::optional<proto::RawFrame>> frame = connection->reader.next();
-    if (!frame) {
-      break_off(connection, frame.error());
-      return;
-    }
-    if (!*frame) {
-      connection->waits_to_read = true;
-      if (connection->has_more) {
-        read_on();
-      }
-      return;
-    }
-    if (const proto::Result<> handled = events_.on_frame(**frame); !handled) {
-      if (connection == connection_) {
-        break_off(connection, handled.error());
-      }
-      return;
-    }
+void TcpLink::take_frames(const std::shared_ptr<Connection>& connection) {
+  const proto::Result<> taken = hand_frames(
+      connection->reader, events_, [this, &connection] { return connection == connection_; });
+  if (connection != connection_) {
+    return;
+  }
+  if (!taken) {
+    break_off(connection, taken.error());
+    return;
+  }
+  connection->waits_to_read = true;
+  if (connection->has_more) {
+    read_on();
   }
 }
 
-void Link::read_on() {
+void TcpLink::read_on() {
   if (connection_ && std::exchange(connection_->waits_to_read, false)) {
     read(connection_);
   }
 }
 
-bool Link::flush() {
+bool TcpLink::flush() {
   if (!connection_ || !connection_->is_open || connection_->waits_to_write) {
-    return outbox_.empty();
+    return outbox().empty();
   }
   const std::shared_ptr<Connection> connection = connection_;
-  while (!outbox_.empty()) {
+  while (!outbox().empty()) {
     std::array<std::string_view, kPiecesPerWrite> pieces;
-    const std::size_t count = outbox_.gather(pieces);
+    const std::size_t count = outbox().gather(pieces);
     std::array<boost::asio::const_buffer, kPiecesPerWrite> buffers;
     for (std::size_t i = 0; i < count; ++i) {
       buffers[i] = boost::asio::buffer(pieces[i]);
@@ -195,29 +188,33 @@ bool Link::flush() {
     }
     if (error) {
       // The reading side notices as well, and says so.
-      outbox_.clear();
+      outbox().clear();
       return false;
     }
-    outbox_.consume(sent);
+    outbox().consume(sent);
   }
   return true;
 }
 
-void Link::break_off(const std::shared_ptr<Connection>& connection, proto::Error why) {
+void TcpLink::break_off(const std::shared_ptr<Connection>& connection, proto::Error why) {
   if (connection == connection_) {
     close();
     events_.on_broken(std::move(why));
   }
 }
 
-void Link::close() {
+void TcpLink::close() {
+  end_connection();
+  outbox().clear();
+}
+
+void TcpLink::end_connection() {
   if (connection_) {
     error_code ignored;
     connection_->socket.close(ignored);
     connection_->resolver.cancel();
     connection_.reset();
   }
-  outbox_.clear();
 }
 
 }  // namespace weir::sdk

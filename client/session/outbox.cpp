@@ -1,4 +1,4 @@
-#include "client/net/outbox.hpp"
+#include "client/session/outbox.hpp"
 
 #include <algorithm>
 #include <utility>

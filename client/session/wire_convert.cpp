@@ -1,4 +1,4 @@
-#include "client/net/wire_convert.hpp"
+#include "client/session/wire_convert.hpp"
 
 #include "client/core/convert.hpp"
 

@@ -1,7 +1,7 @@
-#include "client/net/settle_channel.hpp"
+#include "client/session/settle_channel.hpp"
 
 #include "client/core/settle_ledger.hpp"
-#include "client/net/session.hpp"
+#include "client/session/session.hpp"
 
 #include <iterator>
 #include <utility>
@@ -55,7 +55,7 @@ Result<> SettleChannel::ack_and_wait(Grant& grant, std::uint32_t index,
   const auto awaited = answer.awaited();
   settle(grant, index, proto::SettleKind::kAck, 0,
          [answer = std::move(answer)](const Result<>& result) mutable { answer.set(result); });
-  std::optional<Result<>> result = awaited->wait_until(std::chrono::steady_clock::now() + timeout);
+  std::optional<Result<>> result = awaited->wait_until(engine_->clock().now() + timeout);
   return result ? *result
                 : Result<>(Error(ErrorCode::kDeadlineExceeded, "the ack is still under way"));
 }

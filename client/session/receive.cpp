@@ -1,9 +1,9 @@
-#include "client/net/receive.hpp"
+#include "client/session/receive.hpp"
 
 #include "client/core/convert.hpp"
 #include "client/core/grant.hpp"
-#include "client/net/engine.hpp"
-#include "client/net/settle_channel.hpp"
+#include "client/session/engine.hpp"
+#include "client/session/settle_channel.hpp"
 
 #include <memory>
 #include <utility>
@@ -50,11 +50,8 @@ Result<std::vector<Delivery>> deliveries_of(const v1::Received& received,
 
 }  // namespace
 
-Result<std::vector<Delivery>> receive(Engine& engine, std::string queue,
-                                      const ReceiveOptions& options) {
-  if (Result<> may = engine.may_wait(); !may) {
-    return std::move(may).error();
-  }
+bool receive(Engine& engine, std::string queue, const ReceiveOptions& options, TimePoint deadline,
+             ReceiveCallback done) {
   v1::Request request;
   v1::Receive& wire = *request.mutable_receive();
   wire.set_queue(queue);
@@ -62,30 +59,40 @@ Result<std::vector<Delivery>> receive(Engine& engine, std::string queue,
   wire.set_wait_ms(static_cast<std::uint32_t>(options.wait().count()));
   wire.set_lease_ms(static_cast<std::uint64_t>(options.lease().count()));
   wire.set_max_bytes(options.max_bytes());
+  RequestPolicy policy;
+  policy.deadline = deadline;
+  return engine.post([request = std::move(request), policy, channel = engine.received_from(queue),
+                      done = std::move(done)](Session& session) mutable {
+    session.request(std::move(request), policy,
+                    [&session, channel = std::move(channel),
+                     done = std::move(done)](proto::Result<v1::Response> response) mutable {
+                      if (!response) {
+                        done(to_public(response.error()));
+                      } else if (!response->has_received()) {
+                        done(Error(ErrorCode::kMalformed, "the broker's answer lacks its content"));
+                      } else {
+                        done(deliveries_of(response->received(), session.broker(), channel));
+                      }
+                    });
+  });
+}
 
+Result<std::vector<Delivery>> receive(Engine& engine, std::string queue,
+                                      const ReceiveOptions& options) {
+  if (Result<> may = engine.may_wait(); !may) {
+    return std::move(may).error();
+  }
+  const TimePoint deadline =
+      engine.clock().now() + options.wait() + engine.options().request_timeout();
   // An answer that comes after this call has given up is still taken in: its deliveries are then
   // destroyed unseen, which gives the messages back.
-  RequestPolicy policy;
-  const TimePoint deadline =
-      std::chrono::steady_clock::now() + options.wait() + engine.options().request_timeout();
-  policy.deadline = deadline;
   Answer<std::vector<Delivery>> answer;
   const auto awaited = answer.awaited();
-  engine.post([request = std::move(request), policy, channel = engine.received_from(queue),
-               answer = std::move(answer)](Session& session) mutable {
-    session.request(
-        std::move(request), policy,
-        [&session, channel = std::move(channel),
-         answer = std::move(answer)](proto::Result<v1::Response> response) mutable {
-          if (!response) {
-            answer.set(to_public(response.error()));
-          } else if (!response->has_received()) {
-            answer.set(Error(ErrorCode::kMalformed, "the broker's answer lacks its content"));
-          } else {
-            answer.set(deliveries_of(response->received(), session.broker(), channel));
-          }
-        });
-  });
+  static_cast<void>(
+      receive(engine, std::move(queue), options, deadline,
+              [answer = std::move(answer)](Result<std::vector<Delivery>> received) mutable {
+                answer.set(std::move(received));
+              }));
   std::optional<Result<std::vector<Delivery>>> result = awaited->wait_until(deadline + kGrace);
   if (!result) {
     return Error(ErrorCode::kDeadlineExceeded, "no answer: a callback holds up the I/O thread");

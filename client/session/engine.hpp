@@ -2,14 +2,12 @@
 
 #include "client/core/address.hpp"
 #include "client/core/time.hpp"
-#include "client/net/one_shot.hpp"
-#include "client/net/session.hpp"
+#include "client/session/clock.hpp"
+#include "client/session/one_shot.hpp"
+#include "client/session/session.hpp"
 #include "weir/function.hpp"
 #include "weir/options.hpp"
 #include "weir/result.hpp"
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -26,14 +24,16 @@ namespace weir::sdk {
 
 class SettleChannel;
 
-/// A client's I/O thread with the session that it serves. Other threads hand it functions to run
-/// and participants to look after; what they fill under locks of their own they announce by
-/// notify(). Any thread, where nothing else is said.
+/// Where a client's threads meet the I/O thread that serves its session. Other threads hand it
+/// functions to run and participants to look after; what they fill under locks of their own they
+/// announce by notify(). Any thread, where nothing else is said.
+///
+/// Whoever drives it, from one thread, calls begin(), then take_turn() whenever something happened
+/// to the link, after each wake(), and when the deadline of the last turn has come, until a turn is
+/// the last one; then finish().
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  /// Starts the thread, and connecting.
-  static std::shared_ptr<Engine> start(ClientOptions options, Address address);
-  ~Engine();
+  virtual ~Engine() = default;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
@@ -55,30 +55,47 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] Result<> wait_connected();
   [[nodiscard]] bool connected() const { return connected_.load(std::memory_order_relaxed); }
   [[nodiscard]] const ClientOptions& options() const { return options_; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
   /// Differs from call to call.
   [[nodiscard]] std::uint64_t seed();
 
   /// Where messages of this queue that came by receive() are settled.
   [[nodiscard]] std::shared_ptr<SettleChannel> received_from(const std::string& queue);
 
+  /// Ends the client within `drain`, after what is under way; waits for that except on the I/O
+  /// thread.
   void close(std::chrono::milliseconds drain);
 
+ protected:
+  /// All random choices follow from `seed`.
+  Engine(ClientOptions options, Address address, const Clock& clock, std::uint64_t seed);
+
+  /// Another turn is to be taken soon. From any thread, the I/O thread included.
+  virtual void wake() = 0;
+  /// Waits for the end of the I/O thread. Not called on it.
+  virtual void join() = 0;
+
+  /// What follows is called on the I/O thread, which is the one that calls begin().
+  struct Turn {
+    bool is_last = false;
+    bool must_hurry = false;            // there is more to do at once
+    std::optional<TimePoint> deadline;  // of the next turn at the latest, unless it must hurry
+  };
+  void begin(const LinkMaker& make_link);
+  Turn take_turn();
+  void finish();
+
+  [[nodiscard]] bool is_closed() const;
+
  private:
-  Engine(ClientOptions options, Address address);
+  void take_inbox();
+  void publish_state();
+  [[nodiscard]] bool is_over(TimePoint now);
 
-  void run();
-  void take_inbox(Session& session);
-  void publish_state(const Session& session);
-  [[nodiscard]] bool is_over(Session& session, TimePoint now);
-  void arm(std::optional<TimePoint> deadline);
-  void wake();
-  void join();
-
-  ClientOptions options_;
-  Address address_;
-  boost::asio::io_context io_{1};
-  boost::asio::steady_timer timer_{io_};
-  std::optional<TimePoint> armed_;  // I/O thread only
+  const ClientOptions options_;
+  const Address address_;
+  const Clock clock_;
+  std::unique_ptr<Session> session_;  // I/O thread only
   std::atomic<std::thread::id> thread_id_;
   std::atomic<std::uint64_t> last_participant_{0};
   std::atomic<bool> connected_{false};
@@ -94,9 +111,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<proto::Error> failure_;
   std::uint64_t seed_;
   std::map<std::string, std::shared_ptr<SettleChannel>> received_;
-
-  std::mutex join_mutex_;
-  std::thread thread_;
 };
 
 }  // namespace weir::sdk

@@ -1,6 +1,6 @@
 #include "weir/topic_reader.hpp"
 
-#include "client/net/reader_front.hpp"
+#include "client/session/reader_front.hpp"
 
 #include <utility>
 

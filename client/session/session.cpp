@@ -1,4 +1,4 @@
-#include "client/net/session.hpp"
+#include "client/session/session.hpp"
 
 #include "client/core/convert.hpp"
 #include "proto/endian.hpp"
@@ -38,14 +38,15 @@ void encode_send_head(const proto::Send& frame, std::size_t batch_bytes, std::st
 
 }  // namespace
 
-Session::Session(Options options, boost::asio::io_context& io, TimePoint now)
+Session::Session(Options options, const LinkMaker& make_link, const Clock& clock)
     : options_(std::move(options)),
-      link_(io, *this),
-      link_machine_(options_.link, options_.seed, now),
+      clock_(clock),
+      link_(make_link(*this)),
+      link_machine_(options_.link, options_.seed, clock.now()),
       requests_(options_.seed + 1),
-      now_(now) {
+      now_(clock.now()) {
   request_sink_ = [this](const v1::Request& request) {
-    proto::append_frame(proto::FrameType::kRequest, request, link_.outbox().small());
+    proto::append_frame(proto::FrameType::kRequest, request, link_->outbox().small());
   };
 }
 
@@ -67,8 +68,8 @@ bool Session::turn(TimePoint now) {
   if (is_up()) {
     requests_.send_ready(now, request_sink_);
   }
-  link_.flush();
-  link_.read_on();
+  link_->flush();
+  link_->read_on();
   if (link_machine_.may_leave() && sends_.empty() && settles_.empty() &&
       !requests_.is_waiting_for_answers()) {
     break_off(proto::make_error(proto::Errc::kShuttingDown, "the broker drains"));
@@ -82,10 +83,10 @@ void Session::tick_link(TimePoint now) {
     case LinkMachine::Action::Kind::kNone:
       break;
     case LinkMachine::Action::Kind::kConnect:
-      link_.connect(link_machine_.host());
+      link_->connect(link_machine_.host());
       break;
     case LinkMachine::Action::Kind::kPing:
-      proto::encode_frame(proto::FrameType::kPing, {}, link_.outbox().small());
+      proto::encode_frame(proto::FrameType::kPing, {}, link_->outbox().small());
       break;
     case LinkMachine::Action::Kind::kDrop:
       break_off(action.why);
@@ -206,14 +207,14 @@ void Session::send(std::uint64_t producer, OutgoingBatch batch) {
   frame.deadline_ms = batch.deadline_ms;
   frame.send_number =
       sends_.add({producer, batch.partition, batch.ordinal}, kSendFixedBytes + batch.batch->size());
-  std::string& small = link_.outbox().small();
+  std::string& small = link_->outbox().small();
   if (batch.batch->size() < kCopiedBatchBytes) {
     frame.batch = *batch.batch;
     proto::encode(frame, small);
     return;
   }
   encode_send_head(frame, batch.batch->size(), small);
-  link_.outbox().append(std::move(batch.batch));
+  link_->outbox().append(std::move(batch.batch));
 }
 
 void Session::settle(std::uint64_t channel, std::uint32_t alias, SettleBatch batch) {
@@ -221,15 +222,15 @@ void Session::settle(std::uint64_t channel, std::uint32_t alias, SettleBatch bat
   frame.alias = alias;
   frame.ranges = batch.ranges;
   frame.settle_number = settles_.add(channel, std::move(batch));
-  proto::encode(frame, link_.outbox().small());
+  proto::encode(frame, link_->outbox().small());
 }
 
 void Session::set_credit(const proto::Credit& credit) {
-  proto::encode(credit, link_.outbox().small());
+  proto::encode(credit, link_->outbox().small());
 }
 
 bool Session::flush(std::uint64_t who) {
-  if (link_.flush()) {
+  if (link_->flush()) {
     return true;
   }
   unwritten_.insert(who);
@@ -241,7 +242,7 @@ bool Session::flush(std::uint64_t who) {
 // Between turns time goes on: what a connection's life depends on is stamped when it happens.
 
 void Session::on_connected() {
-  now_ = std::chrono::steady_clock::now();
+  now_ = clock_.now();
   link_machine_.on_connected(now_);
   v1::Hello hello;
   hello.set_protocol_min(proto::kProtocolMin);
@@ -249,11 +250,11 @@ void Session::on_connected() {
   hello.set_client("weir-cpp/" + std::string(version()));
   hello.set_service(options_.service);
   hello.set_namespace_(options_.name_space);
-  proto::append_frame(proto::FrameType::kHello, hello, link_.outbox().small());
+  proto::append_frame(proto::FrameType::kHello, hello, link_->outbox().small());
 }
 
 void Session::on_bytes() {
-  now_ = std::chrono::steady_clock::now();
+  now_ = clock_.now();
   link_machine_.on_bytes(now_);
 }
 
@@ -264,12 +265,12 @@ void Session::on_written() {
 }
 
 void Session::on_broken(proto::Error why) {
-  now_ = std::chrono::steady_clock::now();
+  now_ = clock_.now();
   lose_session(why);
 }
 
 void Session::break_off(const proto::Error& why) {
-  link_.close();
+  link_->close();
   lose_session(why);
 }
 
@@ -319,7 +320,7 @@ proto::Result<> Session::on_frame(const proto::RawFrame& frame) {
     case proto::FrameType::kGoAway:
       return on_go_away(frame.body);
     case proto::FrameType::kPing:
-      proto::encode_frame(proto::FrameType::kPong, {}, link_.outbox().small());
+      proto::encode_frame(proto::FrameType::kPong, {}, link_->outbox().small());
       return {};
     case proto::FrameType::kPong:
       return {};
@@ -509,7 +510,7 @@ bool Session::is_drained() {
 
 void Session::close() {
   link_machine_.stop();
-  link_.close();
+  link_->close();
   for (auto& [channel, batches] : settles_.take_open()) {
     if (Participant* const participant = find(channel)) {
       participant->take_back(std::move(batches));

@@ -1,6 +1,6 @@
 #include "weir/consumer.hpp"
 
-#include "client/net/consumer_front.hpp"
+#include "client/session/consumer_front.hpp"
 
 #include <utility>
 

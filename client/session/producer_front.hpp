@@ -3,9 +3,9 @@
 #include "client/core/batcher.hpp"
 #include "client/core/partitioner.hpp"
 #include "client/core/producer_machine.hpp"
-#include "client/net/engine.hpp"
-#include "client/net/one_shot.hpp"
-#include "client/net/participant.hpp"
+#include "client/session/engine.hpp"
+#include "client/session/one_shot.hpp"
+#include "client/session/participant.hpp"
 #include "weir/producer.hpp"
 
 #include <chrono>

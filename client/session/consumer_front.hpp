@@ -2,7 +2,7 @@
 
 #include "client/core/backoff.hpp"
 #include "client/core/random.hpp"
-#include "client/net/settle_channel.hpp"
+#include "client/session/settle_channel.hpp"
 #include "weir/consumer.hpp"
 #include "weir/options.hpp"
 
@@ -30,6 +30,11 @@ class ConsumerFront : public SettleChannel {
   /// Waits until the subscription stood or was refused for the first time.
   [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
   [[nodiscard]] Result<std::optional<Delivery>> next(std::chrono::milliseconds timeout);
+  /// next() without waiting: nullopt when no message has begun. A message begins for who asks for
+  /// it: ask() comes first, and stop_asking() once, when it was taken or is not wanted any more.
+  [[nodiscard]] Result<std::optional<Delivery>> take();
+  void ask();
+  void stop_asking();
   void set_paused(bool paused);
   void close();
   [[nodiscard]] Result<> status() const;
@@ -68,8 +73,8 @@ class ConsumerFront : public SettleChannel {
   // Guarded by mutex_.
   std::condition_variable changed_;
   std::deque<Delivery> begun_;  // for next(): the broker knows that their attempt has begun
-  std::size_t callers_ = 0;     // of next(), that wait
-  std::uint32_t taken_ = 0;     // by next(), since chunk_began_
+  std::size_t callers_ = 0;     // that ask for a message
+  std::uint32_t taken_ = 0;     // since chunk_began_
   TimePoint chunk_began_{};
   bool is_paused_ = false;
   bool was_ready_ = false;

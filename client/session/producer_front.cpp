@@ -1,7 +1,7 @@
-#include "client/net/producer_front.hpp"
+#include "client/session/producer_front.hpp"
 
 #include "client/core/convert.hpp"
-#include "client/net/session.hpp"
+#include "client/session/session.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/limits.hpp"
 
@@ -128,13 +128,11 @@ Result<> ProducerFront::send(const MessageView& message, std::chrono::millisecon
   record.value = message.body();
   record.headers = headers;
   record.timestamp = message.timestamp() ? message.timestamp()->time_since_epoch().count()
-                                         : std::chrono::duration_cast<std::chrono::milliseconds>(
-                                               std::chrono::system_clock::now().time_since_epoch())
-                                               .count();
+                                         : engine_->clock().wall_ms();
   if (const proto::Result<> checked = proto::check_record(record); !checked) {
     return to_public(checked.error());
   }
-  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  const TimePoint deadline = engine_->clock().now() + timeout;
   {
     std::unique_lock lock(mutex_);
     if (Result<> room = wait_for_room(lock, size_of(record), deadline, may_block); !room) {
@@ -170,7 +168,7 @@ Result<SendReceipt> ProducerFront::send_and_wait(const MessageView& message,
   if (Result<> may = engine_->may_wait(); !may) {
     return std::move(may).error();
   }
-  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  const TimePoint deadline = engine_->clock().now() + timeout;
   Answer<SendReceipt> answer;
   const auto awaited = answer.awaited();
   Result<> taken = send(message, timeout, true,
@@ -428,7 +426,7 @@ void ProducerFront::attach() {
                         attachment.partitions = std::max(response->attached().partitions(), 1U);
                         attached = attachment;
                       }
-                      self->machine_.on_attached(attached, std::chrono::steady_clock::now());
+                      self->machine_.on_attached(attached, self->engine_->clock().now());
                       self->session().mark_ready(self->id());
                     });
 }
@@ -452,7 +450,7 @@ void ProducerFront::init_producer(std::uint64_t previous_id, std::uint32_t previ
                       if (!response && response.error().code == proto::Errc::kCancelled) {
                         return;
                       }
-                      self->machine_.on_producer(identity, std::chrono::steady_clock::now());
+                      self->machine_.on_producer(identity, self->engine_->clock().now());
                       self->session().mark_ready(self->id());
                     });
 }

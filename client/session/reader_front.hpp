@@ -3,8 +3,8 @@
 #include "client/core/backoff.hpp"
 #include "client/core/random.hpp"
 #include "client/core/reader_machine.hpp"
-#include "client/net/engine.hpp"
-#include "client/net/participant.hpp"
+#include "client/session/engine.hpp"
+#include "client/session/participant.hpp"
 #include "weir/topic_reader.hpp"
 
 #include <chrono>
@@ -31,6 +31,8 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
   /// Waits until the reading began or was refused.
   [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
   [[nodiscard]] Result<std::optional<Record>> next(std::chrono::milliseconds timeout);
+  /// next() without waiting: nullopt when nothing has come.
+  [[nodiscard]] Result<std::optional<Record>> take();
   [[nodiscard]] bool finished() const;
   [[nodiscard]] Result<bool> wait_finished(std::chrono::milliseconds timeout);
   [[nodiscard]] std::vector<PartitionPosition> positions() const;
