@@ -15,9 +15,6 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr MonoMs kTickMs = 250;
-// A tick that comes later than this tells of a stall of this process, not of its peers.
-constexpr MonoMs kStallMs = 1'000;
 constexpr std::chrono::milliseconds kAcceptPause{100};
 // Beyond max_connections so many may hear why they are refused at one time; others just end.
 constexpr std::size_t kMaxRefusals = 64;
@@ -79,7 +76,7 @@ proto::Result<> Listener::start(ConnectionPorts ports) {
     error_code ignored;
     return check(error, acceptor_.local_endpoint(ignored));
   }
-  ticked_at_ = ports_->now();
+  stall_watch_.emplace(ports_->now());
   arm_tick();
   accept();
   return {};
@@ -143,7 +140,7 @@ void Listener::add(asio::ip::tcp::socket socket) {
 }
 
 void Listener::arm_tick() {
-  tick_timer_.expires_after(std::chrono::milliseconds(kTickMs));
+  tick_timer_.expires_after(std::chrono::milliseconds(StallWatch::kTickMs));
   tick_timer_.async_wait([this, alive = alive_](const error_code& cancelled) {
     if (!cancelled && *alive) {
       tick();
@@ -154,11 +151,10 @@ void Listener::arm_tick() {
 
 void Listener::tick() {
   const MonoMs now = ports_->now();
-  const MonoMs late = now - ticked_at_ - kTickMs;
-  ticked_at_ = now;
+  const MonoMs lost = stall_watch_->on_tick(now);
   for (const auto& [key, connection] : connections_) {
-    if (late > kStallMs) {
-      connection->on_stall(late);
+    if (lost > 0) {
+      connection->on_stall(lost);
     }
     connection->tick(now);
   }

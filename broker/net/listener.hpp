@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/net/connection.hpp"
+#include "broker/net/liveness.hpp"
 #include "broker/net/send_budget.hpp"
 #include "proto/result.hpp"
 
@@ -67,7 +68,7 @@ class Listener {
   std::uint16_t port_ = 0;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
-  MonoMs ticked_at_ = 0;
+  std::optional<StallWatch> stall_watch_;  // from start() on
   bool pause_logged_ = false;
 };
 

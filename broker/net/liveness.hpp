@@ -51,4 +51,25 @@ class Liveness {
   MonoMs pinged_;
 };
 
+/// Notices from the ticks of a few times a second that this process did not run.
+class StallWatch {
+ public:
+  static constexpr MonoMs kTickMs = 250;
+
+  explicit StallWatch(MonoMs now) : ticked_at_(now) {}
+
+  /// To be called every kTickMs: how much time was lost since the last call, 0 for a tick that came
+  /// about in time.
+  [[nodiscard]] MonoMs on_tick(MonoMs now) {
+    const MonoMs late = now - ticked_at_ - kTickMs;
+    ticked_at_ = now;
+    return late > kStallMs ? late : 0;
+  }
+
+ private:
+  static constexpr MonoMs kStallMs = 1'000;
+
+  MonoMs ticked_at_;
+};
+
 }  // namespace weir::net
