@@ -11,9 +11,11 @@
 // synced in front of the rename as well: once at each start and for each new manifest.
 namespace weir::storage {
 
-/// A file system that is `base` except that a file becomes CURRENT only when every name made before
-/// in its folder is durable. An error of that sync is the rename's.
-[[nodiscard]] std::shared_ptr<rocksdb::FileSystem> names_before_current(
+/// A file system that is `base` except for two things. A file becomes CURRENT only when every name
+/// made before in its folder is durable; an error of that sync is the rename's. And a failed sync
+/// of a folder is final: it is not done again, each later one fails in the same way. RocksDB goes
+/// on where the options could not be written, and would take its next sync's word for all names.
+[[nodiscard]] std::shared_ptr<rocksdb::FileSystem> make_names_durable(
     const std::shared_ptr<rocksdb::FileSystem>& base);
 
 }  // namespace weir::storage

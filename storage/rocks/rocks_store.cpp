@@ -97,8 +97,7 @@ class RocksStore::Impl {
     // Few shards: each has its own bound, and an index part must fit into one.
     block_cache_ = rocksdb::NewLRUCache(budget.block_cache_bytes, /*num_shard_bits=*/2);
     rocksdb::DBOptions database = database_options(budget, events_);
-    std::shared_ptr<rocksdb::FileSystem> files =
-        names_before_current(rocksdb::FileSystem::Default());
+    std::shared_ptr<rocksdb::FileSystem> files = make_names_durable(rocksdb::FileSystem::Default());
     if (options_.prefill_wal) {
       files = prefill_wals(files);
     }

@@ -17,6 +17,7 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 // What reaches the file system below, in order, and how a sync of the folder ends.
 struct Calls {
@@ -66,12 +67,19 @@ class DurableNames : public testing::Test {
   IOStatus rename_to(const std::string& name) {
     const std::string from = dir_.file("000005.dbtmp");
     std::ofstream(from) << "MANIFEST-000005\n";
-    return names_before_current(std::make_shared<RecordedFiles>(calls_))
-        ->RenameFile(from, dir_.file(name), IOOptions(), nullptr);
+    return files_->RenameFile(from, dir_.file(name), IOOptions(), nullptr);
+  }
+
+  IOStatus sync_folder(const std::string& path) {
+    std::unique_ptr<rocksdb::FSDirectory> folder;
+    const IOStatus opened = files_->NewDirectory(path, IOOptions(), &folder, nullptr);
+    return opened.ok() ? folder->FsyncWithDirOptions(IOOptions(), nullptr, {}) : opened;
   }
 
   TempDir dir_;
   Calls calls_;
+  std::shared_ptr<rocksdb::FileSystem> files_ =
+      make_names_durable(std::make_shared<RecordedFiles>(calls_));
 };
 
 TEST_F(DurableNames, SyncsTheFolderBeforeAFileBecomesCurrent) {
@@ -88,6 +96,23 @@ TEST_F(DurableNames, DoesNotRenameAfterAFailedSync) {
   calls_.sync = IOStatus::IOError("planned");
   EXPECT_TRUE(rename_to("CURRENT").IsIOError());
   EXPECT_THAT(calls_.made, ElementsAre("sync folder"));
+}
+
+TEST_F(DurableNames, NeverSyncsAFolderAgainAfterAFailure) {
+  calls_.sync = IOStatus::IOError("planned");
+  EXPECT_TRUE(sync_folder("/a").IsIOError());
+  calls_.sync = IOStatus::OK();
+  const IOStatus again = sync_folder("/a");
+  EXPECT_TRUE(again.IsIOError());
+  EXPECT_THAT(again.ToString(), HasSubstr("/a"));
+  EXPECT_THAT(calls_.made, ElementsAre("sync folder"));
+}
+
+TEST_F(DurableNames, KeepsTheFailuresOfFoldersApart) {
+  calls_.sync = IOStatus::IOError("planned");
+  EXPECT_TRUE(sync_folder("/a").IsIOError());
+  calls_.sync = IOStatus::OK();
+  EXPECT_TRUE(sync_folder("/b").ok());
 }
 
 }  // namespace
