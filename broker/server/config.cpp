@@ -2,6 +2,12 @@
 
 #include "broker/server/memory_budget.hpp"
 
+#include <stdexcept>
+
+// The library asserts what some files do not keep to. That is a file which is not TOML, and no
+// reason to end the process.
+#define TOML_ASSERT(condition) \
+  ((condition) ? static_cast<void>(0) : throw std::invalid_argument("it is not TOML"))
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -262,6 +268,8 @@ proto::Result<Values> parse_config_file(std::string_view text, std::string_view 
   } catch (const toml::parse_error& error) {
     return invalid(std::string(name) + ":" + std::to_string(error.source().begin.line) + ": " +
                    std::string(error.description()));
+  } catch (const std::invalid_argument& error) {
+    return invalid(std::string(name) + ": " + error.what());
   }
   return values;
 }

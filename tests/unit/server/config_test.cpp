@@ -78,6 +78,14 @@ TEST(Config, RefusesPartsThatDoNotFitIntoItsMemory) {
   EXPECT_TRUE(make_config({{{"max_memory_bytes", "1GiB"}, {"max_connections", "1000"}}}));
 }
 
+TEST(Config, RefusesAFileThatTheLibraryGivesUpOn) {
+  for (const char* text : {"[.4:]", "[.", "[[.a]]", "[a..b]", "= 1", "[\x01]", "a.=1"}) {
+    const auto refused = parse_config_file(text, "weir.toml");
+    ASSERT_FALSE(refused) << text;
+    EXPECT_THAT(refused.error().message, HasSubstr("weir.toml")) << text;
+  }
+}
+
 TEST(Config, ReadsSizes) {
   EXPECT_EQ(parse_bytes("4096").value(), 4096U);
   EXPECT_EQ(parse_bytes("64KiB").value(), 65536U);
