@@ -49,7 +49,7 @@ bool DeadLetterBatch::add(std::uint32_t index, std::uint16_t attempts) {
   input.key = record.key;
   input.value = record.value;
   input.headers = headers;
-  input.timestamp = source_.base_timestamp + record.timestamp_delta;
+  input.timestamp = proto::timestamp_of(source_.base_timestamp, record);
   if (builder_.count() > 0 && builder_.bytes() + builder_.bytes_of(input) > proto::kMaxBatchBytes) {
     return false;
   }

@@ -50,6 +50,9 @@ std::string_view read_host(std::string_view text, HostPort& out) {
       return "a bracket is not closed";
     }
     host = text.substr(1, close - 1);
+    if (host.find(':') == std::string_view::npos) {
+      return "a host in brackets is an IPv6 address";
+    }
     rest = text.substr(close + 1);
   } else if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
     host = text.substr(0, colon);

@@ -22,7 +22,7 @@ proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters) {
           input.key = record.key;
           input.value = record.value;
           input.headers = record.headers;
-          input.timestamp = header->base_timestamp + record.timestamp_delta;
+          input.timestamp = proto::timestamp_of(header->base_timestamp, record);
           builder.add(input);
         }
       });

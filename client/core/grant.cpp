@@ -3,11 +3,21 @@
 #include "client/core/convert.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/handle.hpp"
+#include "proto/limits.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace weir::sdk {
+
+bool is_sound(const proto::Deliver& frame) {
+  constexpr proto::Offset kBaseOffsetMax =
+      std::numeric_limits<proto::Offset>::max() - 2 * proto::Offset{proto::kMaxBatchRecords};
+  return frame.count >= 1 && frame.count <= proto::kMaxBatchRecords &&
+         frame.first_index <= proto::kMaxBatchRecords && frame.base_offset >= 0 &&
+         frame.base_offset <= kBaseOffsetMax;
+}
 
 Grant::Grant(const proto::Deliver& frame, const GrantOrigin& origin,
              std::shared_ptr<SettleSink> sink)
@@ -72,7 +82,7 @@ proto::Result<Delivery> Grant::next() {
   delivery.index_ = next_index_++;
   delivery.settled_ = false;
   delivery.offset_ = base_offset_ + delivery.index_;
-  delivery.timestamp_ = to_timestamp(base_timestamp_ + record.timestamp_delta);
+  delivery.timestamp_ = to_timestamp(proto::timestamp_of(base_timestamp_, record));
   delivery.body_ = record.value.value_or(std::string_view());
   delivery.key_ = record.key;
   delivery.headers_.reserve(record.headers.size());

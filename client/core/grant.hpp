@@ -40,6 +40,10 @@ struct GrantOrigin {
   std::uint32_t generation = 0;
 };
 
+/// Whether a delivery says what one can: messages, no more than a batch holds, at offsets that are
+/// some. Nothing else of it may be used.
+[[nodiscard]] bool is_sound(const proto::Deliver& frame);
+
 /// One lease over neighbouring messages of one batch, with their bytes. Shared by the deliveries
 /// made from it.
 ///
@@ -47,7 +51,7 @@ struct GrantOrigin {
 /// grant's unread part; the rest is guarded by the sink's lock.
 class Grant : public std::enable_shared_from_this<Grant> {
  public:
-  /// `frame.records` is copied.
+  /// `frame` is sound; its records are copied.
   Grant(const proto::Deliver& frame, const GrantOrigin& origin, std::shared_ptr<SettleSink> sink);
   ~Grant();
   Grant(const Grant&) = delete;

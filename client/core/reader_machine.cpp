@@ -140,6 +140,10 @@ proto::Result<std::optional<ReadRecord>> ReaderMachine::next() {
     if (!decoded) {
       return decoded.error();
     }
+    if (decoded->record.offset_delta < 0 ||
+        decoded->record.offset_delta > batch.header.last_offset_delta) {
+      return proto::fail(proto::Errc::kMalformed, "a record lies outside of its batch's offsets");
+    }
     batch.unread.remove_prefix(decoded->bytes);
     --batch.records_left;
     const proto::Offset offset = batch.header.base_offset + decoded->record.offset_delta;
@@ -157,7 +161,7 @@ proto::Result<std::optional<ReadRecord>> ReaderMachine::next() {
     read.offset = offset;
     read.timestamp = batch.header.log_append_time()
                          ? batch.header.max_timestamp
-                         : batch.header.base_timestamp + decoded->record.timestamp_delta;
+                         : proto::timestamp_of(batch.header.base_timestamp, decoded->record);
     read.record = std::move(decoded->record);
     if (batch.records_left == 0) {
       finish_batch(batch);

@@ -1,6 +1,7 @@
 #include "client/session/session.hpp"
 
 #include "client/core/convert.hpp"
+#include "client/core/grant.hpp"
 #include "proto/endian.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/limits.hpp"
@@ -452,10 +453,8 @@ proto::Result<> Session::on_deliver(std::string_view body) {
   if (!deliver) {
     return deliver.error();
   }
-  const bool is_sound = deliver->count >= 1 && deliver->count <= proto::kMaxBatchRecords &&
-                        deliver->first_index <= proto::kMaxBatchRecords;
-  if (!is_sound) {
-    return proto::fail(proto::Errc::kMalformed, "a delivery of more than a batch holds");
+  if (!is_sound(*deliver)) {
+    return proto::fail(proto::Errc::kMalformed, "a delivery of what no batch holds");
   }
   Participant* const consumer = find_alias(deliver->alias);
   if (consumer == nullptr) {

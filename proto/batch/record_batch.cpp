@@ -222,7 +222,7 @@ Result<BatchHeader> parse_batch_header(std::string_view bytes) {
     return fail(Errc::kMalformed, "the batch's length is below its header's");
   }
   constexpr Offset kBaseOffsetMax =
-      std::numeric_limits<Offset>::max() - std::numeric_limits<std::int32_t>::max();
+      std::numeric_limits<Offset>::max() - std::numeric_limits<std::int32_t>::max() - 1;
   if (header.base_offset < 0 || header.base_offset > kBaseOffsetMax ||
       header.last_offset_delta < 0 || header.record_count < 0) {
     return fail(Errc::kMalformed, "the batch's offsets or record count are out of range");

@@ -64,7 +64,8 @@ struct RecordView {
 
 /// Reads the header of the batch that begins at `bytes`. Does not look at the records or the CRC.
 /// MALFORMED: fewer than 61 bytes, another magic, a length that is negative or below the header's,
-/// offsets or a count that are negative or overflow (so last_offset() and count() are safe).
+/// offsets or a count that are negative or overflow (so last_offset(), the offset behind it and
+/// count() are safe).
 Result<BatchHeader> parse_batch_header(std::string_view bytes);
 
 /// Checks the CRC of a whole batch; `batch` may go on behind it. CORRUPT_BATCH: it does not match;
@@ -127,6 +128,13 @@ Result<DecodedRecord> decode_record(std::string_view bytes);
 /// (MESSAGE_TOO_LARGE above it).
 Result<std::string_view> batch_records(std::string_view batch, const BatchHeader& header,
                                        std::size_t max_bytes, std::string& scratch);
+
+/// When a record was made, by its batch's base: added modulo 2^64, as BatchBuilder subtracts, since a
+/// producer may claim any time.
+[[nodiscard]] inline TimeMs timestamp_of(TimeMs base_timestamp, const RecordView& record) {
+  return static_cast<TimeMs>(static_cast<std::uint64_t>(base_timestamp) +
+                             static_cast<std::uint64_t>(record.timestamp_delta));
+}
 
 /// Calls `visit(const RecordView&)` for each of `count` records in `records`.
 template <class Visitor>

@@ -56,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(Address, BadAddress,
                          testing::Values("", "a:1", "http://a", "weir://", "weir:///ns",
                                          "weir://a,", "weir://a:", "weir://a:0", "weir://a:65536",
                                          "weir://a:1x", "weir://[::1", "weir://[::1]x", "weir://[]",
-                                         "weir://a b", "weir://user@a"));
+                                         "weir://[fe80%eth0]", "weir://a b", "weir://user@a"));
 
 }  // namespace
 }  // namespace weir::sdk

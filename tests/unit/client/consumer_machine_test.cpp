@@ -1,6 +1,7 @@
 #include "client/core/consumer_machine.hpp"
 
 #include "proto/handle.hpp"
+#include "proto/limits.hpp"
 #include "tests/unit/client/fake_broker.hpp"
 #include "tests/unit/client/start_time.hpp"
 
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -91,6 +93,25 @@ class ConsumerMachineTest : public testing::Test {
   ConsumerMachine machine_{seconds(300)};
   std::shared_ptr<MachineSink> sink_ = std::make_shared<MachineSink>(machine_);
 };
+
+TEST(Grant, IsMadeOfWhatABatchMayHoldAlone) {
+  proto::Deliver frame;
+  frame.count = 1;
+  EXPECT_TRUE(is_sound(frame));
+  frame.count = 0;
+  EXPECT_FALSE(is_sound(frame));
+  frame.count = proto::kMaxBatchRecords + 1;
+  EXPECT_FALSE(is_sound(frame));
+  frame.count = 1;
+  frame.first_index = proto::kMaxBatchRecords + 1;
+  EXPECT_FALSE(is_sound(frame));
+  frame.first_index = 0;
+  for (const proto::Offset none :
+       {proto::Offset{-1}, proto::Offset{INT64_MIN}, proto::Offset{INT64_MAX}}) {
+    frame.base_offset = none;  // the offsets of its messages would be none
+    EXPECT_FALSE(is_sound(frame)) << none;
+  }
+}
 
 TEST_F(ConsumerMachineTest, SaysThatAMessageBeginsBeforeItIsHandled) {
   machine_.add_grant(grant(1, {"a", "b"}), kStart);

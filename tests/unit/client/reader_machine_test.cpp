@@ -1,6 +1,9 @@
 #include "client/core/reader_machine.hpp"
 
 #include "client/core/record_assembler.hpp"
+#include "proto/batch/crc32c.hpp"
+#include "proto/batch/header_layout.hpp"
+#include "proto/endian.hpp"
 #include "tests/unit/client/fake_broker.hpp"
 
 #include <gmock/gmock.h>
@@ -260,6 +263,20 @@ TEST_F(ReaderMachineTest, UnpacksCompressedBatchesWithinItsCap) {
   begin(capped, {at(0, 0, 0)});
   ASSERT_TRUE(arrive(0, batch, 3).has_value());
   EXPECT_EQ(machine_->next().error().code, proto::Errc::kMessageTooLarge);
+}
+
+TEST_F(ReaderMachineTest, RefusesARecordOutsideOfItsBatch) {
+  std::string bytes = FakeBroker::batch({"a", "b", "c"}, 0);
+  // It says that it has one record less, and so the last lies behind its end.
+  proto::store_be<std::int32_t>(bytes.data() + proto::kLastOffsetDeltaAt, 1);
+  const std::string_view covered = std::string_view(bytes).substr(proto::kAttributesAt);
+  proto::store_be<std::uint32_t>(bytes.data() + proto::kCrcAt, proto::crc32c(0, covered));
+  begin(ReaderOptions(), {at(0, 0, 3)});
+  ASSERT_TRUE(arrive(0, bytes, 3));
+  EXPECT_THAT(read(), ElementsAre("0/0:a", "0/1:b"));
+  const auto next = machine_->next();
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code, proto::Errc::kMalformed);
 }
 
 TEST_F(ReaderMachineTest, RefusesAPartitionThatWasNotAskedFor) {

@@ -75,7 +75,7 @@ void expect_same(std::string_view batch, const std::vector<OwnedRecord>& records
       for_each_record(*bytes, header->record_count, [&](const RecordView& record) {
         const Input expected(records.at(index));
         EXPECT_EQ(record.offset_delta, static_cast<std::int32_t>(index));
-        EXPECT_EQ(header->base_timestamp + record.timestamp_delta, expected.get().timestamp);
+        EXPECT_EQ(timestamp_of(header->base_timestamp, record), expected.get().timestamp);
         EXPECT_EQ(record.key, expected.get().key);
         EXPECT_EQ(record.value, expected.get().value);
         EXPECT_TRUE(std::equal(record.headers.begin(), record.headers.end(),
@@ -84,6 +84,21 @@ void expect_same(std::string_view batch, const std::vector<OwnedRecord>& records
       });
   EXPECT_TRUE(walked);
   EXPECT_EQ(index, records.size());
+}
+
+TEST(BatchBuilder, TakesAnyTimeThatAProducerClaims) {
+  constexpr TimeMs kFirst = std::numeric_limits<TimeMs>::min();
+  constexpr TimeMs kLast = std::numeric_limits<TimeMs>::max();
+  std::vector<OwnedRecord> records(4);
+  records[0].timestamp = kLast;
+  records[1].timestamp = kFirst;
+  records[2].timestamp = -1;
+  records[3].timestamp = kLast;
+  BatchBuilder builder;
+  for (const OwnedRecord& record : records) {
+    builder.add(Input(record).get());
+  }
+  expect_same(builder.finish({}, Compression::kNone), records);
 }
 
 TEST(BatchBuilder, MakesWhatReadersReadBack) {
