@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -27,11 +28,21 @@ std::string name_of_peer(const asio::ip::tcp::socket& socket) {
   return peer.address().to_string() + ":" + std::to_string(peer.port());
 }
 
+// What a peer does wrong. Peers may do it as often as they like, so not all of it is written.
+void complain(const ConnectionPorts& ports, std::string_view peer, std::string_view what) {
+  if (const std::optional<std::uint64_t> left_out = ports.lines->take(ports.now())) {
+    if (*left_out > 0) {
+      spdlog::warn("{} lines about clients were left out", *left_out);
+    }
+    spdlog::info("client {}: {}", peer, what);
+  }
+}
+
 /// The shard itself.
 class OpenDoor final : public ShardDoor {
  public:
   OpenDoor(const ConnectionPorts& ports, std::string peer)
-      : shard_(*ports.shard), shard_id_(ports.shard_id), peer_(std::move(peer)) {}
+      : ports_(ports), shard_(*ports.shard), peer_(std::move(peer)) {}
 
   void set_port(shard::SessionPort& port) override { port_ = &port; }
   BrokerFacts open(const std::string& client, const std::string& service) override {
@@ -40,7 +51,7 @@ class OpenDoor final : public ShardDoor {
     return BrokerFacts{.session = *session_,
                        .incarnation = shard_.incarnation(),
                        .epoch = shard_.epoch(),
-                       .shard = shard_id_};
+                       .shard = ports_.shard_id};
   }
   void leave() override {
     if (session_) {
@@ -66,12 +77,12 @@ class OpenDoor final : public ShardDoor {
     }
   }
   void on_bad_batch(const proto::Error& error) override {
-    spdlog::warn("client {}: a batch was refused, {}", peer_, error.to_string());
+    complain(ports_, peer_, "a batch was refused, " + error.to_string());
   }
 
  private:
+  const ConnectionPorts& ports_;
   shard::Shard& shard_;
-  const std::uint32_t shard_id_;
   const std::string peer_;
   shard::SessionPort* port_ = nullptr;
   std::optional<proto::SessionId> session_;
@@ -185,14 +196,14 @@ void Connection::on_goodbye(const proto::Error& why) {
   if (why.code == proto::Errc::kShuttingDown) {
     spdlog::debug("client {}: closing", peer_);
   } else {
-    spdlog::info("client {}: closing, {}", peer_, why.to_string());
+    complain(*ports_, peer_, "closing, " + why.to_string());
   }
 }
 
 void Connection::end_soon(std::string_view why) {
   asio::post(socket_.get_executor(), [self = shared_from_this(), why = std::string(why)] {
     if (!self->closed_) {
-      spdlog::info("client {}: closed, {}", self->peer_, why);
+      complain(*self->ports_, self->peer_, "closed, " + why);
       self->close();
     }
   });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/net/connection_machine.hpp"
+#include "broker/net/line_allowance.hpp"
 #include "broker/shard/shard.hpp"
 #include "proto/result.hpp"
 
@@ -22,6 +23,7 @@ namespace weir::net {
 struct ConnectionPorts : ConnectionSurroundings {
   shard::Shard* shard = nullptr;  // outlives the last close()
   std::uint32_t shard_id = 0;
+  std::shared_ptr<LineAllowance> lines;  // about what clients do wrong
 };
 
 /// One client's socket: moves bytes between it and the connection's machine. Lives on the loop that

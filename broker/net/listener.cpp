@@ -19,8 +19,10 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 // Beyond max_connections so many may hear why they are refused at one time; others just end.
 constexpr std::size_t kMaxRefusals = 64;
 
-std::shared_ptr<const ConnectionPorts> with_budget(ConnectionPorts ports, std::size_t bytes) {
-  ports.budget = std::make_shared<SendBudget>(bytes);
+// With what all connections share.
+std::shared_ptr<const ConnectionPorts> complete(ConnectionPorts ports, std::size_t budget_bytes) {
+  ports.budget = std::make_shared<SendBudget>(budget_bytes);
+  ports.lines = std::make_shared<LineAllowance>(ports.now());
   return std::make_shared<const ConnectionPorts>(std::move(ports));
 }
 
@@ -69,7 +71,7 @@ proto::Result<> Listener::open(const asio::ip::tcp::endpoint& endpoint) {
 }
 
 proto::Result<> Listener::start(ConnectionPorts ports) {
-  ports_ = with_budget(std::move(ports), options_.producer_budget_bytes);
+  ports_ = complete(std::move(ports), options_.producer_budget_bytes);
   error_code error;
   acceptor_.listen(asio::socket_base::max_listen_connections, error);
   if (error) {

@@ -36,7 +36,8 @@ class Listener {
   /// Takes the address, which nobody can connect to before start(). INVALID_ARGUMENT for one that
   /// is in use or not ours, with a message for a person.
   proto::Result<> open(const boost::asio::ip::tcp::endpoint& endpoint);
-  /// Takes clients from here on. Of `ports` the budget is set here. Errors as open().
+  /// Takes clients from here on. Of `ports` what connections share with each other is set here.
+  /// Errors as open().
   proto::Result<> start(ConnectionPorts ports);
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
