@@ -1,7 +1,10 @@
 #include "client/core/settle_coalescer.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <tuple>
+#include <utility>
 
 namespace weir::sdk {
 namespace {
@@ -39,9 +42,42 @@ Ranges::iterator merge_run(Ranges::iterator begin, Ranges::iterator end, Ranges:
   return to;
 }
 
+// Extensions go on for what is not settled in the same breath.
+void drop_useless_extensions(Ranges& ranges) {
+  Ranges settled;
+  std::ranges::copy_if(ranges, std::back_inserter(settled), std::not_fn(is_barrier));
+  const auto by_place = [](const proto::SettleRange& left, const proto::SettleRange& right) {
+    return std::tie(left.grant, left.first_index) < std::tie(right.grant, right.first_index);
+  };
+  std::ranges::sort(settled, by_place);
+  Ranges kept;
+  kept.reserve(ranges.size());
+  for (proto::SettleRange range : ranges) {
+    const std::uint32_t end = range.first_index + range.count;
+    if (range.kind == proto::SettleKind::kExtend) {
+      const auto keep_up_to = [&](std::uint32_t index) {
+        if (range.first_index < index) {
+          kept.push_back(range);
+          kept.back().count = index - range.first_index;
+        }
+      };
+      for (const proto::SettleRange& done :
+           std::ranges::equal_range(settled, range.grant, {}, &proto::SettleRange::grant)) {
+        keep_up_to(std::min(done.first_index, end));
+        range.first_index = std::max(range.first_index, done.first_index + done.count);
+      }
+      keep_up_to(end);
+    } else {
+      kept.push_back(range);
+    }
+  }
+  ranges = std::move(kept);
+}
+
 }  // namespace
 
 void SettleCoalescer::add(const proto::SettleRange& range) {
+  has_extensions_ = has_extensions_ || range.kind == proto::SettleKind::kExtend;
   if (!batch_.ranges.empty()) {
     proto::SettleRange& last = batch_.ranges.back();
     if (is_alike(last, range) && last.first_index + last.count == range.first_index) {
@@ -55,6 +91,9 @@ void SettleCoalescer::add(const proto::SettleRange& range) {
 
 SettleBatch SettleCoalescer::take() {
   SettleBatch taken = std::exchange(batch_, {});
+  if (std::exchange(has_extensions_, false)) {
+    drop_useless_extensions(taken.ranges);
+  }
   if (!std::exchange(is_merged_, true)) {
     Ranges& ranges = taken.ranges;
     Ranges::iterator to = ranges.begin();

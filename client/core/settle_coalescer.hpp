@@ -29,7 +29,9 @@ struct SettleBatch {
 };
 
 /// Gathers settlements of single messages into ranges. What is said about one message keeps its
-/// order.
+/// order; an extension that has not left goes when the message is settled: it would be of no use,
+/// and its refusal (the lease is over) would pass for one of the settlement beside it, since the
+/// broker names the message and not the range.
 class SettleCoalescer {
  public:
   /// `range` has at least one message.
@@ -42,6 +44,7 @@ class SettleCoalescer {
 
  private:
   SettleBatch batch_;
+  bool has_extensions_ = false;
   bool is_merged_ = true;  // no range was put behind another of its kind and grant out of order
 };
 

@@ -127,18 +127,21 @@ TEST_F(ConsumerTest, NacksWhatAHandlerDropsOrThrows) {
 
 TEST_F(ConsumerTest, SettlesInEachWay) {
   Client client = connect();
+  std::vector<Delivery> held;
   const auto consumer = client.subscribe("q", {}, [&](Delivery delivery) {
-    delivery.extend(seconds(99));
-    if (delivery.body() == "release") {
+    if (delivery.body() == "extend") {
+      delivery.extend(seconds(99));
+      held.push_back(std::move(delivery));
+    } else if (delivery.body() == "release") {
       delivery.release();
     } else {
       delivery.nack(seconds(7));
     }
   });
   ASSERT_TRUE(consumer.has_value());
-  deliver(1, {"release", "nack"});
+  deliver(1, {"extend", "release", "nack"});
   ASSERT_TRUE(wait_settled(SettleKind::kNack, 1));
-  EXPECT_EQ(ranges(SettleKind::kRelease).at(0).first_index, 0U);
+  EXPECT_EQ(ranges(SettleKind::kRelease).at(0).first_index, 1U);
   EXPECT_EQ(ranges(SettleKind::kNack).at(0).value, 7'000U);
   EXPECT_EQ(ranges(SettleKind::kExtend).at(0).value, 99'000U);
 }

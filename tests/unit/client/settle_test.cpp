@@ -55,17 +55,37 @@ TEST(SettleCoalescer, KeepsKindsAndValuesApart) {
   EXPECT_EQ(coalescer.take().ranges.size(), 3U);
 }
 
+// The broker names a refused message, not the range: an extension that comes too late must not pass
+// for the refusal of the ack beside it.
+TEST(SettleCoalescer, ExtendsNothingThatIsSettledInTheSameBreath) {
+  SettleCoalescer coalescer;
+  coalescer.add(range(SettleKind::kExtend, 1, 2, 6, 500));
+  coalescer.add(range(SettleKind::kExtend, 2, 4, 1, 500));
+  coalescer.add(range(SettleKind::kAck, 1, 4));
+  coalescer.add(range(SettleKind::kNack, 1, 7, 1, 20));
+  coalescer.add(range(SettleKind::kRelease, 1, 1, 2));
+  EXPECT_THAT(
+      coalescer.take().ranges,
+      testing::ElementsAre(
+          range(SettleKind::kExtend, 1, 3, 1, 500), range(SettleKind::kExtend, 1, 5, 2, 500),
+          range(SettleKind::kExtend, 2, 4, 1, 500), range(SettleKind::kAck, 1, 4),
+          range(SettleKind::kNack, 1, 7, 1, 20), range(SettleKind::kRelease, 1, 1, 2)));
+  coalescer.add(range(SettleKind::kExtend, 1, 0, 1, 500));
+  coalescer.add(range(SettleKind::kAck, 1, 0));
+  EXPECT_THAT(coalescer.take().ranges, testing::ElementsAre(range(SettleKind::kAck, 1, 0)));
+}
+
 TEST(SettleCoalescer, KeepsTheOrderOfWhatIsSaidAboutOneMessage) {
   SettleCoalescer coalescer;
   coalescer.add(range(SettleKind::kAck, 1, 0));
   coalescer.add(range(SettleKind::kStarted, 1, 1));
   coalescer.add(range(SettleKind::kAck, 1, 1));
-  coalescer.add(range(SettleKind::kExtend, 1, 2, 1, 500));
+  coalescer.add(range(SettleKind::kExtend, 1, 3, 1, 500));
   coalescer.add(range(SettleKind::kAck, 1, 2));
   EXPECT_THAT(
       coalescer.take().ranges,
       testing::ElementsAre(range(SettleKind::kAck, 1, 0), range(SettleKind::kStarted, 1, 1),
-                           range(SettleKind::kAck, 1, 1), range(SettleKind::kExtend, 1, 2, 1, 500),
+                           range(SettleKind::kAck, 1, 1), range(SettleKind::kExtend, 1, 3, 1, 500),
                            range(SettleKind::kAck, 1, 2)));
 }
 
