@@ -25,8 +25,7 @@ void BrokerHost::start(Lost lost) {
 }
 
 proto::TimeMs BrokerHost::now() {
-  const std::int64_t mono = world_.now_us() / 1000 + stalled_ms_;
-  return clock_->now(wall_ms_ + mono, mono);
+  return clock_->now(wall_ms_ + mono_ms(), mono_ms());
 }
 
 std::optional<proto::TimeMs> BrokerHost::drawn_at(std::uint64_t nonce) const {

@@ -42,6 +42,8 @@ class BrokerHost {
   /// nullptr while the process is down.
   [[nodiscard]] shard::Shard* shard() { return shard_.get(); }
   [[nodiscard]] proto::TimeMs now();
+  /// The monotonic clock of its system.
+  [[nodiscard]] std::int64_t mono_ms() const { return world_.now_us() / 1000 + stalled_ms_; }
   [[nodiscard]] storage::MemoryStore& store() { return *store_; }
   /// Adds what the running process has done besides answering to the report.
   void count_work();

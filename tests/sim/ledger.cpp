@@ -160,14 +160,23 @@ void Oracle::scan_topic(proto::LogId id, const Log&, Scan& scan) {
       wrong("a partition has a gap", id, next, 0);
       return;
     }
-    const auto columns = proto::read_columns(stored->batch);
-    if (!columns || columns->header.base_offset != next) {
+    const auto header = proto::parse_batch_header(stored->batch);
+    if (!header || header->base_offset != next) {
       wrong("a partition has a gap", id, next, 0);
       return;
     }
-    for (const proto::RecordSpan& span : columns->records) {
-      const auto record = proto::decode_record(stored->batch.substr(span.position)).value();
-      found(scan, id, next++, record.record.value.value_or(""), true);
+    std::string scratch;
+    const auto records =
+        proto::batch_records(stored->batch, *header, std::size_t{16} << 20, scratch);
+    const auto read =
+        records ? proto::for_each_record(*records, header->record_count,
+                                         [&](const proto::RecordView& record) {
+                                           found(scan, id, next++, record.value.value_or(""), true);
+                                         })
+                : proto::Result<>(records.error());
+    if (!read) {
+      wrong("a stored batch cannot be read", id, next, 0);
+      return;
     }
   }
   if (next_offset(id) > next) {

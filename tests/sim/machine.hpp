@@ -73,6 +73,11 @@ class Machine : public LinkUser {
   std::map<std::uint64_t, Heard> waiting_;
 };
 
+/// How many bytes the value of a message has.
+inline std::size_t value_bytes(const Options& options, MessageNumber number) {
+  return 8 + (number * 7919) % options.max_value_bytes;
+}
+
 inline constexpr char kNamespace[] = "default";
 
 }  // namespace weir::sim

@@ -58,6 +58,19 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.lazy_per_mille = draw(rng, 0, 400);
   o.replica_restart_per_mille = rate(rng, 500, 20);
   o.move_per_mille = rate(rng, 500, 500);
+  if (rng.per_mille(700)) {
+    o.sdk_clients = draw(rng, 1, 3);
+    o.sdk_per_mille = draw(rng, 200, 800);
+    o.sdk_fault_per_mille = rate(rng, 700, 20);
+    o.wire_room_bytes =
+        rng.per_mille(300) ? static_cast<std::size_t>(rng.between(50, 4000)) : std::size_t{1} << 20;
+    o.crumble_per_mille = draw(rng, 0, 1000);
+    o.ghost_per_mille = rate(rng, 500, 200);
+    o.lost_connect_per_mille = rate(rng, 500, 200);
+    o.drain_per_mille = rate(rng, 300, 5);
+    o.quiet_per_mille = rate(rng, 400, 5);
+    o.send_budget_bytes = rng.per_mille(300) ? 0 : std::size_t{1} << 30;
+  }
   return o;
 }
 
@@ -73,7 +86,11 @@ std::string to_string(const Options& o) {
       << " B, per mille: crash " << o.crash_per_mille << " reset " << o.reset_per_mille << " disk "
       << o.disk_failure_per_mille << " cut " << o.cut_per_mille << " clock " << o.clock_per_mille
       << " refuse " << o.refuse_per_mille << " replica " << o.replica_restart_per_mille << " move "
-      << o.move_per_mille;
+      << o.move_per_mille << "; library: clients " << o.sdk_clients << ", room "
+      << o.wire_room_bytes << " B, per mille: steps " << o.sdk_per_mille << " faults "
+      << o.sdk_fault_per_mille << " crumble " << o.crumble_per_mille << " ghost "
+      << o.ghost_per_mille << " lost connect " << o.lost_connect_per_mille << " drain "
+      << o.drain_per_mille << " quiet " << o.quiet_per_mille;
   return out.str();
 }
 

@@ -47,6 +47,17 @@ struct Options {
   // How consumers behave, per mille of their operations.
   std::uint32_t nack_per_mille = 100;
   std::uint32_t lazy_per_mille = 100;  // leaves leases to expire
+  // Clients of the library, over the real protocol.
+  std::uint32_t sdk_clients = 0;
+  std::uint32_t sdk_per_mille = 0;                       // of steps are theirs
+  std::uint32_t sdk_fault_per_mille = 0;                 // per step
+  std::size_t wire_room_bytes = std::size_t{1} << 20;    // of a connection, in each direction
+  std::uint32_t crumble_per_mille = 0;                   // of connections: reads of any size
+  std::uint32_t ghost_per_mille = 0;                     // of connects: doubled
+  std::uint32_t lost_connect_per_mille = 0;              // of connects
+  std::uint32_t drain_per_mille = 0;                     // per step: the broker drains and ends
+  std::uint32_t quiet_per_mille = 0;                     // per step: nothing for many seconds
+  std::size_t send_budget_bytes = std::size_t{1} << 30;  // of the broker, for open sends
 };
 
 /// The options of a seed; about `mean_steps` steps.

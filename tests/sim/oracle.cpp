@@ -50,7 +50,7 @@ void Oracle::topic_exists(const std::string& name, const std::vector<proto::LogI
 }
 
 MessageNumber Oracle::new_message(proto::LogId log) {
-  messages_.push_back({log, false, {}});
+  messages_.push_back({log, false, {}, false});
   return messages_.size() - 1;
 }
 
@@ -77,6 +77,10 @@ void Oracle::learn(proto::LogId log, proto::Offset offset, MessageNumber number)
   }
   if (at[index] != 0 && at[index] != number) {
     wrong("an offset was given twice", log, offset, number);
+    return;
+  }
+  if (messages_[number].refused) {
+    wrong("stored, and its sender heard that it is not", log, offset, number);
     return;
   }
   at[index] = number;
@@ -212,6 +216,9 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   Place& where = place(message, log);
   if (&where != &message.places.back() || where.acked) {
     wrong("delivered after it was acked or had moved", log, offset, number);
+  }
+  if (where.client_acked) {
+    wrong("delivered after its consumer heard that it is acked", log, offset, number);
   }
   if (delivery.attempts < where.attempts) {
     wrong("attempts fell from " + std::to_string(where.attempts) + " to " +

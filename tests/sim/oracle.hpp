@@ -59,6 +59,19 @@ class Oracle {
   void said_reply(proto::SessionId session, std::uint64_t request,
                   const proto::Result<core::Reply>& reply);
 
+  // ---- what clients of the library were told, which must be no other (oracle_client.cpp)
+  void client_stored(MessageNumber message, proto::LogId log, proto::Offset offset);
+  /// Not stored, and never will be.
+  void client_refused(MessageNumber message);
+  /// Its ack is durable: it does not come from this queue any more.
+  void client_acked(MessageNumber message, proto::LogId log);
+  /// Somebody got it from there.
+  void client_got(std::string_view value, std::size_t bytes, proto::LogId log,
+                  proto::Offset offset);
+  /// Where it is or was stored, if anybody said so.
+  [[nodiscard]] std::optional<proto::Offset> offset_in(MessageNumber message,
+                                                       proto::LogId log) const;
+
   // ---- what lies in the store while nothing is under way (ledger.cpp)
   struct Standing {
     bool drained = true;  // nothing is left but parked messages
@@ -88,13 +101,15 @@ class Oracle {
     proto::Offset offset = -1;
     std::uint16_t attempts = 0;  // at least; as said
     std::optional<Lease> lease = std::nullopt;
-    bool ack_heard = false;  // of its newest lease
-    bool acked = false;      // and the broker said so
+    bool ack_heard = false;     // of its newest lease
+    bool acked = false;         // and the broker said so
+    bool client_acked = false;  // and a client of the library heard it
   };
   struct Message {
     proto::LogId home;
     bool stored = false;  // the broker said so
     std::vector<Place> places;
+    bool refused = false;  // a client of the library heard that it is not stored
   };
   struct Log {
     bool topic = false;

@@ -80,8 +80,7 @@ Oracle::Batch Producer::new_batch(proto::LogId log, bool idempotent) {
 std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) const {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
   for (const MessageNumber number : batch.messages) {
-    const std::string value =
-        value_of(number, 8 + (number * 7919) % stage_.options.max_value_bytes);
+    const std::string value = value_of(number, value_bytes(stage_.options, number));
     proto::RecordInput record;
     record.value = value;
     record.timestamp = 1'700'000'000'000 + static_cast<proto::TimeMs>(number);

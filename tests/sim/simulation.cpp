@@ -7,6 +7,8 @@
 #include "tests/sim/oracle.hpp"
 #include "tests/sim/producer.hpp"
 #include "tests/sim/reader.hpp"
+#include "tests/sim/reception.hpp"
+#include "tests/sim/sdk_client.hpp"
 #include "tests/sim/setup.hpp"
 #include "tests/sim/world.hpp"
 
@@ -21,6 +23,8 @@ namespace {
 /// Virtual time after the last fault in which everything must come to rest.
 constexpr std::int64_t kDrainUs = 300'000'000;
 constexpr std::int64_t kSetupUs = 60'000'000;
+/// More than any client waits for what is under way when it closes.
+constexpr std::int64_t kCloseUs = 10'000'000;
 
 class Simulation {
  public:
@@ -30,19 +34,21 @@ class Simulation {
         host_(world_, options_),
         oracle_(world_, host_),
         network_(world_, host_, oracle_, options_),
-        stage_{world_, host_, oracle_, network_, options_, {}, false} {}
+        stage_{world_, host_, oracle_, network_, options_, {}, false},
+        reception_(stage_) {}
 
   RunResult run() {
-    host_.start([this](bool) {
+    host_.start([this](bool process) {
       oracle_.broker_lost();
       network_.broker_gone();
+      reception_.broker_gone(process);
     });
     set_up();
     for (std::uint32_t i = 0; i < options_.steps && !world_.violation(); ++i) {
       run_until(world_.now_us() + 1 + world_.rng().skewed(options_.step_us * 2));
       befall();
       if (!world_.violation()) {
-        world_.rng().pick(machines_)->step();
+        step();
         world_.report().count("steps");
       }
     }
@@ -63,6 +69,14 @@ class Simulation {
     bool reached = false;
     world_.after(time - world_.now_us(), [&reached] { reached = true; });
     while (!reached && world_.run_one()) {
+    }
+  }
+
+  void step() {
+    if (!clients_.empty() && world_.rng().per_mille(options_.sdk_per_mille)) {
+      world_.rng().pick(clients_)->step();
+    } else {
+      world_.rng().pick(machines_)->step();
     }
   }
 
@@ -93,6 +107,10 @@ class Simulation {
     }
     for (Machine* machine : machines_) {
       machine->connect();
+    }
+    for (std::uint32_t i = 0; i < options_.sdk_clients; ++i) {
+      clients_.push_back(std::make_unique<SdkClient>(stage_, reception_));
+      clients_.back()->begin();
     }
   }
 
@@ -127,6 +145,16 @@ class Simulation {
     if (rng.per_mille(options_.replica_restart_per_mille)) {
       host_.restart_replica();
     }
+    if (!clients_.empty() && rng.per_mille(options_.sdk_fault_per_mille)) {
+      rng.pick(clients_)->befall();
+    }
+    if (rng.per_mille(options_.drain_per_mille)) {
+      reception_.drain(static_cast<std::uint32_t>(rng.between(1, 500)));
+    }
+    if (rng.per_mille(options_.quiet_per_mille)) {
+      world_.report().count("fault: nothing happens for a while");
+      run_until(world_.now_us() + rng.between(1'000'000, 40'000'000));
+    }
     if (rng.per_mille(3)) {
       check_when_idle();
     }
@@ -151,6 +179,9 @@ class Simulation {
     for (const auto& consumer : consumers_) {
       consumer->drain();
     }
+    for (const auto& client : clients_) {
+      client->heal();
+    }
     const std::int64_t end = world_.now_us() + kDrainUs;
     bool at_rest = false;
     while (!at_rest && !world_.violation()) {
@@ -166,10 +197,31 @@ class Simulation {
       for (const auto& producer : producers_) {
         at_rest = at_rest && producer->is_idle();
       }
+      for (const auto& client : clients_) {
+        at_rest = at_rest && client->is_idle();
+      }
     }
     world_.report().count("messages parked at the end", standing_.parked);
     if (!world_.violation() && !readers_.empty()) {
       replay();
+    }
+    close_clients();
+  }
+
+  /// Everybody leaves, and has been told what there is to tell.
+  void close_clients() {
+    for (const auto& client : clients_) {
+      client->close();
+    }
+    const std::int64_t end = world_.now_us() + kCloseUs;
+    for (const auto& client : clients_) {
+      while (!client->is_over() && world_.now_us() < end && world_.run_one()) {
+      }
+      if (!client->is_over()) {
+        world_.violate("a client of the library does not close");
+        return;
+      }
+      client->check_end();
     }
   }
 
@@ -186,6 +238,9 @@ class Simulation {
     for (const auto& producer : producers_) {
       text += producer->is_idle() ? "" : "a producer waits; ";
     }
+    for (const auto& client : clients_) {
+      text += client->standing();
+    }
     return text;
   }
 
@@ -200,11 +255,13 @@ class Simulation {
   Oracle oracle_;
   Network network_;
   Stage stage_;
+  Reception reception_;
   Oracle::Standing standing_;
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<Reader>> readers_;
   std::vector<Machine*> machines_;
+  std::vector<std::unique_ptr<SdkClient>> clients_;
 };
 
 }  // namespace

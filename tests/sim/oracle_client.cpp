@@ -1,0 +1,57 @@
+#include "tests/sim/oracle.hpp"
+
+// What the library told its application, against what the broker said.
+namespace weir::sim {
+
+std::optional<proto::Offset> Oracle::offset_in(MessageNumber number, proto::LogId log) const {
+  for (const Place& known : messages_[number].places) {
+    if (known.log == log && known.offset >= 0) {
+      return known.offset;
+    }
+  }
+  return std::nullopt;
+}
+
+void Oracle::client_stored(MessageNumber number, proto::LogId log, proto::Offset offset) {
+  if (!messages_[number].stored || offset_in(number, log) != offset) {
+    wrong("its sender heard that it is stored here, and it is not", log, offset, number);
+  }
+}
+
+void Oracle::client_refused(MessageNumber number) {
+  Message& message = messages_[number];
+  message.refused = true;
+  if (!message.places.empty()) {
+    wrong("stored, and its sender hears that it is not", message.places.front().log,
+          message.places.front().offset, number);
+  }
+}
+
+void Oracle::client_acked(MessageNumber number, proto::LogId log) {
+  Place* where = find_place(number, log);
+  if (where == nullptr) {
+    wrong("acked for its consumer, and never seen", log, -1, number);
+    return;
+  }
+  // By its newest lease, or by one that is over of a message that another one, or its death, ended.
+  const bool is_over = where->ack_heard || where->acked || may_have_died(*where) ||
+                       where != &messages_[number].places.back();
+  if (!is_over) {
+    wrong("acked for its consumer, not for the broker", log, where->offset, number);
+  }
+  where->client_acked = true;
+}
+
+void Oracle::client_got(std::string_view value, std::size_t bytes, proto::LogId log,
+                        proto::Offset offset) {
+  const MessageNumber number = number_of(value);
+  const auto& at = logs_.at(log).at;
+  if (offset < 0 || static_cast<std::size_t>(offset) >= at.size() || number == 0 ||
+      at[static_cast<std::size_t>(offset)] != number) {
+    wrong("a client got what is not there", log, offset, number);
+  } else if (value != value_of(number, bytes)) {
+    wrong("a client got other bytes than were sent", log, offset, number);
+  }
+}
+
+}  // namespace weir::sim
