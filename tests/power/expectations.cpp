@@ -88,7 +88,7 @@ std::optional<std::string> Expectations::hear(const Word& word) {
       Message& message = messages_[word.number];
       message.may_be_gone = message.may_be_gone || word.settle == proto::SettleKind::kAck;
       if (message.lease && message.lease->word.nonce == word.nonce) {
-        message.lease->may_end = true;
+        ++message.lease->unanswered;
       }
       return std::nullopt;
     }
@@ -115,36 +115,35 @@ std::optional<std::string> Expectations::hear_hand_out(const Word& word) {
     return "attempts fell" + place(word.log, word.offset, word.number);
   }
   message.attempts = word.attempts + (word.is_started ? 1 : 0);
-  // What is not begun goes back when its session ends, and that can be at any time.
-  message.lease = Lease{.word = word, .not_before = word.until, .may_end = !word.is_started};
+  message.lease = Lease{.word = word, .not_before = word.until};
   return std::nullopt;
 }
 
 void Expectations::hear_settled(const Word& word) {
   Message& message = messages_[word.number];
-  const bool is_newest = message.lease && message.lease->word.nonce == word.nonce;
+  message.is_gone = message.is_gone || word.settle == proto::SettleKind::kAck;
+  if (!message.lease || message.lease->word.nonce != word.nonce) {
+    return;
+  }
+  Lease& lease = *message.lease;
+  --lease.unanswered;
   switch (word.settle) {
-    case proto::SettleKind::kAck:
-      message.is_gone = true;
-      return;
     case proto::SettleKind::kNack:
+      lease.was_nacked = true;
+      lease.not_before = word.until;
+      message.attempts = std::max(message.attempts, word.attempts + 1);
+      return;
     case proto::SettleKind::kExtend:
-      if (is_newest) {
-        message.lease->not_before = word.until;
-        // A nack counts the attempt; a lease that was not begun still ends with its session.
-        const bool is_nack = word.settle == proto::SettleKind::kNack;
-        message.lease->was_nacked = message.lease->was_nacked || is_nack;
-        message.lease->may_end = !is_nack && !word.is_started;
-        message.attempts = std::max(message.attempts, word.attempts + (is_nack ? 1U : 0U));
-      }
+      lease.not_before = word.until;
       return;
     case proto::SettleKind::kStarted:
-      if (is_newest) {
-        message.lease->may_end = true;  // how long it runs was not said to this side
-        message.attempts = std::max(message.attempts, word.attempts + 1);
-      }
+      message.attempts = std::max(message.attempts, word.attempts + 1);
       return;
     case proto::SettleKind::kRelease:
+      lease.was_nacked = true;
+      lease.not_before = 0;
+      return;
+    case proto::SettleKind::kAck:
       return;
   }
 }

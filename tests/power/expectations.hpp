@@ -20,8 +20,10 @@ class Expectations {
   struct Lease {
     Word word;
     proto::TimeMs not_before = 0;  // broker time before which nobody else may get the message
-    bool may_end = false;          // somebody asked for its end, and was not answered
+    std::uint32_t unanswered = 0;  // settlements that were asked for and not confirmed
     bool was_nacked = false;       // it is over, and not_before is a delay
+    /// What is not begun goes back when its session ends, and that can be at any time.
+    [[nodiscard]] bool may_end() const { return unanswered > 0 || !word.is_started; }
   };
   struct Message {
     std::uint64_t home = 0;

@@ -253,7 +253,7 @@ class Trial final : public shard::SessionPort {
       if (tried == kHandlesTried) {
         return;
       }
-      if (!message.lease || message.lease->may_end || message.is_gone || !is_held(message)) {
+      if (!message.lease || message.lease->may_end() || message.is_gone || !is_held(message)) {
         continue;
       }
       core::SettleByHandle command;
@@ -339,7 +339,8 @@ class Trial final : public shard::SessionPort {
                     std::to_string(delivery.attempts),
                 log, offset, number);
     }
-    if (is_early && message.lease && !message.lease->may_end && now_ < message.lease->not_before) {
+    if (is_early && message.lease && !message.lease->may_end() &&
+        now_ < message.lease->not_before) {
       broken_at("a message came while it was leased or delayed", log, offset, number);
     }
   }

@@ -326,11 +326,10 @@ void Script::subscribe(const Target& queue, std::uint32_t window) {
 }
 
 void Script::read(const Target& first_partition) {
-  partitions_.clear();
   const auto attached =
       std::get<core::Attached>(answer_to(core::Attach{"default", first_partition.name, true}));
-  for (const proto::LogId log : attached.logs) {
-    partitions_[static_cast<std::uint32_t>(partitions_.size())] = log.value;
+  for (std::size_t i = 0; i < attached.logs.size(); ++i) {
+    partitions_[static_cast<std::uint32_t>(i)] = attached.logs[i].value;
   }
   core::SubscribeTopic command;
   command.name_space = "default";

@@ -120,7 +120,7 @@ class Script {
   std::map<std::uint64_t, Flight> sends_;  // unanswered, by send number
   std::map<std::uint64_t, Settling> settles_;
   std::map<std::uint64_t, Heard> requests_;
-  std::map<std::uint32_t, std::uint64_t> partitions_;  // of the topic that is read: logs
+  std::map<std::uint32_t, std::uint64_t> partitions_;  // of the one topic that is read: logs
   std::deque<Word> held_;
   std::optional<proto::Result<core::Reply>> answer_;
 };
