@@ -11,6 +11,8 @@
 #include <boost/beast/http/write.hpp>
 
 #include <chrono>
+#include <functional>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +50,19 @@ struct HttpServer::Shared {
   Pages pages;
   std::size_t open = 0;
   bool alive = true;
+  // Each closes a connection whose request has not come, the one that waits longest first.
+  std::list<std::function<void()>> waiting;
+
+  // Who says nothing must not keep others from asking after the broker's health. False when all
+  // that are there are being answered.
+  bool make_room() {
+    if (waiting.empty()) {
+      return false;
+    }
+    const std::function<void()> close_longest = waiting.front();
+    close_longest();
+    return true;
+  }
 };
 
 namespace {
@@ -60,7 +75,10 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection<
       : stream_(std::move(socket)), shared_(std::move(shared)) {
     ++shared_->open;
   }
-  ~HttpConnection() { --shared_->open; }
+  ~HttpConnection() {
+    stop_waiting();
+    --shared_->open;
+  }
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
 
@@ -69,6 +87,10 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection<
     parser_->header_limit(kMaxHeaderBytes);
     parser_->body_limit(kMaxBodyBytes);
     stream_.expires_after(kTimeout);
+    place_ = shared_->waiting.insert(shared_->waiting.end(), [this] {
+      stop_waiting();
+      stream_.close();
+    });
     beast::http::async_read(
         stream_, buffer_, *parser_,
         [self = this->shared_from_this()](const error_code& error, std::size_t /*bytes*/) {
@@ -77,7 +99,14 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection<
   }
 
  private:
+  void stop_waiting() {
+    if (place_) {
+      shared_->waiting.erase(*std::exchange(place_, std::nullopt));
+    }
+  }
+
   void on_request(const error_code& error) {
+    stop_waiting();
     if (error == beast::http::error::header_limit || error == beast::http::error::body_limit) {
       Answer answer;
       answer.status = error == beast::http::error::header_limit ? 431 : 413;
@@ -130,6 +159,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection<
 
   beast::tcp_stream stream_;
   std::shared_ptr<Shared> shared_;
+  std::optional<std::list<std::function<void()>>::iterator> place_;  // among those that wait
   beast::flat_buffer buffer_{kMaxHeaderBytes + kMaxBodyBytes};
   std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
   std::optional<Response> response_;
@@ -187,7 +217,7 @@ void HttpServer::accept() {
           return;
         }
         if (!error) {
-          if (shared->open < kMaxConnections) {
+          if (shared->open < kMaxConnections || shared->make_room()) {
             std::make_shared<HttpConnection<Shared>>(std::move(socket), shared)->read();
           }
           accept();
