@@ -190,6 +190,9 @@ void add_storage(const MetricsFacts& facts, Page& page) {
              facts.storage.write_buffer_bytes);
   page.gauge("weir_rocksdb_block_cache_bytes", "Block cache in use",
              facts.storage.block_cache_bytes);
+  page.gauge("weir_commit_waiting_seconds",
+             "How long the disk has not finished a commit that is under way",
+             facts.commit_waits_seconds);
   page.gauge("weir_disk_free_bytes", "Free on the data directory's file system",
              facts.disk_free_bytes);
   page.gauge("weir_disk_total_bytes", "Size of the data directory's file system",

@@ -41,6 +41,7 @@ struct MetricsFacts {
   std::uint64_t connections_refused = 0;
   std::uint64_t disk_free_bytes = 0;
   std::uint64_t disk_total_bytes = 0;
+  std::uint64_t commit_waits_seconds = 0;  // for the disk; 0 while nothing waits
   shard::ShardMetrics shard;
   Storage storage;
   LatencyHistogram::Snapshot commits;

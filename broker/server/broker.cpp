@@ -26,6 +26,8 @@ using boost::system::error_code;
 
 constexpr std::chrono::milliseconds kTick{100};
 constexpr unsigned kTicksPerDiskLook = 10;
+// Longer than a disk takes when it is only busy.
+constexpr std::chrono::seconds kDiskHangs{2};
 // How long everyone must have been quiet before the broker closes connections that stay.
 constexpr std::chrono::milliseconds kQuiet{300};
 constexpr std::chrono::seconds kFinishTime{10};
@@ -33,6 +35,10 @@ constexpr std::chrono::milliseconds kCloseTime{2'500};
 constexpr std::uint32_t kShardId = 0;
 // What the database and the listeners have open, and some more.
 constexpr std::uint64_t kFilesOfOurOwn = 1'024;
+
+std::uint64_t seconds_of(std::chrono::steady_clock::duration time) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
+}
 
 std::optional<std::string> read_whole_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -273,6 +279,7 @@ void Broker::tick() {
   if (++ticks_ % kTicksPerDiskLook == 0) {
     watch_disk();
   }
+  watch_commits();
   if (state_ > State::kServing) {
     go_on_leaving();
   }
@@ -282,6 +289,21 @@ void Broker::watch_disk() {
   disk_full_ = disk_->look();
   space_->look(disk_full_, disk_->space().free_bytes);
   refuse_sends_as_needed();
+}
+
+// Nothing is answered meanwhile, and producers run out of credit: only a person can help.
+void Broker::watch_commits() {
+  const bool hangs = log_->waits_for() >= kDiskHangs;
+  if (hangs == disk_hangs_) {
+    return;
+  }
+  disk_hangs_ = hangs;
+  if (hangs) {
+    spdlog::warn("the disk has not finished a commit for {} s: nothing is acknowledged until then",
+                 kDiskHangs.count());
+  } else {
+    spdlog::info("the disk has finished its commit");
+  }
 }
 
 void Broker::refuse_sends_as_needed() {
@@ -397,6 +419,10 @@ std::vector<std::string> Broker::not_ready() const {
   if (shard_->metrics().backlog_bytes >= shard::ShardOptions().max_backlog_bytes) {
     reasons.emplace_back("the disk is behind");
   }
+  if (log_ && log_->waits_for() >= kDiskHangs) {
+    reasons.push_back("the disk has not finished a commit for " +
+                      std::to_string(seconds_of(log_->waits_for())) + " s");
+  }
   return reasons;
 }
 
@@ -413,6 +439,7 @@ std::string Broker::metrics() {
   facts.disk_free_bytes = disk_->space().free_bytes;
   facts.disk_total_bytes = disk_->space().total_bytes;
   facts.shard = shard_->metrics();
+  facts.commit_waits_seconds = seconds_of(log_->waits_for());
   const storage::RocksStatistics storage = store_->statistics();
   facts.storage = {.write_stalls = storage.write_stalls,
                    .reads = storage.reads,

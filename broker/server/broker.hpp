@@ -60,6 +60,7 @@ class Broker {
   void arm_tick();
   void tick();
   void watch_disk();
+  void watch_commits();
   void refuse_sends_as_needed();
   void wait_for_signal();
   void begin_leaving();
@@ -90,6 +91,7 @@ class Broker {
   State state_ = State::kStarting;
   std::optional<proto::Error> refusal_;  // what the shard was told last
   bool disk_full_ = false;
+  bool disk_hangs_ = false;
   bool idle_ = false;
   unsigned ticks_ = 0;
   Clock::time_point state_until_;

@@ -64,6 +64,7 @@ void LocalLog::submit(CommitUnit unit) {
   const Clock::time_point now = Clock::now();
   if (executor_->last_told == last_submitted_) {
     executor_->told.begin(now);
+    executor_->waiting_since = now;
   }
   last_submitted_ = unit.index;
   const std::size_t bytes = unit.rows.bytes();
@@ -87,6 +88,11 @@ void LocalLog::submit(CommitUnit unit) {
 
 bool LocalLog::tells_soon() const {
   return executor_->last_told != last_submitted_ && executor_->told.pays(Clock::now());
+}
+
+LocalLog::Clock::duration LocalLog::waits_for() const {
+  return executor_->last_told == last_submitted_ ? Clock::duration::zero()
+                                                 : Clock::now() - executor_->waiting_since;
 }
 
 std::size_t LocalLog::backlog_bytes() const {
@@ -210,6 +216,7 @@ void LocalLog::post_committed(std::size_t bytes) {
     const Clock::time_point now = Clock::now();
     executor->told.end(now);
     executor->told.begin(now);
+    executor->waiting_since = now;
     if (executor->listener != nullptr) {
       executor->listener->on_committed(index);
     }

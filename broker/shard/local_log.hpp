@@ -92,6 +92,9 @@ class LocalLog final : public ReplicatedLog {
   /// executor does well to stay awake for it.
   [[nodiscard]] bool tells_soon() const;
 
+  /// How long nothing has become durable although something waits for it; zero while nothing does.
+  [[nodiscard]] std::chrono::steady_clock::duration waits_for() const;
+
   /// Commits what was submitted, marks it and ends the threads. Blocks. Completions are still
   /// posted. What is submitted afterwards is dropped.
   void stop();
@@ -112,6 +115,7 @@ class LocalLog final : public ReplicatedLog {
     CommitListener* listener = nullptr;
     proto::CommitIndex last_told;
     ShortWait told;
+    std::chrono::steady_clock::time_point waiting_since{};  // while something is outstanding
   };
 
   void run();

@@ -316,6 +316,21 @@ TEST_F(LocalLogTest, CountsTheBytesThatAreNotCommitted) {
   EXPECT_EQ(local.backlog_bytes(), 0U);
 }
 
+TEST_F(LocalLogTest, SaysHowLongItHasWaitedForTheDisk) {
+  LocalLog& local = start({.gather_time = std::chrono::microseconds(0)});
+  EXPECT_EQ(local.waits_for().count(), 0);
+  gate.close();
+  local.submit(a_unit(1));
+  gate.wait_for_arrivals(1);
+  const auto waited = local.waits_for();
+  EXPECT_GT(waited.count(), 0);
+  local.submit(a_unit(2));
+  EXPECT_GE(local.waits_for(), waited) << "counted from the oldest";
+  gate.open();
+  run_until_committed(2);
+  EXPECT_EQ(local.waits_for().count(), 0);
+}
+
 TEST_F(LocalLogTest, EveryCommitCarriesItsPoint) {
   LocalLog& local = start();
   CommitPoint expected;
