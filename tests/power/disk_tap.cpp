@@ -107,6 +107,11 @@ void DiskTap::unwatch() {
   calls_ = 0;
 }
 
+void DiskTap::begin_process() {
+  const std::scoped_lock lock(mutex_);
+  failed_syncs_.clear();
+}
+
 void DiskTap::freeze() {
   {
     const std::scoped_lock lock(mutex_);

@@ -52,6 +52,8 @@ class DiskTap {
   void watch(std::string root, Journal& journal);
   /// What is called from now on is done and not written down; open files stay usable.
   void unwatch();
+  /// Another process begins: it may sync a file again whose sync failed in the one before.
+  void begin_process();
   /// The process is dead: until the next watch() or thaw() every change is answered as done and
   /// does nothing, so that its objects can be taken apart.
   void freeze();

@@ -47,6 +47,15 @@ std::optional<std::string> Expectations::learn(std::uint64_t log, proto::Offset 
   return std::nullopt;
 }
 
+bool Expectations::is_gone(const Message& message, std::uint64_t log) const {
+  if (message.gone_from == 0) {
+    return false;
+  }
+  const Log& from = logs_.at(message.gone_from);
+  const bool may_have_died = message.attempts >= from.max_receive_count;
+  return log == message.gone_from || !may_have_died || from.dead_letters != logs_.at(log).name;
+}
+
 std::optional<std::string> Expectations::hear(const Word& word) {
   now_ = std::max(now_, word.now);
   switch (word.kind) {
@@ -104,7 +113,7 @@ std::optional<std::string> Expectations::hear_hand_out(const Word& word) {
     return wrong;
   }
   Message& message = messages_[word.number];
-  if (message.is_gone) {
+  if (is_gone(message, word.log)) {
     return "handed out after its ack was confirmed" + place(word.log, word.offset, word.number);
   }
   if (message.at != word.log) {
@@ -121,7 +130,9 @@ std::optional<std::string> Expectations::hear_hand_out(const Word& word) {
 
 void Expectations::hear_settled(const Word& word) {
   Message& message = messages_[word.number];
-  message.is_gone = message.is_gone || word.settle == proto::SettleKind::kAck;
+  if (word.settle == proto::SettleKind::kAck && message.at == word.log) {
+    message.gone_from = word.log;
+  }
   if (!message.lease || message.lease->word.nonce != word.nonce) {
     return;
   }

@@ -30,8 +30,8 @@ class Expectations {
     std::uint64_t at = 0;  // the log that it was seen in last
     bool is_stored = false;
     bool may_be_gone = false;
-    bool is_gone = false;
-    std::uint32_t attempts = 0;  // at least
+    std::uint64_t gone_from = 0;  // the log that it was acked in, confirmed; 0: none
+    std::uint32_t attempts = 0;   // at least
     std::optional<Lease> lease = std::nullopt;
   };
   struct Log {
@@ -51,6 +51,10 @@ class Expectations {
 
   /// Message `number` lies at `offset` of `log`. Text when that cannot be.
   std::optional<std::string> learn(std::uint64_t log, proto::Offset offset, MessageNumber number);
+
+  /// May nobody get the message from this log any more? An ack that came late is confirmed where
+  /// the message had died before, too: then the dead-letter queue has it.
+  [[nodiscard]] bool is_gone(const Message& message, std::uint64_t log) const;
 
   [[nodiscard]] const std::map<std::uint64_t, Log>& logs() const { return logs_; }
   [[nodiscard]] const std::map<MessageNumber, Message>& messages() const { return messages_; }

@@ -253,7 +253,7 @@ class Trial final : public shard::SessionPort {
       if (tried == kHandlesTried) {
         return;
       }
-      if (!message.lease || message.lease->may_end() || message.is_gone || !is_held(message)) {
+      if (!message.lease || message.lease->may_end() || message.may_be_gone || !is_held(message)) {
         continue;
       }
       core::SettleByHandle command;
@@ -325,7 +325,7 @@ class Trial final : public shard::SessionPort {
     if (!found_.insert(number).second) {
       broken_at("a message came twice", log, offset, number);
     }
-    if (message.is_gone) {
+    if (known_.is_gone(message, log)) {
       broken_at("a message came after its ack was confirmed", log, offset, number);
     }
     if (log != message.at) {

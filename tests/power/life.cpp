@@ -122,6 +122,21 @@ bool Life::run_until(const std::function<bool()>& done) {
   return true;
 }
 
+void Life::run_posted() {
+  while (true) {
+    std::function<void()> work;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (posted_.empty()) {
+        return;
+      }
+      work = std::move(posted_.front());
+      posted_.pop_front();
+    }
+    work();
+  }
+}
+
 bool Life::advance(std::int64_t ms) {
   now_ += ms;
   do {

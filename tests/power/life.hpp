@@ -56,6 +56,8 @@ class Life {
 
   /// Runs what is posted until `done`; false when nothing comes for 30 s.
   [[nodiscard]] bool run_until(const std::function<bool()>& done);
+  /// Runs what is posted already.
+  void run_posted();
   /// Broker time goes on, and what is due is done and durable.
   [[nodiscard]] bool advance(std::int64_t ms);
   /// Reads that the shard has asked for so far, and those that it has not got yet.

@@ -144,6 +144,7 @@ void Script::say(Word word) {
 // ---- lives
 
 void Script::start(LifeOptions options) {
+  DiskTap::instance().begin_process();
   Life::Ports ports;
   ports.on_failed = [this](const proto::Error& error) {
     if (!is_ending_) {
