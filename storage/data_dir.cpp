@@ -67,7 +67,12 @@ proto::Result<std::optional<std::uint32_t>> read_format(const std::string& path)
   const char* begin = text->data() + (has_prefix ? kFormatPrefix.size() : 0);
   const auto [end, result] = std::from_chars(begin, text->data() + text->size(), format);
   if (!has_prefix || result != std::errc() || format == 0) {
-    return refused(path, "the file FORMAT is damaged or not ours");
+    return refused(
+        path, "the file FORMAT is damaged or not ours: it must hold '" +
+                  std::string(kFormatPrefix) + std::to_string(kDataFormat) +
+                  "' and a newline. What lies beside it was not touched and is readable once "
+                  "FORMAT is right. If a broker of Weir wrote this directory, write that line "
+                  "into FORMAT or restore the file from a backup; else name another --data-dir.");
   }
   return std::optional(format);
 }

@@ -17,6 +17,10 @@ inline constexpr std::string_view kDamageAdvice =
     "Restore the data directory from a backup, or start once with --accept-damage to go on with "
     "what is left.";
 
+/// The same where going on is not possible.
+inline constexpr std::string_view kRestoreAdvice =
+    "Restore the data directory from a backup (--accept-damage does not help here).";
+
 /// The directory that holds everything a broker stores, owned by one process as long as this lives:
 ///
 ///     FORMAT   what wrote it: "weir 1"

@@ -1,12 +1,15 @@
 #include "storage/rocks/manifest.hpp"
 
+#include "storage/data_dir.hpp"
 #include "storage/file.hpp"
 #include "storage/rocks/log_records.hpp"
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace weir::storage {
@@ -222,6 +225,38 @@ class LiveLogs {
   ManifestFacts facts_ = {.first_live_wal = 0};
 };
 
+// Where the manifest itself is still there, a person can put CURRENT right, and nothing is lost.
+std::string describe_lost_manifest(const std::string& database_path, const std::string& current) {
+  std::string newest;
+  std::error_code error;
+  for (auto entry = std::filesystem::directory_iterator(database_path, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with("MANIFEST-")) {
+      newest = std::max(newest, name);  // names have leading zeros
+    }
+  }
+  std::string text = "the database in '" + database_path +
+                     "' is damaged: its file CURRENT must "
+                     "name the manifest, the list of its files, and names '";
+  for (const char byte : current) {
+    text += byte >= ' ' && byte <= '~' ? byte : '?';
+  }
+  text += "', which is not there. ";
+  if (newest.empty()) {
+    return text +
+           "There is no manifest at all, and without one the intact files beside it cannot be "
+           "read. "
+           "Nothing was changed. " +
+           std::string(kRestoreAdvice);
+  }
+  return text + "The newest manifest there is '" + newest +
+         "', and with it everything is likely to be readable. Nothing was changed. Keep a copy of "
+         "the "
+         "data directory, write that name and a newline into CURRENT and start again, or restore "
+         "the data directory from a backup.";
+}
+
 proto::Result<std::string> manifest_name(const std::string& database_path) {
   const proto::Result<File> current = File::open(database_path + "/CURRENT", File::Mode::kRead);
   if (!current) {
@@ -233,8 +268,10 @@ proto::Result<std::string> manifest_name(const std::string& database_path) {
     return count.error();
   }
   std::string name(bytes.data(), *count);
-  if (!name.starts_with("MANIFEST-") || !name.ends_with('\n')) {
-    return fail(Errc::kStorageFailed, "'" + current->path() + "' is damaged: it names no manifest");
+  const bool is_whole = name.starts_with("MANIFEST-") && name.ends_with('\n');
+  if (!is_whole ||
+      !std::filesystem::exists(database_path + "/" + name.substr(0, name.size() - 1))) {
+    return fail(Errc::kStorageFailed, describe_lost_manifest(database_path, name));
   }
   name.pop_back();
   return name;
@@ -260,7 +297,12 @@ proto::Result<ManifestFacts> read_manifest(const std::string& database_path) {
       return step.error();
     }
     if (*step != FragmentReader::Step::kFragment) {
-      return logs.facts();
+      ManifestFacts facts = logs.facts();
+      facts.file = file->path();
+      if (*step == FragmentReader::Step::kDamage) {
+        facts.damage_offset = reader.damage_offset();
+      }
+      return facts;
     }
     if (reader.fragment().begins_record()) {
       record.clear();
@@ -269,7 +311,7 @@ proto::Result<ManifestFacts> read_manifest(const std::string& database_path) {
     if (reader.fragment().ends_record()) {
       const std::optional<Edit> edit = parse_edit(record);
       if (!edit) {
-        return ManifestFacts{};
+        return ManifestFacts{.file = file->path()};
       }
       logs.apply(*edit);
     }

@@ -17,10 +17,13 @@ struct ManifestFacts {
   /// The largest sequence number in table files when that WAL became the first: everything later
   /// was in the live WALs then. nullopt when the manifest does not tell.
   std::optional<std::uint64_t> flushed_sequence = std::nullopt;
+  std::string file = {};
+  /// Where bytes are no entry; what is above comes from the entries before.
+  std::optional<std::uint64_t> damage_offset = std::nullopt;
 };
 
 /// Reads the manifest that CURRENT in `database_path` names. STORAGE_FAILED when one of the two
-/// cannot be read. A damaged tail is left for RocksDB to judge.
+/// cannot be read, with what to do. A damaged tail is left for RocksDB to judge.
 [[nodiscard]] proto::Result<ManifestFacts> read_manifest(const std::string& database_path);
 
 }  // namespace weir::storage

@@ -1,5 +1,7 @@
 #include "storage/rocks/rocks_reader.hpp"
 
+#include "storage/data_dir.hpp"
+
 #include <rocksdb/iterator.h>
 #include <rocksdb/snapshot.h>
 
@@ -18,9 +20,19 @@ constexpr std::size_t kSequentialReadaheadBytes = std::size_t{2} << 20;
 // Damaged message data fails whoever reads it; a damaged state or a disk that fails is another
 // matter.
 proto::Error read_error(Family family, const rocksdb::Status& status) {
-  const bool is_damaged_batch = family == Family::kLog && status.IsCorruption();
-  return fail(is_damaged_batch ? Errc::kCorruptBatch : Errc::kStorageFailed,
-              "the database could not be read: " + status.ToString());
+  const std::string what = "the database could not be read: " + status.ToString();
+  // A file that is gone is damage, too, and not a disk that fails.
+  if (!status.IsCorruption() && !status.IsPathNotFound()) {
+    return fail(Errc::kStorageFailed, what);
+  }
+  if (family == Family::kLog) {
+    return fail(Errc::kCorruptBatch, what);
+  }
+  return fail(Errc::kStorageFailed,
+              what +
+                  ". That file holds the state of queues and topics, which nothing can go on "
+                  "without. Messages are not deleted for that: those in other files are intact. " +
+                  std::string(kRestoreAdvice));
 }
 
 std::string_view view(const rocksdb::Slice& bytes) {

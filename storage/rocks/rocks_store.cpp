@@ -2,6 +2,7 @@
 
 #include "proto/batch/crc32c.hpp"
 #include "proto/planted_bugs.hpp"
+#include "storage/data_dir.hpp"
 #include "storage/file.hpp"
 #include "storage/rocks/crc32c_override.hpp"
 #include "storage/rocks/durable_names.hpp"
@@ -9,6 +10,7 @@
 #include "storage/rocks/rocks_options.hpp"
 #include "storage/rocks/rocks_reader.hpp"
 #include "storage/rocks/store_events.hpp"
+#include "storage/rocks/table_check.hpp"
 #include "storage/rocks/wal_cut.hpp"
 
 #include <rocksdb/cache.h>
@@ -35,6 +37,7 @@ using proto::fail;
 constexpr std::size_t kKeptBufferBytes = std::size_t{4} << 20;
 // Beside the log's contents an opening database writes a manifest, options and its own log.
 constexpr std::uint64_t kRoomBytes = std::uint64_t{1} << 20;
+constexpr std::size_t kCheckCacheBytes = std::size_t{1} << 20;
 // What RocksDB puts around a row in a batch: tag, family, two lengths.
 constexpr std::size_t kRowOverheadBytes = 16;
 
@@ -44,6 +47,15 @@ std::size_t encoded_bytes(std::span<const WriteBatch* const> batches) {
     bytes += batch->bytes() + batch->operations().size() * kRowOverheadBytes;
   }
   return bytes;
+}
+
+// Where a table is missing, RocksDB complains of the name that such a file had long ago.
+std::string with_names_of_today(std::string message) {
+  constexpr std::string_view kOld = ".ldb";
+  for (std::size_t at = message.find(kOld); at != std::string::npos; at = message.find(kOld, at)) {
+    message.replace(at, kOld.size(), ".sst");
+  }
+  return message;
 }
 
 std::uint64_t wal_bytes_in(const std::string& path) {
@@ -90,10 +102,11 @@ class RocksStore::Impl {
     if (const proto::Result<> whole = examine_wal(); !whole) {
       return whole.error();
     }
+    if (const proto::Result<> held = check_last_commit(); !held) {
+      return held.error();
+    }
     const std::uint64_t calls_before = crc32c_override_calls();
-    const RocksBudget budget = {.write_buffer_bytes = options_.write_buffer_bytes,
-                                .block_cache_bytes = options_.block_cache_bytes,
-                                .max_wal_bytes = options_.max_wal_bytes};
+    const RocksBudget budget = this->budget();
     // Few shards: each has its own bound, and an index part must fit into one.
     block_cache_ = rocksdb::NewLRUCache(budget.block_cache_bytes, /*num_shard_bits=*/2);
     rocksdb::DBOptions database = database_options(budget, events_);
@@ -110,7 +123,9 @@ class RocksStore::Impl {
     database_.db.reset(db);
     if (!status.ok()) {
       return fail(Errc::kStorageFailed,
-                  "the database in '" + options_.path + "' cannot be opened: " + status.ToString());
+                  "the database in '" + options_.path +
+                      "' cannot be opened: " + with_names_of_today(status.ToString()) + ". " +
+                      describe_tables(options_.path));
     }
     std::copy_n(families.begin(), kFamilyCount, database_.families.begin());
     // Opening writes a manifest, so the library has computed checksums by now.
@@ -224,6 +239,56 @@ class RocksStore::Impl {
       return fail(Errc::kStorageFailed, describe_damage(wal_));
     }
     return cut_wal(options_.path, wal_);
+  }
+
+  [[nodiscard]] RocksBudget budget() const {
+    return {.write_buffer_bytes = options_.write_buffer_bytes,
+            .block_cache_bytes = options_.block_cache_bytes,
+            .max_wal_bytes = options_.max_wal_bytes};
+  }
+
+  // A start would move what is left of a log that was cut short into tables, and the log's other
+  // half, put back by a person, would no longer be read.
+  proto::Result<> check_last_commit() const {
+    if (!options_.must_hold || options_.accept_damage) {
+      return {};
+    }
+    const std::optional<CommitPoint> last =
+        wal_.last_readable ? wal_.last_readable : last_commit_in_tables();
+    if (!last || last->index >= *options_.must_hold) {
+      return {};
+    }
+    const std::string end = std::to_string(last->index.value);
+    return fail(Errc::kStorageFailed,
+                "data loss: what is stored ends at commit " + end + ", but commit " +
+                    std::to_string(options_.must_hold->value) +
+                    " was already durable. A write-ahead log (*.log) in '" + options_.path +
+                    "' is missing or was cut short; everything up to commit " + end +
+                    " is readable. Nothing was changed. " + std::string(kDamageAdvice));
+  }
+
+  // Of a database whose log holds nothing. nullopt where it does not open: that is told by the
+  // attempt that counts.
+  [[nodiscard]] std::optional<CommitPoint> last_commit_in_tables() const {
+    rocksdb::DBOptions database = database_options(budget(), nullptr);
+    database.listeners.clear();
+    database.create_if_missing = false;
+    OpenDatabase tables;
+    std::vector<rocksdb::ColumnFamilyHandle*> families;
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
+        database, options_.path, column_families(budget(), rocksdb::NewLRUCache(kCheckCacheBytes)),
+        &families, &db);
+    tables.db.reset(db);
+    if (!status.ok()) {
+      return std::nullopt;
+    }
+    std::copy_n(families.begin(), kFamilyCount, tables.families.begin());
+    const proto::Result<CommitPoint> last = read_commit_point(*take_snapshot(tables));
+    for (rocksdb::ColumnFamilyHandle* family : families) {
+      tables.db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+    }
+    return last ? std::optional(*last) : std::nullopt;
   }
 
   // The replay writes the log's contents to tables. Where the disk is full on the way, RocksDB ends

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proto/ids.hpp"
 #include "storage/kv.hpp"
 #include "storage/rocks/wal_scan.hpp"
 
@@ -30,6 +31,9 @@ struct OpenOptions {
   /// Open although the WAL is damaged, with what lies before the damage. A person's decision, to be
   /// taken together with MissingCommits::kAccept for the mark (storage/mark_file.hpp).
   bool accept_damage = false;
+  /// A commit that is known to have been durable. A log that ends before it is refused before
+  /// anything is written; none: the caller compares afterwards.
+  std::optional<proto::CommitIndex> must_hold = {};
   /// Told once when the store fails for good, on whichever thread met it. Must not block.
   std::function<void(const proto::Error&)> on_failed = {};
   /// Hears how long each fsync of the WAL took, on the committing thread.
@@ -66,9 +70,9 @@ class RocksStore final : public KeyValueStore {
   [[nodiscard]] proto::Result<> reclaim(Family family, std::string_view begin,
                                         std::string_view end);
 
-  /// Gives the disk back what was deleted, for a disk that is full while nobody may write: by itself
-  /// a store that hardly writes keeps it for ever. Writes no more than `spare_bytes` on the way, and
-  /// does nothing where that is too little. Blocks, seconds at times, until it is done or
+  /// Gives the disk back what was deleted, for a disk that is full while nobody may write: by
+  /// itself a store that hardly writes keeps it for ever. Writes no more than `spare_bytes` on the
+  /// way, and does nothing where that is too little. Blocks, seconds at times, until it is done or
   /// `cancelled` is true; any thread but the committing one.
   [[nodiscard]] proto::Result<> free_space(std::uint64_t spare_bytes, std::atomic<bool>& cancelled);
 

@@ -305,7 +305,19 @@ proto::Result<WalReport> scan_wal(const std::string& database_path) {
       return scanned.error();
     }
   }
-  return scan.finish();
+  WalReport report = scan.finish();
+  if (report.damage && manifest->damage_offset) {
+    return fail(
+        Errc::kStorageFailed,
+        "the database's manifest is damaged: '" + manifest->file + "' at byte " +
+            std::to_string(*manifest->damage_offset) +
+            ", bytes do not match their checksum. It lists the files that count, so the "
+            "tables and logs beside it cannot be read as they are now, although they may be "
+            "intact. Nothing was changed. " +
+            std::string(kRestoreAdvice));
+  }
+  report.manifest = manifest->file;
+  return report;
 }
 
 std::string describe_damage(const WalReport& report) {
@@ -315,6 +327,10 @@ std::string describe_damage(const WalReport& report) {
          std::to_string(report.records_behind) + " intact records lie behind it" +
          commit_text(report.last_behind) + ". Readable before it are " +
          std::to_string(report.readable_records) + " records" + commit_text(report.last_readable) +
+         (report.readable_records == 0 && damage.offset == 0
+              ? ". It may also be '" + report.manifest +
+                    "' that has lost its end, which says where the log is to be read from"
+              : "") +
          ". Nothing was changed. " + std::string(kDamageAdvice);
 }
 

@@ -43,6 +43,8 @@ struct WalReport {
   std::optional<WalDamage> damage;
   std::uint64_t records_behind = 0;
   std::optional<CommitPoint> last_behind;
+  /// The file that says which logs count.
+  std::string manifest;
 };
 
 /// Reads the WALs in `database_path` that RocksDB would replay; changes nothing. An empty report

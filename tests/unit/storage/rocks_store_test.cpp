@@ -1,6 +1,7 @@
 #include "storage/rocks/rocks_store.hpp"
 
 #include "proto/batch/crc32c.hpp"
+#include "storage/commit_chain.hpp"
 #include "storage/rocks/crc32c_override.hpp"
 #include "storage/rocks/prefilled_wal.hpp"
 #include "tests/unit/storage/store_builders.hpp"
@@ -8,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -326,6 +328,74 @@ TEST(RocksStore, TellsADamagedBatchFromADamagedState) {
   const auto rows = reader->scan(Family::kState, "", "", {});
   EXPECT_FALSE(rows->valid());
   EXPECT_EQ(rows->status().error().code, Errc::kStorageFailed);
+  EXPECT_NE(rows->status().error().message.find("Restore the data directory"), std::string::npos);
+}
+
+TEST(RocksStore, AFileThatIsGoneIsDamageOfItsBatchesAlone) {
+  const TempDir directory;
+  {
+    const auto store = open_in(directory);
+    ASSERT_TRUE(commit(*store, a_change().in_log().put("a", bytes_of(100'000, 1))));
+    ASSERT_TRUE(store->empty_log());
+  }
+  const auto store = open_in(directory);
+  for (const auto& entry : std::filesystem::directory_iterator(directory.file("db"))) {
+    if (entry.path().extension() == ".blob") {
+      std::filesystem::remove(entry.path());
+    }
+  }
+  EXPECT_EQ(store->snapshot()->get(Family::kLog, "a").error().code, Errc::kCorruptBatch);
+  EXPECT_FALSE(store->failure());
+}
+
+// The files of a database, without what RocksDB writes for people.
+std::map<std::string, std::string> contents_of(const std::filesystem::path& path) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("LOG")) {
+      files[name] = read_file(entry.path());
+    }
+  }
+  return files;
+}
+
+TEST(RocksStore, ALogThatEndsBeforeWhatWasDurableIsRefusedAndKept) {
+  const TempDir directory;
+  const auto commit_up_to = [&](RocksStore& store, std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t index = first; index <= last; ++index) {
+      WriteBatch rows;
+      rows.put(Family::kState, "row" + std::to_string(index), bytes_of(1'000, index));
+      put_commit_point(rows, {.index = proto::CommitIndex(index), .digest = index, .time = 1});
+      const std::array<const WriteBatch*, 1> batches = {&rows};
+      ASSERT_TRUE(store.commit(batches));
+    }
+  };
+  const auto open_with = [&](std::uint64_t held) {
+    return open_rocks_store({.path = directory.file("db"), .must_hold = proto::CommitIndex(held)});
+  };
+  {
+    const auto store = open_in(directory);
+    commit_up_to(*store, 1, 5);
+    ASSERT_TRUE(store->empty_log());
+  }
+  // All is in tables: what they hold is looked up.
+  EXPECT_FALSE(open_with(6));
+  {
+    commit_up_to(**open_with(5), 6, 9);
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(directory.file("db"))) {
+    if (entry.path().extension() == ".log") {
+      std::filesystem::resize_file(entry.path(), 2'500);
+    }
+  }
+  const std::map<std::string, std::string> before = contents_of(directory.file("db"));
+  const auto refused = open_with(9);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("ends at commit 7, but commit 9"), std::string::npos)
+      << refused.error().message;
+  EXPECT_EQ(contents_of(directory.file("db")), before);
+  EXPECT_TRUE(open_with(7));
 }
 
 TEST(RocksStore, ReadersRunBesideTheWriter) {

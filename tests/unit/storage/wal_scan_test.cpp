@@ -303,8 +303,15 @@ TEST(WalScan, ADatabaseThatLostItsCurrentFileIsNotTakenForANewOne) {
   ASSERT_FALSE(report);
   EXPECT_NE(report.error().message.find("lost its file CURRENT"), std::string::npos);
   write_file(directory.path() / "CURRENT", "no name of a manifest");
-  EXPECT_NE(scan_wal(directory.path().string()).error().message.find("CURRENT' is damaged"),
-            std::string::npos);
+  std::string message = scan_wal(directory.path().string()).error().message;
+  EXPECT_NE(message.find("CURRENT must name the manifest"), std::string::npos) << message;
+  EXPECT_NE(message.find("There is no manifest at all"), std::string::npos) << message;
+  // A person can put it right.
+  write_file(directory.path() / "MANIFEST-000005", "");
+  write_file(directory.path() / "CURRENT", "MANIFEST-000004\n");
+  message = scan_wal(directory.path().string()).error().message;
+  EXPECT_NE(message.find("The newest manifest there is 'MANIFEST-000005'"), std::string::npos)
+      << message;
 }
 
 }  // namespace
