@@ -1,5 +1,8 @@
 #include "storage/rocks/store_events.hpp"
 
+#include "storage/data_dir.hpp"
+
+#include <string>
 #include <utility>
 
 namespace weir::storage {
@@ -8,6 +11,7 @@ FailureLatch::FailureLatch(std::function<void(const proto::Error&)> on_failed)
     : on_failed_(std::move(on_failed)) {}
 
 proto::Error FailureLatch::fail(proto::Error error) {
+  const std::scoped_lock told(telling_);
   {
     const std::scoped_lock lock(mutex_);
     if (first_) {
@@ -38,8 +42,12 @@ void StoreEvents::OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
                                     rocksdb::Status* error) {
   // Reads go on in this state and a Put may even succeed once more, so this call is the only sure
   // sign. Nothing is suppressed: the store takes no further write.
-  failures_.fail(proto::fail(proto::Errc::kStorageFailed,
-                             "the database failed in the background: " + error->ToString()));
+  std::string what = "the database failed in the background: " + error->ToString();
+  if (error->IsCorruption()) {
+    what += ". Nothing is written any more, and the database's other files are as they were. " +
+            std::string(kRestoreAdvice);
+  }
+  failures_.fail(proto::fail(proto::Errc::kStorageFailed, std::move(what)));
 }
 
 void StoreEvents::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,

@@ -18,12 +18,15 @@ class FailureLatch {
   /// Told once, on the thread that met the failure.
   explicit FailureLatch(std::function<void(const proto::Error&)> on_failed);
 
-  /// The failure that counts: `error`, or the one that came before it.
+  /// The failure that counts: `error`, or the one that came before it. Comes back only when
+  /// whoever is told has been: another thread that failed as well must not go on and run into an
+  /// assertion while the process is about to end with an explanation.
   proto::Error fail(proto::Error error);
   [[nodiscard]] std::optional<proto::Error> failure() const;
 
  private:
   std::function<void(const proto::Error&)> on_failed_;
+  std::mutex telling_;                // held while on_failed_ runs
   std::atomic<bool> failed_ = false;  // so that the usual question takes no lock
   mutable std::mutex mutex_;
   std::optional<proto::Error> first_;
