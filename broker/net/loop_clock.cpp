@@ -25,18 +25,25 @@ std::int64_t wall_ms() {
 }  // namespace
 
 LoopClock::LoopClock(boost::asio::io_context& io, proto::TimeMs last_committed,
-                     std::function<void()> on_due)
-    : clock_(last_committed), on_due_(std::move(on_due)), due_timer_(io), look_timer_(io) {
+                     std::function<void()> on_due, std::function<bool()> is_stalled)
+    : clock_(last_committed),
+      on_due_(std::move(on_due)),
+      is_stalled_(std::move(is_stalled)),
+      due_timer_(io),
+      look_timer_(io) {
   look();
 }
 
 proto::TimeMs LoopClock::now() {
-  return clock_.now(wall_ms(), mono_ms());
+  return clock_.now(wall_ms(), mono_ms(), is_stalled_ && is_stalled_());
 }
 
 void LoopClock::arm(proto::TimeMs at) {
   const proto::TimeMs wait = std::clamp<proto::TimeMs>(at - now(), 0, kLongestWaitMs);
-  due_timer_.expires_after(std::chrono::milliseconds(wait));
+  // Where broker time stands, what is due in a moment is not waited for awake.
+  const bool stands = is_stalled_ && is_stalled_();
+  due_timer_.expires_after(
+      std::max(std::chrono::milliseconds(wait), stands ? kLook : std::chrono::milliseconds(0)));
   due_timer_.async_wait([this, at](const error_code& cancelled) {
     if (cancelled) {
       return;

@@ -16,9 +16,10 @@ namespace weir::net {
 /// stall (see shard::ShardClock). Used on the loop; destroyed where that no longer runs.
 class LoopClock {
  public:
-  /// `on_due` is called on the loop when an armed time has come.
-  LoopClock(boost::asio::io_context& io, proto::TimeMs last_committed,
-            std::function<void()> on_due);
+  /// `on_due` is called on the loop when an armed time has come. While `is_stalled` says so broker
+  /// time stands; empty: never.
+  LoopClock(boost::asio::io_context& io, proto::TimeMs last_committed, std::function<void()> on_due,
+            std::function<bool()> is_stalled = {});
   LoopClock(const LoopClock&) = delete;
   LoopClock& operator=(const LoopClock&) = delete;
 
@@ -34,6 +35,7 @@ class LoopClock {
 
   shard::ShardClock clock_;
   const std::function<void()> on_due_;
+  const std::function<bool()> is_stalled_;
   boost::asio::steady_timer due_timer_;
   boost::asio::steady_timer look_timer_;
 };

@@ -25,7 +25,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr std::chrono::milliseconds kTick{100};
-constexpr unsigned kTicksPerDiskLook = 10;
 // Longer than a disk takes when it is only busy.
 constexpr std::chrono::seconds kDiskHangs{2};
 // How long everyone must have been quiet before the broker closes connections that stay.
@@ -115,6 +114,9 @@ proto::Result<> Broker::open_store() {
   options.block_cache_bytes = config_.block_cache_bytes;
   options.max_wal_bytes = config_.max_wal_bytes;
   options.accept_damage = config_.accept_damage;
+  if (const auto mark = storage::MarkFile::open(data_dir_->mark_path())) {
+    options.must_hold = mark->last().index;
+  }
   options.on_failed = [](const proto::Error& error) { end_process(error); };
   options.on_wal_sync = [this](std::chrono::nanoseconds took) { syncs_.add(took); };
   proto::Result<std::unique_ptr<storage::RocksStore>> store =
@@ -146,7 +148,9 @@ proto::Result<> Broker::start_shard() {
     spdlog::warn("commits that were acknowledged are given up, as asked");
   }
   const storage::CommitPoint last = recovered->last;
-  clock_.emplace(io_, last.time, [this] { shard_->on_timer(); });
+  clock_.emplace(
+      io_, last.time, [this] { shard_->on_timer(); },
+      [this] { return log_ && log_->is_stalled(); });
   const auto post = [this](std::function<void()> work) { asio::post(io_, std::move(work)); };
   loader_.emplace(*store_, post);
 
@@ -276,9 +280,7 @@ void Broker::arm_tick() {
 }
 
 void Broker::tick() {
-  if (++ticks_ % kTicksPerDiskLook == 0) {
-    watch_disk();
-  }
+  watch_disk();
   watch_commits();
   if (state_ > State::kServing) {
     go_on_leaving();

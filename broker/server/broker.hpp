@@ -93,7 +93,6 @@ class Broker {
   bool disk_full_ = false;
   bool disk_hangs_ = false;
   bool idle_ = false;
-  unsigned ticks_ = 0;
   Clock::time_point state_until_;
   Clock::time_point quiet_since_;
 };

@@ -64,7 +64,6 @@ void LocalLog::submit(CommitUnit unit) {
   const Clock::time_point now = Clock::now();
   if (executor_->last_told == last_submitted_) {
     executor_->told.begin(now);
-    executor_->waiting_since = now;
   }
   last_submitted_ = unit.index;
   const std::size_t bytes = unit.rows.bytes();
@@ -91,8 +90,9 @@ bool LocalLog::tells_soon() const {
 }
 
 LocalLog::Clock::duration LocalLog::waits_for() const {
-  return executor_->last_told == last_submitted_ ? Clock::duration::zero()
-                                                 : Clock::now() - executor_->waiting_since;
+  const Clock::rep began = commit_began_.load(std::memory_order_relaxed);
+  return began == 0 ? Clock::duration::zero()
+                    : Clock::now().time_since_epoch() - Clock::duration(began);
 }
 
 std::size_t LocalLog::backlog_bytes() const {
@@ -193,7 +193,9 @@ proto::Result<std::size_t> LocalLog::commit(const std::vector<CommitUnit>& group
   batches.push_back(&commit_row);
 
   const Clock::time_point begin = Clock::now();
+  commit_began_.store(begin.time_since_epoch().count(), std::memory_order_relaxed);
   const proto::Result<> committed = store_.commit(batches);
+  commit_began_.store(0, std::memory_order_relaxed);
   const Clock::time_point end = Clock::now();
   if (!committed) {
     return committed.error();
@@ -216,7 +218,6 @@ void LocalLog::post_committed(std::size_t bytes) {
     const Clock::time_point now = Clock::now();
     executor->told.end(now);
     executor->told.begin(now);
-    executor->waiting_since = now;
     if (executor->listener != nullptr) {
       executor->listener->on_committed(index);
     }

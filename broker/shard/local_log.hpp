@@ -66,6 +66,8 @@ struct LocalLogOptions {
   std::chrono::microseconds spin_time{0};
   /// With the write itself this keeps the mark at most 100 ms behind, unless the disk stalls.
   std::chrono::milliseconds mark_delay{80};
+  /// A commit that takes longer hangs: an ordinary one takes milliseconds.
+  std::chrono::milliseconds stalled_after{1'000};
 };
 
 /// The log of a broker that stands alone: one disk. A thread takes everything submitted, commits it
@@ -92,8 +94,10 @@ class LocalLog final : public ReplicatedLog {
   /// executor does well to stay awake for it.
   [[nodiscard]] bool tells_soon() const;
 
-  /// How long nothing has become durable although something waits for it; zero while nothing does.
+  /// How long the commit that is under way has been; zero between commits.
   [[nodiscard]] std::chrono::steady_clock::duration waits_for() const;
+  /// That is longer than options.stalled_after: the disk hangs.
+  [[nodiscard]] bool is_stalled() const { return waits_for() > options_.stalled_after; }
 
   /// Commits what was submitted, marks it and ends the threads. Blocks. Completions are still
   /// posted. What is submitted afterwards is dropped.
@@ -115,7 +119,6 @@ class LocalLog final : public ReplicatedLog {
     CommitListener* listener = nullptr;
     proto::CommitIndex last_told;
     ShortWait told;
-    std::chrono::steady_clock::time_point waiting_since{};  // while something is outstanding
   };
 
   void run();
@@ -140,6 +143,8 @@ class LocalLog final : public ReplicatedLog {
   std::deque<Entry> pending_;
   std::size_t pending_bytes_ = 0;
   Phase phase_ = Phase::kIdle;
+  /// When the commit under way began, in ticks of Clock; 0 between commits.
+  std::atomic<Clock::rep> commit_began_ = 0;
   std::atomic<bool> has_news_ = false;  // something is pending, or the end; seen without the lock
   bool stopping_ = false;
   bool failed_ = false;

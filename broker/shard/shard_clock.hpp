@@ -11,8 +11,9 @@ namespace weir::shard {
 
 /// Broker time: begins at the larger of the wall clock and the last committed time, then follows
 /// the monotonic clock, is drawn towards the wall clock by at most 1 %, and never goes back. A gap
-/// of more than a second between two looks - a stalled disk, a stopped process - does not count: a
-/// stall of ours must not look like the death of a peer. Pure; the caller looks at the clocks.
+/// of more than a second between two looks - a stopped process - does not count, and neither does
+/// what the caller says is a stall of the disk: a stall of ours must not look like the death of a
+/// peer. Pure; the caller looks at the clocks.
 class ShardClock {
  public:
   explicit ShardClock(proto::TimeMs last_committed) : broker_(last_committed) {}
@@ -20,8 +21,9 @@ class ShardClock {
   static constexpr std::int64_t kGapMs = 1000;
   static constexpr std::int64_t kSlewDivisor = 100;
 
-  /// `mono_ms` must not go back; call it at least every half second.
-  proto::TimeMs now(std::int64_t wall_ms, std::int64_t mono_ms) {
+  /// `mono_ms` must not go back; call it at least every half second. `is_stalled`: what passed
+  /// since the last look does not count.
+  proto::TimeMs now(std::int64_t wall_ms, std::int64_t mono_ms, bool is_stalled = false) {
     if (!mono_) {
       mono_ = mono_ms;
       broker_ = std::max(broker_, wall_ms);
@@ -33,7 +35,7 @@ class ShardClock {
       broker_ = std::max(broker_, wall_ms);
       return broker_;
     }
-    if (passed > kGapMs && !WEIR_PLANTED(a_stall_counts)) {
+    if ((passed > kGapMs || is_stalled) && !WEIR_PLANTED(a_stall_counts)) {
       return broker_;
     }
     // Whole milliseconds are slewed out of a running remainder, so that frequent looks slew as

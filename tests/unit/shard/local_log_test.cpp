@@ -224,6 +224,18 @@ TEST_F(LocalLogTest, WhatComesDuringACommitIsCommittedTogether) {
   EXPECT_EQ(heard.committed, (std::vector<std::uint64_t>{1, 10})) << "one completion a commit";
 }
 
+TEST_F(LocalLogTest, ACommitThatDoesNotEndIsAStall) {
+  gate.close();
+  LocalLog& local = start({.stalled_after = std::chrono::milliseconds(0)});
+  EXPECT_FALSE(local.is_stalled());
+  local.submit(a_unit(1));
+  gate.wait_for_arrivals(1);
+  EXPECT_TRUE(local.is_stalled());
+  gate.open();
+  run_until_committed(1);
+  EXPECT_FALSE(local.is_stalled());
+}
+
 TEST_F(LocalLogTest, WhatGathersWaitsForEnoughBytes) {
   gate.close();
   LocalLog& local = start({.gather_bytes = 1000, .gather_time = kForEver});

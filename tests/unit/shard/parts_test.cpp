@@ -37,6 +37,7 @@ TEST(ShardClock, DoesNotCountAGap) {
   clock.now(1000, 0);
   EXPECT_EQ(clock.now(2000, 1000), 2000) << "a second is no gap";
   EXPECT_EQ(clock.now(10'000, 9000), 2000);
+  EXPECT_EQ(clock.now(10'100, 9100, true), 2000) << "the disk hangs";
 }
 
 TEST(ShardClock, IsDrawnToTheWallClockByOnePercent) {
