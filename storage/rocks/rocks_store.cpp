@@ -6,6 +6,7 @@
 #include "storage/file.hpp"
 #include "storage/rocks/crc32c_override.hpp"
 #include "storage/rocks/durable_names.hpp"
+#include "storage/rocks/forgiving_log.hpp"
 #include "storage/rocks/prefilled_wal.hpp"
 #include "storage/rocks/rocks_options.hpp"
 #include "storage/rocks/rocks_reader.hpp"
@@ -110,7 +111,8 @@ class RocksStore::Impl {
     // Few shards: each has its own bound, and an index part must fit into one.
     block_cache_ = rocksdb::NewLRUCache(budget.block_cache_bytes, /*num_shard_bits=*/2);
     rocksdb::DBOptions database = database_options(budget, events_);
-    std::shared_ptr<rocksdb::FileSystem> files = make_names_durable(rocksdb::FileSystem::Default());
+    std::shared_ptr<rocksdb::FileSystem> files =
+        make_names_durable(forgive_info_log(rocksdb::FileSystem::Default()));
     if (options_.prefill_wal) {
       files = prefill_wals(files);
     }

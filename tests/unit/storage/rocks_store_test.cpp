@@ -247,6 +247,22 @@ void limit_files_to(std::uint64_t bytes) {
   ::setrlimit(RLIMIT_FSIZE, &limit);
 }
 
+// What RocksDB logs about itself grows at each flush, and soon meets the limit.
+TEST(RocksStoreDeathTest, ALogOfRocksDbsOwnThatCannotBeWrittenEndsNothing) {
+  const TempDir directory;
+  const auto write_beyond_the_limit = [&] {
+    limit_files_to(100'000);
+    const auto store = open_in(directory);
+    for (int i = 0; i < 60; ++i) {
+      if (!commit(*store, a_change().put("row", bytes_of(100, 1))) || !store->empty_log()) {
+        std::_Exit(1);
+      }
+    }
+    std::_Exit(std::filesystem::file_size(directory.file("db/LOG")) == 100'000 ? 0 : 2);
+  };
+  EXPECT_EXIT(write_beyond_the_limit(), testing::ExitedWithCode(0), "");
+}
+
 TEST(RocksStoreDeathTest, AFailedWriteIsToldBeforeRocksDbAssertsOnTheFile) {
   const TempDir directory;
   {
