@@ -202,8 +202,9 @@ ProcessEnd BrokerProcess::wait() {
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
-  return ProcessEnd{.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-                    .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+  last_end_ = {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+               .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+  return last_end_;
 }
 
 proto::Result<> BrokerProcess::kill() {

@@ -54,6 +54,10 @@ class BrokerProcess {
   void signal(int number) const;
   /// Waits until it has ended by itself, at most that long.
   std::optional<ProcessEnd> wait_end(int timeout_ms);
+  /// As wait_end(), or true when it is known to have ended.
+  bool has_ended(int timeout_ms) { return pid_ <= 0 || wait_end(timeout_ms).has_value(); }
+  /// How the process ended that ran last.
+  [[nodiscard]] ProcessEnd last_end() const { return last_end_; }
 
   /// SIGKILL by its id, and its end. INTERNAL when it had ended by itself.
   proto::Result<> kill();
@@ -92,6 +96,7 @@ class BrokerProcess {
   std::uintmax_t log_begin_ = 0;
   std::chrono::steady_clock::time_point begun_;
   std::int64_t start_ms_ = 0;
+  ProcessEnd last_end_;
 };
 
 }  // namespace weir::crash

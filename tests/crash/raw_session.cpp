@@ -166,6 +166,7 @@ proto::Result<> RawSession::handle(const proto::RawFrame& frame) {
         return welcome.error();
       }
       send_window_bytes_ = welcome->send_window_bytes();
+      welcome_ = *welcome;
       welcomed_ = true;
       return {};
     }

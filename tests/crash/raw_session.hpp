@@ -50,6 +50,8 @@ class RawSession {
   /// Serves the connection until `done` is true, at most 30 s.
   proto::Result<> wait_for(const bool& done);
 
+  /// What the broker said to the greeting of open().
+  [[nodiscard]] const weir::v1::Welcome& welcome() const { return welcome_; }
   /// Bytes of batches that may be unanswered (Welcome, SendCredit).
   [[nodiscard]] std::uint32_t send_window_bytes() const { return send_window_bytes_; }
 
@@ -64,6 +66,7 @@ class RawSession {
   std::uint64_t sent_bytes_ = 0;
   std::uint64_t received_bytes_ = 0;
   std::uint32_t send_window_bytes_ = 0;
+  weir::v1::Welcome welcome_;
   bool welcomed_ = false;
   bool is_leaving_ = false;
   std::uint64_t next_request_ = 1;

@@ -147,14 +147,15 @@ weir::v1::Response WireClient::settle(const std::string& handle, weir::v1::Settl
   return ask(std::move(request));
 }
 
-proto::SentEntry WireClient::send(std::uint32_t alias, std::string_view body) {
+proto::SentEntry WireClient::send(std::uint32_t alias, std::string_view body,
+                                  std::uint32_t partition) {
   proto::BatchBuilder builder;
   builder.add(proto::RecordInput{
       .key = std::nullopt, .value = body, .headers = {}, .timestamp = 1'700'000'000'000});
   const std::string batch = builder.finish({}, proto::Compression::kNone);
   std::string frame;
   proto::encode(proto::Send{.alias = alias,
-                            .partition = 0,
+                            .partition = partition,
                             .send_number = ++last_send_,
                             .deadline_ms = 0,
                             .batch = batch},

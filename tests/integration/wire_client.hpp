@@ -47,7 +47,7 @@ class WireClient {
                             weir::v1::SettleAction action = weir::v1::SETTLE_ACTION_ACK,
                             const std::string& queue = {});
   /// Sends one message and waits for the outcome.
-  proto::SentEntry send(std::uint32_t alias, std::string_view body);
+  proto::SentEntry send(std::uint32_t alias, std::string_view body, std::uint32_t partition = 0);
 
  private:
   int socket_ = -1;
