@@ -43,7 +43,9 @@ std::string number(proto::CommitIndex index) {
   return std::to_string(index.value);
 }
 
-proto::Result<> compare(const CommitPoint& marked, const CommitPoint& recovered) {
+}  // namespace
+
+proto::Result<> check_mark(const CommitPoint& marked, const CommitPoint& recovered) {
   if (recovered.index < marked.index && !WEIR_PLANTED(ignore_the_mark)) {
     return fail(Errc::kStorageFailed,
                 "data loss: the database ends at commit " + number(recovered.index) +
@@ -58,8 +60,6 @@ proto::Result<> compare(const CommitPoint& marked, const CommitPoint& recovered)
   }
   return {};
 }
-
-}  // namespace
 
 proto::Result<MarkFile> MarkFile::create(const std::string& path, const CommitPoint& point) {
   if (const proto::Result<> created = create_durably(path, in_both_slots(point)); !created) {
@@ -127,7 +127,7 @@ proto::Result<CheckedMark> open_checked_mark(const std::string& path, const Comm
   const bool is_first_start = !exists && recovered.index.value == 0;
   if (exists) {
     proto::Result<MarkFile> mark = MarkFile::open(path);
-    const proto::Result<> fits = mark ? compare(mark->last(), recovered) : mark.error();
+    const proto::Result<> fits = mark ? check_mark(mark->last(), recovered) : mark.error();
     if (fits) {
       return CheckedMark{.file = std::move(*mark)};
     }

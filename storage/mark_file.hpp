@@ -47,6 +47,10 @@ class MarkFile {
   std::uint64_t next_slot_ = 0;
 };
 
+/// STORAGE_FAILED, with a message for a person, when the database recovered less than was marked,
+/// or another history.
+[[nodiscard]] proto::Result<> check_mark(const CommitPoint& marked, const CommitPoint& recovered);
+
 /// Whether a person has decided that what is missing may be given up.
 enum class MissingCommits : std::uint8_t { kRefuse, kAccept };
 

@@ -235,6 +235,7 @@ proto::Result<> MemoryStore::commit(std::span<const WriteBatch* const> batches) 
     return fail(Errc::kStorageFailed, "injected fault: sync failed, the outcome is unknown");
   }
   synced_ = written_;
+  lies_.clear();
   collect_garbage();
   return {};
 }
@@ -274,8 +275,24 @@ proto::Result<> MemoryStore::sync() {
     return fail(Errc::kStorageFailed, "injected fault: sync failed, the outcome is unknown");
   }
   synced_ = written_;
+  lies_.clear();
   collect_garbage();
   return {};
+}
+
+proto::Result<> MemoryStore::sync_lying() {
+  const std::unique_lock lock(mutex_);
+  if (failed_) {
+    return fail(Errc::kStorageFailed, "the store failed before and takes no more writes");
+  }
+  lies_.push_back(synced_);
+  synced_ = written_;
+  return {};
+}
+
+std::size_t MemoryStore::lies() const {
+  const std::shared_lock lock(mutex_);
+  return lies_.size();
 }
 
 void MemoryStore::apply(const Operation& operation, Sequence sequence) {
@@ -324,7 +341,7 @@ const proto::SharedBytes* MemoryStore::visible(const Row& row, Sequence at) {
 }
 
 void MemoryStore::collect_garbage() {
-  Sequence oldest = synced_;
+  Sequence oldest = durable();
   {
     const std::scoped_lock lock(read_state_->mutex);
     if (!read_state_->live.empty()) {
@@ -369,6 +386,7 @@ void MemoryStore::restart_at(Sequence kept) {
   drop_newer_than(kept);
   written_ = kept;
   synced_ = kept;
+  lies_.clear();
   failed_ = false;
   planned_fault_.reset();
   collect_garbage();
@@ -384,6 +402,12 @@ std::size_t MemoryStore::crash(std::uint64_t seed) {
   const Sequence surviving = mix(seed) % (written_ - synced_ + 1);
   restart_at(synced_ + surviving);
   return surviving;
+}
+
+void MemoryStore::crash_losing_lies(std::size_t kept) {
+  const std::unique_lock lock(mutex_);
+  WEIR_ASSERT(kept < lies_.size(), "there is no such lie");
+  restart_at(lies_[kept]);
 }
 
 void MemoryStore::fail_next_commit(CommitFault fault) {

@@ -53,13 +53,22 @@ class MemoryStore final : public KeyValueStore {
   [[nodiscard]] proto::Result<> write_unsynced(std::span<const WriteBatch* const> batches);
   /// Makes everything written so far durable and visible.
   [[nodiscard]] proto::Result<> sync();
+  /// The same with a disk that lies: what was written becomes visible, but a power loss may forget
+  /// it until the next sync() that tells the truth.
+  [[nodiscard]] proto::Result<> sync_lying();
+  /// Calls of sync_lying() since the disk last told the truth.
+  [[nodiscard]] std::size_t lies() const;
 
   /// A power loss: forgets every change that was not synced. Takes writes again afterwards, as a
   /// restarted process does; a planned fault is forgotten.
   void crash_losing_unsynced();
   /// The same, but the first few unsynced changes survive, as many as `seed` says: whole changes,
-  /// in order, which is what a write-ahead log gives. Returns how many survived.
+  /// in order, which is what a write-ahead log gives: a last one that is torn is not there. Returns
+  /// how many survived.
   std::size_t crash(std::uint64_t seed);
+  /// A power loss that shows the lies: everything is forgotten that was written after the first
+  /// `kept` of them, which must be fewer than lies().
+  void crash_losing_lies(std::size_t kept);
 
   void fail_next_commit(CommitFault fault);
   /// Every read from now on fails (true) or works again (false).
@@ -110,6 +119,7 @@ class MemoryStore final : public KeyValueStore {
   void collect_garbage();
   void drop_newer_than(Sequence kept);
   void restart_at(Sequence kept);
+  [[nodiscard]] Sequence durable() const { return lies_.empty() ? synced_ : lies_.front(); }
   proto::Result<> write_locked(std::span<const WriteBatch* const> batches);
   [[nodiscard]] bool draw(std::uint32_t FaultRates::* per_million) const;
   [[nodiscard]] bool read_fails() const;
@@ -127,6 +137,7 @@ class MemoryStore final : public KeyValueStore {
   std::deque<Garbage> garbage_;  // ascending by sequence
   Sequence written_ = 0;
   Sequence synced_ = 0;
+  std::vector<Sequence> lies_;  // where each began: the first one where the truth ends
   bool failed_ = false;
   std::optional<CommitFault> planned_fault_;
 

@@ -69,6 +69,35 @@ TEST(MemoryStore, TheSameSeedCrashesTheSameWay) {
   }
 }
 
+TEST(MemoryStore, APowerLossShowsLiesUpToTheLastTruth) {
+  for (std::size_t kept = 0; kept < 2; ++kept) {
+    MemoryStore store;
+    ASSERT_TRUE(commit(store, a_change().put("a", "1").put("b", "1")));
+    ASSERT_TRUE(write_unsynced(store, a_change().put("a", "2").remove("b")));
+    ASSERT_TRUE(store.sync_lying());
+    ASSERT_TRUE(write_unsynced(store, a_change().put("a", "3").put("c", "3")));
+    ASSERT_TRUE(store.sync_lying());
+    EXPECT_EQ(rows_of(store), (RowMap{{"a", "3"}, {"c", "3"}})) << "it looks durable";
+    EXPECT_EQ(store.lies(), 2U);
+    store.crash_losing_lies(kept);
+    EXPECT_EQ(rows_of(store), kept == 0 ? (RowMap{{"a", "1"}, {"b", "1"}}) : (RowMap{{"a", "2"}}));
+    EXPECT_EQ(store.lies(), 0U);
+    EXPECT_EQ(store.kept_versions(), rows_of(store).size());
+  }
+}
+
+TEST(MemoryStore, ATrueSyncMakesEarlierLiesTrue) {
+  MemoryStore store;
+  ASSERT_TRUE(write_unsynced(store, a_change().put("a", "1")));
+  ASSERT_TRUE(store.sync_lying());
+  ASSERT_TRUE(write_unsynced(store, a_change().put("a", "2")));
+  ASSERT_TRUE(store.sync());
+  EXPECT_EQ(store.lies(), 0U);
+  EXPECT_EQ(store.kept_versions(), 1U);
+  store.crash_losing_unsynced();
+  EXPECT_EQ(rows_of(store), (RowMap{{"a", "2"}}));
+}
+
 TEST(MemoryStore, AFailedWriteIsFinalUntilARestart) {
   MemoryStore store;
   ASSERT_TRUE(commit(store, a_change().put("a", "1")));
