@@ -3,34 +3,45 @@
 #include "storage/commit_chain.hpp"
 #include "storage/export.hpp"
 #include "storage/import.hpp"
+#include "storage/mark_file.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
 
+// How the process lives: starts, and what it runs with. How it ends is in broker_end.cpp.
 namespace weir::sim {
 namespace {
 
-constexpr std::int64_t kTickUs = 200'000;  // a shard's clock wants to be looked at
+constexpr std::int64_t kTickUs = 200'000;       // a shard's clock wants to be looked at
+constexpr std::int64_t kMarkDelayUs = 100'000;  // the mark is at most so far behind
 
 }  // namespace
 
 BrokerHost::BrokerHost(World& world, const Options& options)
     : world_(world), options_(options), replica_(options.max_producers) {}
 
-void BrokerHost::start(Lost lost) {
-  lost_ = std::move(lost);
+void BrokerHost::start(Hears hears) {
+  hears_ = std::move(hears);
   boot();
 }
 
 proto::TimeMs BrokerHost::now() {
-  return clock_->now(wall_ms_ + mono_ms(), mono_ms());
+  if (stalled_us() == 0) {
+    last_now_ = clock_->now(wall_ms(), mono_ms());
+  }
+  return last_now_;
 }
 
-std::optional<proto::TimeMs> BrokerHost::drawn_at(std::uint64_t nonce) const {
+BrokerHost::Moment BrokerHost::moment() {
+  const std::int64_t until = stalled_us() > 0 ? stall_began_us_ : world_.now_us();
+  return {now(), until - slept_us_, life_};
+}
+
+std::optional<BrokerHost::Moment> BrokerHost::drawn_at(std::uint64_t nonce) const {
   const auto it = drawn_.find(nonce);
-  return it != drawn_.end() ? std::optional(it->second.time) : std::nullopt;
+  return it != drawn_.end() ? std::optional(it->second.moment) : std::nullopt;
 }
 
 bool BrokerHost::is_of_this_incarnation(std::uint64_t nonce) const {
@@ -43,7 +54,7 @@ std::uint32_t BrokerHost::incarnation_of(std::uint64_t nonce) const {
 
 /// What a crash left goes to another machine as a stream of bytes, and the broker goes on there.
 void BrokerHost::move_to_copy() {
-  world_.report().count("fault: the broker goes on with an import");
+  world_.befall(Fault::kImport, "");
   Rng& rng = world_.rng();
   std::string stream;
   const auto sink = [&stream](std::string_view bytes) -> proto::Result<> {
@@ -71,24 +82,37 @@ void BrokerHost::move_to_copy() {
   check_replica();
 }
 
-void BrokerHost::boot() {
-  if (epoch_ > 0 && world_.rng().per_mille(options_.move_per_mille)) {
-    move_to_copy();
+/// True when commits are missing, so that the start needs a person's word. That word is given, but
+/// only where the disk has lied.
+bool BrokerHost::check_mark(const storage::CommitPoint& recovered) {
+  const auto fits = storage::check_mark(mark_, recovered);
+  if (!fits && !has_lost_) {
+    world_.violate("the start refuses: " + fits.error().to_string());
   }
-  const auto last = storage::read_commit_point(*store_->snapshot());
-  if (!last) {
-    world_.violate("recovery: " + last.error().to_string());
-    return;
+  if (has_lost_) {
+    world_.report().count(fits ? "disk: lost what it called durable, before it was marked"
+                               : "disk: lost what it called durable, noticed");
   }
-  clock_.emplace(last->time);
-  const ProcessPost post = [this](std::int64_t delay_us, std::function<void()> event) {
-    world_.after(delay_us, [this, life = life_, event = std::move(event)] {
+  recovered_ = recovered.index;
+  return !fits;
+}
+
+/// Only once there is a commit of this life: a start that breaks off has changed nothing.
+void BrokerHost::write_mark() {
+  if (log_->told().index > recovered_) {
+    mark_ = log_->told();
+    has_lost_ = false;
+  }
+  world_.after(1 + world_.rng().skewed(kMarkDelayUs), [this, life = life_] {
+    reach([this, life] {
       if (life == life_) {
-        event();
+        write_mark();
       }
     });
-  };
-  loader_ = std::make_unique<SimLoader>(world_, *store_, post, options_.load_us);
+  });
+}
+
+shard::Ports BrokerHost::ports(const ProcessPost& post) {
   shard::Ports ports;
   ports.post = [this, post](std::function<void()> event) {
     post(world_.rng().skewed(100), std::move(event));
@@ -97,11 +121,11 @@ void BrokerHost::boot() {
   ports.now = [this] { return now(); };
   ports.random = [this] {
     const std::uint64_t bits = world_.rng().next();
-    drawn_[bits] = {now(), shard_->incarnation()};
+    drawn_[bits] = {moment(), shard_->incarnation()};
     return bits;
   };
   ports.on_failed = [this](const proto::Error& error) {
-    if (!failure_expected_) {
+    if (!disk_.has_failed || error.code != proto::Errc::kStorageFailed) {
       world_.violate("the shard stopped: " + error.to_string());
       return;
     }
@@ -113,45 +137,81 @@ void BrokerHost::boot() {
   };
   ports.store = store_.get();
   ports.loader = loader_.get();
+  return ports;
+}
+
+void BrokerHost::boot() {
+  const auto last = storage::read_commit_point(*store_->snapshot());
+  if (!last) {
+    world_.violate("recovery: " + last.error().to_string());
+    return;
+  }
+  const bool is_incomplete = check_mark(*last);
+  if (epoch_ > 0 && world_.rng().per_mille(options_.move_per_mille)) {
+    move_to_copy();
+  }
+  clock_.emplace(last->time);
+  disk_ = {};
+  disk_.planted_loss = options_.planted_loss != 0;
+  disk_.before_false_word = hears_.before_false_word;
+  is_stopping_ = false;
+  const ProcessPost post = [this](std::int64_t delay_us, std::function<void()> event) {
+    world_.after(delay_us, [this, life = life_, event = std::move(event)] {
+      reach([this, life, event] {
+        if (life == life_) {
+          event();
+        }
+      });
+    });
+  };
+  loader_ = std::make_unique<SimLoader>(world_, *store_, post, options_.load_us, disk_);
   shard::ShardOptions options;
   options.tail_cache_bytes = options_.tail_cache_bytes;
   options.idle_batch_bytes = options_.idle_batch_bytes;
   options.max_backlog_bytes = options_.max_backlog_bytes;
   options.max_producers = options_.max_producers;
-  shard_ = std::make_unique<shard::Shard>(options, ports);
-  log_ = std::make_unique<SimLog>(world_, *store_, replica_, *shard_, post, options_.commit_us);
-  failure_expected_ = false;
+  options.raise_incarnation = is_incomplete;
+  shard_ = std::make_unique<shard::Shard>(options, ports(post));
+  log_ =
+      std::make_unique<SimLog>(world_, *store_, replica_, *shard_, post, options_.commit_us, disk_);
   shard_->on_leadership(true, ++epoch_);
-  if (auto started = shard_->start(*log_); !started) {
-    world_.violate("start: " + started.error().to_string());
+  const bool breaks =
+      !is_healed_ && epoch_ > 1 && world_.rng().per_mille(options_.broken_start_per_mille);
+  if (breaks && world_.rng().per_mille(300)) {
+    store_->set_fault_rates(
+        {world_.rng().next(), 0, 1 + static_cast<std::uint32_t>(world_.rng().skewed(200'000))});
+  }
+  const auto started = shard_->start(*log_);
+  store_->set_fault_rates({});
+  if (!started) {
+    if (!breaks) {
+      world_.violate("start: " + started.error().to_string());
+      return;
+    }
+    world_.report().count("start: could not read");
+    world_.begin_fault(Fault::kBrokenStart, started.error().to_string());
+    end_process();
     return;
   }
-  check_incarnation();
+  check_incarnation(is_incomplete);
   tick();
+  write_mark();
+  for (const Fault ended : {Fault::kCrash, Fault::kBrokenStart, Fault::kStop, Fault::kFailedSync}) {
+    world_.end_fault(ended);
+  }
+  if (breaks) {
+    break_start();
+  }
 }
 
-void BrokerHost::end_process() {
-  if (shard_ == nullptr) {
-    return;
+/// A shard that was imported begins the next one, so does one that lost commits, and no other does.
+void BrokerHost::check_incarnation(bool has_lost) {
+  const bool imported = storage::was_imported(*store_->snapshot()).value();
+  const std::uint32_t expected = replica_.incarnation() + (imported || has_lost ? 1 : 0);
+  if (shard_->incarnation() != expected) {
+    world_.violate("the shard begins incarnation " + std::to_string(shard_->incarnation()) +
+                   ", not " + std::to_string(expected));
   }
-  world_.trace("broker down");
-  count_work();
-  ++life_;
-  log_.reset();
-  shard_.reset();
-  loader_.reset();
-  const std::size_t unsynced = store_->unsynced_changes();
-  const std::size_t kept = store_->crash(world_.rng().next());
-  world_.report().count(unsynced == 0      ? "fault: crash with nothing unsynced"
-                        : kept == 0        ? "fault: crash that lost all unsynced"
-                        : kept == unsynced ? "fault: crash that kept all unsynced"
-                                           : "fault: crash that kept some unsynced");
-  settle_replica();
-  lost_(true);
-  world_.after(world_.rng().skewed(400'000), [this] {
-    world_.trace("broker up");
-    boot();
-  });
 }
 
 void BrokerHost::count_work() {
@@ -160,67 +220,6 @@ void BrokerHost::count_work() {
     world_.report().count("shard: batch paged out", metrics.paged_out_batches);
     world_.report().count("shard: batch paged in", metrics.paged_in_batches);
     world_.report().count("shard: input waited for rows", metrics.waited_inputs);
-  }
-}
-
-/// What a crash kept is committed, and the rest will never be.
-void BrokerHost::settle_replica() {
-  check_replica();
-  replica_.forget_unfollowed();
-}
-
-void BrokerHost::check_replica() {
-  auto wrong = replica_.follow(*store_);
-  if (!wrong) {
-    wrong = replica_.difference(*store_);
-  }
-  if (wrong) {
-    world_.violate("replica: " + *wrong);
-  }
-  world_.report().count("check: replica");
-}
-
-/// A shard that was imported begins the next one, and no other does.
-void BrokerHost::check_incarnation() {
-  const bool imported = storage::was_imported(*store_->snapshot()).value();
-  const std::uint32_t expected = replica_.incarnation() + (imported ? 1 : 0);
-  if (shard_->incarnation() != expected) {
-    world_.violate("the shard begins incarnation " + std::to_string(shard_->incarnation()) +
-                   ", not " + std::to_string(expected));
-  }
-}
-
-void BrokerHost::restart_replica() {
-  world_.report().count("fault: the replica restarts");
-  if (auto wrong = replica_.restart()) {
-    world_.violate("replica, restarting: " + *wrong);
-  }
-}
-
-void BrokerHost::crash() {
-  end_process();
-}
-
-void BrokerHost::reset() {
-  if (shard_ == nullptr || failure_expected_) {
-    return;
-  }
-  world_.trace("reset");
-  world_.report().count("fault: reset");
-  store_->crash(world_.rng().next());
-  settle_replica();
-  log_->restart_from_store();
-  lost_(false);
-  shard_->on_leadership(true, ++epoch_);
-  if (auto done = shard_->reset(); !done) {
-    world_.violate("reset: " + done.error().to_string());
-  }
-}
-
-void BrokerHost::fail_disk() {
-  if (shard_ != nullptr) {
-    failure_expected_ = true;
-    log_->fail_next_sync();
   }
 }
 
@@ -233,23 +232,27 @@ void BrokerHost::arm(proto::TimeMs when) {
 void BrokerHost::watch(std::uint64_t armed) {
   const std::int64_t wait_ms = std::clamp<std::int64_t>(armed_for_ - now(), 1, 200);
   world_.after(wait_ms * 1000, [this, armed, life = life_] {
-    if (life != life_ || armed != armed_) {
-      return;
-    }
-    if (now() >= armed_for_) {
-      shard_->on_timer();
-    } else {
-      watch(armed);
-    }
+    reach([this, armed, life] {
+      if (life != life_ || armed != armed_) {
+        return;
+      }
+      if (now() >= armed_for_) {
+        shard_->on_timer();
+      } else {
+        watch(armed);
+      }
+    });
   });
 }
 
 void BrokerHost::tick() {
   (void)now();
   world_.after(kTickUs, [this, life = life_] {
-    if (life == life_) {
-      tick();
-    }
+    reach([this, life] {
+      if (life == life_) {
+        tick();
+      }
+    });
   });
 }
 

@@ -25,6 +25,9 @@ void Consumer::came_up() {
 void Consumer::went_down() {
   subscriptions_.clear();
   last_settle_ = 0;
+  for (const auto& [number, settling] : std::exchange(settling_, {})) {
+    ended(settling.op, kUnknown, settling.asked_us);
+  }
   for (Held& held : held_) {
     old_.push_back(std::move(held));
   }
@@ -57,6 +60,11 @@ void Consumer::step() {
   if (link_ == nullptr) {
     return;
   }
+  if (eager_ > 0) {
+    --eager_;
+    work_again_on_something_old();
+    return;
+  }
   const std::uint64_t dice = rng().below(1000);
   if (subscriptions_.size() < 2 && dice < 200) {
     const std::vector<std::size_t> queues = targets(false);
@@ -77,7 +85,6 @@ void Consumer::step() {
 }
 
 void Consumer::subscribe(const std::string& queue) {
-  count("op: subscribe");
   const std::uint32_t alias = ++last_alias_;
   core::Subscribe command;
   command.name_space = kNamespace;
@@ -97,7 +104,6 @@ void Consumer::unsubscribe() {
   if (subscriptions_.empty()) {
     return;
   }
-  count("op: unsubscribe");
   const std::uint32_t alias = subscriptions_.begin()->first;
   subscriptions_.erase(subscriptions_.begin());
   request(core::Unsubscribe{alias}, nullptr, [this, alias](auto session, std::uint64_t) {
@@ -109,7 +115,7 @@ void Consumer::change_credit() {
   if (subscriptions_.empty()) {
     return;
   }
-  count("op: credit");
+  count("client: credit");
   proto::Credit credit;
   credit.alias = subscriptions_.begin()->first;
   credit.window_messages = rng().per_mille(200) ? 0 : stage_.options.window_messages;
@@ -120,7 +126,6 @@ void Consumer::change_credit() {
 }
 
 void Consumer::receive() {
-  count("op: receive");
   const std::vector<std::size_t> queues = targets(false);
   core::Receive command;
   command.name_space = kNamespace;
@@ -130,7 +135,7 @@ void Consumer::receive() {
   command.wait_ms = rng().per_mille(500) ? 0 : rng().between(1, 500);
   command.lease_ms = rng().per_mille(500) ? 0 : 1 + rng().skewed(stage_.options.lease_ms * 2);
   const std::uint32_t deadline_ms =
-      rng().per_mille(100) ? static_cast<std::uint32_t>(rng().between(1, 100)) : 0;
+      rng().per_mille(200) ? static_cast<std::uint32_t>(1 + rng().skewed(50)) : 0;
   request(
       command,
       [this](const proto::Result<core::Reply>& reply) {
@@ -146,22 +151,32 @@ void Consumer::receive() {
 }
 
 void Consumer::describe() {
-  count("op: describe");
   const Target& target = rng().pick(stage_.targets);
   if (target.topic) {
     request(core::DescribeTopic{kNamespace, target.name}, nullptr);
-  } else if (rng().per_mille(50)) {
+  } else if (rng().per_mille(200)) {
     request(core::DescribeQueue{kNamespace, "no-such-queue"}, nullptr);
   } else {
     request(core::DescribeQueue{kNamespace, target.name}, nullptr);
   }
 }
 
-void Consumer::hear_failed(const proto::SettleFailure&) {
-  count("settle: client heard of a refusal");
+void Consumer::hear_failed(const proto::SettleFailure& failure) {
+  if (const auto it = settling_.find(failure.settle_number); it != settling_.end()) {
+    it->second.outcome = failure.code;
+  }
+}
+
+void Consumer::hear_settled(std::uint64_t up_to) {
+  while (!settling_.empty() && settling_.begin()->first <= up_to) {
+    const Settling& settling = settling_.begin()->second;
+    ended(settling.op, settling.outcome, settling.asked_us);
+    settling_.erase(settling_.begin());
+  }
 }
 
 void Consumer::hear_delivery(std::uint32_t alias, const core::Delivery& delivery) {
+  ended(Op::kDelivery, kDone, now_us());
   keep(delivery, alias);
 }
 
@@ -180,7 +195,7 @@ void Consumer::keep(core::Delivery delivery, std::uint32_t alias) {
 }
 
 void Consumer::finish(Held held) {
-  settle(held, range_of(held, SettleKind::kAck, 0));
+  settle(held, range_of(held, SettleKind::kAck, 0), Op::kAck);
 }
 
 proto::SettleRange Consumer::range_of(const Held& held, SettleKind kind,
@@ -194,12 +209,13 @@ proto::SettleRange Consumer::range_of(const Held& held, SettleKind kind,
           value};
 }
 
-void Consumer::settle(const Held& held, proto::SettleRange range) {
+void Consumer::settle(const Held& held, proto::SettleRange range, Op op) {
   if (link_ == nullptr) {
     return;
   }
   proto::Settle settle;
   settle.settle_number = ++last_settle_;
+  settling_[last_settle_] = {op, now_us()};
   settle.alias = held.alias;
   settle.ranges.push_back(range);
   link_->up(
@@ -209,7 +225,7 @@ void Consumer::settle(const Held& held, proto::SettleRange range) {
       });
 }
 
-void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool damaged) {
+void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool damaged, Op op) {
   proto::ReceiptHandle handle;
   handle.incarnation = stage_.host.incarnation_of(held.delivery.nonce);
   handle.queue = held.delivery.queue;
@@ -241,13 +257,14 @@ void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool
           auto session, std::uint64_t id) {
         proto::SettleRange heard = range;
         if (!stage_.host.is_of_this_incarnation(nonce)) {
-          count("op: settle by a handle of an old incarnation");
+          count("client: settles by a handle of an old incarnation");
           *must_fail = true;
           heard.grant = proto::GrantId{};
           heard.nonce = 0;
         }
         stage_.oracle.heard_handle(session, id, queue, heard);
-      });
+      },
+      0, op);
 }
 
 void Consumer::work() {
@@ -264,26 +281,24 @@ void Consumer::work() {
     }
   };
   if (rng().per_mille(stage_.options.lazy_per_mille)) {
-    count("op: let a lease expire");
+    count("client: lets a lease expire");
     put_away();
     remove();
     return;
   }
   if (!held.started && rng().per_mille(600)) {
-    count("op: started");
     held_[static_cast<std::size_t>(at)].started = true;
-    settle(held, range_of(held, SettleKind::kStarted, 0));
+    settle(held, range_of(held, SettleKind::kStarted, 0), Op::kStarted);
     return;
   }
   if (rng().per_mille(100)) {
-    count("op: extend");
     const auto value = static_cast<std::uint32_t>(
         rng().per_mille(100) ? 0 : rng().skewed(stage_.options.lease_ms * 2));
-    settle(held, range_of(held, SettleKind::kExtend, value));
+    settle(held, range_of(held, SettleKind::kExtend, value), Op::kExtend);
     return;
   }
   if (held.count > 1 && rng().per_mille(300)) {
-    count("op: settle a part");
+    count("client: settles a part");
     const auto cut = static_cast<std::uint32_t>(rng().between(1, held.count - 1));
     Held& rest = held_[static_cast<std::size_t>(at)];
     rest.first += cut;
@@ -300,19 +315,18 @@ void Consumer::work() {
                 ? static_cast<std::uint32_t>(rng().between(1, 1000))
                 : 0;
   }
-  count(kind == SettleKind::kAck    ? "op: ack"
-        : kind == SettleKind::kNack ? "op: nack"
-                                    : "op: release");
+  const Op op = kind == SettleKind::kAck    ? Op::kAck
+                : kind == SettleKind::kNack ? Op::kNack
+                                            : Op::kRelease;
   put_away();
   if (rng().per_mille(200)) {
-    count("op: settle by handle");
     for (std::uint32_t i = 0; i < held.count; ++i) {
       proto::SettleRange range = range_of(held, kind, value);
       range.first_index = held.first + i;
-      settle_by_handle(held, range, false);
+      settle_by_handle(held, range, false, Op::kHandle);
     }
   } else {
-    settle(held, range_of(held, kind, value));
+    settle(held, range_of(held, kind, value), op);
   }
 }
 
@@ -320,15 +334,16 @@ void Consumer::work_again_on_something_old() {
   if (old_.empty()) {
     return;
   }
-  Held held = rng().pick(old_);
+  const std::size_t last = eager_ > 0 ? std::min<std::size_t>(old_.size(), kMaxEager) : old_.size();
+  Held held = old_[old_.size() - 1 - rng().below(last)];
   const auto kind = static_cast<SettleKind>(rng().between(1, 5));
   const auto value = static_cast<std::uint32_t>(
       kind == SettleKind::kNack || kind == SettleKind::kExtend ? rng().between(0, 500) : 0);
   proto::SettleRange range = range_of(held, kind, value);
   bool damaged = false;
   const bool by_handle = rng().per_mille(500);
-  if (rng().per_mille(500)) {
-    count("op: settle with an altered grant");
+  const bool is_altered = eager_ == 0 && rng().per_mille(500);
+  if (is_altered) {
     switch (rng().below(5)) {
       case 0:
         range.nonce ^= std::uint64_t{1} << rng().below(64);
@@ -347,13 +362,11 @@ void Consumer::work_again_on_something_old() {
         range.nonce ^= 1;
         break;
     }
-  } else {
-    count("op: settle something old");
   }
   if (by_handle) {
-    settle_by_handle(held, range, damaged);
+    settle_by_handle(held, range, damaged, is_altered ? Op::kHandleAltered : Op::kHandleOld);
   } else {
-    settle(held, range);
+    settle(held, range, is_altered ? Op::kSettleAltered : Op::kSettleOld);
   }
 }
 

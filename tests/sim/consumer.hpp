@@ -20,6 +20,7 @@ class Consumer final : public Machine {
   void drain();
 
   void hear_failed(const proto::SettleFailure& failure) override;
+  void hear_settled(std::uint64_t up_to) override;
   void hear_delivery(std::uint32_t alias, const core::Delivery& delivery) override;
 
  private:
@@ -33,6 +34,7 @@ class Consumer final : public Machine {
   };
   void came_up() override;
   void went_down() override;
+  void forget() override { eager_ = kMaxEager; }
   void subscribe(const std::string& queue);
   void unsubscribe();
   void change_credit();
@@ -42,14 +44,23 @@ class Consumer final : public Machine {
   void work_again_on_something_old();
   void keep(core::Delivery delivery, std::uint32_t alias);
   proto::SettleRange range_of(const Held& held, proto::SettleKind kind, std::uint32_t value) const;
-  void settle(const Held& held, proto::SettleRange range);
-  void settle_by_handle(const Held& held, proto::SettleRange range, bool damaged);
+  void settle(const Held& held, proto::SettleRange range, Op op);
+  void settle_by_handle(const Held& held, proto::SettleRange range, bool damaged, Op op);
   void finish(Held held);
 
   std::vector<Held> held_;
   std::deque<Held> old_;  // settled, or left to expire
+  /// Operations that go to what it held last: the broker has lost it, which the client cannot know.
+  std::uint32_t eager_ = 0;
+  static constexpr std::uint32_t kMaxEager = 10;
   std::map<std::uint32_t, std::string> subscriptions_;
   std::uint32_t last_alias_ = 0;
+  struct Settling {
+    Op op = Op::kAck;
+    std::int64_t asked_us = 0;
+    Outcome outcome = kDone;
+  };
+  std::map<std::uint64_t, Settling> settling_;
   std::uint64_t last_settle_ = 0;
   bool draining_ = false;
 };

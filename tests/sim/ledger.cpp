@@ -116,13 +116,16 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
       info.in_flight != runs.leased || info.dying != runs.dying || info.parked != runs.parked ||
       info.next_offset != counters.next_offset) {
     world_.violate("the counters of queue " + std::to_string(id.value) + " say " +
-                   std::to_string(described) + " messages in " + std::to_string(counters.bytes) +
-                   " bytes, its rows " + std::to_string(live_messages) + " in " +
-                   std::to_string(bytes));
+                       std::to_string(described) + " messages in " +
+                       std::to_string(counters.bytes) + " bytes, its rows " +
+                       std::to_string(live_messages) + " in " + std::to_string(bytes),
+                   {id, {}});
   }
   if ((info.oldest_append_time == 0) != (oldest == 0) || info.oldest_append_time > oldest) {
     world_.violate("the oldest message of queue " + std::to_string(id.value) + " came at " +
-                   std::to_string(oldest) + ", not at " + std::to_string(info.oldest_append_time));
+                       std::to_string(oldest) + ", not at " +
+                       std::to_string(info.oldest_append_time),
+                   {id, {}});
   }
   if (next_offset(id) > counters.next_offset) {
     wrong("the log ends before what was said", id, counters.next_offset, 0);
@@ -145,8 +148,9 @@ void Oracle::scan_due_index(proto::LogId id, std::uint32_t generation,
   }
   if (found != expected) {
     world_.violate("the index of due times of queue " + std::to_string(id.value) + " has " +
-                   std::to_string(found.size()) + " rows, its cold batches want " +
-                   std::to_string(expected.size()));
+                       std::to_string(found.size()) + " rows, its cold batches want " +
+                       std::to_string(expected.size()),
+                   {id, {}});
   }
 }
 

@@ -1,8 +1,28 @@
 #include "tests/sim/machine.hpp"
 
 #include <utility>
+#include <variant>
 
 namespace weir::sim {
+namespace {
+
+struct OpOf {
+  std::optional<Op> operator()(const core::InitProducer&) const { return Op::kInitProducer; }
+  std::optional<Op> operator()(const core::Subscribe&) const { return Op::kSubscribe; }
+  std::optional<Op> operator()(const core::Receive&) const { return Op::kReceive; }
+  std::optional<Op> operator()(const core::DescribeQueue&) const { return Op::kDescribe; }
+  std::optional<Op> operator()(const core::DescribeTopic&) const { return Op::kDescribe; }
+  std::optional<Op> operator()(const core::Unsubscribe&) const { return Op::kUnsubscribe; }
+  std::optional<Op> operator()(const core::SettleByHandle&) const { return Op::kHandle; }
+  std::optional<Op> operator()(const core::SubscribeTopic&) const { return Op::kSubscribeTopic; }
+  std::optional<Op> operator()(const core::ListOffsets&) const { return Op::kListOffsets; }
+  // What a seed plays with is made before anything befalls it.
+  std::optional<Op> operator()(const core::CreateQueue&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::CreateTopic&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::Attach&) const { return std::nullopt; }
+};
+
+}  // namespace
 
 void Machine::connect() {
   if (link_ != nullptr || connecting_) {
@@ -23,15 +43,25 @@ void Machine::connect() {
 
 void Machine::cut() {
   if (link_ != nullptr) {
-    count("fault: connection cut");
     stage_.network.cut(link_);
   }
 }
 
+void Machine::begin_anew() {
+  count("client: began anew after a lie of the disk");
+  if (link_ != nullptr) {
+    std::shared_ptr(link_)->close_at_client();
+  }
+  forget();
+}
+
 void Machine::hear_cut() {
   link_ = nullptr;
-  stage_.world.report().count("reply: unknown outcome", waiting_.size());
-  waiting_.clear();
+  for (const auto& [id, waiting] : std::exchange(waiting_, {})) {
+    if (waiting.op) {
+      ended(*waiting.op, kUnknown, waiting.asked_us);
+    }
+  }
   went_down();
   connect();
 }
@@ -42,20 +72,23 @@ void Machine::hear_reply(std::uint64_t id, const proto::Result<core::Reply>& rep
     stage_.world.violate("a request was answered twice, or was never made");
     return;
   }
-  const Heard heard = std::move(it->second);
+  const Waiting waiting = std::move(it->second);
   waiting_.erase(it);
-  if (heard) {
-    heard(reply);
+  if (waiting.op) {
+    ended(*waiting.op, reply ? kDone : refused(reply.error().code), waiting.asked_us);
+  }
+  if (waiting.heard) {
+    waiting.heard(reply);
   }
 }
 
-void Machine::request(core::Request request, Heard heard, Before before,
-                      std::uint32_t deadline_ms) {
+void Machine::request(core::Request request, Heard heard, Before before, std::uint32_t deadline_ms,
+                      std::optional<Op> op) {
   if (link_ == nullptr) {
     return;
   }
   const std::uint64_t id = ++last_request_;
-  waiting_.emplace(id, std::move(heard));
+  waiting_.emplace(id, Waiting{std::move(heard), op ? op : std::visit(OpOf{}, request), now_us()});
   link_->up([id, deadline_ms, request = std::move(request), before = std::move(before)](
                 shard::Shard& shard, proto::SessionId session) {
     if (before) {

@@ -10,7 +10,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::sim {
@@ -36,16 +38,21 @@ struct Stage {
 /// One client: a connection that comes back after a cut, and requests with their answers.
 class Machine : public LinkUser {
  public:
-  explicit Machine(Stage& stage) : stage_(stage) {}
+  explicit Machine(Stage& stage)
+      : stage_(stage),
+        skew_ms_(stage.world.rng().between(-stage.options.skew_ms, stage.options.skew_ms)) {}
 
   void connect();
   void cut();
+  /// What the broker said has become untrue: the client forgets it and begins anew.
+  void begin_anew();
   [[nodiscard]] bool is_up() const { return link_ != nullptr; }
   /// One operation of its own choice.
   virtual void step() = 0;
 
   void hear_sent(const proto::SentEntry&) override {}
   void hear_failed(const proto::SettleFailure&) override {}
+  void hear_settled(std::uint64_t) override {}
   void hear_delivery(std::uint32_t, const core::Delivery&) override {}
   void hear_topic_batch(const shard::TopicBatch&) override {}
   void hear_reply(std::uint64_t id, const proto::Result<core::Reply>& reply) override;
@@ -54,14 +61,24 @@ class Machine : public LinkUser {
  protected:
   virtual void came_up() = 0;
   virtual void went_down() = 0;
+  /// Part of begin_anew(): what the client knows of the broker. Its connection is gone.
+  virtual void forget() {}
 
   using Heard = std::function<void(const proto::Result<core::Reply>&)>;
   /// Told to the oracle in the moment when the broker hears it.
   using Before = std::function<void(proto::SessionId, std::uint64_t id)>;
+  /// Counted as the operation that the request is, unless `op` says another one.
   void request(core::Request request, Heard heard, Before before = nullptr,
-               std::uint32_t deadline_ms = 0);
+               std::uint32_t deadline_ms = 0, std::optional<Op> op = std::nullopt);
   Rng& rng() { return stage_.world.rng(); }
-  void count(std::string_view cell) { stage_.world.report().count(cell); }
+  void count(std::string_view mark) { stage_.world.report().count(mark); }
+  /// An operation that was asked then has ended for the client.
+  void ended(Op op, Outcome outcome, std::int64_t asked_us) {
+    stage_.world.ended(op, outcome, asked_us);
+  }
+  [[nodiscard]] std::int64_t now_us() const { return stage_.world.now_us(); }
+  /// The client's own clock, which is off.
+  [[nodiscard]] proto::TimeMs clock_ms() const { return stage_.host.wall_ms() + skew_ms_; }
   [[nodiscard]] std::vector<std::size_t> targets(bool topics) const;
 
   Stage& stage_;
@@ -70,7 +87,13 @@ class Machine : public LinkUser {
  private:
   std::uint64_t last_request_ = 0;
   bool connecting_ = false;
-  std::map<std::uint64_t, Heard> waiting_;
+  struct Waiting {
+    Heard heard;
+    std::optional<Op> op;  // none: of a kind that is not counted
+    std::int64_t asked_us = 0;
+  };
+  std::map<std::uint64_t, Waiting> waiting_;
+  const std::int64_t skew_ms_;
 };
 
 /// How many bytes the value of a message has.

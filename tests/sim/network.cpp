@@ -7,13 +7,14 @@
 
 namespace weir::sim {
 
-Link::Link(World& world, Oracle& oracle, LinkUser& user, shard::Shard& shard, std::int64_t delay_us,
+Link::Link(World& world, BrokerHost& host, Oracle& oracle, LinkUser& user, std::int64_t delay_us,
            std::size_t bulk_room)
     : world_(world),
+      host_(host),
       oracle_(oracle),
       user_(&user),
-      shard_(&shard),
-      session_(shard.open_session(*this)),
+      shard_(host.shard()),
+      session_(shard_->open_session(*this)),
       delay_us_(delay_us),
       bulk_room_(bulk_room) {}
 
@@ -27,11 +28,13 @@ void Link::up(Input input) {
   if (!client_open()) {
     return;
   }
-  world_.after(delay_until(last_up_), [self = self_, input = std::move(input)] {
-    const auto link = self.lock();
-    if (link && link->shard_ != nullptr) {
-      input(*link->shard_, link->session_);
-    }
+  world_.after(delay_until(last_up_), [&host = host_, self = self_, input = std::move(input)] {
+    host.reach([self, input] {
+      const auto link = self.lock();
+      if (link && link->shard_ != nullptr) {
+        input(*link->shard_, link->session_);
+      }
+    });
   });
 }
 
@@ -53,8 +56,13 @@ void Link::bulk(std::size_t bytes, std::function<void(LinkUser&)> frame) {
   down([this, bytes, frame = std::move(frame)](LinkUser& user) {
     const bool was_full = bulk_room() == 0;
     under_way_ -= bytes;
-    if (was_full && bulk_room() > 0 && shard_ != nullptr) {
-      shard_->bulk_drained(session_);
+    if (was_full && bulk_room() > 0) {
+      host_.reach([self = self_] {
+        const auto link = self.lock();
+        if (link && link->shard_ != nullptr) {
+          link->shard_->bulk_drained(link->session_);
+        }
+      });
     }
     frame(user);
   });
@@ -66,14 +74,13 @@ void Link::broker_gone() {
     user_ = nullptr;
     user.hear_cut();
   });
+  world_.keep_in_force(Fault::kHalfOpen, last_down_ - world_.now_us());
 }
 
-std::int64_t Link::cut() {
-  LinkUser* user = std::exchange(user_, nullptr);
-  if (user != nullptr) {
+void Link::close_at_client() {
+  if (LinkUser* user = std::exchange(user_, nullptr); user != nullptr) {
     user->hear_cut();
   }
-  return world_.rng().per_mille(300) ? 0 : world_.rng().skewed(300'000);
 }
 
 void Link::close_at_broker() {
@@ -93,6 +100,7 @@ void Link::on_settled(std::uint64_t up_to, std::span<const proto::SettleFailure>
   for (const proto::SettleFailure& failure : failed) {
     down([failure](LinkUser& user) { user.hear_failed(failure); });
   }
+  down([up_to](LinkUser& user) { user.hear_settled(up_to); });
 }
 
 void Link::on_delivery(std::uint32_t alias, const core::Delivery& delivery) {
@@ -117,11 +125,11 @@ void Link::on_subscription_ended(std::uint32_t alias, const proto::Error& why) {
 }
 
 std::shared_ptr<Link> Network::connect(LinkUser& user) {
-  if (host_.shard() == nullptr) {
+  if (!host_.is_open() || host_.stalled_us() > 0) {
     return nullptr;
   }
-  auto link = std::make_shared<Link>(world_, oracle_, user, *host_.shard(), options_.link_us,
-                                     options_.bulk_room);
+  auto link =
+      std::make_shared<Link>(world_, host_, oracle_, user, options_.link_us, options_.bulk_room);
   link->hold_self(link);
   std::erase_if(links_, [](const auto& entry) { return entry.second.expired(); });
   links_.emplace(++last_, link);
@@ -129,9 +137,34 @@ std::shared_ptr<Link> Network::connect(LinkUser& user) {
 }
 
 void Network::cut(std::shared_ptr<Link> link) {
+  constexpr std::int64_t kMostHalfOpenUs = 300'000;
+  if (world_.rng().per_mille(300)) {
+    world_.befall(Fault::kCut, "");
+    leave(link);
+    return;
+  }
+  const std::int64_t later_us = world_.rng().skewed(kMostHalfOpenUs);
+  if (world_.rng().per_mille(700)) {
+    world_.befall(Fault::kHalfOpen, "the client is gone", later_us);
+    link->close_at_client();
+    closing_.emplace(link.get(), link);
+    world_.after(later_us, [this, link] {
+      host_.reach([this, link] {
+        link->close_at_broker();
+        closing_.erase(link.get());
+      });
+    });
+    return;
+  }
+  world_.befall(Fault::kHalfOpen, "the broker is gone", later_us);
+  host_.reach([link] { link->close_at_broker(); });
+  world_.after(later_us, [link] { link->close_at_client(); });
+}
+
+void Network::leave(std::shared_ptr<Link> link) {
+  link->close_at_client();
   closing_.emplace(link.get(), link);
-  const std::int64_t later = link->cut();
-  world_.after(later, [this, link] {
+  host_.reach([this, link] {
     link->close_at_broker();
     closing_.erase(link.get());
   });
@@ -149,6 +182,7 @@ void Network::broker_gone() {
       link->broker_gone();
     }
   }
+  closing_.clear();
 }
 
 }  // namespace weir::sim

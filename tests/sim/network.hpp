@@ -20,6 +20,8 @@ class LinkUser {
   virtual ~LinkUser() = default;
   virtual void hear_sent(const proto::SentEntry& entry) = 0;
   virtual void hear_failed(const proto::SettleFailure& failure) = 0;
+  /// Everything up to this settlement is settled, but for the failures that were heard before.
+  virtual void hear_settled(std::uint64_t up_to) = 0;
   virtual void hear_delivery(std::uint32_t alias, const core::Delivery& delivery) = 0;
   virtual void hear_topic_batch(const shard::TopicBatch& batch) = 0;
   virtual void hear_reply(std::uint64_t id, const proto::Result<core::Reply>& reply) = 0;
@@ -32,7 +34,7 @@ class LinkUser {
 /// way round.
 class Link final : public shard::SessionPort {
  public:
-  Link(World& world, Oracle& oracle, LinkUser& user, shard::Shard& shard, std::int64_t delay_us,
+  Link(World& world, BrokerHost& host, Oracle& oracle, LinkUser& user, std::int64_t delay_us,
        std::size_t bulk_room);
 
   /// Runs `input` at the broker after the way there.
@@ -40,8 +42,9 @@ class Link final : public shard::SessionPort {
   void up(Input input);
   /// Where the broker answers for itself that it is gone.
   void broker_gone();
-  /// The client's end is gone now; returns when the broker hears of it.
-  std::int64_t cut();
+  /// The client's end is gone.
+  void close_at_client();
+  /// The broker's end is gone.
   void close_at_broker();
   [[nodiscard]] bool client_open() const { return user_ != nullptr; }
   [[nodiscard]] bool broker_open() const { return shard_ != nullptr; }
@@ -64,6 +67,7 @@ class Link final : public shard::SessionPort {
   std::int64_t delay_until(std::int64_t& last);
 
   World& world_;
+  BrokerHost& host_;
   Oracle& oracle_;
   LinkUser* user_;
   shard::Shard* shard_;
@@ -82,9 +86,12 @@ class Network {
   Network(World& world, BrokerHost& host, Oracle& oracle, const Options& options)
       : world_(world), host_(host), oracle_(oracle), options_(options) {}
 
-  /// nullptr while the broker is down.
+  /// nullptr while the broker is down, or stands still.
   std::shared_ptr<Link> connect(LinkUser& user);
+  /// Both ends hear of it at once, or one of them later than the other.
   void cut(std::shared_ptr<Link> link);
+  /// The client leaves, and the broker hears of it.
+  void leave(std::shared_ptr<Link> link);
   /// The broker's process or state is gone, and with it every session.
   void broker_gone();
 

@@ -1,9 +1,72 @@
 #include "tests/sim/options.hpp"
 
-#include <sstream>
+#include "proto/error.hpp"
+
+#include <array>
+#include <charconv>
 
 namespace weir::sim {
 namespace {
+
+constexpr std::int64_t kMuch = std::int64_t{1} << 20;
+
+// In the order in which a run is shrunk: what takes away most of it comes first.
+constexpr std::array kFields = {
+    OptionField{"steps", &Options::steps, 1},
+    OptionField{"salt", &Options::salt},
+    OptionField{"sdk_clients", &Options::sdk_clients, 0},
+    OptionField{"crash_per_mille", &Options::crash_per_mille, 0},
+    OptionField{"stop_per_mille", &Options::stop_per_mille, 0},
+    OptionField{"reset_per_mille", &Options::reset_per_mille, 0},
+    OptionField{"failed_sync_per_mille", &Options::failed_sync_per_mille, 0},
+    OptionField{"slow_sync_per_mille", &Options::slow_sync_per_mille, 0},
+    OptionField{"lying_sync_per_mille", &Options::lying_sync_per_mille, 0},
+    OptionField{"failed_load_per_mille", &Options::failed_load_per_mille, 0},
+    OptionField{"slow_load_per_mille", &Options::slow_load_per_mille, 0},
+    OptionField{"cut_per_mille", &Options::cut_per_mille, 0},
+    OptionField{"stall_per_mille", &Options::stall_per_mille, 0},
+    OptionField{"wall_clock_per_mille", &Options::wall_clock_per_mille, 0},
+    OptionField{"refuse_per_mille", &Options::refuse_per_mille, 0},
+    OptionField{"sdk_fault_per_mille", &Options::sdk_fault_per_mille, 0},
+    OptionField{"ghost_per_mille", &Options::ghost_per_mille, 0},
+    OptionField{"lost_connect_per_mille", &Options::lost_connect_per_mille, 0},
+    OptionField{"drain_per_mille", &Options::drain_per_mille, 0},
+    OptionField{"quiet_per_mille", &Options::quiet_per_mille, 0},
+    OptionField{"crumble_per_mille", &Options::crumble_per_mille, 0},
+    OptionField{"replica_restart_per_mille", &Options::replica_restart_per_mille, 0},
+    OptionField{"move_per_mille", &Options::move_per_mille, 0},
+    OptionField{"broken_start_per_mille", &Options::broken_start_per_mille, 0},
+    OptionField{"deadline_per_mille", &Options::deadline_per_mille, 0},
+    OptionField{"readers", &Options::readers, 0},
+    OptionField{"topics", &Options::topics, 0},
+    OptionField{"partitions", &Options::partitions, 1},
+    OptionField{"queues", &Options::queues, 1},
+    OptionField{"dead_letter_per_mille", &Options::dead_letter_per_mille, 0},
+    OptionField{"consumers", &Options::consumers, 1},
+    OptionField{"producers", &Options::producers, 1},
+    OptionField{"nack_per_mille", &Options::nack_per_mille, 0},
+    OptionField{"lazy_per_mille", &Options::lazy_per_mille, 0},
+    OptionField{"max_batch", &Options::max_batch, 1},
+    OptionField{"max_value_bytes", &Options::max_value_bytes, 8},
+    OptionField{"max_receive_count", &Options::max_receive_count, 3},
+    OptionField{"window_messages", &Options::window_messages, 10},
+    OptionField{"window_bytes", &Options::window_bytes, 100'000},
+    OptionField{"lease_ms", &Options::lease_ms, 1000},
+    OptionField{"tail_cache_bytes", &Options::tail_cache_bytes, kMuch},
+    OptionField{"idle_batch_bytes", &Options::idle_batch_bytes, kMuch},
+    OptionField{"max_backlog_bytes", &Options::max_backlog_bytes, kMuch},
+    OptionField{"max_producers", &Options::max_producers, 1000},
+    OptionField{"bulk_room", &Options::bulk_room, kMuch},
+    OptionField{"sdk_per_mille", &Options::sdk_per_mille},
+    OptionField{"wire_room_bytes", &Options::wire_room_bytes, kMuch},
+    OptionField{"send_budget_bytes", &Options::send_budget_bytes, 1 << 30},
+    OptionField{"step_us", &Options::step_us, 1000},
+    OptionField{"link_us", &Options::link_us, 10},
+    OptionField{"commit_us", &Options::commit_us, 1000},
+    OptionField{"load_us", &Options::load_us, 10},
+    OptionField{"skew_ms", &Options::skew_ms, 0},
+    OptionField{"planted_loss", &Options::planted_loss},
+};
 
 std::uint32_t draw(Rng& rng, std::int64_t low, std::int64_t high) {
   return static_cast<std::uint32_t>(rng.between(low, high));
@@ -14,7 +77,63 @@ std::uint32_t rate(Rng& rng, std::uint32_t runs_per_mille, std::int64_t most) {
   return rng.per_mille(runs_per_mille) ? draw(rng, 1, most) : 0;
 }
 
+void draw_faults(Rng& rng, Options& o) {
+  if (rng.per_mille(500)) {
+    o.crash_per_mille = draw(rng, 1, 10);
+    o.failed_sync_per_mille = rate(rng, 500, 5);
+    o.lying_sync_per_mille = rate(rng, 400, 10);
+  }
+  o.stop_per_mille = rate(rng, 300, 3);
+  o.slow_sync_per_mille = rate(rng, 300, 3);
+  o.failed_load_per_mille = rate(rng, 300, 5);
+  o.slow_load_per_mille = rate(rng, 300, 5);
+  o.reset_per_mille = rate(rng, 300, 5);
+  o.cut_per_mille = rate(rng, 600, 40);
+  o.stall_per_mille = rate(rng, 300, 5);
+  o.wall_clock_per_mille = rate(rng, 300, 5);
+  o.refuse_per_mille = rate(rng, 400, 5);
+  o.replica_restart_per_mille = rate(rng, 500, 20);
+  o.move_per_mille = rate(rng, 500, 500);
+  o.broken_start_per_mille = rate(rng, 500, 500);
+}
+
 }  // namespace
+
+std::span<const OptionField> option_fields() {
+  return kFields;
+}
+
+std::int64_t get(const Options& options, const OptionField& field) {
+  return std::visit([&options](auto member) { return static_cast<std::int64_t>(options.*member); },
+                    field.member);
+}
+
+void set(Options& options, const OptionField& field, std::int64_t value) {
+  std::visit(
+      [&options, value](auto member) {
+        options.*member = static_cast<std::decay_t<decltype(options.*member)>>(value);
+      },
+      field.member);
+}
+
+proto::Result<> set_by_text(Options& options, std::string_view text) {
+  const std::size_t equals = text.find('=');
+  for (const OptionField& field : kFields) {
+    if (equals == std::string_view::npos || text.substr(0, equals) != field.name) {
+      continue;
+    }
+    const std::string_view number = text.substr(equals + 1);
+    std::int64_t value = -1;
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (parsed.ec == std::errc{} && parsed.ptr == number.data() + number.size() && value >= 0 &&
+        value <= UINT32_MAX) {
+      set(options, field, value);
+      return {};
+    }
+  }
+  return proto::fail(proto::Errc::kInvalidArgument,
+                     "'" + std::string(text) + "' sets no option of a run");
+}
 
 Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   Options o;
@@ -45,21 +164,14 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.link_us = rng.between(10, 5000);
   o.commit_us = rng.between(10, 10'000);
   o.load_us = rng.between(10, 5000);
-  if (rng.per_mille(500)) {
-    o.crash_per_mille = draw(rng, 1, 10);
-    o.disk_failure_per_mille = rate(rng, 300, 3);
-  }
-  o.reset_per_mille = rate(rng, 300, 5);
-  o.cut_per_mille = rate(rng, 600, 40);
-  o.clock_per_mille = rate(rng, 300, 10);
-  o.refuse_per_mille = rate(rng, 200, 5);
+  o.skew_ms = rng.per_mille(300) ? rng.between(1, 100'000) : 0;
   o.deadline_per_mille = rate(rng, 300, 300);
   o.nack_per_mille = draw(rng, 0, 400);
   o.lazy_per_mille = draw(rng, 0, 400);
-  o.replica_restart_per_mille = rate(rng, 500, 20);
-  o.move_per_mille = rate(rng, 500, 500);
+  draw_faults(rng, o);
   if (rng.per_mille(700)) {
     o.sdk_clients = draw(rng, 1, 3);
+    o.lying_sync_per_mille = 0;  // what an application was told cannot be untold
     o.sdk_per_mille = draw(rng, 200, 800);
     o.sdk_fault_per_mille = rate(rng, 700, 20);
     o.wire_room_bytes =
@@ -74,24 +186,14 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   return o;
 }
 
-std::string to_string(const Options& o) {
-  std::ostringstream out;
-  out << "steps " << o.steps << ", queues " << o.queues << ", topics " << o.topics << " x "
-      << o.partitions << ", producers " << o.producers << ", consumers " << o.consumers
-      << ", readers " << o.readers << ", batch " << o.max_batch << " x " << o.max_value_bytes
-      << " B, max_receive_count " << o.max_receive_count << ", window " << o.window_messages << "/"
-      << o.window_bytes << " B, lease " << o.lease_ms << " ms, tail cache " << o.tail_cache_bytes
-      << " B, idle " << o.idle_batch_bytes << " B, backlog " << o.max_backlog_bytes
-      << " B, max_producers " << o.max_producers << ", room " << o.bulk_room
-      << " B, per mille: crash " << o.crash_per_mille << " reset " << o.reset_per_mille << " disk "
-      << o.disk_failure_per_mille << " cut " << o.cut_per_mille << " clock " << o.clock_per_mille
-      << " refuse " << o.refuse_per_mille << " replica " << o.replica_restart_per_mille << " move "
-      << o.move_per_mille << "; library: clients " << o.sdk_clients << ", room "
-      << o.wire_room_bytes << " B, per mille: steps " << o.sdk_per_mille << " faults "
-      << o.sdk_fault_per_mille << " crumble " << o.crumble_per_mille << " ghost "
-      << o.ghost_per_mille << " lost connect " << o.lost_connect_per_mille << " drain "
-      << o.drain_per_mille << " quiet " << o.quiet_per_mille;
-  return out.str();
+std::string to_string(const Options& options) {
+  std::string text;
+  for (const OptionField& field : kFields) {
+    if (const std::int64_t value = get(options, field); value != 0) {
+      text += (text.empty() ? "" : " ") + std::string(field.name) + "=" + std::to_string(value);
+    }
+  }
+  return text;
 }
 
 }  // namespace weir::sim

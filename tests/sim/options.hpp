@@ -1,10 +1,14 @@
 #pragma once
 
+#include "proto/result.hpp"
 #include "tests/sim/rng.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
+#include <variant>
 
 namespace weir::sim {
 
@@ -12,6 +16,7 @@ namespace weir::sim {
 /// many runs, too.
 struct Options {
   std::uint32_t steps = 0;
+  std::uint32_t salt = 0;    // another course of events with the same options; never drawn
   std::uint32_t queues = 1;  // without dead-letter queues
   std::uint32_t topics = 0;
   std::uint32_t partitions = 1;
@@ -34,16 +39,24 @@ struct Options {
   std::int64_t link_us = 500;
   std::int64_t commit_us = 1000;
   std::int64_t load_us = 500;
+  std::int64_t skew_ms = 0;  // most that a client's clock is off
   // Chance of a fault per step.
   std::uint32_t crash_per_mille = 0;
+  std::uint32_t stop_per_mille = 0;
   std::uint32_t reset_per_mille = 0;
-  std::uint32_t disk_failure_per_mille = 0;
+  std::uint32_t failed_sync_per_mille = 0;
+  std::uint32_t slow_sync_per_mille = 0;
+  std::uint32_t lying_sync_per_mille = 0;
+  std::uint32_t failed_load_per_mille = 0;
+  std::uint32_t slow_load_per_mille = 0;
   std::uint32_t cut_per_mille = 0;
-  std::uint32_t clock_per_mille = 0;
+  std::uint32_t stall_per_mille = 0;
+  std::uint32_t wall_clock_per_mille = 0;
   std::uint32_t refuse_per_mille = 0;
   std::uint32_t replica_restart_per_mille = 0;
-  std::uint32_t move_per_mille = 0;      // of restarts: with an import of what was exported
-  std::uint32_t deadline_per_mille = 0;  // of sends
+  std::uint32_t move_per_mille = 0;          // of restarts: with an import of what was exported
+  std::uint32_t broken_start_per_mille = 0;  // of restarts: the start ends before it is done
+  std::uint32_t deadline_per_mille = 0;      // of sends
   // How consumers behave, per mille of their operations.
   std::uint32_t nack_per_mille = 100;
   std::uint32_t lazy_per_mille = 100;  // leaves leases to expire
@@ -58,10 +71,27 @@ struct Options {
   std::uint32_t drain_per_mille = 0;                     // per step: the broker drains and ends
   std::uint32_t quiet_per_mille = 0;                     // per step: nothing for many seconds
   std::size_t send_budget_bytes = std::size_t{1} << 30;  // of the broker, for open sends
+  /// Never drawn: every end of the process loses the last thing that the disk called durable, and
+  /// nobody is told. The simulator must find that, and shrink it: a test of the simulator.
+  std::uint32_t planted_loss = 0;
 };
+
+/// One option by its name.
+struct OptionField {
+  std::string_view name;
+  std::variant<std::uint32_t Options::*, std::int64_t Options::*, std::size_t Options::*> member;
+  /// Where the option matters least: what a run is shrunk towards. None: it is left alone.
+  std::int64_t simplest = -1;
+};
+std::span<const OptionField> option_fields();
+std::int64_t get(const Options& options, const OptionField& field);
+void set(Options& options, const OptionField& field, std::int64_t value);
+/// Takes "name=value"; INVALID_ARGUMENT where there is no such option or the value is no number.
+proto::Result<> set_by_text(Options& options, std::string_view text);
 
 /// The options of a seed; about `mean_steps` steps.
 Options draw_options(Rng& rng, std::uint32_t mean_steps);
+/// Every option that is not zero, as "name=value".
 std::string to_string(const Options& options);
 
 }  // namespace weir::sim

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 namespace weir::sim {
@@ -60,8 +61,36 @@ proto::Offset Oracle::next_offset(proto::LogId log) const {
 
 void Oracle::wrong(const std::string& what, proto::LogId log, proto::Offset offset,
                    MessageNumber message) {
-  world_.violate(what + ": message " + std::to_string(message) + " at offset " +
-                 std::to_string(offset) + " of log " + std::to_string(log.value));
+  Subject subject{log, {}};
+  if (message != 0) {
+    subject.messages.push_back(message);
+  }
+  world_.violate(what + "; message " + std::to_string(message) + " at offset " +
+                     std::to_string(offset) + " of log " + std::to_string(log.value),
+                 std::move(subject));
+}
+
+/// Those that are known to have these offsets.
+std::vector<MessageNumber> Oracle::messages_at(proto::LogId log, proto::Offset first,
+                                               std::uint32_t count) const {
+  std::vector<MessageNumber> found;
+  const std::vector<MessageNumber>& at = logs_.at(log).at;
+  const auto end = std::min<proto::Offset>(first + count, static_cast<proto::Offset>(at.size()));
+  for (proto::Offset offset = std::max<proto::Offset>(first, 0); offset < end; ++offset) {
+    if (at[static_cast<std::size_t>(offset)] != 0) {
+      found.push_back(at[static_cast<std::size_t>(offset)]);
+    }
+  }
+  return found;
+}
+
+bool Oracle::lasts(const Lease& lease, const BrokerHost::Moment& now) {
+  return now.time < lease.deadline ||
+         (now.life == lease.life && now.awake_us < lease.awake_until_us);
+}
+
+std::int64_t awake_until(const BrokerHost::Moment& from, std::int64_t lease_ms) {
+  return from.awake_us + std::max<std::int64_t>(lease_ms - 3, 0) * 1000 * 100 / 102;
 }
 
 /// A message has one offset in a log, and an offset one message, for ever.
@@ -128,9 +157,10 @@ bool Oracle::may_have_died(const Place& place) const {
 void Oracle::heard_send(proto::SessionId session, std::uint64_t send_number, const Batch& batch) {
   if (world_.traces()) {
     world_.trace("send " + std::to_string(send_number) + " session " +
-                 std::to_string(session.value) + " log " + std::to_string(batch.log.value) +
-                 " from message " + std::to_string(batch.messages.front()) + " count " +
-                 std::to_string(batch.messages.size()));
+                     std::to_string(session.value) + " log " + std::to_string(batch.log.value) +
+                     " from message " + std::to_string(batch.messages.front()) + " count " +
+                     std::to_string(batch.messages.size()),
+                 {batch.log, batch.messages});
   }
   sends_[{session, send_number}] = batch;
 }
@@ -146,13 +176,12 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
   const Batch& batch = it->second;
   if (world_.traces()) {
     world_.trace("sent " + std::to_string(entry.send_number) + " session " +
-                 std::to_string(session.value) + " code " + std::to_string(entry.code) + " flags " +
-                 std::to_string(entry.flags) + " offset " + std::to_string(entry.base_offset));
+                     std::to_string(session.value) + " code " + std::to_string(entry.code) +
+                     " flags " + std::to_string(entry.flags) + " offset " +
+                     std::to_string(entry.base_offset),
+                 {batch.log, batch.messages});
   }
-  if (entry.code != 0) {
-    world_.report().count("send: refused, " +
-                          std::string(proto::name(static_cast<Errc>(entry.code))));
-  } else {
+  if (entry.code == 0) {
     const bool duplicate = (entry.flags & proto::SentEntry::kDuplicate) != 0;
     world_.report().count(duplicate ? "send: duplicate" : "send: stored");
     proto::Offset offset = entry.base_offset;
@@ -177,12 +206,15 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
   world_.fold(delivery.count ^ (std::uint64_t{delivery.attempts} << 32));
   world_.report().count(delivery.attempts > 0 ? "delivery: again" : "delivery: first");
   if (world_.traces()) {
-    world_.trace("delivery session " + std::to_string(session.value) + " alias " +
-                 std::to_string(alias) + " log " + std::to_string(delivery.queue.value) +
-                 " batch " + std::to_string(delivery.base_offset) + " from " +
-                 std::to_string(delivery.first_index) + " count " + std::to_string(delivery.count) +
-                 " grant " + std::to_string(delivery.grant.value) + " attempts " +
-                 std::to_string(delivery.attempts));
+    world_.trace(
+        "delivery session " + std::to_string(session.value) + " alias " + std::to_string(alias) +
+            " log " + std::to_string(delivery.queue.value) + " batch " +
+            std::to_string(delivery.base_offset) + " from " + std::to_string(delivery.first_index) +
+            " count " + std::to_string(delivery.count) + " grant " +
+            std::to_string(delivery.grant.value) + " attempts " + std::to_string(delivery.attempts),
+        {proto::LogId{delivery.queue.value},
+         messages_at(proto::LogId{delivery.queue.value},
+                     delivery.base_offset + delivery.first_index, delivery.count)});
   }
   const auto given = host_.drawn_at(delivery.nonce);
   const proto::LogId log{delivery.queue.value};
@@ -206,7 +238,7 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
 
 void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
                          const core::Delivery& delivery, bool received, proto::Offset offset,
-                         MessageNumber number, proto::TimeMs given) {
+                         MessageNumber number, const BrokerHost::Moment& given) {
   const proto::LogId log{delivery.queue.value};
   learn(log, offset, number);
   if (world_.violation()) {
@@ -229,8 +261,8 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
     wrong("delivered over its receive limit", log, offset, number);
   }
   if (where.lease && !where.lease->may_have_ended && !where.ack_heard &&
-      given < where.lease->deadline) {
-    wrong("delivered at " + std::to_string(given) + " while leased until " +
+      lasts(*where.lease, given)) {
+    wrong("delivered at " + std::to_string(given.time) + " while leased until " +
               std::to_string(where.lease->deadline),
           log, offset, number);
   }
@@ -241,7 +273,9 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   lease.base_offset = delivery.base_offset;
   lease.session = session;
   lease.alias = alias;
-  lease.deadline = given + delivery.lease_ms;
+  lease.deadline = given.time + delivery.lease_ms;
+  lease.awake_until_us = awake_until(given, delivery.lease_ms);
+  lease.life = given.life;
   lease.started_heard = lease.started_said = received;
   lease.may_have_ended = !received && unsubscribed_.contains({session, alias});
   where.lease = lease;
@@ -272,6 +306,28 @@ void Oracle::heard_unsubscribe(proto::SessionId session, std::uint32_t alias) {
 void Oracle::session_closed(proto::SessionId session) {
   end_leases(session, std::nullopt);
   leases_.erase(session);
+  // Nobody hears the answers any more, so none is given.
+  const auto of_session = [session](const auto& entry) { return entry.first.first == session; };
+  std::erase_if(sends_, of_session);
+  std::erase_if(settles_, of_session);
+  std::erase_if(handles_, of_session);
+}
+
+void Oracle::expect_all_answered() {
+  if (!sends_.empty() || !settles_.empty() || !handles_.empty()) {
+    world_.violate("a stop in order leaves " + std::to_string(sends_.size()) + " sends and " +
+                   std::to_string(settles_.size() + handles_.size()) +
+                   " settlements without an answer");
+  }
+}
+
+void Oracle::disk_lost(const Oracle& then) {
+  const std::vector<Message> later = std::exchange(messages_, then.messages_);
+  for (std::size_t i = messages_.size(); i < later.size(); ++i) {
+    messages_.push_back({later[i].home, false, {}});
+  }
+  logs_ = then.logs_;
+  broker_lost();
 }
 
 void Oracle::broker_lost() {

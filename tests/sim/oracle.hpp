@@ -18,9 +18,6 @@
 
 namespace weir::sim {
 
-/// Number of a message: its value begins with it, so every copy can be told. 0 is none.
-using MessageNumber = std::uint64_t;
-
 /// Knows what clients asked, in the order in which the broker took it, and what the broker said;
 /// judges every word. Where an outcome is unknown both worlds are allowed until one is seen.
 class Oracle {
@@ -48,6 +45,11 @@ class Oracle {
   void session_closed(proto::SessionId session);
   /// All sessions are gone, and all that was not durable may be.
   void broker_lost();
+  /// The same, and the disk has lost what it had called durable: what was known then is what must
+  /// hold. A message that was sent since then may be stored or not.
+  void disk_lost(const Oracle& then);
+  /// The broker closes in order: it has nothing left to say.
+  void expect_all_answered();
 
   // ---- what it said
   void said_sent(proto::SessionId session, const proto::SentEntry& entry);
@@ -89,7 +91,11 @@ class Oracle {
     proto::Offset base_offset = 0;  // of its batch
     proto::SessionId session;
     std::uint32_t alias = 0;
-    proto::TimeMs deadline = 0;  // at least
+    proto::TimeMs deadline = 0;  // at least; by the broker's clock
+    /// The same by the time that the process was awake, as long as it lives: whatever its clock
+    /// says, it may not count time in which it stood still.
+    std::int64_t awake_until_us = 0;
+    std::uint64_t life = 0;
     bool started_heard = false;
     bool started_said = false;
     bool may_have_ended = false;
@@ -129,7 +135,7 @@ class Oracle {
   struct HeardRange {
     proto::LogId log;
     proto::SettleRange range;
-    proto::TimeMs time = 0;
+    BrokerHost::Moment moment;
     std::vector<HeardMessage> messages;
   };
   struct Reader {
@@ -142,7 +148,11 @@ class Oracle {
   Place* find_place(MessageNumber message, proto::LogId log);
   [[nodiscard]] bool may_have_died(const Place& place) const;
   void deliver_one(proto::SessionId session, std::uint32_t alias, const core::Delivery& delivery,
-                   bool received, proto::Offset offset, MessageNumber number, proto::TimeMs given);
+                   bool received, proto::Offset offset, MessageNumber number,
+                   const BrokerHost::Moment& given);
+  [[nodiscard]] static bool lasts(const Lease& lease, const BrokerHost::Moment& now);
+  [[nodiscard]] std::vector<MessageNumber> messages_at(proto::LogId log, proto::Offset first,
+                                                       std::uint32_t count) const;
   HeardRange hear(proto::LogId log, const proto::SettleRange& range);
   void judge(const HeardRange& heard, const HeardMessage& message,
              std::optional<std::uint16_t> refused);
@@ -172,6 +182,10 @@ class Oracle {
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::pair<std::uint32_t, Reader>> asked_;
   std::map<std::pair<proto::SessionId, std::uint32_t>, Reader> readers_;
 };
+
+/// Until when a lease lasts at least by the time that the process is awake: its clock is drawn to
+/// the wall clock by up to 1 %, and counts in milliseconds.
+std::int64_t awake_until(const BrokerHost::Moment& from, std::int64_t lease_ms);
 
 /// The number in the value of a record; 0 when there is none.
 MessageNumber number_of(std::string_view value);

@@ -8,17 +8,17 @@
 // Settlements and topics: what was asked of leases, and what readers were shown.
 namespace weir::sim {
 
-using proto::Errc;
 using proto::SettleKind;
 
 Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& range) {
-  HeardRange heard{log, range, host_.now(), {}};
+  HeardRange heard{log, range, host_.moment(), {}};
   if (world_.traces()) {
     world_.trace("settle kind " + std::to_string(static_cast<int>(range.kind)) + " log " +
-                 std::to_string(log.value) + " batch " + std::to_string(range.base_offset) +
-                 " from " + std::to_string(range.first_index) + " count " +
-                 std::to_string(range.count) + " grant " + std::to_string(range.grant.value) +
-                 " value " + std::to_string(range.value));
+                     std::to_string(log.value) + " batch " + std::to_string(range.base_offset) +
+                     " from " + std::to_string(range.first_index) + " count " +
+                     std::to_string(range.count) + " grant " + std::to_string(range.grant.value) +
+                     " value " + std::to_string(range.value),
+                 {log, messages_at(log, range.base_offset + range.first_index, range.count)});
   }
   const std::vector<MessageNumber>& at = logs_.at(log).at;
   for (std::uint32_t i = 0; i < std::min<std::uint32_t>(range.count, 10'000); ++i) {
@@ -35,7 +35,7 @@ Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& rang
         where.lease->base_offset == range.base_offset) {
       Lease& lease = *where.lease;
       message.newest = true;
-      message.must_succeed = heard.time < lease.deadline && !lease.may_have_ended &&
+      message.must_succeed = lasts(lease, heard.moment) && !lease.may_have_ended &&
                              (!where.ack_heard || range.kind == SettleKind::kAck);
       if (range.kind == SettleKind::kAck) {
         where.ack_heard = true;
@@ -44,7 +44,9 @@ Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& rang
         lease.may_have_ended = true;
       } else if (range.kind == SettleKind::kExtend) {
         message.extension = ++lease.extensions;
-        lease.deadline = std::min(lease.deadline, heard.time + range.value);
+        lease.deadline = std::min(lease.deadline, heard.moment.time + range.value);
+        lease.awake_until_us =
+            std::min(lease.awake_until_us, awake_until(heard.moment, range.value));
       } else {
         lease.started_heard = true;
       }
@@ -131,7 +133,9 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
       break;
     case SettleKind::kExtend:
       if (message.extension != 0 && message.extension == lease.extensions) {
-        lease.deadline = heard.time + heard.range.value;
+        lease.deadline = heard.moment.time + heard.range.value;
+        lease.awake_until_us = awake_until(heard.moment, heard.range.value);
+        lease.life = heard.moment.life;
       }
       break;
     case SettleKind::kRelease:
@@ -144,8 +148,6 @@ void Oracle::said_settled(proto::SessionId session, std::uint64_t up_to,
   world_.fold(up_to);
   for (const proto::SettleFailure& failure : failed) {
     world_.fold(failure.code ^ (std::uint64_t{failure.first_index} << 32) ^ failure.count);
-    world_.report().count("settle: refused, " +
-                          std::string(proto::name(static_cast<Errc>(failure.code))));
   }
   for (auto it = settles_.lower_bound({session, 0});
        it != settles_.end() && it->first.first == session && it->first.second <= up_to;
@@ -159,9 +161,6 @@ void Oracle::said_settled(proto::SessionId session, std::uint64_t up_to,
               message.index - failure.first_index < failure.count) {
             refused = failure.code;
           }
-        }
-        if (!refused) {
-          world_.report().count("settle: done");
         }
         judge(heard, message, refused);
       }
@@ -181,11 +180,6 @@ void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
                         const proto::Result<core::Reply>& reply) {
   world_.fold(request);
   world_.fold(reply ? reply->index() : static_cast<std::uint64_t>(reply.error().code) + 100);
-  if (reply) {
-    world_.report().count("reply: done");
-  } else {
-    world_.report().count("reply: refused, " + std::string(proto::name(reply.error().code)));
-  }
   if (const auto it = handles_.find({session, request}); it != handles_.end()) {
     for (const HeardMessage& message : it->second.messages) {
       judge(it->second, message,
@@ -220,7 +214,6 @@ void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
 void Oracle::said_topic_batch(proto::SessionId session, const shard::TopicBatch& batch) {
   world_.fold(static_cast<std::uint64_t>(batch.next_offset));
   world_.fold(static_cast<std::uint64_t>(batch.high_watermark));
-  world_.report().count("topic: batch read");
   const auto it = readers_.find({session, batch.alias});
   if (it == readers_.end() || !it->second.next.contains(batch.partition)) {
     world_.violate("a topic batch before its subscription was confirmed");

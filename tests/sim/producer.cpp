@@ -10,6 +10,13 @@ namespace weir::sim {
 
 using proto::Errc;
 
+namespace {
+
+/// More than the broker remembers, so that the oldest are not told apart, and must be refused.
+constexpr std::size_t kMaxAnswered = 2 * proto::kMaxUnconfirmedBatches;
+
+}  // namespace
+
 void Producer::came_up() {
   if (!producer_) {
     init_producer();
@@ -22,15 +29,23 @@ void Producer::came_up() {
 
 void Producer::went_down() {
   starting_ = false;
-  for (auto& [log, destination] : destinations_) {
-    stage_.world.report().count("send: unknown outcome", destination.flights.size());
+  for (const auto& [number, tried] : std::exchange(sent_, {})) {
+    ended(tried.op, kUnknown, tried.asked_us);
   }
-  sent_.clear();
+}
+
+void Producer::forget() {
+  previous_ = {};
+  producer_.reset();
+  destinations_.clear();
 }
 
 /// Everything that was not answered stays unknown: the next epoch cannot tell it apart.
 void Producer::give_up() {
   previous_ = producer_.value_or(previous_);
+  if (rng().per_mille(200)) {
+    ++previous_.epoch;  // nobody has given that one out
+  }
   producer_.reset();
   destinations_.clear();
   init_producer();
@@ -41,7 +56,6 @@ void Producer::init_producer() {
     return;
   }
   starting_ = true;
-  count("op: init producer");
   request(core::InitProducer{previous_.id, previous_.epoch},
           [this](const proto::Result<core::Reply>& reply) {
             starting_ = false;
@@ -83,7 +97,7 @@ std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) c
     const std::string value = value_of(number, value_bytes(stage_.options, number));
     proto::RecordInput record;
     record.value = value;
-    record.timestamp = 1'700'000'000'000 + static_cast<proto::TimeMs>(number);
+    record.timestamp = clock_ms();
     builder.add(record);
   }
   proto::BatchBuilder::Producer producer;
@@ -116,10 +130,10 @@ void Producer::step() {
     }
   } else if (dice < 970) {
     send_plain();
-  } else if (dice < 995) {
+  } else if (dice < 990) {
     send_corrupt();
   } else {
-    count("op: give up and take the next epoch");
+    count("client: gives up and takes the next epoch");
     give_up();
   }
 }
@@ -131,36 +145,33 @@ void Producer::send_new() {
     resend(log);
     return;
   }
-  count("op: send");
   Flight flight;
   flight.batch = new_batch(log, true);
   flight.bytes = build(flight.batch, destination.next_sequence);
   destination.next_sequence += static_cast<std::int32_t>(flight.batch.messages.size());
   destination.flights.push_back(std::move(flight));
-  transmit(destination.flights.back(), false);
+  transmit(destination.flights.back(), Op::kSend);
 }
 
 /// Without a producer id: nothing tells a second one from the first, so it is sent once.
 void Producer::send_plain() {
-  count("op: send without a producer id");
   Flight flight;
   flight.batch = new_batch(pick_log(), false);
   flight.bytes = build(flight.batch, -1);
-  transmit(flight, false);
+  transmit(flight, Op::kSendPlain);
 }
 
 void Producer::send_answered() {
   for (auto& [log, destination] : destinations_) {
     if (!destination.answered.empty()) {
-      count("op: send again what was answered");
-      transmit(rng().pick(destination.answered), true);
+      transmit(rng().pick(destination.answered), Op::kSendAnswered);
       return;
     }
   }
 }
 
 void Producer::send_corrupt() {
-  count("op: send damaged");
+  count("client: sends something damaged");
   Oracle::Batch batch{pick_log(), {stage_.oracle.new_message(pick_log())}, true};
   std::string bytes = build(batch, 0).substr(proto::kStoredHeaderBytes);
   const std::size_t at = 21 + rng().below(bytes.size() - 21);
@@ -173,9 +184,9 @@ void Producer::send_corrupt() {
   count("send: refused at the door, " + std::string(proto::name(columns.error().code)));
 }
 
-void Producer::transmit(Flight& flight, bool retry) {
+void Producer::transmit(Flight& flight, Op op) {
   flight.send_number = ++last_send_;
-  sent_[flight.send_number] = {flight.batch.log, flight.batch.messages.front()};
+  sent_[flight.send_number] = {flight.batch.log, flight.batch.messages.front(), op, now_us()};
   const bool topic = [&] {
     for (const Target& target : stage_.targets) {
       for (const proto::LogId log : target.logs) {
@@ -186,12 +197,9 @@ void Producer::transmit(Flight& flight, bool retry) {
     }
     return false;
   }();
-  if (retry) {
-    count("op: send a second time");
-  }
   std::uint32_t deadline_ms = 0;
   if (!stage_.healed && rng().per_mille(stage_.options.deadline_per_mille)) {
-    deadline_ms = static_cast<std::uint32_t>(rng().between(1, 20));
+    deadline_ms = static_cast<std::uint32_t>(1 + rng().skewed(9));
   }
   link_->up([this, topic, deadline_ms, batch = flight.batch, bytes = flight.bytes,
              number = flight.send_number](shard::Shard& shard, proto::SessionId session) {
@@ -212,7 +220,7 @@ void Producer::resend(proto::LogId log) {
     return;
   }
   for (Flight& flight : destinations_[log].flights) {
-    transmit(flight, true);
+    transmit(flight, Op::kSendAgain);
   }
 }
 
@@ -222,8 +230,9 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
     stage_.world.violate("a send was answered twice");
     return;
   }
-  const auto [log, first] = known->second;
+  const auto [log, first, op, asked_us] = known->second;
   sent_.erase(known);
+  ended(op, entry.code, asked_us);
   const auto it = destinations_.find(log);
   if (it == destinations_.end()) {
     return;
@@ -237,13 +246,13 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
     if (entry.code == 0) {
       destination.answered.push_back(std::move(destination.flights[i]));
       destination.flights.erase(destination.flights.begin() + static_cast<std::ptrdiff_t>(i));
-      if (destination.answered.size() > 3) {
+      if (destination.answered.size() > kMaxAnswered) {
         destination.answered.pop_front();
       }
     } else if (flight.send_number != entry.send_number) {
       return;  // a later try is under way
     } else if (static_cast<Errc>(entry.code) == Errc::kProducerFenced) {
-      count("op: fenced, begins anew");
+      count("client: fenced, begins anew");
       previous_ = {};
       producer_.reset();
       destinations_.clear();

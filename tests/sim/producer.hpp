@@ -35,12 +35,13 @@ class Producer final : public Machine {
   };
   void came_up() override;
   void went_down() override;
+  void forget() override;
   void init_producer();
   void send_new();
   void send_plain();
   void send_answered();
   void send_corrupt();
-  void transmit(Flight& flight, bool retry);
+  void transmit(Flight& flight, Op op);
   void resend(proto::LogId log);
   void give_up();
   [[nodiscard]] std::string build(const Oracle::Batch& batch, std::int32_t sequence) const;
@@ -55,6 +56,8 @@ class Producer final : public Machine {
   struct Try {
     proto::LogId log;
     MessageNumber first = 0;  // of its batch
+    Op op = Op::kSend;
+    std::int64_t asked_us = 0;
   };
   std::map<std::uint64_t, Try> sent_;
 };

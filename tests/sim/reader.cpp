@@ -20,10 +20,8 @@ void Reader::step() {
 
 void Reader::subscribe() {
   if (alias_ != 0) {
-    count("op: unsubscribe from a topic");
-    request(core::Unsubscribe{alias_}, nullptr);
+    request(core::Unsubscribe{alias_}, nullptr, nullptr, 0, Op::kUnsubscribeTopic);
   }
-  count("op: subscribe to a topic");
   const std::vector<std::size_t> topics = targets(true);
   const Target& target = stage_.targets[rng().pick(topics)];
   alias_ = ++last_alias_;
@@ -46,7 +44,7 @@ void Reader::subscribe() {
       command.from = {At::kOffset, rng().between(0, seen_ + 2)};
       break;
     default:
-      command.from = {At::kTime, stage_.host.now() - rng().between(-100, 5000)};
+      command.from = {At::kTime, clock_ms() - rng().between(-100, 5000)};
       break;
   }
   request(
@@ -62,7 +60,7 @@ void Reader::subscribe() {
 }
 
 void Reader::give_credit() {
-  count("op: topic credit");
+  count("client: topic credit");
   proto::Credit credit;
   credit.alias = alias_;
   credit.window_messages = stage_.options.window_messages;
@@ -75,7 +73,6 @@ void Reader::give_credit() {
 }
 
 void Reader::list_offsets() {
-  count("op: list offsets");
   const std::vector<std::size_t> topics = targets(true);
   core::ListOffsets command;
   command.name_space = kNamespace;
@@ -84,6 +81,7 @@ void Reader::list_offsets() {
 }
 
 void Reader::hear_topic_batch(const shard::TopicBatch& batch) {
+  ended(Op::kTopicBatch, kDone, now_us());
   if (batch.alias != alias_) {
     return;
   }

@@ -84,9 +84,11 @@ class SimConnection final : public net::Wire,
   void soon(Event event) {
     stage_.world.after(stage_.world.rng().skewed(100),
                        [self = shared_from_this(), event = std::move(event)] {
-                         if (!self->is_closed_) {
-                           event();
-                         }
+                         self->stage_.host.reach([self, event] {
+                           if (!self->is_closed_) {
+                             event();
+                           }
+                         });
                        });
   }
 
@@ -158,7 +160,7 @@ Reception::~Reception() {
 }
 
 bool Reception::accept(const std::shared_ptr<Cable>& cable) {
-  if (stage_.host.shard() == nullptr || is_draining_) {
+  if (!stage_.host.is_open() || is_draining_) {
     return false;
   }
   if (!stall_watch_) {
@@ -180,11 +182,7 @@ void Reception::tick() {
     }
     connection->machine().tick(now);
   }
-  stage_.world.after(net::StallWatch::kTickMs * 1000, [this, life = life_] {
-    if (life == life_) {
-      tick();
-    }
-  });
+  later(net::StallWatch::kTickMs * 1000, [this] { tick(); });
 }
 
 void Reception::remove(std::uint64_t connection) {
@@ -192,23 +190,27 @@ void Reception::remove(std::uint64_t connection) {
 }
 
 void Reception::drain(std::uint32_t drain_ms) {
-  if (stage_.host.shard() == nullptr || std::exchange(is_draining_, true)) {
+  if (!stage_.host.is_open() || std::exchange(is_draining_, true)) {
     return;
   }
   stage_.world.report().count("fault: the broker drains and ends");
   for (const auto& [id, connection] : connections_) {
     connection->machine().drain(drain_ms);
   }
-  stage_.world.after(std::int64_t{drain_ms} * 1000, [this, life = life_] {
-    if (life != life_) {
-      return;
-    }
+  later(std::int64_t{drain_ms} * 1000, [this] {
     for (const auto& [id, connection] : connections_) {
       connection->machine().say_goodbye(proto::make_error(proto::Errc::kShuttingDown));
     }
-    stage_.world.after(stage_.world.rng().skewed(50'000), [this, life] {
+    later(stage_.world.rng().skewed(50'000), [this] { stage_.host.crash(); });
+  });
+}
+
+/// In the same life of the process, unless that stands still: then when it goes on.
+void Reception::later(std::int64_t delay_us, std::function<void()> event) {
+  stage_.world.after(delay_us, [this, life = life_, event = std::move(event)] {
+    stage_.host.reach([this, life, event] {
       if (life == life_) {
-        stage_.host.crash();
+        event();
       }
     });
   });

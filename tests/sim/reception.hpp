@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,6 +33,7 @@ class Reception {
   friend class SimConnection;
 
   void tick();
+  void later(std::int64_t delay_us, std::function<void()> event);
   void remove(std::uint64_t connection);
 
   Stage& stage_;

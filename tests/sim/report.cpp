@@ -1,116 +1,131 @@
 #include "tests/sim/report.hpp"
 
+#include <algorithm>
 #include <array>
 #include <iomanip>
+#include <sstream>
 
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 70> kMustOccur = {
+constexpr std::array<std::string_view, 36> kMustOccur = {
     "check: ledger",
     "check: replica",
+    "client: began anew after a lie of the disk",
+    "client: credit",
+    "client: fenced, begins anew",
+    "client: gives up and takes the next epoch",
+    "client: lets a lease expire",
+    "client: sends something damaged",
+    "client: settles a part",
+    "client: settles by a handle of an old incarnation",
+    "client: topic credit",
     "delivery: again",
     "delivery: first",
     "disk: commit",
     "disk: load",
-    "fault: connection cut",
-    "fault: crash that kept all unsynced",
-    "fault: crash that kept some unsynced",
-    "fault: crash that lost all unsynced",
-    "fault: crash with nothing unsynced",
-    "fault: failed sync",
-    "fault: reset",
-    "fault: sends refused for a while",
-    "fault: the broker goes on with an import",
-    "fault: the process stalls",
-    "fault: the replica restarts",
-    "fault: the wall clock is set",
+    "disk: lost all unsynced",
+    "disk: kept all unsynced",
+    "disk: kept some unsynced",
+    "disk: nothing was unsynced",
+    "disk: lost what it called durable",
+    "disk: lost what it called durable, noticed",
+    "disk: kept what it called durable",
     "message: dead-lettered",
     "messages parked at the end",
     "network: connected",
     "network: no room for more",
-    "op: ack",
-    "op: credit",
-    "op: describe",
-    "op: extend",
-    "op: fenced, begins anew",
-    "op: give up and take the next epoch",
-    "op: init producer",
-    "op: let a lease expire",
-    "op: list offsets",
-    "op: nack",
-    "op: receive",
-    "op: release",
-    "op: send",
-    "op: send a second time",
-    "op: send again what was answered",
-    "op: send damaged",
-    "op: send without a producer id",
-    "op: settle a part",
-    "op: settle by a handle of an old incarnation",
-    "op: settle by handle",
-    "op: settle something old",
-    "op: settle with an altered grant",
-    "op: started",
-    "op: subscribe",
-    "op: subscribe to a topic",
-    "op: topic credit",
-    "op: unsubscribe",
-    "op: unsubscribe from a topic",
     "receive: messages",
     "receive: nothing",
-    "reply: done",
-    "reply: refused, DEADLINE_EXCEEDED",
-    "reply: refused, OFFSET_OUT_OF_RANGE",
-    "reply: refused, QUEUE_NOT_FOUND",
-    "reply: refused, RECEIPT_EXPIRED",
-    "reply: refused, RECEIPT_INVALID",
-    "reply: unknown outcome",
     "send: duplicate",
-    "send: refused, DEADLINE_EXCEEDED",
-    "send: refused, DISK_FULL",
-    "send: refused, OUT_OF_ORDER_SEQUENCE",
-    "send: refused, PRODUCER_FENCED",
-    "settle: refused, RECEIPT_EXPIRED",
-    "settle: refused, RECEIPT_INVALID",
+    "send: stored",
     "shard: batch paged in",
     "shard: batch paged out",
     "shard: input waited for rows",
-    "topic: batch read",
+    "start: could not read",
+    "start: ended before its first commit",
+    "stop: in order",
 };
 
 }  // namespace
 
-void Report::count(std::string_view cell, std::uint64_t times) {
-  const auto it = cells_.find(cell);
-  if (it != cells_.end()) {
-    it->second += times;
-  } else {
-    cells_.emplace(cell, times);
-  }
+std::uint64_t& Report::entry(Numbers& numbers, std::string_view name) {
+  const auto it = numbers.find(name);
+  return it != numbers.end() ? it->second : numbers.emplace(name, 0).first->second;
+}
+
+void Report::count(std::string_view mark, std::uint64_t times) {
+  entry(marks_, mark) += times;
+}
+
+void Report::highest(std::string_view name, std::uint64_t value) {
+  std::uint64_t& known = entry(highest_, name);
+  known = std::max(known, value);
 }
 
 void Report::merge(const Report& other) {
-  for (const auto& [cell, times] : other.cells_) {
-    cells_[cell] += times;
+  for (const auto& [name, times] : other.marks_) {
+    count(name, times);
   }
+  for (const auto& [name, value] : other.highest_) {
+    highest(name, value);
+  }
+  coverage_.merge(other.coverage_);
 }
 
 void Report::print(std::ostream& out) const {
-  for (const auto& [cell, times] : cells_) {
-    out << std::setw(12) << times << "  " << cell << "\n";
+  for (const auto& [name, times] : marks_) {
+    out << std::setw(12) << times << "  " << name << "\n";
+  }
+  for (const auto& [name, value] : highest_) {
+    out << std::setw(12) << value << "  at most: " << name << "\n";
   }
 }
 
 std::vector<std::string> Report::missing() const {
   std::vector<std::string> zero;
-  for (const std::string_view cell : kMustOccur) {
-    const auto it = cells_.find(cell);
-    if (it == cells_.end() || it->second == 0) {
-      zero.emplace_back(cell);
+  for (const std::string_view name : kMustOccur) {
+    const auto it = marks_.find(name);
+    if (it == marks_.end() || it->second == 0) {
+      zero.emplace_back(name);
     }
   }
   return zero;
+}
+
+void Report::save(std::ostream& out) const {
+  for (const auto& [name, times] : marks_) {
+    out << "mark " << times << " " << name << "\n";
+  }
+  for (const auto& [name, value] : highest_) {
+    out << "highest " << value << " " << name << "\n";
+  }
+  std::ostringstream cells;
+  coverage_.save(cells);
+  std::istringstream lines(cells.str());
+  for (std::string line; std::getline(lines, line);) {
+    out << "cell " << line << "\n";
+  }
+}
+
+bool Report::load(const std::string& line) {
+  std::istringstream words(line);
+  std::string kind;
+  words >> kind >> std::ws;
+  if (kind == "cell") {
+    return coverage_.load(std::string_view(line).substr(kind.size() + 1));
+  }
+  std::uint64_t number = 0;
+  std::string name;
+  if (!(words >> number >> std::ws) || !std::getline(words, name)) {
+    return false;
+  }
+  if (kind == "mark") {
+    count(name, number);
+  } else if (kind == "highest") {
+    highest(name, number);
+  }
+  return kind == "mark" || kind == "highest";
 }
 
 }  // namespace weir::sim

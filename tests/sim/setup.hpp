@@ -13,7 +13,7 @@ class Setup final : public Machine {
   void step() override {}
   [[nodiscard]] bool done() const { return left_ == 0; }
   [[nodiscard]] const std::vector<Target>& targets() const { return targets_; }
-  void leave() { stage_.network.cut(link_); }
+  void leave() { stage_.network.leave(link_); }
 
  private:
   void came_up() override;

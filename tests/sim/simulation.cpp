@@ -3,15 +3,14 @@
 #include "tests/sim/broker_host.hpp"
 #include "tests/sim/consumer.hpp"
 #include "tests/sim/network.hpp"
-#include "tests/sim/options.hpp"
 #include "tests/sim/oracle.hpp"
 #include "tests/sim/producer.hpp"
 #include "tests/sim/reader.hpp"
 #include "tests/sim/reception.hpp"
 #include "tests/sim/sdk_client.hpp"
 #include "tests/sim/setup.hpp"
-#include "tests/sim/world.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,16 +20,27 @@ namespace weir::sim {
 namespace {
 
 /// Virtual time after the last fault in which everything must come to rest.
-constexpr std::int64_t kDrainUs = 300'000'000;
+constexpr std::int64_t kDrainUs = 30'000'000;
+/// And where there are clients that find out by silence alone that a connection is dead.
+constexpr std::int64_t kDrainWithLibraryUs = 120'000'000;
 constexpr std::int64_t kSetupUs = 60'000'000;
 /// More than any client waits for what is under way when it closes.
 constexpr std::int64_t kCloseUs = 10'000'000;
+/// While the broker or its disk stands still the steps go on, but not all of them.
+constexpr std::int64_t kStepsInAStall = 30;
+
+constexpr std::int64_t kMostSlowSyncUs = 30'000'000;
+constexpr std::int64_t kMostSlowLoadUs = 5'000'000;
+constexpr std::int64_t kMostStallMs = 60'000;
+constexpr std::int64_t kMostWallMs = 3'600'000;
+constexpr std::int64_t kMostLies = 8;
 
 class Simulation {
  public:
-  Simulation(std::uint64_t seed, std::uint32_t mean_steps, bool trace)
-      : world_(seed, trace),
-        options_(draw_options(world_.rng(), mean_steps)),
+  Simulation(std::uint64_t seed, const Options& options, Telling telling)
+      // Apart from the draw of the options, so that one that is overridden leaves the rest alone.
+      : world_(Rng(seed).next() ^ Rng(options.salt).next(), telling),
+        options_(options),
         host_(world_, options_),
         oracle_(world_, host_),
         network_(world_, host_, oracle_, options_),
@@ -38,14 +48,13 @@ class Simulation {
         reception_(stage_) {}
 
   RunResult run() {
-    host_.start([this](bool process) {
-      oracle_.broker_lost();
-      network_.broker_gone();
-      reception_.broker_gone(process);
-    });
+    host_.start({.lost = [this](const Loss& loss) { lose(loss); },
+                 .before_false_word = [this](std::size_t lies) { remember(lies); },
+                 .all_answered = [this] { oracle_.expect_all_answered(); }});
     set_up();
     for (std::uint32_t i = 0; i < options_.steps && !world_.violation(); ++i) {
-      run_until(world_.now_us() + 1 + world_.rng().skewed(options_.step_us * 2));
+      const std::int64_t slow = host_.waits_us() / kStepsInAStall;
+      run_until(world_.now_us() + 1 + world_.rng().skewed(options_.step_us * 2) + slow);
       befall();
       if (!world_.violation()) {
         step();
@@ -55,16 +64,38 @@ class Simulation {
     heal();
     host_.check_replica();
     host_.count_work();
-    RunResult result;
+    for (const std::string& what : world_.report().coverage().contradictions()) {
+      world_.violate("what cannot be has happened: " + what);
+    }
     world_.fold(host_.store().digest());
-    result.report = world_.report();
-    result.digest = world_.digest();
-    result.options = to_string(options_);
-    result.violation = world_.violation();
-    return result;
+    return {world_.report(), world_.digest(), options_, world_.violation(), world_.events()};
   }
 
  private:
+  void lose(const Loss& loss) {
+    if (loss.true_lies) {
+      oracle_.disk_lost(remembered_.at(*loss.true_lies));
+    } else {
+      oracle_.broker_lost();
+    }
+    remembered_.clear();
+    network_.broker_gone();
+    reception_.broker_gone(loss.process);
+    if (loss.true_lies) {
+      for (Machine* machine : machines_) {
+        machine->begin_anew();
+      }
+    }
+  }
+
+  /// What is known when so many lies have been told.
+  void remember(std::size_t lies) {
+    while (remembered_.size() > lies) {
+      remembered_.pop_back();
+    }
+    remembered_.push_back(oracle_);
+  }
+
   void run_until(std::int64_t time) {
     bool reached = false;
     world_.after(time - world_.now_us(), [&reached] { reached = true; });
@@ -101,7 +132,7 @@ class Simulation {
       machines_.push_back(consumers_.back().get());
       machines_.push_back(consumers_.back().get());  // they have more to do
     }
-    for (std::uint32_t i = 0; i < options_.readers; ++i) {
+    for (std::uint32_t i = 0; options_.topics > 0 && i < options_.readers; ++i) {
       readers_.push_back(std::make_unique<Reader>(stage_));
       machines_.push_back(readers_.back().get());
     }
@@ -122,25 +153,20 @@ class Simulation {
     if (rng.per_mille(options_.crash_per_mille)) {
       host_.crash();
     }
+    if (rng.per_mille(options_.stop_per_mille)) {
+      host_.stop();
+    }
     if (rng.per_mille(options_.reset_per_mille)) {
       host_.reset();
     }
-    if (rng.per_mille(options_.disk_failure_per_mille)) {
-      host_.fail_disk();
+    if (rng.per_mille(options_.stall_per_mille)) {
+      host_.stall(rng.between(1100, rng.per_mille(200) ? kMostStallMs : 5000));
     }
-    if (rng.per_mille(options_.clock_per_mille)) {
-      if (rng.per_mille(500)) {
-        world_.report().count("fault: the process stalls");
-        host_.stall(rng.between(1100, 20'000));
-      } else {
-        world_.report().count("fault: the wall clock is set");
-        host_.move_wall(rng.between(-3'600'000, 3'600'000));
-      }
+    if (rng.per_mille(options_.wall_clock_per_mille)) {
+      host_.move_wall(rng.between(-kMostWallMs, kMostWallMs));
     }
-    if (rng.per_mille(options_.refuse_per_mille) && host_.shard() != nullptr) {
-      world_.report().count("fault: sends refused for a while");
-      host_.shard()->refuse_sends(proto::make_error(proto::Errc::kDiskFull));
-      world_.after(rng.between(1000, 100'000), [this] { allow_sends(); });
+    if (rng.per_mille(options_.refuse_per_mille)) {
+      host_.refuse_sends(rng.between(1000, 100'000));
     }
     if (rng.per_mille(options_.replica_restart_per_mille)) {
       host_.restart_replica();
@@ -155,14 +181,34 @@ class Simulation {
       world_.report().count("fault: nothing happens for a while");
       run_until(world_.now_us() + rng.between(1'000'000, 40'000'000));
     }
+    befall_disk(rng, host_.disk());
     if (rng.per_mille(3)) {
       check_when_idle();
     }
   }
 
-  void allow_sends() {
-    if (host_.shard() != nullptr) {
-      host_.shard()->refuse_sends(std::nullopt);
+  void befall_disk(Rng& rng, DiskFaults& disk) {
+    if (rng.per_mille(options_.failed_sync_per_mille)) {
+      disk.next_sync_fails = true;
+    }
+    if (rng.per_mille(options_.slow_sync_per_mille)) {
+      disk.next_sync_us = rng.skewed(kMostSlowSyncUs);
+    }
+    if (rng.per_mille(options_.lying_sync_per_mille)) {
+      disk.lies = static_cast<std::uint32_t>(rng.between(1, kMostLies));
+      if (rng.per_mille(700)) {  // a lie comes to light only where the power fails soon
+        world_.after(rng.skewed(options_.commit_us * 2 * disk.lies), [this] {
+          if (!stage_.healed) {
+            host_.crash();
+          }
+        });
+      }
+    }
+    if (rng.per_mille(options_.failed_load_per_mille)) {
+      disk.next_load_fails = true;
+    }
+    if (rng.per_mille(options_.slow_load_per_mille)) {
+      disk.next_load_us = rng.skewed(kMostSlowLoadUs);
     }
   }
 
@@ -175,18 +221,20 @@ class Simulation {
   /// No more faults: everything must end acked, parked or dead-lettered, and every word must hold.
   void heal() {
     stage_.healed = true;
-    allow_sends();
+    host_.heal();
     for (const auto& consumer : consumers_) {
       consumer->drain();
     }
     for (const auto& client : clients_) {
       client->heal();
     }
-    const std::int64_t end = world_.now_us() + kDrainUs;
+    run_until(world_.now_us() + host_.waits_us());
+    const std::int64_t begin = world_.now_us();
+    const std::int64_t most_us = clients_.empty() ? kDrainUs : kDrainWithLibraryUs;
     bool at_rest = false;
     while (!at_rest && !world_.violation()) {
-      if (world_.now_us() > end) {
-        world_.violate("this does not come to rest: " + standing());
+      if (world_.now_us() > begin + most_us) {
+        world_.violate("this does not come to rest; " + standing());
         return;
       }
       run_until(world_.now_us() + 500'000);
@@ -201,6 +249,8 @@ class Simulation {
         at_rest = at_rest && client->is_idle();
       }
     }
+    world_.report().highest("virtual ms from the last fault to rest",
+                            static_cast<std::uint64_t>((world_.now_us() - begin) / 1000));
     world_.report().count("messages parked at the end", standing_.parked);
     if (!world_.violation() && !readers_.empty()) {
       replay();
@@ -257,6 +307,7 @@ class Simulation {
   Stage stage_;
   Reception reception_;
   Oracle::Standing standing_;
+  std::vector<Oracle> remembered_;  // before each lie of the disk
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<Reader>> readers_;
@@ -266,8 +317,23 @@ class Simulation {
 
 }  // namespace
 
-RunResult run_seed(std::uint64_t seed, std::uint32_t mean_steps, bool trace) {
-  const auto simulation = std::make_unique<Simulation>(seed, mean_steps, trace);
+proto::Result<Options> options_of(const Plan& plan) {
+  Rng rng(plan.seed);
+  Options options = draw_options(rng, plan.mean_steps);
+  for (const std::string& text : plan.overrides) {
+    if (auto done = set_by_text(options, text); !done) {
+      return done.error();
+    }
+  }
+  return options;
+}
+
+RunResult run(const Plan& plan, Telling telling) {
+  return run(plan.seed, options_of(plan).value(), telling);
+}
+
+RunResult run(std::uint64_t seed, const Options& options, Telling telling) {
+  const auto simulation = std::make_unique<Simulation>(seed, options, telling);
   return simulation->run();
 }
 

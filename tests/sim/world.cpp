@@ -27,15 +27,36 @@ bool World::run_one() {
   return !violation_.has_value();
 }
 
-void World::violate(std::string what) {
+void World::befall(Fault fault, std::string_view what, std::int64_t lasts_us) {
+  faults_.last(fault, now_us_ + lasts_us);
+  tell_fault(fault, what);
+}
+
+void World::begin_fault(Fault fault, std::string_view what) {
+  faults_.begin(fault);
+  tell_fault(fault, what);
+}
+
+void World::tell_fault(Fault fault, std::string_view what) {
+  report_.count("fault: " + std::string(name(fault)));
+  // The replica is another machine: what befalls it explains nothing that a client saw.
+  tell(std::string(name(fault)) + (what.empty() ? "" : ": ") + std::string(what), {},
+       fault != Fault::kReplicaRestart);
+}
+
+void World::violate(std::string what, Subject subject) {
   if (!violation_) {
-    trace("VIOLATION " + what);
-    violation_ = std::move(what);
+    tell("VIOLATION " + what, subject, true);
+    violation_ = Violation{std::move(what), std::move(subject)};
   }
 }
 
-void World::trace(std::string_view line) const {
-  if (trace_) {
+void World::tell(std::string_view line, Subject subject, bool is_fault) {
+  if (telling_ == Telling::kNothing || violation_) {
+    return;
+  }
+  told_.push_back({now_us_, std::string(line), std::move(subject), is_fault});
+  if (telling_ == Telling::kEverything) {
     std::cerr << now_us_ << " " << line << "\n";
   }
 }
