@@ -18,9 +18,10 @@ constexpr std::uint32_t kWindowMessages = 1'000;
 constexpr std::uint32_t kWindowBytes = std::uint32_t{1} << 20;
 constexpr std::uint64_t kMaxNackDelayMs = 30;
 constexpr std::uint64_t kForgetPercent = 20;
-/// Half of the queue's lease: what is settled sooner, on the connection that got it, is this
-/// consumer's without doubt.
-constexpr std::int64_t kSafeMs = 2'500;
+/// A delivery leaves the broker with half of its lease left, which is 3 s here, at the least. What
+/// is settled sooner than this, on the connection that got it, is this consumer's without doubt,
+/// also where the delivery has waited for this process to run.
+constexpr std::int64_t kSafeMs = 1'000;
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(

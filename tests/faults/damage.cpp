@@ -77,7 +77,7 @@ std::string shape_of(const std::string& log) {
   bool is_quoted = false;
   for (std::size_t i = line.find(' ') + 1; i < line.size(); ++i) {
     const char c = line[i];
-    is_quoted = is_quoted != (c == '\'');
+    is_quoted = is_quoted != (c == '\'' && line.compare(i, 3, "'s ") != 0);
     if (is_quoted && c != '\'') {
       continue;
     }

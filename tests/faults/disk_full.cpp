@@ -30,7 +30,7 @@ constexpr std::uint64_t kSettledWhileFull = 20;
 constexpr std::int64_t kPhaseMs = 120'000;
 constexpr std::int64_t kBallastMs = 10'000;
 constexpr std::int64_t kResumeMs = 30'000;
-constexpr std::int64_t kWallMs = 15'000;
+constexpr std::int64_t kWallMs = 8'000;
 constexpr std::int64_t kRetryMs = 100;
 constexpr int kEndMs = 10'000;
 /// So far below the half of what is kept free, where the ballast is given away.

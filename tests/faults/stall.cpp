@@ -41,7 +41,7 @@ std::int64_t ms_since(Clock::time_point begin) {
 StallRun::StallRun(StallOptions options, ShimHandle& shim)
     : options_(std::move(options)),
       shim_(shim),
-      broker_(options_.broker, options_.dir, shim.with({})),
+      broker_(options_.broker, options_.dir, shim.with({.flags = {"--drain-ms", "300"}})),
       load_("load", {.max_filler_bytes = kMaxFillerBytes}) {
   clients_.add(std::make_unique<crash::RawProducers>(
       std::vector<crash::RawProducers::Target>{{&load_, false, 0, kProducers}}, kMessagesPerBatch,
