@@ -79,7 +79,8 @@ TEST(Config, RefusesPartsThatDoNotFitIntoItsMemory) {
 }
 
 TEST(Config, RefusesAFileThatTheLibraryGivesUpOn) {
-  for (const char* text : {"[.4:]", "[.", "[[.a]]", "[a..b]", "= 1", "[\x01]", "a.=1"}) {
+  for (const char* text : {"[.4:]", "[.", "[[.a]]", "[a..b]", "= 1", "[\x01]", "a.=1",
+                           "D\xcf\xbf'in", "\xc3\xa9 = 1", "a\xc2\xa1"}) {
     const auto refused = parse_config_file(text, "weir.toml");
     ASSERT_FALSE(refused) << text;
     EXPECT_THAT(refused.error().message, HasSubstr("weir.toml")) << text;
