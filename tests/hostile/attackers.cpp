@@ -101,9 +101,9 @@ proto::Result<> Attackers::connect(Peer& peer) {
   ++counts_.connections;
   if (random_.percent(30)) {
     peer.phase = Phase::kShooting;
-    peer.out = frames_.before_hello() + frames_.junk();
+    peer.out = frames_.before_hello();
     ++peer.said.before_hello;
-    peer.dribbles = random_.percent(2) && peer.out.size() <= kDribbleMax;
+    end_with_junk_or_dribble(peer);
   } else {
     greet(peer);
   }
@@ -235,8 +235,14 @@ void Attackers::aim(Peer& peer) {
   }
   // Counted above, or else only what makes sure that a mutated frame ends here.
   peer.out += frames_.fatal(peer.standing);
-  peer.out += frames_.junk();
-  peer.dribbles = random_.percent(2) && peer.out.size() <= kDribbleMax;
+  end_with_junk_or_dribble(peer);
+}
+
+void Attackers::end_with_junk_or_dribble(Peer& peer) {
+  peer.dribbles = random_.percent(20) && peer.out.size() <= kDribbleMax;
+  if (!peer.dribbles) {
+    peer.out += frames_.junk();
+  }
 }
 
 void Attackers::count(const Counts& said) {

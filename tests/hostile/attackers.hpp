@@ -64,6 +64,7 @@ class Attackers {
   bool read(Peer& peer);
   void hear(Peer& peer, const proto::RawFrame& frame);
   void aim(Peer& peer);
+  void end_with_junk_or_dribble(Peer& peer);
   void count(const Counts& said);
 
   std::uint16_t port_;
