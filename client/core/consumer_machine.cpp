@@ -81,17 +81,23 @@ void ConsumerMachine::settle(Grant& grant, std::uint32_t index, proto::SettleKin
   }
 }
 
-void ConsumerMachine::on_failed(const std::vector<proto::SettleFailure>& failures) {
-  for (const proto::SettleFailure& failure : failures) {
-    const auto waiting = std::ranges::find(waiting_, failure.grant, &Grant::id);
-    if (waiting != waiting_.end() &&
-        failure.first_index + failure.count > (*waiting)->first_waiting()) {
-      forget_rest(**waiting);
-      waiting_.erase(waiting);
+void ConsumerMachine::on_failed(std::vector<proto::SettleFailure> failures) {
+  std::ranges::sort(failures, {}, &proto::SettleFailure::grant);
+  const auto of = [&failures](const Grant& grant) {
+    return std::ranges::equal_range(failures, grant.id(), {}, &proto::SettleFailure::grant);
+  };
+  std::erase_if(waiting_, [&](const std::shared_ptr<Grant>& grant) {
+    const bool is_lost = std::ranges::any_of(of(*grant), [&](const proto::SettleFailure& failure) {
+      return failure.first_index + failure.count > grant->first_waiting();
+    });
+    if (is_lost) {
+      forget_rest(*grant);
     }
-    for (const std::weak_ptr<Grant>& held : held_) {
-      const std::shared_ptr<Grant> grant = held.lock();
-      if (grant != nullptr && grant->id() == failure.grant) {
+    return is_lost;
+  });
+  for (const std::weak_ptr<Grant>& held : held_) {
+    if (const std::shared_ptr<Grant> grant = held.lock()) {
+      for (const proto::SettleFailure& failure : of(*grant)) {
         grant->mark_settled(failure.first_index, failure.count);
       }
     }

@@ -46,8 +46,8 @@ class ConsumerMachine {
               SettleCallback callback);
   [[nodiscard]] bool has_settlements() const { return !settlements_.empty(); }
   [[nodiscard]] SettleBatch take_settlements() { return settlements_.take(); }
-  /// These are no longer ours.
-  void on_failed(const std::vector<proto::SettleFailure>& failures);
+  /// These are no longer ours. Costs one look at what is held, however many they are.
+  void on_failed(std::vector<proto::SettleFailure> failures);
 
   /// Gives back what waits, uncounted.
   void release_waiting();

@@ -290,6 +290,26 @@ TEST_F(ConsumerMachineTest, DropsWhatIsNoLongerItsOwn) {
   EXPECT_EQ(machine_.begin_chunk(kStart, true)->grant->id().value, 2U);
 }
 
+// A consumer that stood still finds all of its leases over. Comparing each refusal with each grant
+// would hold up the I/O thread for many seconds.
+TEST_F(ConsumerMachineTest, DropsManyGrantsAtOnceInOnePass) {
+  constexpr std::uint64_t kGrants = 50'000;
+  std::vector<proto::SettleFailure> failures;
+  for (std::uint64_t i = 1; i <= kGrants; ++i) {
+    machine_.add_grant(grant(i, {"a"}), kStart);
+    proto::SettleFailure failure;
+    failure.grant = proto::GrantId(kGrants + 2 - i);  // the first one is kept
+    failure.first_index = 2;
+    failure.count = 1;
+    failures.push_back(failure);
+  }
+  const auto began = std::chrono::steady_clock::now();
+  machine_.on_failed(failures);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(2));
+  EXPECT_EQ(machine_.waiting_messages(), 1U);
+  EXPECT_EQ(machine_.begin_chunk(kStart, true)->grant->id().value, 1U);
+}
+
 TEST_F(ConsumerMachineTest, LetsGoOfGrantsThatAreDone) {
   for (std::uint64_t i = 0; i < 1'000; ++i) {
     machine_.add_grant(grant(i, {"a"}), kStart);
