@@ -13,6 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::int64_t kPumpUs = 20'000;
+constexpr std::int64_t kLeasesMissed = 50;
 
 ClientOptions client_options(Rng& rng) {
   ClientOptions options;
@@ -195,8 +196,11 @@ void SdkClient::befall() {
     case 5:
     case 6:
       stage_.world.report().count("fault: a client stands still");
-      engine_->stand_still(rng.per_mille(300) ? rng.between(1'000'000, 60'000'000)
-                                              : rng.skewed(1'000'000));
+      // At most for some leases: everything is handed out anew with each that ends.
+      engine_->stand_still(rng.per_mille(300)
+                               ? std::min(rng.between(1'000'000, 60'000'000),
+                                          stage_.options.lease_ms * 1000 * kLeasesMissed)
+                               : rng.skewed(1'000'000));
       break;
     default:
       stage_.world.report().count("fault: a client dies");
