@@ -9,6 +9,7 @@
 
 namespace weir::sim {
 
+class Cable;
 class Reception;
 class SimLink;
 
@@ -37,7 +38,7 @@ class SimEngine final : private Hand, public sdk::Engine {
   /// Closed, or dead.
   [[nodiscard]] bool is_over() const { return is_over_; }
   /// The connection of now, if there is one.
-  [[nodiscard]] std::shared_ptr<class Cable> cable() const;
+  [[nodiscard]] std::shared_ptr<Cable> cable() const;
 
  private:
   friend class SimLink;
