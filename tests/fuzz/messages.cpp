@@ -1,6 +1,6 @@
 #include "broker/net/messages.hpp"
 
-#include "client/net/wire_convert.hpp"
+#include "client/session/wire_convert.hpp"
 #include "proto/assert.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/limits.hpp"
