@@ -129,8 +129,8 @@ Result<DecodedRecord> decode_record(std::string_view bytes);
 Result<std::string_view> batch_records(std::string_view batch, const BatchHeader& header,
                                        std::size_t max_bytes, std::string& scratch);
 
-/// When a record was made, by its batch's base: added modulo 2^64, as BatchBuilder subtracts, since a
-/// producer may claim any time.
+/// When a record was made, by its batch's base: added modulo 2^64, as BatchBuilder subtracts, since
+/// a producer may claim any time.
 [[nodiscard]] inline TimeMs timestamp_of(TimeMs base_timestamp, const RecordView& record) {
   return static_cast<TimeMs>(static_cast<std::uint64_t>(base_timestamp) +
                              static_cast<std::uint64_t>(record.timestamp_delta));

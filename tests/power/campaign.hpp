@@ -54,7 +54,7 @@ struct Played {
 bool judge_cuts(const std::vector<Played>& played, std::uint32_t nested_every, const Place& place,
                 Totals& totals);
 
-/// Every `every`-th boundary of a scenario from `first` on, with `losses` drawn ways of losing each.
+/// Every `every`-th boundary of a scenario, with `losses` drawn ways of losing each.
 bool sweep_boundaries(const Scenario& scenario, std::uint64_t seed, std::size_t every,
                       std::size_t losses, const Place& place, Totals& totals);
 
