@@ -10,7 +10,7 @@
 namespace weir::net {
 namespace {
 
-using Wire = weir::v1::Request;
+using WireRequest = weir::v1::Request;
 
 // What one Receive may ask for: its answer is one frame, and a batch may come on top.
 constexpr std::uint32_t kMaxReceiveBytes = std::uint32_t{8} << 20;
@@ -139,54 +139,54 @@ proto::Result<core::Request> settle_by_handle(const weir::v1::SettleByHandle& wi
 
 }  // namespace
 
-bool is_subscribe(const Wire& request) {
-  return request.method_case() == Wire::kSubscribe ||
-         request.method_case() == Wire::kSubscribeTopic;
+bool is_subscribe(const WireRequest& request) {
+  return request.method_case() == WireRequest::kSubscribe ||
+         request.method_case() == WireRequest::kSubscribeTopic;
 }
 
-proto::Result<core::Request> to_core(const Wire& request, const std::string& name_space,
+proto::Result<core::Request> to_core(const WireRequest& request, const std::string& name_space,
                                      const core::Uuid& uuid, std::uint32_t alias) {
   switch (request.method_case()) {
-    case Wire::kCreateQueue:
+    case WireRequest::kCreateQueue:
       return core::CreateQueue{.name_space = name_space,
                                .name = request.create_queue().name(),
                                .settings = settings_of(request.create_queue().settings()),
                                .uuid = uuid};
-    case Wire::kDescribeQueue:
+    case WireRequest::kDescribeQueue:
       return core::DescribeQueue{.name_space = name_space, .name = request.describe_queue().name()};
-    case Wire::kCreateTopic:
+    case WireRequest::kCreateTopic:
       return core::CreateTopic{
           .name_space = name_space,
           .name = request.create_topic().name(),
           .settings = {.partitions = request.create_topic().settings().partitions()},
           .uuid = uuid};
-    case Wire::kDescribeTopic:
+    case WireRequest::kDescribeTopic:
       return core::DescribeTopic{.name_space = name_space, .name = request.describe_topic().name()};
-    case Wire::kInitProducer:
+    case WireRequest::kInitProducer:
       return init_producer(request.init_producer());
-    case Wire::kAttach:
+    case WireRequest::kAttach:
       return attach(request.attach(), name_space);
-    case Wire::kSubscribe:
+    case WireRequest::kSubscribe:
       return core::Subscribe{.name_space = name_space,
                              .queue = request.subscribe().queue(),
                              .alias = alias,
                              .lease_ms = to_ms(request.subscribe().lease_ms()),
                              .window_messages = request.subscribe().window_messages(),
                              .window_bytes = request.subscribe().window_bytes()};
-    case Wire::kSubscribeTopic:
+    case WireRequest::kSubscribeTopic:
       return subscribe_topic(request.subscribe_topic(), name_space, alias);
-    case Wire::kUnsubscribe:
+    case WireRequest::kUnsubscribe:
       return core::Unsubscribe{.alias = request.unsubscribe().alias()};
-    case Wire::kReceive:
+    case WireRequest::kReceive:
       return core::Receive{.name_space = name_space,
                            .queue = request.receive().queue(),
                            .max_messages = request.receive().max_messages(),
                            .max_bytes = std::min(request.receive().max_bytes(), kMaxReceiveBytes),
                            .wait_ms = request.receive().wait_ms(),
                            .lease_ms = to_ms(request.receive().lease_ms())};
-    case Wire::kSettleByHandle:
+    case WireRequest::kSettleByHandle:
       return settle_by_handle(request.settle_by_handle(), name_space);
-    case Wire::kListOffsets: {
+    case WireRequest::kListOffsets: {
       proto::Result<std::vector<core::PartitionStart>> partitions =
           partitions_of(request.list_offsets().partitions());
       if (!partitions) {
@@ -196,7 +196,7 @@ proto::Result<core::Request> to_core(const Wire& request, const std::string& nam
                                .topic = request.list_offsets().topic(),
                                .partitions = std::move(*partitions)};
     }
-    case Wire::METHOD_NOT_SET:
+    case WireRequest::METHOD_NOT_SET:
       break;
   }
   return proto::fail(proto::Errc::kUnsupported, "this broker does not know that request");

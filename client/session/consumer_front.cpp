@@ -6,12 +6,6 @@
 #include <utility>
 
 namespace weir::sdk {
-namespace {
-
-// How long handlers may have the I/O thread before everything else gets its turn.
-constexpr Duration kHandlerSlice = std::chrono::milliseconds(2);
-
-}  // namespace
 
 ConsumerFront::ConsumerFront(std::shared_ptr<Engine> engine, std::string queue,
                              const ConsumerOptions& options, DeliveryHandler handler)

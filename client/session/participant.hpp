@@ -6,6 +6,7 @@
 #include "proto/result.hpp"
 #include "weir/error.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -13,6 +14,9 @@
 namespace weir::sdk {
 
 class Session;
+
+/// How long handlers may have the I/O thread before everything else gets its turn.
+inline constexpr Duration kHandlerSlice = std::chrono::milliseconds(2);
 
 /// Something that lives on a client's connection: a producer, a consumer, a reader. Known to the
 /// session by a number. All of this is called on the I/O thread.

@@ -9,12 +9,6 @@
 #include <utility>
 
 namespace weir::sdk {
-namespace {
-
-// How long handlers may have the I/O thread before everything else gets its turn.
-constexpr Duration kHandlerSlice = std::chrono::milliseconds(2);
-
-}  // namespace
 
 ReaderFront::ReaderFront(std::shared_ptr<Engine> engine, std::string topic,
                          const ReaderOptions& options, RecordHandler handler)

@@ -64,8 +64,8 @@ void StoreEvents::OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) 
 }
 
 void StoreEvents::OnIOError(const rocksdb::IOErrorInfo& info) {
-  using Operation = rocksdb::FileOperationType;
-  if (info.operation == Operation::kRead || info.operation == Operation::kOpen) {
+  using FileOperation = rocksdb::FileOperationType;
+  if (info.operation == FileOperation::kRead || info.operation == FileOperation::kOpen) {
     return;  // of a reader: told to whoever reads
   }
   failures_.fail(proto::fail(proto::Errc::kStorageFailed,
