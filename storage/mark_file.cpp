@@ -46,7 +46,8 @@ std::string number(proto::CommitIndex index) {
 }  // namespace
 
 proto::Result<> check_mark(const CommitPoint& marked, const CommitPoint& recovered) {
-  if (recovered.index < marked.index && !WEIR_PLANTED(ignore_the_mark)) {
+  if (recovered.index < marked.index && !WEIR_PLANTED(ignore_the_mark) &&
+      !WEIR_PLANTED(start_on_what_is_there)) {
     return fail(Errc::kStorageFailed,
                 "data loss: the database ends at commit " + number(recovered.index) +
                     ", but commit " + number(marked.index) +

@@ -234,7 +234,7 @@ class RocksStore::Impl {
     if (const proto::Result<> room = check_room(); !room) {
       return room;
     }
-    if (!wal_.damage || WEIR_PLANTED(ignore_damage_of_wal)) {
+    if (!wal_.damage || WEIR_PLANTED(start_on_what_is_there)) {
       return {};
     }
     if (!options_.accept_damage) {
@@ -252,7 +252,8 @@ class RocksStore::Impl {
   // A start would move what is left of a log that was cut short into tables, and the log's other
   // half, put back by a person, would no longer be read.
   proto::Result<> check_last_commit() const {
-    if (!options_.must_hold || options_.accept_damage) {
+    if (!options_.must_hold || options_.accept_damage || WEIR_PLANTED(ignore_the_mark) ||
+        WEIR_PLANTED(start_on_what_is_there)) {
       return {};
     }
     const std::optional<CommitPoint> last =

@@ -30,8 +30,10 @@ class Input {
   T number() {
     T value{};
     const std::size_t have = std::min(sizeof(T), rest_.size());
-    std::memcpy(&value, rest_.data(), have);
-    rest_.remove_prefix(have);
+    if (have > 0) {
+      std::memcpy(&value, rest_.data(), have);
+      rest_.remove_prefix(have);
+    }
     return value;
   }
   /// In [0, bound); `bound` is 1 to 256.

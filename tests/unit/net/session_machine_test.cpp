@@ -37,6 +37,22 @@ TEST(SessionMachine, GreetsWithWhatTheBrokerIs) {
   EXPECT_EQ(welcome.send_window_bytes(), SendBudget::kFirstWindow);
 }
 
+TEST(SessionMachine, GivesItsSendCreditBackWhenItEnds) {
+  RecordingOutlet outlet;
+  Outbox outbox;
+  SendBudget budget(std::size_t{64} << 20);
+  {
+    SessionMachine machine(outlet, outbox, budget, [] { return core::Uuid{}; }, Session::kStart);
+    weir::v1::Hello hello;
+    hello.set_protocol_min(1);
+    hello.set_protocol_max(1);
+    const std::string body = hello.SerializeAsString();
+    ASSERT_TRUE(machine.on_frame({.type = FrameType::kHello, .body = body}, Session::kStart));
+    EXPECT_EQ(budget.used_bytes(), SendBudget::kFirstWindow);
+  }
+  EXPECT_EQ(budget.used_bytes(), 0U);
+}
+
 TEST(SessionMachine, WantsHelloFirstAndOnce) {
   Session session;
   EXPECT_EQ(session.give(FrameType::kPing, {}).error().code, Errc::kMalformed);
