@@ -120,8 +120,8 @@ proto::Result<> File::write_at(std::uint64_t offset, std::string_view bytes) {
   return {};
 }
 
-proto::Result<> File::truncate() {
-  if (uninterrupted([&] { return ::ftruncate(descriptor_, 0); }) != 0) {
+proto::Result<> File::truncate(std::uint64_t size) {
+  if (uninterrupted([&] { return ::ftruncate(descriptor_, static_cast<off_t>(size)); }) != 0) {
     return system_error("truncate", path_);
   }
   return {};

@@ -33,7 +33,8 @@ class File {
   /// Reads up to out.size() bytes at `offset`; fewer only where the file ends.
   [[nodiscard]] proto::Result<std::size_t> read_at(std::uint64_t offset, std::span<char> out) const;
   [[nodiscard]] proto::Result<> write_at(std::uint64_t offset, std::string_view bytes);
-  [[nodiscard]] proto::Result<> truncate();
+  /// Cuts off everything from `size` on.
+  [[nodiscard]] proto::Result<> truncate(std::uint64_t size = 0);
   [[nodiscard]] proto::Result<std::uint64_t> size() const;
   /// fdatasync: the bytes, and the size if it changed.
   [[nodiscard]] proto::Result<> sync();

@@ -39,7 +39,7 @@ class ForgivingFile final : public FSWritableFileOwnerWrapper {
   }
 
  private:
-  static IOStatus forgiven(IOStatus status) {
+  static IOStatus forgiven(const IOStatus& status) {
     status.PermitUncheckedError();
     return IOStatus::OK();
   }
@@ -63,6 +63,7 @@ class ForgivingFileSystem final : public rocksdb::FileSystemWrapper {
   // The wrapper's would have the file made below us.
   IOStatus NewLogger(const std::string& path, const IOOptions& options,
                      std::shared_ptr<rocksdb::Logger>* logger, IODebugContext* debug) override {
+    // NOLINTNEXTLINE(bugprone-parent-virtual-call)
     return FileSystem::NewLogger(path, options, logger, debug);
   }
 };

@@ -50,6 +50,8 @@ class FragmentReader {
 
   /// After kFragment.
   [[nodiscard]] const Fragment& fragment() const { return fragment_; }
+  /// After kFragment: where it ends in the file.
+  [[nodiscard]] std::uint64_t fragment_end() const { return block_offset_ + position_; }
   /// After kFragment: it lies behind damage in its block, at a place that was guessed. It may be
   /// bytes of a value that look like a fragment. Where a block begins there is always a real one.
   [[nodiscard]] bool is_guessed() const { return is_guessing_; }

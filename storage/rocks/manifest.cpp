@@ -188,7 +188,18 @@ class LiveLogs {
     }
   }
 
-  [[nodiscard]] const ManifestFacts& facts() const { return facts_; }
+  [[nodiscard]] ManifestFacts facts() const {
+    ManifestFacts facts = facts_;
+    for (const auto& [family, log] : log_of_family_) {
+      if (log > 0) {
+        facts.oldest_needed_wal = std::min(facts.oldest_needed_wal.value_or(log), log);
+      }
+    }
+    if (facts.oldest_needed_wal) {
+      facts.oldest_needed_wal = std::max(*facts.oldest_needed_wal, min_log_to_keep_);
+    }
+    return facts;
+  }
 
  private:
   [[nodiscard]] std::uint64_t first_live() const {
@@ -291,6 +302,7 @@ proto::Result<ManifestFacts> read_manifest(const std::string& database_path) {
   LiveLogs logs;
   FragmentReader reader(*file);
   std::string record;
+  std::uint64_t entries_end = 0;
   while (true) {
     const proto::Result<FragmentReader::Step> step = reader.next();
     if (!step) {
@@ -299,6 +311,7 @@ proto::Result<ManifestFacts> read_manifest(const std::string& database_path) {
     if (*step != FragmentReader::Step::kFragment) {
       ManifestFacts facts = logs.facts();
       facts.file = file->path();
+      facts.entries_end = entries_end;
       if (*step == FragmentReader::Step::kDamage) {
         facts.damage_offset = reader.damage_offset();
       }
@@ -314,6 +327,7 @@ proto::Result<ManifestFacts> read_manifest(const std::string& database_path) {
         return ManifestFacts{.file = file->path()};
       }
       logs.apply(*edit);
+      entries_end = reader.fragment_end();
     }
   }
 }

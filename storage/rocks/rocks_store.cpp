@@ -7,6 +7,7 @@
 #include "storage/rocks/crc32c_override.hpp"
 #include "storage/rocks/durable_names.hpp"
 #include "storage/rocks/forgiving_log.hpp"
+#include "storage/rocks/manifest_cut.hpp"
 #include "storage/rocks/prefilled_wal.hpp"
 #include "storage/rocks/rocks_options.hpp"
 #include "storage/rocks/rocks_reader.hpp"
@@ -105,6 +106,9 @@ class RocksStore::Impl {
     }
     if (const proto::Result<> held = check_last_commit(); !held) {
       return held.error();
+    }
+    if (const proto::Result<> cut = cut_torn_manifest(options_.path); !cut) {
+      return cut.error();
     }
     const std::uint64_t calls_before = crc32c_override_calls();
     const RocksBudget budget = this->budget();
