@@ -71,11 +71,10 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
     // stored that is, and once five others have followed nobody could tell it any more.
     entry.flags |= proto::SentEntry::kDuplicate;
     ++metrics_.duplicate_batches;
-    if (const auto session = sessions_.find(input.session);
-        WEIR_PLANTED(answer_duplicate_at_once) && session != sessions_.end()) {
+    if (WEIR_PLANTED(answer_duplicate_at_once) && sessions_.contains(input.session)) {
       entry.base_offset = decision->base_offset;
       entry.append_time = decision->append_time;
-      session->second->on_sent(entry);
+      sessions_.at(input.session)->on_sent(entry);
       return;
     }
   } else if (is_late(input)) {
