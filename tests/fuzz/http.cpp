@@ -4,6 +4,7 @@
 #include "tests/fuzz/targets.hpp"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -40,8 +41,7 @@ class Server {
 
   // What it answers to bytes that come in two parts, and then nothing more.
   std::string answer(std::string_view first, std::string_view second) {
-    asio::ip::tcp::socket client(io_);
-    client.connect({asio::ip::address_v4::loopback(), server_.port()});
+    asio::ip::tcp::socket client = connected();
     client.set_option(asio::socket_base::linger(true, 0));  // leaves nothing behind
     boost::system::error_code error;
     for (const std::string_view part : {first, second}) {
@@ -63,6 +63,19 @@ class Server {
   }
 
  private:
+  // The fuzzer's clock is a signal, which may come while a busy machine connects.
+  asio::ip::tcp::socket connected() {
+    while (true) {
+      asio::ip::tcp::socket client(io_);
+      boost::system::error_code error;
+      client.connect({asio::ip::address_v4::loopback(), server_.port()}, error);
+      if (!error) {
+        return client;
+      }
+      WEIR_ASSERT(error == asio::error::interrupted, "there is somebody to connect to");
+    }
+  }
+
   asio::io_context io_{1};
   http::HttpServer server_{io_, pages()};
 };
