@@ -142,7 +142,8 @@ void Listener::add(asio::ip::tcp::socket socket) {
 }
 
 void Listener::arm_tick() {
-  tick_timer_.expires_after(std::chrono::milliseconds(StallWatch::kTickMs));
+  tick_pause_ms_ = TickRound::pause_ms(connections_.size());
+  tick_timer_.expires_after(std::chrono::milliseconds(tick_pause_ms_));
   tick_timer_.async_wait([this, alive = alive_](const error_code& cancelled) {
     if (!cancelled && *alive) {
       tick();
@@ -153,13 +154,20 @@ void Listener::arm_tick() {
 
 void Listener::tick() {
   const MonoMs now = ports_->now();
-  const MonoMs lost = stall_watch_->on_tick(now);
-  for (const auto& [key, connection] : connections_) {
-    if (lost > 0) {
+  if (const MonoMs lost = stall_watch_->on_tick(now, tick_pause_ms_); lost > 0) {
+    for (const auto& [key, connection] : connections_) {
       connection->on_stall(lost);
     }
-    connection->tick(now);
   }
+  auto next = connections_.lower_bound(next_to_tick_);
+  for (std::size_t left = TickRound::slice(connections_.size()); left > 0; --left) {
+    if (next == connections_.end()) {
+      break;
+    }
+    next->second->tick(now);
+    ++next;
+  }
+  next_to_tick_ = next == connections_.end() ? nullptr : next->first;
 }
 
 void Listener::drain(std::uint32_t drain_ms) {

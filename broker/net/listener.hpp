@@ -70,6 +70,8 @@ class Listener {
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
   std::optional<StallWatch> stall_watch_;  // from start() on
+  MonoMs tick_pause_ms_ = 0;
+  const Connection* next_to_tick_ = nullptr;  // in their order; nullptr: the first
   bool pause_logged_ = false;
 };
 

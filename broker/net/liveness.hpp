@@ -3,6 +3,7 @@
 #include "proto/limits.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 namespace weir::net {
@@ -51,17 +52,32 @@ class Liveness {
   MonoMs pinged_;
 };
 
+/// Each connection is asked once a round. Many take turns within it, a slice at each tick: closing
+/// or pinging thousands at once would keep everyone else waiting for as long as that takes.
+struct TickRound {
+  static constexpr MonoMs kRoundMs = 250;
+  static constexpr std::size_t kSlice = 128;
+
+  /// How many of `connections` to ask at one tick.
+  [[nodiscard]] static constexpr std::size_t slice(std::size_t connections) {
+    return std::max(kSlice, connections / static_cast<std::size_t>(kRoundMs) + 1);
+  }
+  /// How long to wait until the next tick, at least a millisecond.
+  [[nodiscard]] static constexpr MonoMs pause_ms(std::size_t connections) {
+    const std::size_t ticks = (connections + kSlice - 1) / kSlice;
+    return std::max<MonoMs>(1, kRoundMs / static_cast<MonoMs>(std::max<std::size_t>(ticks, 1)));
+  }
+};
+
 /// Notices from the ticks of a few times a second that this process did not run.
 class StallWatch {
  public:
-  static constexpr MonoMs kTickMs = 250;
-
   explicit StallWatch(MonoMs now) : ticked_at_(now) {}
 
-  /// To be called every kTickMs: how much time was lost since the last call, 0 for a tick that came
-  /// about in time.
-  [[nodiscard]] MonoMs on_tick(MonoMs now) {
-    const MonoMs late = now - ticked_at_ - kTickMs;
+  /// To be called at each tick, with the pause that was meant to lie before it: how much time was
+  /// lost since the last call, 0 for a tick that came about in time.
+  [[nodiscard]] MonoMs on_tick(MonoMs now, MonoMs pause_ms) {
+    const MonoMs late = now - ticked_at_ - pause_ms;
     ticked_at_ = now;
     return late > kStallMs ? late : 0;
   }

@@ -175,14 +175,14 @@ bool Reception::accept(const std::shared_ptr<Cable>& cable) {
 
 void Reception::tick() {
   const net::MonoMs now = stage_.host.mono_ms();
-  const net::MonoMs lost = stall_watch_->on_tick(now);
+  const net::MonoMs lost = stall_watch_->on_tick(now, net::TickRound::kRoundMs);
   for (const auto& [id, connection] : connections_) {
     if (lost > 0) {
       connection->machine().on_stall(lost);
     }
     connection->machine().tick(now);
   }
-  later(net::StallWatch::kTickMs * 1000, [this] { tick(); });
+  later(net::TickRound::kRoundMs * 1000, [this] { tick(); });
 }
 
 void Reception::remove(std::uint64_t connection) {
