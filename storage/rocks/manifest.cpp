@@ -190,14 +190,15 @@ class LiveLogs {
 
   [[nodiscard]] ManifestFacts facts() const {
     ManifestFacts facts = facts_;
+    std::optional<std::uint64_t> first;
+    facts.families_agree = true;
     for (const auto& [family, log] : log_of_family_) {
-      if (log > 0) {
-        facts.oldest_needed_wal = std::min(facts.oldest_needed_wal.value_or(log), log);
+      if (log > 0) {  // else it never had a row
+        facts.families_agree &= log == first.value_or(log);
+        first = log;
       }
     }
-    if (facts.oldest_needed_wal) {
-      facts.oldest_needed_wal = std::max(*facts.oldest_needed_wal, min_log_to_keep_);
-    }
+    facts.families_agree &= first.has_value();
     return facts;
   }
 

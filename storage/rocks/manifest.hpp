@@ -17,9 +17,8 @@ struct ManifestFacts {
   /// The largest sequence number in table files when that WAL became the first: everything later
   /// was in the live WALs then. nullopt when the manifest does not tell.
   std::optional<std::uint64_t> flushed_sequence = std::nullopt;
-  /// The WAL that must be there when nothing behind the last entry has been followed yet: as
-  /// first_live_wal, without the families that never had a row. nullopt where none had.
-  std::optional<std::uint64_t> oldest_needed_wal = std::nullopt;
+  /// Every family begins with the same WAL: when that became the first, all rows were in tables.
+  bool families_agree = false;
   std::string file = {};
   /// Where the last whole entry ends.
   std::uint64_t entries_end = 0;

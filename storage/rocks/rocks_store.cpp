@@ -104,11 +104,12 @@ class RocksStore::Impl {
     if (const proto::Result<> whole = examine_wal(); !whole) {
       return whole.error();
     }
-    if (const proto::Result<> held = check_last_commit(); !held) {
-      return held.error();
-    }
-    if (const proto::Result<> cut = cut_torn_manifest(options_.path); !cut) {
+    const proto::Result<bool> cut = cut_torn_manifest(options_.path, wal_);
+    if (!cut) {
       return cut.error();
+    }
+    if (const proto::Result<> held = check_last_commit(*cut); !held) {
+      return held.error();
     }
     const std::uint64_t calls_before = crc32c_override_calls();
     const RocksBudget budget = this->budget();
@@ -255,7 +256,7 @@ class RocksStore::Impl {
 
   // A start would move what is left of a log that was cut short into tables, and the log's other
   // half, put back by a person, would no longer be read.
-  proto::Result<> check_last_commit() const {
+  proto::Result<> check_last_commit(bool is_manifest_cut) const {
     if (!options_.must_hold || options_.accept_damage || WEIR_PLANTED(ignore_the_mark) ||
         WEIR_PLANTED(start_on_what_is_there)) {
       return {};
@@ -271,7 +272,12 @@ class RocksStore::Impl {
                     std::to_string(options_.must_hold->value) +
                     " was already durable. A write-ahead log (*.log) in '" + options_.path +
                     "' is missing or was cut short; everything up to commit " + end +
-                    " is readable. Nothing was changed. " + std::string(kDamageAdvice));
+                    " is readable. " +
+                    (is_manifest_cut ? "Bytes at the end of '" + wal_.manifest +
+                                           "' matched no checksum and were cut off; the whole file "
+                                           "stays beside it as *.torn. "
+                                     : "Nothing was changed. ") +
+                    std::string(kDamageAdvice));
   }
 
   // Of a database whose log holds nothing. nullopt where it does not open: that is told by the

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,11 @@ struct Target {
   std::string_view name;
   void (*run)(std::string_view bytes);
 };
+
+// In the names of tests, which otherwise change with the addresses of each build.
+void PrintTo(const Target& target, std::ostream* out) {
+  *out << target.name;
+}
 
 constexpr Target kTargets[] = {
     {"frames", frames},     {"batch", batch},     {"decompress", decompress},

@@ -2,6 +2,7 @@
 #include "storage/commit_chain.hpp"
 #include "storage/mark_file.hpp"
 #include "storage/rocks/manifest.hpp"
+#include "storage/rocks/manifest_cut.hpp"
 #include "storage/rocks/wal_scan.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -73,6 +74,20 @@ class LogFile {
   std::string tail_;
 };
 
+// What is left of the manifest says what its whole entries said.
+void check_cut(const storage::TempDir& dir, const storage::ManifestFacts& before,
+               const storage::WalReport& report) {
+  const proto::Result<bool> cut = storage::cut_torn_manifest(dir.path().string(), report);
+  WEIR_ASSERT(cut, "what can be read can be cut");
+  const auto after = storage::read_manifest(dir.path().string());
+  WEIR_ASSERT(after && after->first_live_wal == before.first_live_wal &&
+                  after->entries_end == before.entries_end,
+              "nothing whole is cut off");
+  WEIR_ASSERT(*cut ? before.damage_offset && !after->damage_offset && !report.damage
+                   : before.damage_offset == after->damage_offset,
+              "damage is cut off, and nothing else");
+}
+
 void scan_database(Input& input, const storage::TempDir& dir) {
   if (input.flag()) {
     storage::write_manifest(dir.path(), input.byte() & 3U, input.byte() & 3U, input.piece());
@@ -97,6 +112,7 @@ void scan_database(Input& input, const storage::TempDir& dir) {
   } else {
     WEIR_ASSERT(report->records_behind == 0, "what lies behind damage lies behind some damage");
   }
+  check_cut(dir, *facts, *report);
 }
 
 std::string slot(Input& input) {
