@@ -67,9 +67,12 @@ void append_frame(FrameType type, const google::protobuf::MessageLite& message, 
   message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(out.data() + at));
 }
 
+Errc code_from_wire(std::uint16_t number) {
+  return is_wire_code(number) ? static_cast<Errc>(number) : Errc::kInternal;
+}
+
 weir::v1::Error to_wire(const Error& error) {
-  const auto number = static_cast<std::uint16_t>(error.code);
-  const Errc code = is_wire_code(number) ? error.code : Errc::kInternal;
+  const Errc code = code_from_wire(static_cast<std::uint16_t>(error.code));
   weir::v1::Error wire;
   wire.set_code(static_cast<std::uint32_t>(code));
   wire.set_message(error.message);

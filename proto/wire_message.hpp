@@ -7,6 +7,7 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,8 @@ void append_frame(FrameType type, const google::protobuf::MessageLite& message, 
 /// An error as it goes over the wire. The client's own codes, which no broker sends, become
 /// INTERNAL.
 weir::v1::Error to_wire(const Error& error);
+/// The code that a frame of a broker gives; INTERNAL for a number that may not stand there.
+Errc code_from_wire(std::uint16_t number);
 /// An error from the wire. A code that this version does not know becomes INTERNAL with the number
 /// in its message.
 Error from_wire(const weir::v1::Error& error);

@@ -18,6 +18,7 @@ void ConsumerMachine::add_grant(std::shared_ptr<Grant> grant, TimePoint now) {
       grant->lease().count() == 0 ? TimePoint::max() : now + Duration(grant->lease());
   grant->hold_until = now + max_hold_;
   waiting_messages_ += grant->count();
+  waiting_bytes_ += grant->bytes();
   if (max_hold_ > Duration{0} && grant->lease_until != TimePoint::max()) {
     if (held_.size() >= forget_at_) {
       forget_finished();
@@ -26,6 +27,13 @@ void ConsumerMachine::add_grant(std::shared_ptr<Grant> grant, TimePoint now) {
     tick_at_ = std::min(tick_at_, extend_at(*grant));
   }
   waiting_.push_back(std::move(grant));
+}
+
+void ConsumerMachine::keep_waiting_within(std::size_t messages, std::size_t bytes) {
+  while (waiting_messages_ > messages || waiting_bytes_ > bytes) {
+    forget_rest(*waiting_.front());
+    waiting_.pop_front();
+  }
 }
 
 void ConsumerMachine::forget_finished() {
@@ -39,6 +47,7 @@ void ConsumerMachine::forget_finished() {
 // What has not begun is no concern of ours any more.
 void ConsumerMachine::forget_rest(Grant& grant) {
   waiting_messages_ -= grant.waiting();
+  waiting_bytes_ -= grant.bytes();
   grant.mark_settled(grant.first_waiting(), grant.waiting());
 }
 
@@ -63,6 +72,7 @@ std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now
     waiting_messages_ -= chunk.count;
     grant.begin(chunk.count);
     if (grant.waiting() == 0) {
+      waiting_bytes_ -= grant.bytes();
       waiting_.pop_front();
     }
     return chunk;

@@ -23,6 +23,9 @@ class ConsumerMachine {
   explicit ConsumerMachine(Duration max_hold) : max_hold_(max_hold) {}
 
   void add_grant(std::shared_ptr<Grant> grant, TimePoint now);
+  /// Forgets what waits longest until no more than this waits, in messages and in bytes: a broker
+  /// hands out nothing beyond the window, so those leases have ended, or it does what it must not.
+  void keep_waiting_within(std::size_t messages, std::size_t bytes);
 
   /// Messages that the application gets next: `count` of `grant` from index `first` on. That they
   /// are begun stands among the settlements by then. `is_suspect`: they were begun before, and this
@@ -69,6 +72,7 @@ class ConsumerMachine {
   SettleCoalescer settlements_;
   std::deque<std::shared_ptr<Grant>> waiting_;
   std::size_t waiting_messages_ = 0;
+  std::size_t waiting_bytes_ = 0;  // of all grants that wait, what is begun of them as well
   std::vector<std::weak_ptr<Grant>> held_;  // for their leases
   std::size_t forget_at_ = 64;              // size of held_ that makes a sweep worth it
   TimePoint tick_at_ = TimePoint::max();    // no lease has to be extended earlier

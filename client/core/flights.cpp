@@ -148,6 +148,7 @@ Flights::Refused Flights::on_refused(Flight& flight, const proto::Error& why, Ti
 }
 
 void Flights::on_session_lost() {
+  resume_at_ = TimePoint{};  // it was that broker that asked for a pause
   for (Flight& flight : flights_) {
     if (flight.is_out) {
       // What left behind a batch that is not stored is refused too: only the word of it was lost.

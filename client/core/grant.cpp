@@ -3,17 +3,13 @@
 #include "client/core/convert.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/handle.hpp"
-#include "proto/limits.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace weir::sdk {
 
 bool is_sound(const proto::Deliver& frame) {
-  constexpr proto::Offset kBaseOffsetMax =
-      std::numeric_limits<proto::Offset>::max() - 2 * proto::Offset{proto::kMaxBatchRecords};
   return frame.count >= 1 && frame.count <= proto::kMaxBatchRecords &&
          frame.first_index <= proto::kMaxBatchRecords && frame.base_offset >= 0 &&
          frame.base_offset <= kBaseOffsetMax;

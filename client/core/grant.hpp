@@ -2,10 +2,12 @@
 
 #include "client/core/time.hpp"
 #include "proto/frame/frames.hpp"
+#include "proto/limits.hpp"
 #include "weir/consumer.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +42,10 @@ struct GrantOrigin {
   std::uint32_t generation = 0;
 };
 
+/// The highest offset of a batch that leaves room for those of its messages.
+inline constexpr proto::Offset kBaseOffsetMax =
+    std::numeric_limits<proto::Offset>::max() - 2 * proto::Offset{proto::kMaxBatchRecords};
+
 /// Whether a delivery says what one can: messages, no more than a batch holds, at offsets that are
 /// some. Nothing else of it may be used.
 [[nodiscard]] bool is_sound(const proto::Deliver& frame);
@@ -59,6 +65,8 @@ class Grant : public std::enable_shared_from_this<Grant> {
 
   [[nodiscard]] std::uint32_t first_index() const { return first_index_; }
   [[nodiscard]] std::uint32_t count() const { return count_; }
+  /// Of its messages.
+  [[nodiscard]] std::size_t bytes() const { return records_.size(); }
   [[nodiscard]] std::uint32_t attempts() const { return attempts_; }
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] const GrantOrigin& origin() const { return origin_; }

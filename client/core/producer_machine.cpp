@@ -2,6 +2,7 @@
 
 #include "client/core/convert.hpp"
 #include "proto/limits.hpp"
+#include "proto/wire_message.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -157,7 +158,7 @@ void ProducerMachine::on_answer(std::uint32_t partition, std::uint64_t ordinal,
   if (entry.code == 0) {
     confirm(flights.on_stored(*flight), partition, entry);
   } else {
-    proto::Error why = proto::make_error(static_cast<proto::Errc>(entry.code));
+    proto::Error why = proto::make_error(proto::code_from_wire(entry.code));
     why.retry_after_ms = entry.retry_after_ms;
     Flights::Refused refused = flights.on_refused(*flight, why, now, random_);
     if (refused.failed) {

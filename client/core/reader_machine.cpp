@@ -48,6 +48,15 @@ void ReaderMachine::on_subscribed(const std::vector<PartitionPosition>& position
   has_begun_ = true;
 }
 
+proto::Result<> ReaderMachine::admit(std::size_t bytes) {
+  received_bytes_ += bytes;
+  // A batch travels whole, so one may be above the window.
+  if (received_bytes_ - told_bytes_ > options_.window_bytes() + kMaxWireBatchBytes) {
+    return proto::fail(proto::Errc::kMalformed, "records of more than there is credit for");
+  }
+  return {};
+}
+
 proto::Result<> ReaderMachine::on_records(const proto::Records& frame) {
   const auto found = partitions_.find(frame.partition);
   if (found == partitions_.end()) {
@@ -103,7 +112,7 @@ void ReaderMachine::on_session_lost() {
     partition.assembler.clear();
     partition.waiting = 0;
   }
-  consumed_messages_ = consumed_bytes_ = told_messages_ = told_bytes_ = 0;
+  consumed_messages_ = consumed_bytes_ = told_messages_ = told_bytes_ = received_bytes_ = 0;
 }
 
 // Unpacks the batch, as late as possible: only what the application reads is held unpacked.

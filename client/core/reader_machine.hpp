@@ -44,6 +44,8 @@ class ReaderMachine {
   };
   [[nodiscard]] Request request() const;
   void on_subscribed(const std::vector<PartitionPosition>& positions);
+  /// So many bytes of records came. MALFORMED when no broker would send them: there was no credit.
+  [[nodiscard]] proto::Result<> admit(std::size_t bytes);
   /// MALFORMED, CORRUPT_BATCH: the reading is at an end.
   [[nodiscard]] proto::Result<> on_records(const proto::Records& frame);
   /// The broker has ended the subscription: the application hears why once it has got everything
@@ -103,6 +105,7 @@ class ReaderMachine {
   std::uint64_t consumed_bytes_ = 0;
   std::uint64_t told_messages_ = 0;
   std::uint64_t told_bytes_ = 0;
+  std::uint64_t received_bytes_ = 0;  // whole batches or not
 };
 
 }  // namespace weir::sdk

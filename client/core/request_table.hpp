@@ -39,6 +39,8 @@ class RequestTable {
   void add(v1::Request request, const RequestPolicy& policy, Done done);
   /// Hands out what is to be sent now.
   void send_ready(TimePoint now, Sink& sink);
+  /// Whether a request of this number was ever sent.
+  [[nodiscard]] bool was_sent(std::uint64_t id) const { return id >= 1 && id < next_id_; }
   /// False when nobody waits for it (any more).
   bool on_response(v1::Response response, TimePoint now);
   void on_session_lost();

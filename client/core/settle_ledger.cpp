@@ -1,24 +1,44 @@
 #include "client/core/settle_ledger.hpp"
 
 #include "client/core/convert.hpp"
+#include "proto/wire_message.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace weir::sdk {
+namespace {
+
+proto::Error not_open() {
+  return proto::fail(proto::Errc::kMalformed, "an answer to a settlement that is not open");
+}
+
+}  // namespace
 
 std::uint64_t SettleLedger::add(std::uint64_t channel, SettleBatch batch) {
   Outcome& frame = open_.emplace_back();
   frame.channel = channel;
+  for (const proto::SettleRange& range : batch.ranges) {
+    frame.messages += range.count;
+  }
   frame.batch = std::move(batch);
   return first_ + open_.size() - 1;
 }
 
-std::vector<SettleLedger::Outcome> SettleLedger::on_settled(const proto::Settled& settled) {
+proto::Result<std::vector<SettleLedger::Outcome>> SettleLedger::on_settled(
+    const proto::Settled& settled) {
+  if (settled.up_to >= first_ + open_.size()) {
+    return not_open();
+  }
   for (const proto::SettleFailure& failure : settled.failed) {
-    if (failure.settle_number >= first_ && failure.settle_number - first_ < open_.size()) {
-      open_[failure.settle_number - first_].failures.push_back(failure);
+    if (failure.settle_number < first_ || failure.settle_number - first_ >= open_.size()) {
+      return not_open();
     }
+    Outcome& frame = open_[failure.settle_number - first_];
+    if (frame.failures.size() == frame.messages) {
+      return proto::fail(proto::Errc::kMalformed, "more failures than there were settlements");
+    }
+    frame.failures.push_back(failure);
   }
   std::vector<Outcome> done;
   while (!open_.empty() && first_ <= settled.up_to) {
@@ -47,7 +67,7 @@ void answer_waiters(SettleBatch& batch, const std::vector<proto::SettleFailure>&
     });
     Result<> result;
     if (failed != failures.end()) {
-      result = Error(static_cast<ErrorCode>(failed->code));
+      result = Error(to_public(proto::code_from_wire(failed->code)));
     }
     waiter.callback(result);
   }

@@ -2,6 +2,7 @@
 
 #include "client/core/settle_coalescer.hpp"
 #include "proto/frame/frames.hpp"
+#include "proto/result.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -18,13 +19,14 @@ class SettleLedger {
   struct Outcome {
     std::uint64_t channel = 0;
     SettleBatch batch;
+    std::uint64_t messages = 0;  // that it names, each as often as it does
     std::vector<proto::SettleFailure> failures;
   };
 
   /// The frame's settle number. `channel` names whose it is.
   std::uint64_t add(std::uint64_t channel, SettleBatch batch);
-  /// The frames that are done, oldest first.
-  [[nodiscard]] std::vector<Outcome> on_settled(const proto::Settled& settled);
+  /// The frames that are done, oldest first. MALFORMED: it answers what was not said.
+  [[nodiscard]] proto::Result<std::vector<Outcome>> on_settled(const proto::Settled& settled);
   /// Ends the connection: what was not durable, oldest first, by channel.
   [[nodiscard]] std::map<std::uint64_t, std::vector<SettleBatch>> take_open();
   [[nodiscard]] bool empty() const { return open_.empty(); }

@@ -11,6 +11,7 @@
 #include "client/session/wire_convert.hpp"
 #include "proto/names.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -218,7 +219,15 @@ Result<std::vector<PartitionPosition>> Client::list_offsets(
   if (!response->has_offsets()) {
     return without_content();
   }
-  return sdk::to_positions(response->offsets().positions());
+  std::vector<PartitionPosition> positions = sdk::to_positions(response->offsets().positions());
+  const auto are_of_one_partition = [](const PartitionPosition& position,
+                                       const PartitionStart& start) {
+    return position.partition == start.partition;
+  };
+  if (!std::ranges::equal(positions, partitions, are_of_one_partition)) {
+    return Error(ErrorCode::kMalformed, "the broker's answer is about other partitions");
+  }
+  return positions;
 }
 
 // ---- producers, consumers, readers

@@ -2,6 +2,7 @@
 
 #include "client/core/convert.hpp"
 #include "client/session/session.hpp"
+#include "proto/limits.hpp"
 
 #include <utility>
 
@@ -31,9 +32,7 @@ Result<> ConsumerFront::wait_ready(std::chrono::milliseconds timeout) {
   if (knows) {
     return Error(ErrorCode::kCancelled, "the client was closed");
   }
-  return engine_->connected()
-             ? Error(ErrorCode::kDeadlineExceeded, "no answer in time")
-             : Error(ErrorCode::kConnectFailed, "there is no connection to a broker");
+  return engine_->no_answer();
 }
 
 Result<std::optional<Delivery>> ConsumerFront::next(std::chrono::milliseconds timeout) {
@@ -299,6 +298,10 @@ proto::Result<> ConsumerFront::on_deliver(const proto::Deliver& frame, TimePoint
   backoff_.reset();
   const std::lock_guard lock(mutex_);
   machine_.add_grant(std::move(grant), now);
+  // Leases that end here later than there make it twice the window; one grant may be above it.
+  machine_.keep_waiting_within(
+      2 * std::size_t{options_.window_messages()} + proto::kMaxBatchRecords,
+      2 * std::size_t{options_.window_bytes()} + proto::kMaxFrameBytes);
   if (is_paused_) {
     machine_.release_waiting();
   }

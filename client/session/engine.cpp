@@ -207,6 +207,15 @@ Result<> Engine::wait_connected() {
   return Error(ErrorCode::kConnectFailed, "no session within the overall timeout");
 }
 
+Error Engine::no_answer() const {
+  if (connected()) {
+    return Error(ErrorCode::kDeadlineExceeded, "no answer in time");
+  }
+  const std::lock_guard lock(mutex_);
+  return Error(ErrorCode::kConnectFailed,
+               "there is no connection to a broker" + (failure_ ? ": " + failure_->message : ""));
+}
+
 std::shared_ptr<SettleChannel> Engine::received_from(const std::string& queue) {
   std::shared_ptr<SettleChannel> channel;
   {

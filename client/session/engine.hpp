@@ -54,6 +54,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Waits until a session stands, or until every host was tried once.
   [[nodiscard]] Result<> wait_connected();
   [[nodiscard]] bool connected() const { return connected_.load(std::memory_order_relaxed); }
+  /// What to tell who waited for the broker in vain: DEADLINE_EXCEEDED, or CONNECT_FAILED with what
+  /// went wrong the last time.
+  [[nodiscard]] Error no_answer() const;
   [[nodiscard]] const ClientOptions& options() const { return options_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
   /// Differs from call to call.

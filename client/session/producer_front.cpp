@@ -29,6 +29,12 @@ ProducerMachine::Options machine_options(const ClientOptions& client,
   return options;
 }
 
+// As a batch has room for.
+bool is_identity(const v1::ProducerInfo& producer) {
+  return producer.id() != 0 && std::in_range<std::int64_t>(producer.id()) &&
+         std::in_range<std::int16_t>(producer.epoch());
+}
+
 std::size_t size_of(const proto::RecordInput& record) {
   std::size_t bytes = kRecordOverheadBytes + (record.key ? record.key->size() : 0) +
                       (record.value ? record.value->size() : 0);
@@ -67,10 +73,7 @@ Result<> ProducerFront::wait_ready(std::chrono::milliseconds timeout) {
   if (refusal_) {
     return *refusal_;
   }
-  return knows ? Error(ErrorCode::kCancelled, "the client was closed")
-         : engine_->connected()
-             ? Error(ErrorCode::kDeadlineExceeded, "no answer in time")
-             : Error(ErrorCode::kConnectFailed, "there is no connection to a broker");
+  return knows ? Error(ErrorCode::kCancelled, "the client was closed") : engine_->no_answer();
 }
 
 Result<> ProducerFront::may_take() const {
@@ -419,6 +422,10 @@ void ProducerFront::attach() {
                           proto::Errc::kMalformed, "an answer without its content");
                       if (!response) {
                         attached = response.error();
+                      } else if (response->has_attached() && response->attached().partitions() >
+                                                                 proto::kMaxPartitionsPerTopic) {
+                        attached = proto::fail(proto::Errc::kMalformed,
+                                               "a topic of more partitions than one can have");
                       } else if (response->has_attached()) {
                         ProducerMachine::Attachment attachment;
                         attachment.alias = response->attached().alias();
@@ -441,7 +448,7 @@ void ProducerFront::init_producer(std::uint64_t previous_id, std::uint32_t previ
                           proto::Errc::kMalformed, "an answer without its content");
                       if (!response) {
                         identity = response.error();
-                      } else if (response->has_producer() && response->producer().id() != 0) {
+                      } else if (response->has_producer() && is_identity(response->producer())) {
                         ProducerMachine::Identity given;
                         given.id = response->producer().id();
                         given.epoch = response->producer().epoch();

@@ -4,11 +4,19 @@
 #include "client/session/one_shot.hpp"
 #include "client/session/session.hpp"
 #include "client/session/wire_convert.hpp"
+#include "proto/limits.hpp"
 
 #include <exception>
 #include <utility>
 
 namespace weir::sdk {
+namespace {
+
+bool is_number_of_partitions(int count) {
+  return count >= 1 && std::cmp_less_equal(count, proto::kMaxPartitionsPerTopic);
+}
+
+}  // namespace
 
 ReaderFront::ReaderFront(std::shared_ptr<Engine> engine, std::string topic,
                          const ReaderOptions& options, RecordHandler handler)
@@ -48,9 +56,7 @@ Result<> ReaderFront::wait_ready(std::chrono::milliseconds timeout) {
   if (knows) {
     return failure_.value_or(Error(ErrorCode::kCancelled, "the client was closed"));
   }
-  return engine_->connected()
-             ? Error(ErrorCode::kDeadlineExceeded, "no answer in time")
-             : Error(ErrorCode::kConnectFailed, "there is no connection to a broker");
+  return engine_->no_answer();
 }
 
 Result<> ReaderFront::readable() const {
@@ -187,7 +193,8 @@ void ReaderFront::subscribe() {
 }
 
 void ReaderFront::on_subscribed(const proto::Result<v1::Response>& response) {
-  if (response && response->has_subscribed_topic()) {
+  if (response && response->has_subscribed_topic() &&
+      is_number_of_partitions(response->subscribed_topic().positions_size())) {
     backoff_.reset();
     alias_ = response->subscribed_topic().alias();
     {
@@ -235,6 +242,9 @@ proto::Result<> ReaderFront::on_records(const proto::Records& frame) {
   proto::Result<> taken;
   {
     const std::lock_guard lock(mutex_);
+    if (proto::Result<> within = machine_.admit(frame.bytes.size()); !within) {
+      return within;
+    }
     taken = machine_.on_records(frame);
   }
   if (!taken) {

@@ -5,6 +5,7 @@
 #include "client/session/engine.hpp"
 #include "client/session/settle_channel.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -12,7 +13,7 @@ namespace weir::sdk {
 namespace {
 
 // The deliveries of one answer. MALFORMED when its records are not what they should be.
-Result<std::vector<Delivery>> deliveries_of(const v1::Received& received,
+Result<std::vector<Delivery>> deliveries_of(const v1::Received& received, std::size_t max_messages,
                                             const Session::Broker& broker,
                                             const std::shared_ptr<SettleChannel>& channel) {
   GrantOrigin origin;
@@ -33,8 +34,8 @@ Result<std::vector<Delivery>> deliveries_of(const v1::Received& received,
     frame.base_timestamp = wire.base_timestamp();
     frame.lease_ms = static_cast<std::uint32_t>(received.lease_ms());
     frame.records = wire.records();
-    if (frame.count > proto::kMaxBatchRecords || frame.first_index > proto::kMaxBatchRecords) {
-      return Error(ErrorCode::kMalformed, "a grant of more than a batch holds");
+    if (!is_sound(frame) || frame.count > max_messages - deliveries.size()) {
+      return Error(ErrorCode::kMalformed, "the broker's answer holds what nobody asked for");
     }
     const auto grant = std::make_shared<Grant>(frame, origin, channel);
     for (std::uint32_t i = 0; i < frame.count; ++i) {
@@ -61,19 +62,22 @@ bool receive(Engine& engine, std::string queue, const ReceiveOptions& options, T
   wire.set_max_bytes(options.max_bytes());
   RequestPolicy policy;
   policy.deadline = deadline;
-  return engine.post([request = std::move(request), policy, channel = engine.received_from(queue),
+  const std::size_t max_messages = options.max_messages();
+  return engine.post([request = std::move(request), policy, max_messages,
+                      channel = engine.received_from(queue),
                       done = std::move(done)](Session& session) mutable {
-    session.request(std::move(request), policy,
-                    [&session, channel = std::move(channel),
-                     done = std::move(done)](proto::Result<v1::Response> response) mutable {
-                      if (!response) {
-                        done(to_public(response.error()));
-                      } else if (!response->has_received()) {
-                        done(Error(ErrorCode::kMalformed, "the broker's answer lacks its content"));
-                      } else {
-                        done(deliveries_of(response->received(), session.broker(), channel));
-                      }
-                    });
+    session.request(
+        std::move(request), policy,
+        [&session, max_messages, channel = std::move(channel),
+         done = std::move(done)](proto::Result<v1::Response> response) mutable {
+          if (!response) {
+            done(to_public(response.error()));
+          } else if (!response->has_received()) {
+            done(Error(ErrorCode::kMalformed, "the broker's answer lacks its content"));
+          } else {
+            done(deliveries_of(response->received(), max_messages, session.broker(), channel));
+          }
+        });
   });
 }
 

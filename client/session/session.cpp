@@ -244,6 +244,7 @@ bool Session::flush(std::uint64_t who) {
 
 void Session::on_connected() {
   now_ = clock_.now();
+  pong_until_ = 0;
   link_machine_.on_connected(now_);
   v1::Hello hello;
   hello.set_protocol_min(proto::kProtocolMin);
@@ -321,7 +322,11 @@ proto::Result<> Session::on_frame(const proto::RawFrame& frame) {
     case proto::FrameType::kGoAway:
       return on_go_away(frame.body);
     case proto::FrameType::kPing:
-      proto::encode_frame(proto::FrameType::kPong, {}, link_->outbox().small());
+      // One that is still to leave answers all that have come: pings must not fill the outbox.
+      if (has_left(pong_until_)) {
+        proto::encode_frame(proto::FrameType::kPong, {}, link_->outbox().small());
+        pong_until_ = position();
+      }
       return {};
     case proto::FrameType::kPong:
       return {};
@@ -411,6 +416,9 @@ proto::Result<> Session::on_response(std::string_view body) {
   if (!response) {
     return response.error();
   }
+  if (!requests_.was_sent(response->id())) {
+    return proto::fail(proto::Errc::kMalformed, "an answer to a request that nobody made");
+  }
   requests_.on_response(std::move(*response), now_);
   return {};
 }
@@ -424,6 +432,9 @@ proto::Result<> Session::on_sent(std::string_view body) {
     const std::optional<SendLedger::Origin> origin = sends_.take(entry.send_number);
     if (!origin) {
       return proto::fail(proto::Errc::kMalformed, "an answer to a send that is not open");
+    }
+    if (entry.code == 0 && (entry.base_offset < 0 || entry.base_offset > kBaseOffsetMax)) {
+      return proto::fail(proto::Errc::kMalformed, "a send was stored at an offset that is none");
     }
     if (Participant* const producer = find(origin->producer)) {
       producer->on_sent(origin->partition, origin->ordinal, entry, now_);
@@ -439,7 +450,11 @@ proto::Result<> Session::on_settled(std::string_view body) {
   if (!settled) {
     return settled.error();
   }
-  for (SettleLedger::Outcome& outcome : settles_.on_settled(*settled)) {
+  proto::Result<std::vector<SettleLedger::Outcome>> done = settles_.on_settled(*settled);
+  if (!done) {
+    return done.error();
+  }
+  for (SettleLedger::Outcome& outcome : *done) {
     if (Participant* const participant = find(outcome.channel)) {
       participant->on_settled(std::move(outcome.batch), outcome.failures);
       mark_ready(outcome.channel);

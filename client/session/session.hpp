@@ -123,7 +123,8 @@ class Session : private LinkEvents {
   SendLedger sends_;
   SettleLedger settles_;
   Broker broker_;
-  TimePoint now_;  // of this turn
+  std::uint64_t pong_until_ = 0;  // position() behind the last Pong
+  TimePoint now_;                 // of this turn
   bool had_session_ = false;
   bool is_closing_ = false;
   bool is_closed_ = false;

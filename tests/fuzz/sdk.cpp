@@ -262,8 +262,10 @@ class Ledgers {
         break;
       case 4:
         if (const auto settled = proto::decode_settled(input.piece())) {
-          for (sdk::SettleLedger::Outcome& outcome : settles_.on_settled(*settled)) {
-            sdk::answer_waiters(outcome.batch, outcome.failures);
+          if (auto done = settles_.on_settled(*settled)) {
+            for (sdk::SettleLedger::Outcome& outcome : *done) {
+              sdk::answer_waiters(outcome.batch, outcome.failures);
+            }
           }
         }
         break;

@@ -329,5 +329,23 @@ TEST(Grant, RefusesRecordsThatAreNone) {
   EXPECT_FALSE(grant->next().has_value());
 }
 
+TEST_F(ConsumerMachineTest, ForgetsWhatWaitsLongestBeyondItsBounds) {
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    machine_.add_grant(grant(id, many(10)), kStart);
+  }
+  machine_.keep_waiting_within(30, SIZE_MAX);
+  EXPECT_EQ(machine_.waiting_messages(), 30U);
+  machine_.keep_waiting_within(29, SIZE_MAX);
+  EXPECT_EQ(machine_.waiting_messages(), 20U);
+  const auto begun = machine_.begin_chunk(kStart, true);
+  EXPECT_EQ(begun->grant->id(), proto::GrantId(2));
+  machine_.keep_waiting_within(SIZE_MAX, 0);
+  EXPECT_EQ(machine_.waiting_messages(), 0U);
+  EXPECT_EQ(sink_->grants, 1);  // which is begun
+  machine_.add_grant(grant(4, many(10)), kStart);
+  machine_.keep_waiting_within(10, 10'000);
+  EXPECT_EQ(machine_.waiting_messages(), 10U);
+}
+
 }  // namespace
 }  // namespace weir::sdk

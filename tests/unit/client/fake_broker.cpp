@@ -3,6 +3,7 @@
 #include "proto/limits.hpp"
 #include "proto/wire_message.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cstdlib>
 #include <netinet/in.h>
@@ -41,7 +42,8 @@ proto::BatchBuilder builder_of(const std::vector<std::string>& texts) {
 void FakeBroker::Peer::write(const std::string& bytes) {
   std::string_view rest = bytes;
   while (is_open_ && !rest.empty()) {
-    const ssize_t sent = ::send(socket_, rest.data(), rest.size(), MSG_NOSIGNAL);
+    const ssize_t sent =
+        ::send(socket_, rest.data(), std::min(rest.size(), piece_bytes_), MSG_NOSIGNAL);
     if (sent <= 0) {
       return;
     }
@@ -61,10 +63,19 @@ void FakeBroker::Peer::hang_up() {
   }
 }
 
+void FakeBroker::Peer::reset() {
+  if (std::exchange(is_open_, false)) {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    check(::connect(socket_, &nobody, sizeof(nobody)) == 0);
+  }
+}
+
 // ---- life
 
 FakeBroker::FakeBroker() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   check(listener_ >= 0);
+  const int on = 1;
+  check(::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -137,6 +148,7 @@ void FakeBroker::accept_loop() {
     Peer& peer = peers_.emplace_back();
     peer.number_ = ++connections;
     peer.socket_ = socket;
+    peer.piece_bytes_ = piece_bytes;
     peer.thread_ = std::thread([this, &peer] { serve(peer); });
     happened_.notify_all();
   }

@@ -38,12 +38,15 @@ class FakeBroker {
     }
     /// Closes the connection.
     void hang_up();
+    /// The same with a reset: what is still under way is lost.
+    void reset();
 
    private:
     friend class FakeBroker;
     int number_ = 0;
     int socket_ = -1;
     bool is_open_ = true;
+    std::size_t piece_bytes_ = 0;
     std::thread thread_;
     std::map<std::uint32_t, std::string> destinations_;  // by alias
   };
@@ -82,6 +85,8 @@ class FakeBroker {
   static std::string records(const std::vector<std::string>& texts);
   /// A batch with these records, of no producer, at `base_offset`.
   static std::string batch(const std::vector<std::string>& texts, proto::Offset base_offset);
+  /// With the lock held: the usual answer to a request.
+  [[nodiscard]] v1::Response answer(Peer& peer, const v1::Request& request);
   /// With the lock held: one grant to the last subscription.
   void deliver(std::uint64_t grant, const std::vector<std::string>& texts,
                std::uint16_t attempts = 0, std::uint32_t lease_ms = 30'000);
@@ -95,6 +100,7 @@ class FakeBroker {
   std::function<Answer(Peer&, const v1::Request&)> on_request;
   std::function<Answer(Peer&, const proto::Send&)> on_send;
   std::function<Answer(Peer&, const proto::Settle&)> on_settle;
+  std::size_t piece_bytes = SIZE_MAX;  // of later connections: leave one at a time
   std::uint32_t heartbeat_ms = 10'000;
   std::uint32_t dead_after_ms = 30'000;
   std::uint32_t send_window_bytes = 1U << 22U;
@@ -135,7 +141,6 @@ class FakeBroker {
   void handle_request(Peer& peer, std::string_view body);
   void handle_send(Peer& peer, std::string_view body);
   void handle_settle(Peer& peer, std::string_view body);
-  [[nodiscard]] v1::Response answer(Peer& peer, const v1::Request& request);
 
   int listener_ = -1;
   std::uint16_t port_ = 0;

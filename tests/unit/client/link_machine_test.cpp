@@ -137,6 +137,16 @@ TEST(LinkMachine, LeavesADrainingBrokerInTime) {
   EXPECT_EQ(link.tick(kStart + seconds(3)).kind, Kind::kDrop);
 }
 
+TEST(LinkMachine, LeavesABrokerThatWantsToDrainForEver) {
+  LinkMachine link = link_to({{"a", 1}});
+  bring_up(link, kStart);
+  link.on_draining(milliseconds(UINT32_MAX), kStart);
+  const TimePoint end = kStart + std::chrono::minutes(10);
+  link.on_bytes(end - seconds(1));
+  EXPECT_NE(link.tick(end - seconds(1)).kind, Kind::kDrop);
+  EXPECT_EQ(link.tick(end).kind, Kind::kDrop);
+}
+
 TEST(LinkMachine, DoesNothingOnceStopped) {
   LinkMachine link = link_to({{"a", 1}});
   bring_up(link, kStart);

@@ -102,13 +102,13 @@ TEST(SettleLedger, ConfirmsCumulatively) {
   EXPECT_EQ(ledger.add(1, batch_of(range(SettleKind::kAck, 1, 1))), 3U);
   proto::Settled settled;
   settled.up_to = 2;
-  const auto done = ledger.on_settled(settled);
+  const auto done = ledger.on_settled(settled).value();
   ASSERT_EQ(done.size(), 2U);
   EXPECT_EQ(done[0].channel, 1U);
   EXPECT_EQ(done[1].channel, 2U);
   EXPECT_FALSE(ledger.empty());
   settled.up_to = 3;
-  EXPECT_EQ(ledger.on_settled(settled).size(), 1U);
+  EXPECT_EQ(ledger.on_settled(settled)->size(), 1U);
   EXPECT_TRUE(ledger.empty());
 }
 
@@ -121,13 +121,31 @@ TEST(SettleLedger, KeepsAFailureUntilItsFrameIsDone) {
   proto::SettleFailure failure;
   failure.settle_number = 2;
   settled.failed.push_back(failure);
-  EXPECT_TRUE(ledger.on_settled(settled).empty());
+  EXPECT_TRUE(ledger.on_settled(settled)->empty());
   settled.failed.clear();
   settled.up_to = 2;
-  const auto done = ledger.on_settled(settled);
+  const auto done = ledger.on_settled(settled).value();
   ASSERT_EQ(done.size(), 2U);
   EXPECT_TRUE(done[0].failures.empty());
   EXPECT_EQ(done[1].failures.size(), 1U);
+}
+
+TEST(SettleLedger, RefusesAnswersToWhatWasNotSaid) {
+  SettleLedger ledger;
+  proto::Settled settled;
+  settled.up_to = 1;
+  EXPECT_EQ(ledger.on_settled(settled).error().code, proto::Errc::kMalformed);
+  ledger.add(1, batch_of(range(SettleKind::kAck, 1, 0)));
+  settled.up_to = 0;
+  proto::SettleFailure failure;
+  failure.settle_number = 2;
+  settled.failed = {failure};
+  EXPECT_EQ(ledger.on_settled(settled).error().code, proto::Errc::kMalformed);
+  // One message can fail once, however often the broker says so.
+  failure.settle_number = 1;
+  settled.failed = {failure};
+  EXPECT_TRUE(ledger.on_settled(settled)->empty());
+  EXPECT_EQ(ledger.on_settled(settled).error().code, proto::Errc::kMalformed);
 }
 
 TEST(SettleLedger, GivesBackWhatWasNotDurableAndNumbersAnew) {
