@@ -1,10 +1,14 @@
 #include "tests/crash/broker_process.hpp"
 #include "tests/hostile/attackers.hpp"
+#include "tests/hostile/bombs.hpp"
 #include "tests/hostile/bystander.hpp"
+#include "tests/hostile/http_peers.hpp"
 #include "tests/hostile/process_facts.hpp"
+#include "tests/hostile/report.hpp"
 #include "tests/hostile/slow_peers.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
@@ -16,6 +20,7 @@
 #include <string_view>
 #include <sys/resource.h>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 // weir-hostile: what bad peers do to a real broker, and to a good client beside them.
@@ -28,13 +33,19 @@ using proto::fail;
 constexpr std::string_view kHelp =
     "usage: weir-hostile frames --broker PATH --dir DIR [--frames N] [--seed S]\n"
     "       weir-hostile slow   --broker PATH --dir DIR [--peers N] [--seconds N]\n"
+    "       weir-hostile http   --broker PATH --dir DIR [--peers N] [--seconds N]\n"
+    "       weir-hostile bombs  --broker PATH --dir DIR [--bombs N]\n"
     "\n"
     "Starts the broker of PATH on DIR (without what a run before left there).\n"
     "  frames   N frames (default 100000) that no client of good will sends: only their own\n"
     "           connections are closed, the broker's memory stays, a good client goes on\n"
     "  slow     N slow and silent peers (default 10000): prints how long a good client's rounds\n"
     "           take without and with them, N seconds each (default 20), and how long the broker\n"
-    "           waits for those that say nothing\n";
+    "           waits for those that say nothing\n"
+    "  http     N connections (default 200) that misuse the HTTP port, for N seconds: health and\n"
+    "           metrics are answered beside them, memory and files stay\n"
+    "  bombs    N times each (default 20) what is most expensive to judge: prints how long a good\n"
+    "           client beside it waits at the longest\n";
 
 constexpr std::size_t kAttackersAtATime = 48;
 constexpr std::uint64_t kGrownKibMax = std::uint64_t{192} << 10;
@@ -43,13 +54,18 @@ constexpr std::chrono::milliseconds kStep{250};
 constexpr std::uint64_t kLogBytesMax = std::uint64_t{64} << 10;
 constexpr std::uint64_t kLogBytesPerSecond = std::uint64_t{4} << 10;
 
+constexpr std::array<std::string_view, 4> kModes = {"frames", "slow", "http", "bombs"};
+constexpr std::size_t kSlowPeers = 10'000;
+constexpr std::size_t kHttpPeers = 200;
+
 struct Options {
   std::string mode;
   std::string broker;
   std::filesystem::path dir;
   std::uint64_t frames = 100'000;
   std::uint64_t seed = 1;
-  std::size_t peers = 10'000;
+  std::optional<std::size_t> peers;
+  std::uint64_t bombs = 20;
   std::int64_t seconds = 20;
 };
 
@@ -62,7 +78,7 @@ bool parse(std::string_view text, Number& to) {
 std::optional<Options> parse_arguments(int argc, char** argv) {
   Options options;
   options.mode = argc > 1 ? argv[1] : "";
-  bool good = (options.mode == "frames" || options.mode == "slow") && argc % 2 == 0;
+  bool good = std::ranges::find(kModes, options.mode) != kModes.end() && argc % 2 == 0;
   for (int i = 2; good && i + 1 < argc; i += 2) {
     const std::string_view flag = argv[i];
     const std::string_view value = argv[i + 1];
@@ -75,7 +91,9 @@ std::optional<Options> parse_arguments(int argc, char** argv) {
     } else if (flag == "--seed") {
       good = parse(value, options.seed);
     } else if (flag == "--peers") {
-      good = parse(value, options.peers);
+      good = parse(value, options.peers.emplace());
+    } else if (flag == "--bombs") {
+      good = parse(value, options.bombs);
     } else if (flag == "--seconds") {
       good = parse(value, options.seconds);
     } else {
@@ -84,18 +102,6 @@ std::optional<Options> parse_arguments(int argc, char** argv) {
   }
   good = good && !options.broker.empty() && !options.dir.empty();
   return good ? std::optional(options) : std::nullopt;
-}
-
-void print(std::string_view what, std::int64_t count) {
-  std::printf("%-28.*s %lld\n", static_cast<int>(what.size()), what.data(),
-              static_cast<long long>(count));
-}
-void print(std::string_view what, std::uint64_t count) {
-  print(what, static_cast<std::int64_t>(count));
-}
-
-std::int64_t percentile(const std::vector<std::int64_t>& sorted, std::size_t per_cent) {
-  return sorted.empty() ? 0 : sorted[(sorted.size() - 1) * per_cent / 100];
 }
 
 proto::Result<> check(const Bystander& bystander, std::uint64_t rounds_before) {
@@ -214,8 +220,8 @@ proto::Result<> stay_slow(const Options& options, crash::BrokerProcess& broker) 
   if (proto::Result<> measured = measure(nullptr, without); !measured) {
     return measured;
   }
-  SlowPeers peers(broker.port(), options.peers);
-  while (peers.open() < options.peers * 9 / 10) {
+  SlowPeers peers(broker.port(), options.peers.value_or(kSlowPeers));
+  while (peers.open() < options.peers.value_or(kSlowPeers) * 9 / 10) {
     if (proto::Result<> opened = peers.run_for(kStep, 500); !opened) {
       return opened;
     }
@@ -257,6 +263,18 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+proto::Result<> run_mode(const Options& options, crash::BrokerProcess& broker) {
+  if (options.mode == "frames") {
+    return attack(options, broker);
+  }
+  if (options.mode == "slow") {
+    return stay_slow(options, broker);
+  }
+  return options.mode == "http"
+             ? misuse_http(broker, options.peers.value_or(kHttpPeers), options.seconds)
+             : throw_bombs(broker, options.bombs);
+}
+
 int run(int argc, char** argv) {
   const auto options = parse_arguments(argc, argv);
   if (!options) {
@@ -269,13 +287,13 @@ int run(int argc, char** argv) {
   }
   std::filesystem::create_directories(options->dir, error);
   raise_file_limit();
-  const std::string connections = std::to_string(options->peers + 100);
+  const std::string connections = std::to_string(options->peers.value_or(kSlowPeers) + 100);
   ::setenv("WEIR_MAX_CONNECTIONS", connections.c_str(), 1);
   ::setenv("WEIR_BALLAST_BYTES", "0", 1);
   crash::BrokerProcess broker(options->broker, options->dir);
   proto::Result<> done = broker.start();
   if (done) {
-    done = options->mode == "frames" ? attack(*options, broker) : stay_slow(*options, broker);
+    done = run_mode(*options, broker);
   }
   if (!done) {
     std::printf("COMPLAINT %s\n", done.error().message.c_str());
