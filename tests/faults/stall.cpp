@@ -1,5 +1,6 @@
 #include "tests/faults/stall.hpp"
 
+#include "proto/limits.hpp"
 #include "tests/integration/wire_client.hpp"
 
 #include <algorithm>
@@ -49,15 +50,15 @@ StallRun::StallRun(StallOptions options, ShimHandle& shim)
 }
 
 proto::Result<> StallRun::run() {
-  for (const auto step :
-       {&StallRun::prepare, &StallRun::hold, &StallRun::begin, &StallRun::stall}) {
+  for (const auto step : {&StallRun::prepare, &StallRun::open_library, &StallRun::hold,
+                          &StallRun::begin, &StallRun::stall}) {
     if (proto::Result<> done = (this->*step)(); !done) {
       end();
       return done;
     }
   }
   end();
-  for (const auto step : {&StallRun::check_held, &StallRun::check_rest}) {
+  for (const auto step : {&StallRun::check_held, &StallRun::check_library, &StallRun::check_rest}) {
     if (proto::Result<> done = (this->*step)(); !done) {
       return done;
     }
@@ -192,6 +193,70 @@ proto::Result<> StallRun::check_held() {
     return fail(Errc::kInternal, "'" + again[0].body + "' was handed out again");
   }
   return waiter_.ack(again[0].handle);
+}
+
+// A message that was pushed and is held, a reader of a topic, and a producer for it.
+proto::Result<> StallRun::open_library() {
+  ClientOptions options("weir://127.0.0.1:" + std::to_string(broker_.port()));
+  options.set_event_handler([this](const ClientEvent& event) {
+    if (event.kind == ClientEvent::Kind::kDisconnected) {
+      ++disconnects_;
+    }
+  });
+  auto client = Client::connect(std::move(options));
+  if (!client) {
+    return fail(Errc::kInternal, client.error().to_string());
+  }
+  client_ = std::move(*client);
+  const auto queue = client_->create_queue(
+      "pushed", QueueSettings().set_lease(std::chrono::milliseconds(kLeaseMs)));
+  const auto topic = client_->create_topic("read", TopicSettings());
+  auto sender = client_->queue_producer("pushed", ProducerOptions());
+  auto producer = client_->topic_producer("read", ProducerOptions());
+  auto consumer = client_->subscribe("pushed", ConsumerOptions());
+  auto reader = client_->read_topic("read", ReaderOptions());
+  if (!queue || !topic || !sender || !producer || !consumer || !reader ||
+      !sender->send(Message("pushed")) || !producer->send(Message("before"))) {
+    return fail(Errc::kInternal, "the client library cannot begin");
+  }
+  producer_ = *producer;
+  reader_ = *reader;
+  auto delivery = consumer->next(std::chrono::milliseconds(kAgainMs));
+  if (!delivery || !*delivery) {
+    return fail(Errc::kInternal, "a message is not pushed");
+  }
+  pushed_ = std::move(**delivery);
+  return read_next("before");
+}
+
+proto::Result<> StallRun::read_next(std::string_view text) {
+  const auto record = reader_->next(std::chrono::milliseconds(kAgainMs));
+  if (!record || !*record || (*record)->value() != text) {
+    return fail(Errc::kInternal, "the reader does not get '" + std::string(text) + "'");
+  }
+  return {};
+}
+
+// The push that was held is still its holder's, and the topic goes on, over the session of before:
+// unless the stall was as long as the client library waits for a sign of life.
+proto::Result<> StallRun::check_library() {
+  if (const auto acked = pushed_->ack_and_wait(std::chrono::milliseconds(kAgainMs)); !acked) {
+    return fail(Errc::kInternal,
+                "the lease of what was pushed has ended: " + acked.error().to_string());
+  }
+  if (const auto sent = producer_->send(Message("after")); !sent) {
+    return fail(Errc::kInternal, "a send fails after the stall: " + sent.error().to_string());
+  }
+  if (proto::Result<> read = read_next("after"); !read) {
+    return read;
+  }
+  const std::int64_t silent_ms =
+      options_.kind == StallKind::kProcess ? std::int64_t{options_.seconds} * 1'000 : 0;
+  if (silent_ms + proto::kHeartbeatMs <= proto::kDeadAfterMs && disconnects_ != 0) {
+    return fail(Errc::kInternal, "a session of the client library has ended");
+  }
+  client_->close();
+  return {};
 }
 
 proto::Result<> StallRun::check_rest() {

@@ -6,10 +6,14 @@
 #include "tests/crash/raw_clients.hpp"
 #include "tests/faults/hand_client.hpp"
 #include "tests/faults/shim_handle.hpp"
+#include "weir/client.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::faults {
@@ -45,6 +49,9 @@ class StallRun {
   void end();
   proto::Result<> check_health();
   proto::Result<> check_held();
+  proto::Result<> open_library();
+  proto::Result<> read_next(std::string_view text);
+  proto::Result<> check_library();
   proto::Result<> check_rest();
   proto::Result<> serve(std::int64_t ms);
   [[nodiscard]] std::uint64_t resident_bytes() const;
@@ -58,6 +65,13 @@ class StallRun {
   HandClient waiter_;
   std::vector<HandClient::Message> held_;
   std::uint64_t grown_bytes_ = 0;
+
+  // Through the client library, which keeps sessions and leases alive by itself.
+  std::atomic<std::uint32_t> disconnects_{0};
+  std::optional<Client> client_;
+  std::optional<Producer> producer_;
+  std::optional<TopicReader> reader_;
+  std::optional<Delivery> pushed_;
 };
 
 }  // namespace weir::faults
