@@ -119,6 +119,9 @@ std::optional<std::string> Expectations::hear_hand_out(const Word& word) {
   if (message.at != word.log) {
     message.attempts = 0;  // a dead-letter queue counts anew
     message.at = word.log;
+    // An ack that came when the message was already on its way here was for the other queue.
+    message.gone_from = 0;
+    message.may_be_gone = false;
   }
   if (word.attempts < message.attempts) {
     return "attempts fell" + place(word.log, word.offset, word.number);
