@@ -35,7 +35,8 @@ class ShardClock {
       broker_ = std::max(broker_, wall_ms);
       return broker_;
     }
-    if ((passed > kGapMs || is_stalled) && !WEIR_PLANTED(a_stall_counts)) {
+    const bool hangs = is_stalled && !WEIR_PLANTED(a_hanging_disk_counts);
+    if ((passed > kGapMs || hangs) && !WEIR_PLANTED(a_stall_counts)) {
       return broker_;
     }
     // Whole milliseconds are slewed out of a running remainder, so that frequent looks slew as

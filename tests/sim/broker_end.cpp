@@ -161,6 +161,7 @@ Loss BrokerHost::leave_process(End end) {
     slept_us_ += world_.now_us() - stall_began_us_;
   }
   held_.clear();
+  note_commit(false);
   const std::size_t false_words = log_->false_words();
   log_.reset();
   shard_.reset();

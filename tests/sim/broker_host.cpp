@@ -14,8 +14,9 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::int64_t kTickUs = 200'000;       // a shard's clock wants to be looked at
-constexpr std::int64_t kMarkDelayUs = 100'000;  // the mark is at most so far behind
+constexpr std::int64_t kLookUs = 100'000;          // a shard's clock is looked at, as by LoopClock
+constexpr std::int64_t kMarkDelayUs = 100'000;     // the mark is at most so far behind
+constexpr std::int64_t kHangsAfterUs = 1'000'000;  // a commit, as for LocalLog
 
 }  // namespace
 
@@ -29,14 +30,34 @@ void BrokerHost::start(Hears hears) {
 
 proto::TimeMs BrokerHost::now() {
   if (stalled_us() == 0) {
-    last_now_ = clock_->now(wall_ms(), mono_ms());
+    last_now_ = clock_->now(wall_ms(), mono_ms(), disk_hangs());
   }
   return last_now_;
 }
 
 BrokerHost::Moment BrokerHost::moment() {
-  const std::int64_t until = stalled_us() > 0 ? stall_began_us_ : world_.now_us();
-  return {now(), until - slept_us_, life_};
+  return {now(), awake_us() - hung_us_ - hanging_us(), life_};
+}
+
+std::int64_t BrokerHost::awake_us() const {
+  return (stalled_us() > 0 ? stall_began_us_ : world_.now_us()) - slept_us_;
+}
+
+void BrokerHost::note_commit(bool is_under_way) {
+  // What passes between the broker's last look at a disk that hangs and its end counts.
+  hung_us_ += std::max<std::int64_t>(hanging_us() - kLookUs, 0);
+  commit_.reset();
+  if (is_under_way) {
+    commit_ = {world_.now_us(), awake_us()};
+  }
+}
+
+bool BrokerHost::disk_hangs() const {
+  return commit_ && world_.now_us() - commit_->began_us > kHangsAfterUs;
+}
+
+std::int64_t BrokerHost::hanging_us() const {
+  return commit_ ? std::max<std::int64_t>(awake_us() - commit_->awake_us - kHangsAfterUs, 0) : 0;
 }
 
 std::optional<BrokerHost::Moment> BrokerHost::drawn_at(std::uint64_t nonce) const {
@@ -154,6 +175,7 @@ void BrokerHost::boot() {
   disk_ = {};
   disk_.planted_loss = options_.planted_loss != 0;
   disk_.before_false_word = hears_.before_false_word;
+  disk_.on_commit = [this](bool is_under_way) { note_commit(is_under_way); };
   is_stopping_ = false;
   const ProcessPost post = [this](std::int64_t delay_us, std::function<void()> event) {
     world_.after(delay_us, [this, life = life_, event = std::move(event)] {
@@ -230,7 +252,8 @@ void BrokerHost::arm(proto::TimeMs when) {
 
 /// Broker time is slewed and skips stalls, so a timer is looked at again until it is due.
 void BrokerHost::watch(std::uint64_t armed) {
-  const std::int64_t wait_ms = std::clamp<std::int64_t>(armed_for_ - now(), 1, 200);
+  const std::int64_t wait_ms =
+      std::clamp<std::int64_t>(armed_for_ - now(), disk_hangs() ? kLookUs / 1000 : 1, 200);
   world_.after(wait_ms * 1000, [this, armed, life = life_] {
     reach([this, armed, life] {
       if (life != life_ || armed != armed_) {
@@ -247,7 +270,7 @@ void BrokerHost::watch(std::uint64_t armed) {
 
 void BrokerHost::tick() {
   (void)now();
-  world_.after(kTickUs, [this, life = life_] {
+  world_.after(kLookUs, [this, life = life_] {
     reach([this, life] {
       if (life == life_) {
         tick();

@@ -82,7 +82,8 @@ class BrokerHost {
   /// Adds what the running process has done besides answering to the report.
   void count_work();
 
-  /// The moment of a lease: by broker time, and by the time that the process was awake in its life.
+  /// The moment of a lease: by broker time, and by the time that the process was awake in its life
+  /// and its disk did not hang.
   struct Moment {
     proto::TimeMs time = 0;
     std::int64_t awake_us = 0;
@@ -101,6 +102,10 @@ class BrokerHost {
     std::uint32_t incarnation = 0;
   };
   void boot();
+  void note_commit(bool is_under_way);
+  [[nodiscard]] bool disk_hangs() const;
+  [[nodiscard]] std::int64_t awake_us() const;
+  [[nodiscard]] std::int64_t hanging_us() const;
   [[nodiscard]] bool check_mark(const storage::CommitPoint& recovered);
   void move_to_copy();
   [[nodiscard]] shard::Ports ports(const ProcessPost& post);
@@ -129,6 +134,12 @@ class BrokerHost {
   std::int64_t stalled_until_us_ = 0;
   std::int64_t slept_us_ = 0;  // in all stalls that are over
   std::int64_t stall_began_us_ = 0;
+  struct Commit {
+    std::int64_t began_us = 0;
+    std::int64_t awake_us = 0;  // when it began
+  };
+  std::optional<Commit> commit_;            // under way
+  std::int64_t hung_us_ = 0;                // in all commits that are over
   std::deque<std::function<void()>> held_;  // what reached it while it stood still
   proto::TimeMs last_now_ = 0;
   std::optional<shard::ShardClock> clock_;

@@ -28,6 +28,7 @@ void SimLog::restart_from_store() {
   pending_.clear();
   backlog_bytes_ = 0;
   busy_ = false;
+  faults_.on_commit(false);
   written_ = storage::read_commit_point(*store_.snapshot()).value();
   submitted_ = written_.index;
   told_ = written_;
@@ -57,6 +58,7 @@ void SimLog::begin() {
     if (life != life_) {
       return;
     }
+    faults_.on_commit(true);
     std::size_t bytes = write_group();
     // What is synced together may have been written in more than one change.
     while (!pending_.empty() && world_.rng().per_mille(700)) {
@@ -103,6 +105,7 @@ std::size_t SimLog::write_group() {
 }
 
 void SimLog::finish(std::size_t bytes) {
+  faults_.on_commit(false);
   if (std::exchange(faults_.next_sync_fails, false)) {
     world_.begin_fault(Fault::kFailedSync, "");
     faults_.has_failed = true;

@@ -29,6 +29,8 @@ struct DiskFaults {
   bool planted_loss = false;
   /// An error was returned: the process will end for it.
   bool has_failed = false;
+  /// Told when a commit begins to write, and when it has been synced, has failed, or is forgotten.
+  std::function<void(bool is_under_way)> on_commit;
   /// Told in the moment before the shard hears that a lie is durable; `lies` came before it since
   /// the disk last told the truth.
   std::function<void(std::size_t lies)> before_false_word;

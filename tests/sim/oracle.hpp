@@ -93,7 +93,7 @@ class Oracle {
     std::uint32_t alias = 0;
     proto::TimeMs deadline = 0;  // at least; by the broker's clock
     /// The same by the time that the process was awake, as long as it lives: whatever its clock
-    /// says, it may not count time in which it stood still.
+    /// says, it may not count time in which it, or its disk, stood still.
     std::int64_t awake_until_us = 0;
     std::uint64_t life = 0;
     bool started_heard = false;
