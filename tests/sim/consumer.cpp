@@ -209,7 +209,7 @@ proto::SettleRange Consumer::range_of(const Held& held, SettleKind kind,
           value};
 }
 
-void Consumer::settle(const Held& held, proto::SettleRange range, Op op) {
+void Consumer::settle(const Held& held, proto::SettleRange range, Op op, bool soon) {
   if (link_ == nullptr) {
     return;
   }
@@ -222,7 +222,8 @@ void Consumer::settle(const Held& held, proto::SettleRange range, Op op) {
       [this, queue = held.delivery.queue, settle](shard::Shard& shard, proto::SessionId session) {
         stage_.oracle.heard_settle(session, queue, settle);
         shard.settle(session, queue, settle);
-      });
+      },
+      soon);
 }
 
 void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool damaged, Op op) {
@@ -286,6 +287,12 @@ void Consumer::work() {
     remove();
     return;
   }
+  if (!held.extended && rng().per_mille(50)) {
+    settle_when_it_ends(held);
+    put_away();
+    remove();
+    return;
+  }
   if (!held.started && rng().per_mille(600)) {
     held_[static_cast<std::size_t>(at)].started = true;
     settle(held, range_of(held, SettleKind::kStarted, 0), Op::kStarted);
@@ -294,6 +301,7 @@ void Consumer::work() {
   if (rng().per_mille(100)) {
     const auto value = static_cast<std::uint32_t>(
         rng().per_mille(100) ? 0 : rng().skewed(stage_.options.lease_ms * 2));
+    held_[static_cast<std::size_t>(at)].extended = true;
     settle(held, range_of(held, SettleKind::kExtend, value), Op::kExtend);
     return;
   }
@@ -328,6 +336,33 @@ void Consumer::work() {
   } else {
     settle(held, range_of(held, kind, value), op);
   }
+}
+
+/// Its settlement gets to the broker in the very millisecond of broker time in which the lease ends,
+/// in the one before or in the one after. No client could do that on purpose.
+void Consumer::settle_when_it_ends(const Held& held) {
+  const proto::TimeMs end =
+      stage_.host.drawn_at(held.delivery.nonce)->time + held.delivery.lease_ms;
+  settle_at(end + rng().between(-1, 1), held, link_);
+}
+
+void Consumer::settle_at(proto::TimeMs time, const Held& held, const std::weak_ptr<Link>& link) {
+  if (link_ == nullptr || link.lock() != link_ || !link_->broker_open() || draining_) {
+    return;
+  }
+  const std::int64_t stands_us = stage_.host.waits_us();
+  const std::int64_t left_ms = time - stage_.host.now();
+  if (stands_us > 0 || left_ms > 0) {
+    const std::int64_t wait_us = stands_us > 0 ? stands_us : left_ms * 1000 - now_us() % 1000;
+    stage_.world.after(wait_us, [this, time, held, link] { settle_at(time, held, link); });
+    return;
+  }
+  count(left_ms == 0 ? "client: settles in the millisecond of a deadline"
+                     : "client: settles later, a deadline has gone by");
+  const auto kind = static_cast<SettleKind>(rng().between(1, 5));
+  const auto value = static_cast<std::uint32_t>(
+      kind == SettleKind::kNack || kind == SettleKind::kExtend ? rng().between(0, 500) : 0);
+  settle(held, range_of(held, kind, value), Op::kSettleOld, true);
 }
 
 void Consumer::work_again_on_something_old() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ class Consumer final : public Machine {
     std::uint32_t count = 0;
     std::uint32_t alias = 0;
     bool started = false;
+    bool extended = false;
   };
   void came_up() override;
   void went_down() override;
@@ -42,9 +44,12 @@ class Consumer final : public Machine {
   void describe();
   void work();
   void work_again_on_something_old();
+  void settle_when_it_ends(const Held& held);
+  void settle_at(proto::TimeMs time, const Held& held, const std::weak_ptr<Link>& link);
   void keep(core::Delivery delivery, std::uint32_t alias);
   proto::SettleRange range_of(const Held& held, proto::SettleKind kind, std::uint32_t value) const;
-  void settle(const Held& held, proto::SettleRange range, Op op);
+  /// `soon`: see Link::up().
+  void settle(const Held& held, proto::SettleRange range, Op op, bool soon = false);
   void settle_by_handle(const Held& held, proto::SettleRange range, bool damaged, Op op);
   void finish(Held held);
 

@@ -24,11 +24,13 @@ std::int64_t Link::delay_until(std::int64_t& last) {
   return last - world_.now_us();
 }
 
-void Link::up(Input input) {
+void Link::up(Input input, bool soon) {
   if (!client_open()) {
     return;
   }
-  world_.after(delay_until(last_up_), [&host = host_, self = self_, input = std::move(input)] {
+  const std::int64_t delay_us =
+      soon ? std::max<std::int64_t>(last_up_ - world_.now_us(), 0) : delay_until(last_up_);
+  world_.after(delay_us, [&host = host_, self = self_, input = std::move(input)] {
     host.reach([self, input] {
       const auto link = self.lock();
       if (link && link->shard_ != nullptr) {

@@ -37,9 +37,10 @@ class Link final : public shard::SessionPort {
   Link(World& world, BrokerHost& host, Oracle& oracle, LinkUser& user, std::int64_t delay_us,
        std::size_t bulk_room);
 
-  /// Runs `input` at the broker after the way there.
+  /// Runs `input` at the broker after the way there; `soon`: without one, where nothing else is
+  /// under way.
   using Input = std::function<void(shard::Shard&, proto::SessionId)>;
-  void up(Input input);
+  void up(Input input, bool soon = false);
   /// Where the broker answers for itself that it is gone.
   void broker_gone();
   /// The client's end is gone.

@@ -273,7 +273,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   lease.base_offset = delivery.base_offset;
   lease.session = session;
   lease.alias = alias;
-  lease.deadline = given.time + delivery.lease_ms;
+  lease.deadline = lease.latest = given.time + delivery.lease_ms;
   lease.awake_until_us = awake_until(given, delivery.lease_ms);
   lease.life = given.life;
   lease.started_heard = lease.started_said = received;
@@ -333,8 +333,9 @@ void Oracle::disk_lost(const Oracle& then) {
 void Oracle::broker_lost() {
   for (Message& message : messages_) {
     for (Place& where : message.places) {
-      if (where.lease && !where.lease->started_said) {
-        where.lease->may_have_ended = true;
+      if (where.lease) {
+        where.lease->may_have_ended = where.lease->may_have_ended || !where.lease->started_said;
+        where.lease->latest = kNever;
       }
     }
   }

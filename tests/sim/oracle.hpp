@@ -85,6 +85,8 @@ class Oracle {
   [[nodiscard]] proto::Offset next_offset(proto::LogId log) const;
 
  private:
+  /// A lease that survives a start is longer afterwards, nobody says by how much.
+  static constexpr proto::TimeMs kNever = INT64_MAX;
   struct Lease {
     proto::GrantId grant;
     std::uint64_t nonce = 0;
@@ -92,6 +94,7 @@ class Oracle {
     proto::SessionId session;
     std::uint32_t alias = 0;
     proto::TimeMs deadline = 0;  // at least; by the broker's clock
+    proto::TimeMs latest = 0;    // at most; by the same
     /// The same by the time that the process was awake, as long as it lives: whatever its clock
     /// says, it may not count time in which it, or its disk, stood still.
     std::int64_t awake_until_us = 0;
@@ -128,7 +131,8 @@ class Oracle {
   struct HeardMessage {
     MessageNumber message = 0;
     std::uint32_t index = 0;
-    bool newest = false;  // named the newest lease
+    bool newest = false;   // named the newest lease
+    bool is_over = false;  // which was over when this came
     bool must_succeed = false;
     std::uint32_t extension = 0;
   };

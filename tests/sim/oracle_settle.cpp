@@ -35,6 +35,7 @@ Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& rang
         where.lease->base_offset == range.base_offset) {
       Lease& lease = *where.lease;
       message.newest = true;
+      message.is_over = heard.moment.time >= lease.latest;
       message.must_succeed = lasts(lease, heard.moment) && !lease.may_have_ended &&
                              (!where.ack_heard || range.kind == SettleKind::kAck);
       if (range.kind == SettleKind::kAck) {
@@ -45,6 +46,9 @@ Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& rang
       } else if (range.kind == SettleKind::kExtend) {
         message.extension = ++lease.extensions;
         lease.deadline = std::min(lease.deadline, heard.moment.time + range.value);
+        if (!message.is_over) {
+          lease.latest = std::max(lease.latest, heard.moment.time + range.value);
+        }
         lease.awake_until_us =
             std::min(lease.awake_until_us, awake_until(heard.moment, range.value));
       } else {
@@ -91,9 +95,11 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   const bool still_newest =
       message.newest && where.lease && where.lease->grant == heard.range.grant;
   const bool is_over = where.ack_heard || where.acked || !is_last || may_have_died(where);
-  if (!message.newest) {
+  if (!message.newest || message.is_over) {
+    // An ack is let through late, as long as nobody else got the message.
+    const bool late_ack = message.newest && kind == SettleKind::kAck;
     const bool harmless = kind == SettleKind::kAck || kind == SettleKind::kStarted;
-    if (!is_over || !harmless) {
+    if (!late_ack && (!is_over || !harmless)) {
       wrong("a lease that is over, or never was, still settles; kind " +
                 std::to_string(static_cast<int>(kind)) + " grant " +
                 std::to_string(heard.range.grant.value) + " base " +
@@ -101,6 +107,8 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
                 std::to_string(where.lease ? where.lease->grant.value : 0),
             heard.log, offset, message.message);
     }
+  }
+  if (!message.newest) {
     return;
   }
   if (!still_newest) {
@@ -133,7 +141,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
       break;
     case SettleKind::kExtend:
       if (message.extension != 0 && message.extension == lease.extensions) {
-        lease.deadline = heard.moment.time + heard.range.value;
+        lease.deadline = lease.latest = heard.moment.time + heard.range.value;
         lease.awake_until_us = awake_until(heard.moment, heard.range.value);
         lease.life = heard.moment.life;
       }

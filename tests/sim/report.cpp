@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 36> kMustOccur = {
+constexpr std::array<std::string_view, 37> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, 36> kMustOccur = {
     "client: sends something damaged",
     "client: settles a part",
     "client: settles by a handle of an old incarnation",
+    "client: settles in the millisecond of a deadline",
     "client: topic credit",
     "delivery: again",
     "delivery: first",
