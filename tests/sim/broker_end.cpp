@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kMostDrainUs = 100'000;
 constexpr std::int64_t kMostStopUs = 5'000'000;  // then it closes whatever is open
 constexpr std::int64_t kMostAwayUs = 400'000;
+constexpr std::int64_t kMostAwayForLeasesUs = 1'000'000;
 
 }  // namespace
 
@@ -155,6 +156,7 @@ void BrokerHost::end_process() {
 /// The process is gone; what the disk kept is settled, and a next process is under way.
 Loss BrokerHost::leave_process(End end) {
   count_work();
+  (void)now();  // for note_end()
   ++life_;
   is_stopping_ = false;
   if (std::exchange(stalled_until_us_, 0) != 0) {
@@ -167,8 +169,13 @@ Loss BrokerHost::leave_process(End end) {
   shard_.reset();
   loader_.reset();
   const Loss loss = lose_power(end, false_words);
+  note_end();
   settle_replica();
-  world_.after(world_.rng().skewed(kMostAwayUs), [this] {
+  // Away for about as long as a lease now and then.
+  const std::int64_t most_us = world_.rng().per_mille(200)
+                                   ? std::min(options_.lease_ms * 2 * 1000, kMostAwayForLeasesUs)
+                                   : kMostAwayUs;
+  world_.after(world_.rng().skewed(most_us), [this] {
     world_.trace("broker up");
     boot();
   });

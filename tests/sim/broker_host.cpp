@@ -15,6 +15,7 @@ namespace weir::sim {
 namespace {
 
 constexpr std::int64_t kLookUs = 100'000;          // a shard's clock is looked at, as by LoopClock
+constexpr std::int64_t kMostAwayMs = 30'000;       // is made up for with a start
 constexpr std::int64_t kMarkDelayUs = 100'000;     // the mark is at most so far behind
 constexpr std::int64_t kHangsAfterUs = 1'000'000;  // a commit, as for LocalLog
 
@@ -36,11 +37,27 @@ proto::TimeMs BrokerHost::now() {
 }
 
 BrokerHost::Moment BrokerHost::moment() {
-  return {now(), awake_us() - hung_us_ - hanging_us(), life_};
+  const proto::TimeMs time = now();
+  return {time, time - away_ms_, awake_us() - hung_us_ - hanging_us(), life_};
 }
 
 std::int64_t BrokerHost::awake_us() const {
   return (stalled_us() > 0 ? stall_began_us_ : world_.now_us()) - slept_us_;
+}
+
+/// What began and left no commit was no broker: the store knows nothing of it.
+void BrokerHost::note_end() {
+  const auto last = storage::read_commit_point(*store_->snapshot());
+  if (!ended_at_ || (last && last->index > recovered_)) {
+    ended_at_ = last_now_;
+    away_before_ms_ = away_ms_;
+  }
+}
+
+void BrokerHost::note_start() {
+  if (ended_at_) {
+    away_ms_ = away_before_ms_ + std::clamp<std::int64_t>(now() - *ended_at_, 0, kMostAwayMs);
+  }
 }
 
 void BrokerHost::note_commit(bool is_under_way) {
@@ -172,6 +189,7 @@ void BrokerHost::boot() {
     move_to_copy();
   }
   clock_.emplace(last->time);
+  note_start();
   disk_ = {};
   disk_.planted_loss = options_.planted_loss != 0;
   disk_.before_false_word = hears_.before_false_word;

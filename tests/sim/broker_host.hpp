@@ -82,10 +82,11 @@ class BrokerHost {
   /// Adds what the running process has done besides answering to the report.
   void count_work();
 
-  /// The moment of a lease: by broker time, and by the time that the process was awake in its life
-  /// and its disk did not hang.
+  /// The moment of a lease: by broker time, by what of it passed with a process there (see
+  /// away_ms_), and by the time that the process was awake in its life and its disk did not hang.
   struct Moment {
     proto::TimeMs time = 0;
+    proto::TimeMs present = 0;
     std::int64_t awake_us = 0;
     std::uint64_t life = 0;
   };
@@ -102,6 +103,8 @@ class BrokerHost {
     std::uint32_t incarnation = 0;
   };
   void boot();
+  void note_end();
+  void note_start();
   void note_commit(bool is_under_way);
   [[nodiscard]] bool disk_hangs() const;
   [[nodiscard]] std::int64_t awake_us() const;
@@ -142,6 +145,11 @@ class BrokerHost {
   std::int64_t hung_us_ = 0;                // in all commits that are over
   std::deque<std::function<void()>> held_;  // what reached it while it stood still
   proto::TimeMs last_now_ = 0;
+  /// Broker time that passed without a process, in all starts. No lease counts it, as far as it was
+  /// no longer than kMostAwayMs at once.
+  std::int64_t away_ms_ = 0;
+  std::int64_t away_before_ms_ = 0;        // the same without the last time
+  std::optional<proto::TimeMs> ended_at_;  // the last process that has left a commit
   std::optional<shard::ShardClock> clock_;
   DiskFaults disk_;
   /// The mark file: what it knows to be committed. It lies elsewhere, and its own syncs are true.

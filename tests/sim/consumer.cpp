@@ -19,6 +19,8 @@ constexpr std::size_t kMaxHeld = 200;
 void Consumer::came_up() {
   if (draining_) {
     drain();
+  } else if (rng().per_mille(300)) {
+    eager_ = kMaxEager;  // what it had begun is still its own
   }
 }
 

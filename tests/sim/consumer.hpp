@@ -55,7 +55,8 @@ class Consumer final : public Machine {
 
   std::vector<Held> held_;
   std::deque<Held> old_;  // settled, or left to expire
-  /// Operations that go to what it held last: the broker has lost it, which the client cannot know.
+  /// Operations that go to what it held last, on a connection that is gone. Where the disk has lied
+  /// the broker has lost it, which the client cannot know.
   std::uint32_t eager_ = 0;
   static constexpr std::uint32_t kMaxEager = 10;
   std::map<std::uint32_t, std::string> subscriptions_;

@@ -85,7 +85,7 @@ std::vector<MessageNumber> Oracle::messages_at(proto::LogId log, proto::Offset f
 }
 
 bool Oracle::lasts(const Lease& lease, const BrokerHost::Moment& now) {
-  return now.time < lease.deadline ||
+  return now.present < lease.deadline ||
          (now.life == lease.life && now.awake_us < lease.awake_until_us);
 }
 
@@ -262,7 +262,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   }
   if (where.lease && !where.lease->may_have_ended && !where.ack_heard &&
       lasts(*where.lease, given)) {
-    wrong("delivered at " + std::to_string(given.time) + " while leased until " +
+    wrong("delivered at " + std::to_string(given.present) + " while leased until " +
               std::to_string(where.lease->deadline),
           log, offset, number);
   }
@@ -273,7 +273,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   lease.base_offset = delivery.base_offset;
   lease.session = session;
   lease.alias = alias;
-  lease.deadline = lease.latest = given.time + delivery.lease_ms;
+  lease.deadline = lease.latest = given.present + delivery.lease_ms;
   lease.awake_until_us = awake_until(given, delivery.lease_ms);
   lease.life = given.life;
   lease.started_heard = lease.started_said = received;

@@ -93,7 +93,7 @@ class Oracle {
     proto::Offset base_offset = 0;  // of its batch
     proto::SessionId session;
     std::uint32_t alias = 0;
-    proto::TimeMs deadline = 0;  // at least; by the broker's clock
+    proto::TimeMs deadline = 0;  // at least; by BrokerHost::Moment::present
     proto::TimeMs latest = 0;    // at most; by the same
     /// The same by the time that the process was awake, as long as it lives: whatever its clock
     /// says, it may not count time in which it, or its disk, stood still.

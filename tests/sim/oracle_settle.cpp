@@ -35,7 +35,7 @@ Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& rang
         where.lease->base_offset == range.base_offset) {
       Lease& lease = *where.lease;
       message.newest = true;
-      message.is_over = heard.moment.time >= lease.latest;
+      message.is_over = heard.moment.present >= lease.latest;
       message.must_succeed = lasts(lease, heard.moment) && !lease.may_have_ended &&
                              (!where.ack_heard || range.kind == SettleKind::kAck);
       if (range.kind == SettleKind::kAck) {
@@ -45,9 +45,9 @@ Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& rang
         lease.may_have_ended = true;
       } else if (range.kind == SettleKind::kExtend) {
         message.extension = ++lease.extensions;
-        lease.deadline = std::min(lease.deadline, heard.moment.time + range.value);
+        lease.deadline = std::min(lease.deadline, heard.moment.present + range.value);
         if (!message.is_over) {
-          lease.latest = std::max(lease.latest, heard.moment.time + range.value);
+          lease.latest = std::max(lease.latest, heard.moment.present + range.value);
         }
         lease.awake_until_us =
             std::min(lease.awake_until_us, awake_until(heard.moment, range.value));
@@ -141,7 +141,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
       break;
     case SettleKind::kExtend:
       if (message.extension != 0 && message.extension == lease.extensions) {
-        lease.deadline = lease.latest = heard.moment.time + heard.range.value;
+        lease.deadline = lease.latest = heard.moment.present + heard.range.value;
         lease.awake_until_us = awake_until(heard.moment, heard.range.value);
         lease.life = heard.moment.life;
       }
