@@ -91,6 +91,25 @@ void ConsumerMachine::settle(Grant& grant, std::uint32_t index, proto::SettleKin
   }
 }
 
+void ConsumerMachine::on_answered(const std::vector<proto::SettleRange>& ranges) {
+  std::vector<proto::GrantId> extended;
+  for (const proto::SettleRange& range : ranges) {
+    if (range.kind == proto::SettleKind::kExtend) {
+      extended.push_back(range.grant);
+    }
+  }
+  if (extended.empty()) {
+    return;
+  }
+  std::ranges::sort(extended);
+  for (const std::weak_ptr<Grant>& held : held_) {
+    const std::shared_ptr<Grant> grant = held.lock();
+    if (grant != nullptr && std::ranges::binary_search(extended, grant->id())) {
+      grant->awaits_extension = false;
+    }
+  }
+}
+
 void ConsumerMachine::on_failed(std::vector<proto::SettleFailure> failures) {
   std::ranges::sort(failures, {}, &proto::SettleFailure::grant);
   const auto of = [&failures](const Grant& grant) {
@@ -140,10 +159,12 @@ void ConsumerMachine::tick(TimePoint now) {
       continue;
     }
     if (now >= extend_at(*grant)) {
-      const auto lease_ms = static_cast<std::uint32_t>(grant->lease().count());
-      for (const proto::SettleRange& range :
-           grant->unsettled(proto::SettleKind::kExtend, lease_ms)) {
-        settlements_.add(range);
+      if (!std::exchange(grant->awaits_extension, true)) {
+        const auto lease_ms = static_cast<std::uint32_t>(grant->lease().count());
+        for (const proto::SettleRange& range :
+             grant->unsettled(proto::SettleKind::kExtend, lease_ms)) {
+          settlements_.add(range);
+        }
       }
       grant->lease_until = now + grant->lease();
     }

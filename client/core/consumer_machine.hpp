@@ -49,6 +49,8 @@ class ConsumerMachine {
               SettleCallback callback);
   [[nodiscard]] bool has_settlements() const { return !settlements_.empty(); }
   [[nodiscard]] SettleBatch take_settlements() { return settlements_.take(); }
+  /// The broker has answered these, one way or the other.
+  void on_answered(const std::vector<proto::SettleRange>& ranges);
   /// These are no longer ours. Costs one look at what is held, however many they are.
   void on_failed(std::vector<proto::SettleFailure> failures);
 
@@ -57,7 +59,8 @@ class ConsumerMachine {
   /// Forgets what waits: the broker takes it back by itself.
   void drop_waiting();
 
-  /// Extends the leases that are half over.
+  /// Extends the leases that are half over. What was asked for and not answered is not asked for
+  /// again: a broker that stands still would find all of it at once when it goes on.
   void tick(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 

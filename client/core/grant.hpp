@@ -97,6 +97,8 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// When the lease ends, as far as this side knows, and until when it is to be extended.
   TimePoint lease_until{};
   TimePoint hold_until{};
+  /// The broker was asked, or is to be asked, for more time, and has not answered.
+  bool awaits_extension = false;
 
  private:
   const proto::GrantId id_;

@@ -166,8 +166,9 @@ void SettleChannel::on_settled(SettleBatch batch,
                                const std::vector<proto::SettleFailure>& failures) {
   --frames_out_;
   answer_waiters(batch, failures);
+  const std::lock_guard lock(mutex_);
+  machine_.on_answered(batch.ranges);
   if (!failures.empty()) {
-    const std::lock_guard lock(mutex_);
     machine_.on_failed(failures);
   }
 }

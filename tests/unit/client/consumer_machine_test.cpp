@@ -71,9 +71,16 @@ class ConsumerMachineTest : public testing::Test {
     return std::vector<std::string>(count, "x");
   }
   /// The ranges to be sent, as "kind grant first+count".
-  std::vector<std::string> said() {
+  std::vector<std::string> said() { return to_text(machine_.take_settlements().ranges); }
+  /// The same, and the broker has answered them.
+  std::vector<std::string> answer_all() {
+    const std::vector<proto::SettleRange> ranges = machine_.take_settlements().ranges;
+    machine_.on_answered(ranges);
+    return to_text(ranges);
+  }
+  static std::vector<std::string> to_text(const std::vector<proto::SettleRange>& ranges) {
     std::vector<std::string> said;
-    for (const proto::SettleRange& range : machine_.take_settlements().ranges) {
+    for (const proto::SettleRange& range : ranges) {
       constexpr std::array<const char*, 6> kNames = {"",        "ack",    "nack",
                                                      "release", "extend", "started"};
       said.push_back(std::string(kNames[static_cast<std::size_t>(range.kind)]) + " " +
@@ -236,12 +243,32 @@ TEST_F(ConsumerMachineTest, ExtendsLeasesThatAreHalfOver) {
 TEST_F(ConsumerMachineTest, StopsExtendingWhenAMessageWasHeldTooLong) {
   machine_.add_grant(grant(1, {"a"}, 0, 200'000), kStart);
   machine_.tick(kStart + seconds(100));
-  EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
+  EXPECT_THAT(answer_all(), ElementsAre("extend 1 2+1"));
   machine_.tick(kStart + seconds(200));
   EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
   machine_.tick(kStart + seconds(300));
   EXPECT_THAT(said(), IsEmpty());
   EXPECT_FALSE(machine_.next_deadline().has_value());
+}
+
+/// A broker that stood still got 16 MiB of extensions, and took the client for one that is malformed.
+TEST_F(ConsumerMachineTest, AsksForNoMoreTimeUntilItIsAnswered) {
+  const std::shared_ptr<Grant> held = grant(1, {"a"});
+  machine_.add_grant(held, kStart);
+  machine_.tick(kStart + seconds(15));
+  EXPECT_THAT(answer_all(), ElementsAre("extend 1 2+1"));
+  machine_.tick(kStart + seconds(30));
+  EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
+  machine_.tick(kStart + seconds(45));
+  machine_.tick(kStart + seconds(60));
+  EXPECT_THAT(said(), IsEmpty());
+  EXPECT_GT(held->lease_until, kStart + seconds(60));  // it waits for the answer, and goes on
+  machine_.on_answered({held->range(SettleKind::kAck, 2, 1, 0)});
+  machine_.tick(kStart + seconds(75));
+  EXPECT_THAT(said(), IsEmpty());
+  machine_.on_answered({held->range(SettleKind::kExtend, 2, 1, 30'000)});
+  machine_.tick(kStart + seconds(90));
+  EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
 }
 
 TEST_F(ConsumerMachineTest, ExtendsNothingThatIsDone) {
