@@ -103,6 +103,7 @@ class Oracle {
     bool started_said = false;
     bool may_have_ended = false;
     std::uint32_t extensions = 0;
+    proto::SessionId settler;  // that was the last to say anything of it
   };
   /// A message in one queue or partition of its way.
   struct Place {
@@ -157,7 +158,9 @@ class Oracle {
   [[nodiscard]] static bool lasts(const Lease& lease, const BrokerHost::Moment& now);
   [[nodiscard]] std::vector<MessageNumber> messages_at(proto::LogId log, proto::Offset first,
                                                        std::uint32_t count) const;
-  HeardRange hear(proto::LogId log, const proto::SettleRange& range);
+  HeardRange hear(proto::SessionId session, proto::LogId log, const proto::SettleRange& range);
+  void expect_nothing_of_others(proto::SessionId session, proto::LogId log, proto::GrantId grant,
+                                MessageNumber message);
   void judge(const HeardRange& heard, const HeardMessage& message,
              std::optional<std::uint16_t> refused);
   void end_leases(proto::SessionId session, std::optional<std::uint32_t> alias);

@@ -10,7 +10,30 @@ namespace weir::sim {
 
 using proto::SettleKind;
 
-Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& range) {
+/// What waits for rows in the line of one session may be overtaken by what another session says.
+void Oracle::expect_nothing_of_others(proto::SessionId session, proto::LogId log,
+                                      proto::GrantId grant, MessageNumber number) {
+  const auto forgo = [&](HeardRange& heard) {
+    if (heard.log == log && heard.range.grant == grant) {
+      for (HeardMessage& message : heard.messages) {
+        message.must_succeed = message.must_succeed && message.message != number;
+      }
+    }
+  };
+  for (auto& [key, ranges] : settles_) {
+    if (key.first != session) {
+      std::ranges::for_each(ranges, forgo);
+    }
+  }
+  for (auto& [key, heard] : handles_) {
+    if (key.first != session) {
+      forgo(heard);
+    }
+  }
+}
+
+Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
+                                const proto::SettleRange& range) {
   HeardRange heard{log, range, host_.moment(), {}};
   if (world_.traces()) {
     world_.trace("settle kind " + std::to_string(static_cast<int>(range.kind)) + " log " +
@@ -36,6 +59,9 @@ Oracle::HeardRange Oracle::hear(proto::LogId log, const proto::SettleRange& rang
       Lease& lease = *where.lease;
       message.newest = true;
       message.is_over = heard.moment.present >= lease.latest;
+      if (std::exchange(lease.settler, session) != session) {
+        expect_nothing_of_others(session, log, range.grant, message.message);
+      }
       message.must_succeed = lasts(lease, heard.moment) && !lease.may_have_ended &&
                              (!where.ack_heard || range.kind == SettleKind::kAck);
       if (range.kind == SettleKind::kAck) {
@@ -64,13 +90,13 @@ void Oracle::heard_settle(proto::SessionId session, proto::QueueId queue,
                           const proto::Settle& settle) {
   std::vector<HeardRange>& ranges = settles_[{session, settle.settle_number}];
   for (const proto::SettleRange& range : settle.ranges) {
-    ranges.push_back(hear(proto::LogId{queue.value}, range));
+    ranges.push_back(hear(session, proto::LogId{queue.value}, range));
   }
 }
 
 void Oracle::heard_handle(proto::SessionId session, std::uint64_t request, proto::QueueId queue,
                           const proto::SettleRange& range) {
-  handles_[{session, request}] = hear(proto::LogId{queue.value}, range);
+  handles_[{session, request}] = hear(session, proto::LogId{queue.value}, range);
 }
 
 void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
