@@ -18,7 +18,7 @@ constexpr std::size_t kMaxHeld = 200;
 
 void Consumer::came_up() {
   if (draining_) {
-    drain();
+    drain({});
   } else if (rng().per_mille(300)) {
     eager_ = kMaxEager;  // what it had begun is still its own
   }
@@ -39,22 +39,38 @@ void Consumer::went_down() {
   }
 }
 
-void Consumer::drain() {
+void Consumer::add_kept(std::set<std::string>& queues) const {
+  for (const auto& [alias, subscription] : subscriptions_) {
+    if (subscription.patient) {
+      queues.insert(subscription.queue);
+    }
+  }
+}
+
+void Consumer::drain(const std::set<std::string>& kept) {
   draining_ = true;
   if (link_ == nullptr) {
     return;
   }
-  for (const auto& [alias, queue] : subscriptions_) {
-    request(core::Unsubscribe{alias}, nullptr, [this, gone = alias](auto session, std::uint64_t) {
-      stage_.oracle.heard_unsubscribe(session, gone);
-    });
+  std::vector<std::uint32_t> left;
+  for (const auto& [alias, subscription] : subscriptions_) {
+    if (subscription.patient && kept.contains(subscription.queue)) {
+      count("client: keeps a subscription to the end");
+      set_credit(alias, stage_.options.window_messages);
+    } else {
+      left.push_back(alias);
+    }
   }
-  subscriptions_.clear();
+  for (const std::uint32_t alias : left) {
+    unsubscribe(alias);
+  }
   for (Held& held : std::exchange(held_, {})) {
     finish(std::move(held));
   }
   for (const std::size_t i : targets(false)) {
-    subscribe(stage_.targets[i].name);
+    if (!kept.contains(stage_.targets[i].name)) {
+      subscribe(stage_.targets[i].name);
+    }
   }
 }
 
@@ -93,12 +109,13 @@ void Consumer::subscribe(const std::string& queue) {
   command.queue = queue;
   command.alias = alias;
   command.lease_ms = rng().per_mille(500) ? 0 : 1 + rng().skewed(stage_.options.lease_ms * 2);
-  if (draining_) {
-    command.lease_ms = 10'000;
+  const bool patient = draining_ || rng().per_mille(stage_.options.patient_per_mille);
+  if (patient) {
+    command.lease_ms = kPatientLeaseMs;
   }
   command.window_messages = draining_ ? 50 : stage_.options.window_messages;
   command.window_bytes = draining_ ? 100'000 : stage_.options.window_bytes;
-  subscriptions_[alias] = queue;
+  subscriptions_[alias] = {queue, patient};
   request(command, nullptr);
 }
 
@@ -106,8 +123,11 @@ void Consumer::unsubscribe() {
   if (subscriptions_.empty()) {
     return;
   }
-  const std::uint32_t alias = subscriptions_.begin()->first;
-  subscriptions_.erase(subscriptions_.begin());
+  unsubscribe(subscriptions_.begin()->first);
+}
+
+void Consumer::unsubscribe(std::uint32_t alias) {
+  subscriptions_.erase(alias);
   request(core::Unsubscribe{alias}, nullptr, [this, alias](auto session, std::uint64_t) {
     stage_.oracle.heard_unsubscribe(session, alias);
   });
@@ -118,9 +138,14 @@ void Consumer::change_credit() {
     return;
   }
   count("client: credit");
+  set_credit(subscriptions_.begin()->first,
+             rng().per_mille(200) ? 0 : stage_.options.window_messages);
+}
+
+void Consumer::set_credit(std::uint32_t alias, std::uint32_t window_messages) {
   proto::Credit credit;
-  credit.alias = subscriptions_.begin()->first;
-  credit.window_messages = rng().per_mille(200) ? 0 : stage_.options.window_messages;
+  credit.alias = alias;
+  credit.window_messages = window_messages;
   credit.window_bytes = stage_.options.window_bytes;
   link_->up([credit](shard::Shard& shard, proto::SessionId session) {
     shard.set_credit(session, credit);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,11 @@ class Consumer final : public Machine {
  public:
   using Machine::Machine;
   void step() override;
-  /// Subscribes to every queue and acks whatever comes from now on.
-  void drain();
+  /// Adds the queues of subscriptions that it can keep to the end: those with patient leases.
+  void add_kept(std::set<std::string>& queues) const;
+  /// Acks whatever comes from now on, and subscribes to every queue but these; what it has
+  /// subscribed to of these it keeps. With the next connection to every queue.
+  void drain(const std::set<std::string>& kept);
 
   void hear_failed(const proto::SettleFailure& failure) override;
   void hear_settled(std::uint64_t up_to) override;
@@ -39,7 +43,9 @@ class Consumer final : public Machine {
   void forget() override { eager_ = kMaxEager; }
   void subscribe(const std::string& queue);
   void unsubscribe();
+  void unsubscribe(std::uint32_t alias);
   void change_credit();
+  void set_credit(std::uint32_t alias, std::uint32_t window_messages);
   void receive();
   void describe();
   void work();
@@ -59,7 +65,11 @@ class Consumer final : public Machine {
   /// the broker has lost it, which the client cannot know.
   std::uint32_t eager_ = 0;
   static constexpr std::uint32_t kMaxEager = 10;
-  std::map<std::uint32_t, std::string> subscriptions_;
+  struct Subscription {
+    std::string queue;
+    bool patient = false;
+  };
+  std::map<std::uint32_t, Subscription> subscriptions_;
   std::uint32_t last_alias_ = 0;
   struct Settling {
     Op op = Op::kAck;

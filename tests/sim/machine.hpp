@@ -101,6 +101,9 @@ inline std::size_t value_bytes(const Options& options, MessageNumber number) {
   return 8 + (number * 7919) % options.max_value_bytes;
 }
 
+/// A lease within which whatever came is answered, once nothing befalls the run any more.
+inline constexpr std::int64_t kPatientLeaseMs = 10'000;
+
 inline constexpr char kNamespace[] = "default";
 
 }  // namespace weir::sim

@@ -46,6 +46,7 @@ constexpr std::array kFields = {
     OptionField{"producers", &Options::producers, 1},
     OptionField{"nack_per_mille", &Options::nack_per_mille, 0},
     OptionField{"lazy_per_mille", &Options::lazy_per_mille, 0},
+    OptionField{"patient_per_mille", &Options::patient_per_mille, 0},
     OptionField{"max_batch", &Options::max_batch, 1},
     OptionField{"max_value_bytes", &Options::max_value_bytes, 8},
     OptionField{"max_receive_count", &Options::max_receive_count, 3},
@@ -168,6 +169,7 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.deadline_per_mille = rate(rng, 300, 300);
   o.nack_per_mille = draw(rng, 0, 400);
   o.lazy_per_mille = draw(rng, 0, 400);
+  o.patient_per_mille = rate(rng, 500, 1000);
   draw_faults(rng, o);
   if (rng.per_mille(700)) {
     o.sdk_clients = draw(rng, 1, 3);
@@ -181,7 +183,11 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
     o.lost_connect_per_mille = rate(rng, 500, 200);
     o.drain_per_mille = rate(rng, 300, 5);
     o.quiet_per_mille = rate(rng, 400, 5);
-    o.send_budget_bytes = rng.per_mille(300) ? 0 : std::size_t{1} << 30;
+    o.send_budget_bytes = std::size_t{1} << 30;
+    if (rng.per_mille(500)) {  // room for no large window, or for a few
+      o.send_budget_bytes =
+          rng.per_mille(500) ? 0 : static_cast<std::size_t>(rng.between(1 << 20, 4 << 20));
+    }
   }
   return o;
 }

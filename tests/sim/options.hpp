@@ -59,7 +59,8 @@ struct Options {
   std::uint32_t deadline_per_mille = 0;      // of sends
   // How consumers behave, per mille of their operations.
   std::uint32_t nack_per_mille = 100;
-  std::uint32_t lazy_per_mille = 100;  // leaves leases to expire
+  std::uint32_t lazy_per_mille = 100;   // leaves leases to expire
+  std::uint32_t patient_per_mille = 0;  // of subscriptions: with a lease for the healed phase
   // Clients of the library, over the real protocol.
   std::uint32_t sdk_clients = 0;
   std::uint32_t sdk_per_mille = 0;                       // of steps are theirs

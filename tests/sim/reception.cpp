@@ -182,7 +182,17 @@ void Reception::tick() {
     }
     connection->machine().tick(now);
   }
+  check_budget();
   later(net::TickRound::kRoundMs * 1000, [this] { tick(); });
+}
+
+/// Each connection shares the budget, up to the end of its machine.
+void Reception::check_budget() {
+  if (surroundings_.budget.use_count() == 1 && surroundings_.budget->used_bytes() != 0) {
+    stage_.world.violate("no connection is left, and they keep " +
+                         std::to_string(surroundings_.budget->used_bytes()) +
+                         " bytes of the send budget");
+  }
 }
 
 void Reception::remove(std::uint64_t connection) {

@@ -28,6 +28,8 @@ class Reception {
   void drain(std::uint32_t drain_ms);
   /// The broker's process, or its state, is gone, and with it every session.
   void broker_gone(bool process);
+  /// Where no connection is left, none of the send budget is in use.
+  void check_budget();
 
  private:
   friend class SimConnection;

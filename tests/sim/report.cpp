@@ -8,13 +8,14 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 37> kMustOccur = {
+constexpr std::array<std::string_view, 38> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
     "client: credit",
     "client: fenced, begins anew",
     "client: gives up and takes the next epoch",
+    "client: keeps a subscription to the end",
     "client: lets a lease expire",
     "client: sends something damaged",
     "client: settles a part",

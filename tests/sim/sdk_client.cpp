@@ -39,6 +39,7 @@ SdkClient::~SdkClient() {
 
 void SdkClient::begin() {
   stage_.world.report().count("sdk: client");
+  is_closing_ = false;
   engine_ = SimEngine::start(stage_, reception_, client_options(stage_.world.rng()));
   if (stage_.healed) {
     drain();
@@ -222,6 +223,22 @@ void SdkClient::heal() {
   }
 }
 
+void SdkClient::add_kept(std::set<std::string>& queues) const {
+  for (const auto& consumer : consumers_) {
+    if (!is_closing_ && !engine_->is_over() && consumer->is_patient()) {
+      queues.insert(consumer->queue());
+    }
+  }
+}
+
+void SdkClient::remove_hasty(std::set<std::string>& queues) const {
+  for (const auto& consumer : consumers_) {
+    if (!consumer->is_closed() && !consumer->is_patient()) {
+      queues.erase(consumer->queue());
+    }
+  }
+}
+
 void SdkClient::drain() {
   engine_->look();
   for (const auto& [name, held] : hands_) {
@@ -277,6 +294,7 @@ void SdkClient::close() {
   if (!engine_->is_over()) {
     stage_.world.report().count("sdk: client closed");
     engine_->look();
+    is_closing_ = true;
     engine_->close(engine_->options().drain_timeout());
   }
 }

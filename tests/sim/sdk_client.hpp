@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ class SdkClient {
   void befall();
   /// From now on: everything is acked, nothing new is begun.
   void heal();
+  /// Adds the queues of consumers that can be left to empty them.
+  void add_kept(std::set<std::string>& queues) const;
+  /// Takes out the queues of consumers that may for ever be too slow for their leases.
+  void remove_hasty(std::set<std::string>& queues) const;
   /// Connected, with nothing unanswered.
   [[nodiscard]] bool is_idle() const;
   [[nodiscard]] std::string standing() const;
@@ -54,6 +59,7 @@ class SdkClient {
   std::vector<std::unique_ptr<SdkReader>> readers_;
   std::map<std::string, std::unique_ptr<SdkHands>> hands_;
   std::size_t receiving_ = 0;
+  bool is_closing_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

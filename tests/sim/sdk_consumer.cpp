@@ -12,12 +12,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-ConsumerOptions consumer_options(Stage& stage) {
+ConsumerOptions consumer_options(Stage& stage, bool is_patient) {
   Rng& rng = stage.world.rng();
   ConsumerOptions options;
   options.set_window_messages(stage.options.window_messages);
   options.set_window_bytes(stage.options.window_bytes);
-  if (rng.per_mille(500)) {
+  if (is_patient) {
+    options.set_lease(milliseconds(kPatientLeaseMs));
+  } else if (rng.per_mille(500)) {
     options.set_lease(milliseconds(10 + rng.skewed(stage.options.lease_ms * 2)));
   }
   options.set_max_hold(
@@ -131,7 +133,10 @@ void SdkHands::settle_by_handle(const std::string& handle) {
 
 SdkConsumer::SdkConsumer(Stage& stage, std::shared_ptr<SimEngine> engine, SdkHands& hands,
                          bool is_push)
-    : stage_(stage), hands_(hands), is_push_(is_push) {
+    : stage_(stage),
+      hands_(hands),
+      is_push_(is_push),
+      is_patient_(stage.world.rng().per_mille(stage.options.patient_per_mille)) {
   stage_.world.report().count(is_push ? "sdk: consumer with a handler" : "sdk: consumer, pulled");
   DeliveryHandler handler;
   if (is_push) {
@@ -146,8 +151,8 @@ SdkConsumer::SdkConsumer(Stage& stage, std::shared_ptr<SimEngine> engine, SdkHan
       hands_.take(std::move(delivery));
     };
   }
-  front_ = std::make_shared<sdk::ConsumerFront>(engine, hands.queue().name, consumer_options(stage),
-                                                std::move(handler));
+  front_ = std::make_shared<sdk::ConsumerFront>(
+      engine, hands.queue().name, consumer_options(stage, is_patient_), std::move(handler));
   engine->post([front = front_](sdk::Session& session) { session.add(front); });
 }
 

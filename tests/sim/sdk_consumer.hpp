@@ -48,6 +48,9 @@ class SdkConsumer {
   void drain();
   void close();
   [[nodiscard]] bool is_closed() const { return is_closed_; }
+  /// It can be left to empty its queue alone.
+  [[nodiscard]] bool is_patient() const { return is_patient_ && !is_closed_; }
+  [[nodiscard]] const std::string& queue() const { return hands_.queue().name; }
 
  private:
   void pull();
@@ -55,6 +58,7 @@ class SdkConsumer {
   Stage& stage_;
   SdkHands& hands_;
   const bool is_push_;
+  const bool is_patient_;
   std::shared_ptr<sdk::ConsumerFront> front_;
   bool asks_ = false;
   bool is_closed_ = false;

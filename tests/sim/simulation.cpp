@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -222,8 +223,20 @@ class Simulation {
   void heal() {
     stage_.healed = true;
     host_.heal();
+    // These are left to whoever has subscribed to them: a place in a window that does not come back
+    // is seen where it is missing.
+    std::set<std::string> kept;
     for (const auto& consumer : consumers_) {
-      consumer->drain();
+      consumer->add_kept(kept);
+    }
+    for (const auto& client : clients_) {
+      client->add_kept(kept);
+    }
+    for (const auto& client : clients_) {
+      client->remove_hasty(kept);
+    }
+    for (const auto& consumer : consumers_) {
+      consumer->drain(kept);
     }
     for (const auto& client : clients_) {
       client->heal();
@@ -273,6 +286,8 @@ class Simulation {
       }
       client->check_end();
     }
+    run_until(world_.now_us() + 1'000'000);
+    reception_.check_budget();
   }
 
   [[nodiscard]] std::string standing() {
