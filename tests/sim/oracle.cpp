@@ -292,8 +292,11 @@ void Oracle::end_leases(proto::SessionId session, std::optional<std::uint32_t> a
   for (const auto& [number, log] : it->second) {
     Place* where = find_place(number, log);
     if (where->lease && where->lease->session == session && !where->lease->started_heard &&
-        (!alias || where->lease->alias == *alias)) {
+        !where->lease->started_said && (!alias || where->lease->alias == *alias)) {
       where->lease->may_have_ended = true;
+      if (where->lease->settler.value != 0 && where->lease->settler != session) {
+        expect_nothing_of_others(session, log, where->lease->grant, number);
+      }
     }
   }
 }

@@ -78,7 +78,8 @@ Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
         lease.awake_until_us =
             std::min(lease.awake_until_us, awake_until(heard.moment, range.value));
       } else {
-        lease.started_heard = true;
+        // From another session it may be overtaken by the end of the one that has the lease.
+        lease.started_heard = lease.started_heard || session == lease.session;
       }
     }
     heard.messages.push_back(message);
