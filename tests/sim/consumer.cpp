@@ -365,8 +365,8 @@ void Consumer::work() {
   }
 }
 
-/// Its settlement gets to the broker in the very millisecond of broker time in which the lease ends,
-/// in the one before or in the one after. No client could do that on purpose.
+/// Its settlement gets to the broker in the very millisecond of broker time in which the lease
+/// ends, in the one before or in the one after. No client could do that on purpose.
 void Consumer::settle_when_it_ends(const Held& held) {
   const proto::TimeMs end =
       stage_.host.drawn_at(held.delivery.nonce)->time + held.delivery.lease_ms;

@@ -251,7 +251,7 @@ TEST_F(ConsumerMachineTest, StopsExtendingWhenAMessageWasHeldTooLong) {
   EXPECT_FALSE(machine_.next_deadline().has_value());
 }
 
-/// A broker that stood still got 16 MiB of extensions, and took the client for one that is malformed.
+/// A broker that stood still got 16 MiB of extensions, and took the client for a malformed one.
 TEST_F(ConsumerMachineTest, AsksForNoMoreTimeUntilItIsAnswered) {
   const std::shared_ptr<Grant> held = grant(1, {"a"});
   machine_.add_grant(held, kStart);
