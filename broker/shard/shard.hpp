@@ -57,6 +57,9 @@ struct ShardOptions {
   /// Memory for what is known of messages that wait for their next delivery, or are parked; the
   /// rest of it lies in the store alone.
   std::size_t idle_batch_bytes = std::size_t{16} << 20;
+  /// Ranges of settlements that are judged in one turn; a larger settlement goes on in the next, so
+  /// that nobody waits for it. Each gets a little of every turn.
+  std::size_t settles_per_turn = 4'096;
   /// Commits were given up (RecoveredLog::accepted_loss): the first start begins a new incarnation,
   /// so that old handles and ids never fit offsets that are given again.
   bool raise_incarnation = false;

@@ -118,8 +118,9 @@ class Shard::Impl {
   void take_input(proto::SessionId session, std::uint32_t deadline_ms, Body body);
   void schedule();
   void turn();
-  /// What it waits for, if it cannot be handled yet.
-  using Waits = std::optional<core::NeedRows>;
+  /// Why it is not handled yet, if it is not.
+  struct NextTurn {};
+  using Waits = std::optional<std::variant<core::NeedRows, NextTurn>>;
   Waits handle(Input& input);
   void handle(const Input& input, SendInput& send);
   Waits handle(const Input& input, SettleInput& settle);
@@ -216,7 +217,8 @@ class Shard::Impl {
   std::uint64_t life_ = 0;  // raised by reset(): what was posted before must not run after
   std::optional<proto::Error> refusal_;
 
-  proto::TimeMs now_ = 0;  // of this turn
+  proto::TimeMs now_ = 0;         // of this turn
+  std::size_t settles_left_ = 0;  // ranges that may still be judged in it
   proto::CommitIndex last_index_;
   proto::CommitIndex committed_;
   Unit open_;

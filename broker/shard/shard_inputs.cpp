@@ -98,8 +98,14 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
 }
 
 Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled) {
+  constexpr std::size_t kShares = 64;
   const std::uint64_t number = settled.settle.settle_number;
+  std::size_t share =
+      std::max({settles_left_, options_.settles_per_turn / kShares, std::size_t{1}});
   for (; settled.done < settled.settle.ranges.size(); ++settled.done) {
+    if (share-- == 0) {
+      return NextTurn{};
+    }
     const proto::SettleRange& range = settled.settle.ranges[settled.done];
     // Judged by the time when it came in: a message of ours that waited must not expire for it.
     const proto::TimeMs judged_by = WEIR_PLANTED(judge_by_time_of_turn) ? now_ : input.arrived;
@@ -107,6 +113,7 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
     if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
       return *need;
     }
+    settles_left_ -= settles_left_ > 0 ? 1 : 0;
     auto& decision = std::get<core::ShardState::SettleDecision>(decided);
     if (range.kind == proto::SettleKind::kNack) {
       for (const core::Record& record : decision.records) {

@@ -30,15 +30,21 @@ void Shard::Impl::handle_others() {
   }
 }
 
-/// False when it waits for rows.
+/// False when it waits for rows, or has had its share of this turn.
 bool Shard::Impl::handle_or_wait(Input& input) {
-  const bool is_again = input.waits.has_value();
-  input.waits = handle(input);
-  if (input.waits) {
-    metrics_.waited_inputs += is_again ? 0 : 1;
-    load_rows(*input.waits);
+  const Waits waits = handle(input);
+  if (!waits) {
+    return true;
   }
-  return !input.waits;
+  if (const auto* need = std::get_if<core::NeedRows>(&*waits)) {
+    metrics_.waited_inputs += input.waits ? 0 : 1;
+    input.waits = *need;
+    load_rows(*need);
+  } else {
+    input.waits.reset();
+    schedule();
+  }
+  return false;
 }
 
 void Shard::Impl::go_on_in_lines() {

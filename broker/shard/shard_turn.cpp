@@ -31,6 +31,7 @@ void Shard::Impl::turn() {
   }
   ++metrics_.turns;
   now_ = ports_.now();
+  settles_left_ = options_.settles_per_turn;
   if (WEIR_PLANTED(expire_before_inputs)) {
     expire();
   }

@@ -207,10 +207,10 @@ TEST_F(ClientLies, OfRefusalsAreForgottenWithTheSession) {
 
   hostile_.with([&] {
     hostile_.on_send = [](Peer& peer, const proto::Send& send) {
-      proto::Sent sent;
-      sent.entries.push_back({.send_number = send.send_number,
-                              .code = static_cast<std::uint16_t>(ErrorCode::kCancelled)});
-      peer.write_frame(sent);
+      proto::Sent refused;
+      refused.entries.push_back({.send_number = send.send_number,
+                                 .code = static_cast<std::uint16_t>(ErrorCode::kCancelled)});
+      peer.write_frame(refused);
       return Answer::kNothing;
     };
   });
@@ -250,7 +250,7 @@ std::vector<Forgery> forgeries() {
   const auto offsets = [](Client& client) {
     return error_of(client.list_offsets("t", {{0, StartPosition::end()}}));
   };
-  const auto grant = [](auto change) {
+  const auto with_grant = [](auto change) {
     return [change](v1::Response& response) {
       v1::Grant& grant = *response.mutable_received()->add_grants();
       grant.set_count(1);
@@ -258,47 +258,48 @@ std::vector<Forgery> forgeries() {
       change(grant);
     };
   };
-  return {{"a topic of 4 G partitions",
-           [](v1::Response& response) { response.mutable_attached()->set_partitions(0xFFFFFFFF); },
-           topic_producer},
-          {"attached to nothing", [](v1::Response& response) { response.mutable_done(); },
-           topic_producer},
-          {"a producer without id",
-           [](v1::Response& response) { response.mutable_producer()->set_id(0); }, send},
-          {"a producer of another world",
-           [](v1::Response& response) { response.mutable_producer()->set_id(~std::uint64_t{0}); },
-           send},
-          {"a producer of a late epoch",
-           [](v1::Response& response) {
-             response.mutable_producer()->set_id(7);
-             response.mutable_producer()->set_epoch(70'000);
-           },
-           send},
-          {"a reading of nothing",
-           [](v1::Response& response) { response.mutable_subscribed_topic()->set_alias(5); }, read},
-          {"a reading of everything",
-           [](v1::Response& response) {
-             for (std::uint32_t i = 0; i <= proto::kMaxPartitionsPerTopic; ++i) {
-               response.mutable_subscribed_topic()->add_positions()->set_partition(i);
-             }
-           },
-           read},
-          {"received nothing but a grant", grant([](v1::Grant& grant) { grant.set_count(0); }),
-           receive},
-          {"received more than was asked for", grant([](v1::Grant& grant) { grant.set_count(2); }),
-           receive},
-          {"received behind the last offset",
-           grant([](v1::Grant& grant) { grant.set_base_offset(kHugeOffset); }), receive},
-          {"received junk", grant([](v1::Grant& grant) { grant.set_records("junk"); }), receive},
-          {"described something else", [](v1::Response& response) { response.mutable_topic(); },
-           describe},
-          {"nowhere", [](v1::Response& response) { response.mutable_offsets(); }, offsets},
-          {"somewhere else",
-           [](v1::Response& response) {
-             response.mutable_offsets()->add_positions();
-             response.mutable_offsets()->add_positions();
-           },
-           offsets}};
+  return {
+      {"a topic of 4 G partitions",
+       [](v1::Response& response) { response.mutable_attached()->set_partitions(0xFFFFFFFF); },
+       topic_producer},
+      {"attached to nothing", [](v1::Response& response) { response.mutable_done(); },
+       topic_producer},
+      {"a producer without id",
+       [](v1::Response& response) { response.mutable_producer()->set_id(0); }, send},
+      {"a producer of another world",
+       [](v1::Response& response) { response.mutable_producer()->set_id(~std::uint64_t{0}); },
+       send},
+      {"a producer of a late epoch",
+       [](v1::Response& response) {
+         response.mutable_producer()->set_id(7);
+         response.mutable_producer()->set_epoch(70'000);
+       },
+       send},
+      {"a reading of nothing",
+       [](v1::Response& response) { response.mutable_subscribed_topic()->set_alias(5); }, read},
+      {"a reading of everything",
+       [](v1::Response& response) {
+         for (std::uint32_t i = 0; i <= proto::kMaxPartitionsPerTopic; ++i) {
+           response.mutable_subscribed_topic()->add_positions()->set_partition(i);
+         }
+       },
+       read},
+      {"received nothing but a grant", with_grant([](v1::Grant& grant) { grant.set_count(0); }),
+       receive},
+      {"received more than was asked for", with_grant([](v1::Grant& grant) { grant.set_count(2); }),
+       receive},
+      {"received behind the last offset",
+       with_grant([](v1::Grant& grant) { grant.set_base_offset(kHugeOffset); }), receive},
+      {"received junk", with_grant([](v1::Grant& grant) { grant.set_records("junk"); }), receive},
+      {"described something else", [](v1::Response& response) { response.mutable_topic(); },
+       describe},
+      {"nowhere", [](v1::Response& response) { response.mutable_offsets(); }, offsets},
+      {"somewhere else",
+       [](v1::Response& response) {
+         response.mutable_offsets()->add_positions();
+         response.mutable_offsets()->add_positions();
+       },
+       offsets}};
 }
 
 TEST_F(ClientLies, InAnswersAreToldToWhoAsked) {

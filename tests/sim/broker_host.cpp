@@ -209,6 +209,7 @@ void BrokerHost::boot() {
   options.tail_cache_bytes = options_.tail_cache_bytes;
   options.idle_batch_bytes = options_.idle_batch_bytes;
   options.max_backlog_bytes = options_.max_backlog_bytes;
+  options.settles_per_turn = options_.settles_per_turn;
   options.max_producers = options_.max_producers;
   options.raise_incarnation = is_incomplete;
   shard_ = std::make_unique<shard::Shard>(options, ports(post));

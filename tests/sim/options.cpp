@@ -56,6 +56,7 @@ constexpr std::array kFields = {
     OptionField{"tail_cache_bytes", &Options::tail_cache_bytes, kMuch},
     OptionField{"idle_batch_bytes", &Options::idle_batch_bytes, kMuch},
     OptionField{"max_backlog_bytes", &Options::max_backlog_bytes, kMuch},
+    OptionField{"settles_per_turn", &Options::settles_per_turn, kMuch},
     OptionField{"max_producers", &Options::max_producers, 1000},
     OptionField{"bulk_room", &Options::bulk_room, kMuch},
     OptionField{"sdk_per_mille", &Options::sdk_per_mille},
@@ -156,6 +157,7 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
       rng.per_mille(500) ? static_cast<std::size_t>(rng.between(1, 4000)) : std::size_t{1} << 20;
   o.idle_batch_bytes =
       rng.per_mille(500) ? static_cast<std::size_t>(rng.between(0, 3000)) : std::size_t{1} << 20;
+  o.settles_per_turn = rng.per_mille(300) ? static_cast<std::size_t>(rng.between(1, 8)) : 4'096;
   o.max_backlog_bytes =
       rng.per_mille(300) ? static_cast<std::size_t>(rng.between(1, 2000)) : std::size_t{1} << 20;
   o.max_producers = rng.per_mille(200) ? draw(rng, 1, 3) : 1000;

@@ -33,6 +33,7 @@ struct Options {
   std::size_t tail_cache_bytes = std::size_t{1} << 20;
   std::size_t idle_batch_bytes = std::size_t{1} << 20;
   std::size_t max_backlog_bytes = std::size_t{1} << 20;
+  std::size_t settles_per_turn = 4'096;
   std::uint32_t max_producers = 1000;
   std::size_t bulk_room = std::size_t{1} << 20;
   std::int64_t step_us = 2000;

@@ -139,6 +139,41 @@ TEST_F(ShardQueue, HandsOutAgainWhenALeaseRunsOut) {
   EXPECT_EQ(client.deliveries.back().attempts, 0) << "no handler had begun";
 }
 
+TEST_F(ShardQueue, AnswersOthersBetweenThePartsOfALargeSettlement) {
+  const std::size_t ranges = 3 * ShardOptions().settles_per_turn;
+  Session other;
+  rig->open(other);
+  proto::Settle settle{.settle_number = 1, .alias = 1, .ranges = {}};
+  settle.ranges.resize(ranges, {.grant = proto::GrantId(1), .nonce = 1, .count = 1});  // none such
+  rig->shard.settle(client.id, queue, std::move(settle));
+  rig->ask(client, 1, core::DescribeQueue{"default", "work"});
+  rig->ask(other, 1, core::DescribeQueue{"default", "work"});
+  const auto turn = std::move(rig->posted.front());
+  rig->posted.pop_front();
+  turn();
+  EXPECT_TRUE(other.replies.contains(1));
+  EXPECT_EQ(client.settled, 0U);
+  EXPECT_FALSE(client.replies.contains(1)) << "what a session says is taken in its order";
+  rig->settle_down();
+  EXPECT_EQ(client.settled, 1U);
+  EXPECT_EQ(client.failures.size(), ranges);
+  EXPECT_TRUE(client.replies.contains(1));
+}
+
+TEST_F(ShardQueue, GivesEachSettlementAShareOfATurn) {
+  Session other;
+  rig->open(other);
+  const proto::SettleRange none{.grant = proto::GrantId(1), .nonce = 1, .count = 1};
+  rig->shard.settle(client.id, queue,
+                    {1, 1, std::vector(2 * ShardOptions().settles_per_turn, none)});
+  rig->shard.settle(other.id, queue, {1, 1, std::vector(20, none)});
+  const auto turn = std::move(rig->posted.front());
+  rig->posted.pop_front();
+  turn();
+  EXPECT_EQ(other.settled, 1U);
+  EXPECT_EQ(client.settled, 0U);
+}
+
 TEST_F(ShardQueue, ReleasesWhatAClosedSessionHeldAndHadNotBegun) {
   subscribe(10);
   rig->send(client, log, 1, values_of(2));
