@@ -42,6 +42,8 @@ bool Shard::Impl::handle_or_wait(Input& input) {
     load_rows(*need);
   } else {
     input.waits.reset();
+    // What is not in memory by then may be paged out instead of done.
+    input.known_done.reset();
     schedule();
   }
   return false;

@@ -129,6 +129,22 @@ TEST_F(ShardPaging, ReadsARowThatASettlementNames) {
   EXPECT_EQ(rig.info("work").delayed, 19U);
 }
 
+/// Between its slices a batch may be paged out again, and one that is out is not one that is done.
+TEST_F(ShardPaging, ReadsARowAgainThatALargeSettlementNamesInALaterSlice) {
+  returned(20);
+  const core::Delivery& late = client.deliveries[15];
+  const std::size_t refused = ShardOptions().settles_per_turn;
+  const std::size_t failures = client.failures.size();
+  std::vector<proto::SettleRange> ranges(
+      refused, core::test::CoreRig::range(late, SettleKind::kNack, 0));  // which it was already
+  ranges.push_back(core::test::CoreRig::range(late, SettleKind::kAck, 0));
+  rig.shard.settle(client.id, queue, {++rig.settles, 1, std::move(ranges)});
+  rig.settle_down();
+  EXPECT_EQ(client.settled, rig.settles);
+  EXPECT_EQ(client.failures.size(), failures + refused);
+  EXPECT_EQ(rig.info("work").delayed, 19U);
+}
+
 TEST_F(ShardPaging, ReadsARowThatAHandleNames) {
   returned(20);
   const core::Delivery& late = client.deliveries[15];
