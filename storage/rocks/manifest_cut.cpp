@@ -1,7 +1,6 @@
 #include "storage/rocks/manifest_cut.hpp"
 
 #include "storage/file.hpp"
-#include "storage/rocks/manifest.hpp"
 
 #include <cstdint>
 #include <string>
@@ -24,27 +23,21 @@ proto::Result<> keep_copy(const File& file) {
 
 }  // namespace
 
-proto::Result<bool> cut_torn_manifest(const std::string& database_path, const WalReport& report) {
-  if (report.manifest.empty()) {
+proto::Result<bool> cut_torn_manifest(const WalReport& report) {
+  const ManifestFacts& manifest = report.manifest;
+  const bool is_told = manifest.first_live_wal && manifest.flushed_sequence;
+  const bool goes_on = report.readable_records > 0 || manifest.families_agree;
+  if (!manifest.damage_offset || !is_told || !goes_on || report.damage) {
     return false;
   }
-  const proto::Result<ManifestFacts> facts = read_manifest(database_path);
-  if (!facts) {
-    return facts.error();
-  }
-  const bool is_told = facts->first_live_wal && facts->flushed_sequence;
-  const bool goes_on = report.readable_records > 0 || facts->families_agree;
-  if (!facts->damage_offset || !is_told || !goes_on || report.damage) {
-    return false;
-  }
-  proto::Result<File> file = File::open(facts->file, File::Mode::kReadWrite);
+  proto::Result<File> file = File::open(manifest.file, File::Mode::kReadWrite);
   if (!file) {
     return file.error();
   }
   if (const proto::Result<> kept = keep_copy(*file); !kept) {
     return kept.error();
   }
-  if (const proto::Result<> cut = file->truncate(facts->entries_end); !cut) {
+  if (const proto::Result<> cut = file->truncate(manifest.entries_end); !cut) {
     return cut.error();
   }
   if (const proto::Result<> synced = file->sync(); !synced) {

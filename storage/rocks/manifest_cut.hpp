@@ -3,8 +3,6 @@
 #include "proto/result.hpp"
 #include "storage/rocks/wal_scan.hpp"
 
-#include <string>
-
 namespace weir::storage {
 
 /// Cuts off what a power loss left of the last write to the manifest, and syncs it; false where
@@ -21,7 +19,6 @@ namespace weir::storage {
 ///
 /// A copy of the whole stays beside as "<name>.torn". STORAGE_FAILED when a file cannot be read or
 /// written.
-[[nodiscard]] proto::Result<bool> cut_torn_manifest(const std::string& database_path,
-                                                    const WalReport& report);
+[[nodiscard]] proto::Result<bool> cut_torn_manifest(const WalReport& report);
 
 }  // namespace weir::storage

@@ -104,7 +104,7 @@ class RocksStore::Impl {
     if (const proto::Result<> whole = examine_wal(); !whole) {
       return whole.error();
     }
-    const proto::Result<bool> cut = cut_torn_manifest(options_.path, wal_);
+    const proto::Result<bool> cut = cut_torn_manifest(wal_);
     if (!cut) {
       return cut.error();
     }
@@ -273,7 +273,7 @@ class RocksStore::Impl {
                     " was already durable. A write-ahead log (*.log) in '" + options_.path +
                     "' is missing or was cut short; everything up to commit " + end +
                     " is readable. " +
-                    (is_manifest_cut ? "Bytes at the end of '" + wal_.manifest +
+                    (is_manifest_cut ? "Bytes at the end of '" + wal_.manifest.file +
                                            "' matched no checksum and were cut off; the whole file "
                                            "stays beside it as *.torn. "
                                      : "Nothing was changed. ") +

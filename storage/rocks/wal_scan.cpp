@@ -292,7 +292,7 @@ proto::Result<WalReport> scan_wal(const std::string& database_path) {
     }
     return WalReport{};
   }
-  const proto::Result<ManifestFacts> manifest = read_manifest(database_path);
+  proto::Result<ManifestFacts> manifest = read_manifest(database_path);
   if (!manifest) {
     return manifest.error();
   }
@@ -316,7 +316,7 @@ proto::Result<WalReport> scan_wal(const std::string& database_path) {
             "intact. Nothing was changed. " +
             std::string(kRestoreAdvice));
   }
-  report.manifest = manifest->file;
+  report.manifest = *std::move(manifest);
   return report;
 }
 
@@ -328,7 +328,7 @@ std::string describe_damage(const WalReport& report) {
          commit_text(report.last_behind) + ". Readable before it are " +
          std::to_string(report.readable_records) + " records" + commit_text(report.last_readable) +
          (report.readable_records == 0 && damage.offset == 0
-              ? ". It may also be '" + report.manifest +
+              ? ". It may also be '" + report.manifest.file +
                     "' that has lost its end, which says where the log is to be read from"
               : "") +
          ". Nothing was changed. " + std::string(kDamageAdvice);

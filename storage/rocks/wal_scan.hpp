@@ -2,6 +2,7 @@
 
 #include "proto/result.hpp"
 #include "storage/commit_chain.hpp"
+#include "storage/rocks/manifest.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -43,8 +44,8 @@ struct WalReport {
   std::optional<WalDamage> damage;
   std::uint64_t records_behind = 0;
   std::optional<CommitPoint> last_behind;
-  /// The file that says which logs count.
-  std::string manifest;
+  /// What says which logs count.
+  ManifestFacts manifest;
 };
 
 /// Reads the WALs in `database_path` that RocksDB would replay; changes nothing. An empty report

@@ -77,7 +77,7 @@ class LogFile {
 // What is left of the manifest says what its whole entries said.
 void check_cut(const storage::TempDir& dir, const storage::ManifestFacts& before,
                const storage::WalReport& report) {
-  const proto::Result<bool> cut = storage::cut_torn_manifest(dir.path().string(), report);
+  const proto::Result<bool> cut = storage::cut_torn_manifest(report);
   WEIR_ASSERT(cut, "what can be read can be cut");
   const auto after = storage::read_manifest(dir.path().string());
   WEIR_ASSERT(after && after->first_live_wal == before.first_live_wal &&

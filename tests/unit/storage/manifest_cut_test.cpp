@@ -33,7 +33,7 @@ struct TornManifest : testing::Test {
   }
   [[nodiscard]] std::string torn() const { return bytes + torn_entry(); }
   [[nodiscard]] proto::Result<bool> cut() const {
-    return cut_torn_manifest(path.string(), scan_wal(path.string()).value());
+    return cut_torn_manifest(scan_wal(path.string()).value());
   }
   // The commit that a start finds, or why there is none.
   [[nodiscard]] std::string start(std::optional<std::uint64_t> must_hold = std::nullopt) const {
@@ -92,7 +92,7 @@ struct RottenManifest : testing::Test {
   }
   [[nodiscard]] proto::Result<bool> cut() const {
     const proto::Result<WalReport> report = scan_wal(dir.path().string());
-    return report ? cut_torn_manifest(dir.path().string(), *report) : report.error();
+    return report ? cut_torn_manifest(*report) : report.error();
   }
 
   TempDir dir;
