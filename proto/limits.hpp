@@ -40,6 +40,8 @@ inline constexpr std::uint32_t kDefaultCreditBytes = std::uint32_t{8} << 20;
 inline constexpr std::int64_t kHeartbeatMs = 10'000;
 inline constexpr std::int64_t kDeadAfterMs = 30'000;
 inline constexpr std::int64_t kHelloTimeoutMs = 5'000;
+/// No broker may be told to wait longer for its clients when it stops.
+inline constexpr std::int64_t kMaxDrainMs = 600'000;
 
 /// A producer has at most this many unconfirmed batches per destination, because the broker
 /// remembers that many of each (Kafka's rule for idempotent producers).

@@ -1,6 +1,7 @@
 #include "broker/server/config.hpp"
 
 #include "broker/server/memory_budget.hpp"
+#include "proto/limits.hpp"
 
 #include <stdexcept>
 
@@ -43,7 +44,6 @@ namespace {
 using proto::Errc;
 using proto::fail;
 
-constexpr std::uint64_t kMaxDrainMs = 600'000;
 constexpr std::uint64_t kMaxSpinUs = 10'000;
 constexpr std::uint64_t kMaxConnectionsSetting = 1'000'000;
 
@@ -168,7 +168,7 @@ const std::vector<Entry>& entries() {
        [](std::string_view text, Config& to) { return set_bytes(text, to.ballast_bytes); }},
       {{"drain_ms", "How long clients have to leave when the broker stops"},
        [](std::string_view text, Config& to) {
-         return set_number(text, 0, kMaxDrainMs, to.drain_ms);
+         return set_number(text, 0, proto::kMaxDrainMs, to.drain_ms);
        }},
       {{"insecure", "Listen beyond loopback, without authentication", true},
        [](std::string_view text, Config& to) { return set_switch(text, to.insecure); }},

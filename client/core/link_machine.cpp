@@ -1,16 +1,12 @@
 #include "client/core/link_machine.hpp"
 
+#include "proto/limits.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 namespace weir::sdk {
-namespace {
-
-// No broker may be told to take longer.
-constexpr Duration kDrainMax = std::chrono::minutes(10);
-
-}  // namespace
 
 LinkMachine::LinkMachine(Options options, std::uint64_t seed, TimePoint now)
     : options_(std::move(options)),
@@ -95,7 +91,7 @@ void LinkMachine::on_bytes(TimePoint now) {
 void LinkMachine::on_draining(Duration within, TimePoint now) {
   if (state_ == State::kUp) {
     state_ = State::kDraining;
-    deadline_ = now + std::min<Duration>(within, kDrainMax);
+    deadline_ = now + std::min<Duration>(within, std::chrono::milliseconds(proto::kMaxDrainMs));
   }
 }
 
