@@ -160,12 +160,9 @@ void Listener::tick() {
     }
   }
   auto next = connections_.lower_bound(next_to_tick_);
-  for (std::size_t left = TickRound::slice(connections_.size()); left > 0; --left) {
-    if (next == connections_.end()) {
-      break;
-    }
+  std::size_t left = TickRound::slice(connections_.size());
+  for (; left > 0 && next != connections_.end(); --left, ++next) {
     next->second->tick(now);
-    ++next;
   }
   next_to_tick_ = next == connections_.end() ? nullptr : next->first;
 }
