@@ -6,6 +6,7 @@
 #include "proto/wire_message.hpp"
 #include "tests/crash/raw_session.hpp"
 #include "tests/hostile/bystander.hpp"
+#include "tests/hostile/repeated.hpp"
 #include "tests/hostile/report.hpp"
 
 #include <functional>
@@ -111,14 +112,6 @@ std::string field(char tag_low, char tag_high, std::string_view inner) {
   return body.append(inner);
 }
 
-std::string repeated(std::string_view unit, std::size_t bytes) {
-  std::string all;
-  while (all.size() + unit.size() <= bytes) {
-    all += unit;
-  }
-  return all;
-}
-
 std::string batch_of(std::size_t records, std::size_t headers, std::size_t value_bytes,
                      proto::Compression compression) {
   proto::BatchBuilder builder;
@@ -161,14 +154,14 @@ std::vector<Bomb> bombs() {
       {"largest_batch", send(false, batch_of(4, 0, 1'048'000, proto::Compression::kNone))},
       {"broken_batch", send(false, std::move(broken))},
       // ListOffsets of nothing but empty positions, and of the most that there is.
-      {"empty_messages", request(field('\xaa', '\x01', repeated({"\x12\0", 2}, kRequest)))},
+      {"empty_messages", request(field('\xaa', '\x01', repeated({"\x12\0", 2}, kRequest / 2)))},
       {"most_positions", request(field('\xaa', '\x01',
                                        "\x0a\x06"
                                        "bombed" +
-                                           repeated({"\x12\x02\x08\x00", 4}, kRequest - 8)))},
+                                           repeated({"\x12\x02\x08\x00", 4}, (kRequest - 8) / 4)))},
       {"nested_groups",
        request(std::string(kRequest / 2, '\x7b') + std::string(kRequest / 2, '\x7c'))},
-      {"unknown_fields", request(repeated({"\x78\x01", 2}, kRequest))},
+      {"unknown_fields", request(repeated({"\x78\x01", 2}, kRequest / 2))},
       {"most_settlements", [](Bomber& bomber) { return bomber.settle(400'000); }}};
 }
 
@@ -200,9 +193,7 @@ proto::Result<> throw_bombs(crash::BrokerProcess& broker, std::uint64_t count) {
           return hit;
         }
       }
-      while (bystander.rounds() < rounds + 2 && !bystander.has_given_up()) {
-        std::this_thread::yield();
-      }
+      bystander.wait_for(rounds + 2);
     }
     bystander.stop();
     if (bystander.complaint()) {

@@ -2,6 +2,7 @@
 
 #include "proto/batch/record_batch.hpp"
 #include "proto/frame/frames.hpp"
+#include "tests/hostile/process_facts.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -164,6 +165,21 @@ proto::Result<> Bystander::on_delivery(std::string_view body) {
            .count = 1,
            .value = 0};
   return {};
+}
+
+void Bystander::wait_for(std::uint64_t rounds) const {
+  while (this->rounds() < rounds && !has_given_up()) {
+    std::this_thread::yield();
+  }
+}
+
+std::size_t files_once_gone(pid_t broker, std::size_t before, const Bystander& bystander) {
+  constexpr int kLooks = 40;
+  constexpr std::uint64_t kRoundsBetween = 200;
+  for (int i = 0; i < kLooks && open_files(broker) > before; ++i) {
+    bystander.wait_for(bystander.rounds() + kRoundsBetween);
+  }
+  return open_files(broker);
 }
 
 }  // namespace weir::hostile

@@ -5,9 +5,11 @@
 #include "tests/crash/raw_session.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <thread>
 #include <vector>
 
@@ -31,6 +33,8 @@ class Bystander {
   void stop();
   /// While it runs, any thread.
   [[nodiscard]] std::uint64_t rounds() const { return rounds_.load(std::memory_order_relaxed); }
+  /// Until it has done so many rounds in all, or has given up. While it runs, any thread.
+  void wait_for(std::uint64_t rounds) const;
   /// Why it gave up. After stop(), or once rounds() no longer rises.
   [[nodiscard]] bool has_given_up() const { return gave_up_.load(); }
   /// After stop().
@@ -62,5 +66,10 @@ class Bystander {
   std::optional<proto::Error> complaint_;
   std::vector<std::int64_t> round_us_;
 };
+
+/// How many files the broker has open once it has done with peers that are gone: looks again and
+/// again, while `bystander` goes on, until there are no more than `before`, or for 8000 rounds.
+[[nodiscard]] std::size_t files_once_gone(pid_t broker, std::size_t before,
+                                          const Bystander& bystander);
 
 }  // namespace weir::hostile

@@ -2,6 +2,7 @@
 
 #include "tests/hostile/bystander.hpp"
 #include "tests/hostile/process_facts.hpp"
+#include "tests/hostile/repeated.hpp"
 #include "tests/hostile/report.hpp"
 #include "tests/integration/wire_client.hpp"
 
@@ -35,14 +36,6 @@ constexpr std::size_t kConnectionsMax = 64;
 constexpr std::uint64_t kGrownKibMax = std::uint64_t{64} << 10;
 // Taken from the queue of the system and about to be closed.
 constexpr std::size_t kFilesAboveLimit = 16;
-
-std::string repeated(std::string_view unit, std::size_t count) {
-  std::string all;
-  for (std::size_t i = 0; i < count; ++i) {
-    all += unit;
-  }
-  return all;
-}
 
 // What each says; who goes on without end says it again and again.
 std::string words_of(Way way) {
@@ -232,17 +225,11 @@ proto::Result<> misuse_http(crash::BrokerProcess& broker, std::size_t peers, std
   }
   asker.stop();
   bad.leave();
-  for (int i = 0; i < 40 && open_files(broker.pid()) > files_before; ++i) {
-    const std::uint64_t before = bystander.rounds();
-    while (bystander.rounds() < before + 200 && !bystander.has_given_up()) {
-      std::this_thread::yield();
-    }
-  }
-  const std::size_t files_left = open_files(broker.pid());
+  const std::size_t files_left = files_once_gone(broker.pid(), files_before, bystander);
   bystander.stop();
   const std::vector<std::int64_t> rounds_us = bystander.take_round_us();
-  const std::uint64_t grown_kib =
-      status_kib(broker.pid(), "VmHWM:") - std::min(status_kib(broker.pid(), "VmHWM:"), kib_before);
+  const std::uint64_t peak_kib = status_kib(broker.pid(), "VmHWM:");
+  const std::uint64_t grown_kib = peak_kib - std::min(peak_kib, kib_before);
   print("http_connections", bad.counts().opened);
   print("closed_by_the_broker", bad.counts().closed);
   print("http_bytes", bad.counts().bytes);

@@ -20,7 +20,6 @@
 #include <string_view>
 #include <sys/resource.h>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 // weir-hostile: what bad peers do to a real broker, and to a good client beside them.
@@ -141,14 +140,7 @@ proto::Result<> attack(const Options& options, crash::BrokerProcess& broker) {
   const auto took_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin).count();
   attackers.leave();
-  // Connections of peers that are gone go, too.
-  for (int i = 0; i < 40 && open_files(broker.pid()) > files_before; ++i) {
-    const std::uint64_t before = bystander.rounds();
-    while (bystander.rounds() < before + 200 && !bystander.has_given_up()) {
-      std::this_thread::yield();
-    }
-  }
-  const std::size_t files_after = open_files(broker.pid());
+  const std::size_t files_after = files_once_gone(broker.pid(), files_before, bystander);
   bystander.stop();
   const std::vector<std::int64_t> rounds_us = bystander.take_round_us();
   const std::uint64_t peak_kib = status_kib(broker.pid(), "VmHWM:");
