@@ -1,6 +1,7 @@
 #include "tests/integration/broker_process.hpp"
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
@@ -37,6 +38,11 @@ std::uint16_t port_in(const std::string& text, std::string_view key) {
   return static_cast<std::uint16_t>(std::stoul(text.substr(colon + 1, end - colon - 1)));
 }
 
+// As `Ended` and `Output` give it.
+int exit_status_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 }  // namespace
 
 TempDir::TempDir() {
@@ -50,6 +56,20 @@ TempDir::TempDir() {
 TempDir::~TempDir() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+Output run_command(const std::string& command) {
+  Output output;
+  std::FILE* const pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) {
+    return output;
+  }
+  char buffer[4096];
+  while (const std::size_t size = std::fread(buffer, 1, sizeof(buffer), pipe)) {
+    output.text.append(buffer, size);
+  }
+  output.status = exit_status_of(::pclose(pipe));
+  return output;
 }
 
 std::vector<std::string> usual_flags(const std::filesystem::path& data_dir) {
@@ -119,7 +139,7 @@ bool BrokerProcess::wait_for_exit(int timeout_ms) {
   int status = 0;
   ::waitpid(pid_, &status, 0);
   pid_ = -1;
-  status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  status_ = exit_status_of(status);
   return true;
 }
 

@@ -59,6 +59,13 @@ class BrokerProcess {
   std::uint16_t http_port_ = 0;
 };
 
+struct Output {
+  int status = -1;   // exit status, or 128 + signal
+  std::string text;  // what went to stdout
+};
+/// Runs a command of the shell to its end.
+Output run_command(const std::string& command);
+
 /// Flags that every test's broker has: its directory, ports that are free, no ballast.
 std::vector<std::string> usual_flags(const std::filesystem::path& data_dir);
 

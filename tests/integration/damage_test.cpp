@@ -6,7 +6,6 @@
 
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -57,21 +56,9 @@ class Damage : public testing::Test {
     }
     ASSERT_EQ(found, 1);
   }
-  struct Output {
-    std::string text;
-    int status = -1;
-  };
   Output run(const std::string& arguments) const {
-    const std::string command = "WEIR_URL=weir://127.0.0.1:" + std::to_string(broker_->port()) +
-                                " " WEIR_TEST_BINARY " " + arguments + " 2>&1";
-    Output output;
-    std::FILE* const pipe = ::popen(command.c_str(), "r");
-    char buffer[4096];
-    for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof(buffer), pipe)) > 0;) {
-      output.text.append(buffer, got);
-    }
-    output.status = WEXITSTATUS(::pclose(pipe));
-    return output;
+    return run_command("WEIR_URL=weir://127.0.0.1:" + std::to_string(broker_->port()) +
+                       " " WEIR_TEST_BINARY " " + arguments + " 2>&1");
   }
 
   TempDir dir_;
