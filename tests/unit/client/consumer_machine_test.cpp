@@ -271,6 +271,23 @@ TEST_F(ConsumerMachineTest, AsksForNoMoreTimeUntilItIsAnswered) {
   EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
 }
 
+/// Every tick looks at all that is held: one for each grant would take the square of their number.
+TEST_F(ConsumerMachineTest, ExtendsManyLeasesInFewTicks) {
+  constexpr std::uint64_t kGrants = 3'000;
+  for (std::uint64_t i = 1; i <= kGrants; ++i) {
+    machine_.add_grant(grant(i, {"a"}), kStart + milliseconds(5 * i));
+  }
+  std::size_t ticks = 0;
+  std::size_t extended = 0;
+  while (*machine_.next_deadline() < kStart + seconds(30)) {
+    machine_.tick(*machine_.next_deadline());
+    extended += answer_all().size();
+    ++ticks;
+  }
+  EXPECT_GE(extended, kGrants);  // the first of them twice
+  EXPECT_LE(ticks, 9U);
+}
+
 TEST_F(ConsumerMachineTest, ExtendsNothingThatIsDone) {
   machine_.add_grant(grant(1, {"a"}), kStart);
   begin_one().ack();
