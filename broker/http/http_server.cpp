@@ -50,18 +50,19 @@ struct HttpServer::Shared {
   Pages pages;
   std::size_t open = 0;
   bool alive = true;
-  // Each closes a connection whose request has not come, the one that waits longest first.
-  std::list<std::function<void()>> waiting;
+  // Connections whose peer is to do something, the one that waits for it longest first: each entry
+  // closes one.
+  using Line = std::list<std::function<void()>>;
+  Line unasked;  // no whole request has come
+  Line unread;   // the answer has not been taken
 
-  // Who says nothing must not keep others from asking after the broker's health. False when all
-  // that are there are being answered.
-  bool make_room() {
-    if (waiting.empty()) {
-      return false;
+  // Who says nothing, or reads nothing, must not keep others from asking after the broker's health.
+  void make_room() {
+    Line& line = unasked.empty() ? unread : unasked;
+    if (!line.empty()) {
+      const std::function<void()> close_longest = line.front();
+      close_longest();
     }
-    const std::function<void()> close_longest = waiting.front();
-    close_longest();
-    return true;
   }
 };
 
@@ -87,10 +88,7 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection<
     parser_->header_limit(kMaxHeaderBytes);
     parser_->body_limit(kMaxBodyBytes);
     stream_.expires_after(kTimeout);
-    place_ = shared_->waiting.insert(shared_->waiting.end(), [this] {
-      stop_waiting();
-      stream_.close();
-    });
+    wait_in(shared_->unasked);
     beast::http::async_read(
         stream_, buffer_, *parser_,
         [self = this->shared_from_this()](const error_code& error, std::size_t /*bytes*/) {
@@ -99,9 +97,19 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection<
   }
 
  private:
+  using Line = typename Shared::Line;
+
+  void wait_in(Line& line) {
+    line_ = &line;
+    place_ = line.insert(line.end(), [this] {
+      stop_waiting();
+      stream_.close();
+    });
+  }
+
   void stop_waiting() {
-    if (place_) {
-      shared_->waiting.erase(*std::exchange(place_, std::nullopt));
+    if (line_ != nullptr) {
+      std::exchange(line_, nullptr)->erase(place_);
     }
   }
 
@@ -140,10 +148,12 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection<
       response_->body() = std::move(answer.body);
     }
     stream_.expires_after(kTimeout);
+    wait_in(shared_->unread);
     serializer_.emplace(*response_);
     beast::http::async_write(stream_, *serializer_,
                              [self = this->shared_from_this(), keep_alive](const error_code& error,
                                                                            std::size_t /*bytes*/) {
+                               self->stop_waiting();
                                if (!error && keep_alive && self->shared_->alive) {
                                  self->read();
                                } else {
@@ -159,7 +169,8 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection<
 
   beast::tcp_stream stream_;
   std::shared_ptr<Shared> shared_;
-  std::optional<std::list<std::function<void()>>::iterator> place_;  // among those that wait
+  Line* line_ = nullptr;           // where it waits for its peer
+  typename Line::iterator place_;  // in that line
   beast::flat_buffer buffer_{kMaxHeaderBytes + kMaxBodyBytes};
   std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
   std::optional<Response> response_;
@@ -217,9 +228,10 @@ void HttpServer::accept() {
           return;
         }
         if (!error) {
-          if (shared->open < kMaxConnections || shared->make_room()) {
-            std::make_shared<HttpConnection<Shared>>(std::move(socket), shared)->read();
+          if (shared->open >= kMaxConnections) {
+            shared->make_room();
           }
+          std::make_shared<HttpConnection<Shared>>(std::move(socket), shared)->read();
           accept();
           return;
         }

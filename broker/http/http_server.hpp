@@ -15,7 +15,8 @@ namespace weir::http {
 
 /// Serves the pages on the loop that the shard runs on. Requests are small and without a body,
 /// bounded in time, and only so many are served at once: what hangs there cannot hurt the broker.
-/// When there are that many, whoever has waited longest without a request makes room.
+/// When there are that many, whoever has been silent longest makes room, or else whoever has left
+/// an answer unread for longest.
 class HttpServer {
  public:
   static constexpr std::size_t kMaxConnections = 64;
