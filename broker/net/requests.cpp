@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,15 +48,18 @@ proto::Result<core::StartPosition> position_of(const weir::v1::StartPosition& po
                      "or time");
 }
 
+// A partition that names no place of its own begins at `otherwise`.
 template <class Partitions>
-proto::Result<std::vector<core::PartitionStart>> partitions_of(const Partitions& partitions) {
+proto::Result<std::vector<core::PartitionStart>> partitions_of(
+    const Partitions& partitions, const std::optional<core::StartPosition>& otherwise) {
   if (static_cast<std::size_t>(partitions.size()) > proto::kMaxPartitionsPerTopic) {
     return proto::fail(proto::Errc::kLimitExceeded, "more partitions than a topic may have");
   }
   std::vector<core::PartitionStart> starts;
   starts.reserve(static_cast<std::size_t>(partitions.size()));
   for (const weir::v1::PartitionStart& partition : partitions) {
-    proto::Result<core::StartPosition> from = position_of(partition.from());
+    proto::Result<core::StartPosition> from =
+        partition.has_from() || !otherwise ? position_of(partition.from()) : *otherwise;
     if (!from) {
       return from.error();
     }
@@ -93,11 +97,6 @@ proto::Result<core::Request> subscribe_topic(const weir::v1::SubscribeTopic& wir
                                  .from = {},
                                  .window_messages = wire.window_messages(),
                                  .window_bytes = wire.window_bytes()};
-  proto::Result<std::vector<core::PartitionStart>> partitions = partitions_of(wire.partitions());
-  if (!partitions) {
-    return partitions.error();
-  }
-  subscribe.partitions = std::move(*partitions);
   if (wire.has_from()) {
     proto::Result<core::StartPosition> from = position_of(wire.from());
     if (!from) {
@@ -105,6 +104,12 @@ proto::Result<core::Request> subscribe_topic(const weir::v1::SubscribeTopic& wir
     }
     subscribe.from = *from;
   }
+  proto::Result<std::vector<core::PartitionStart>> partitions =
+      partitions_of(wire.partitions(), subscribe.from);
+  if (!partitions) {
+    return partitions.error();
+  }
+  subscribe.partitions = std::move(*partitions);
   return core::Request(std::move(subscribe));
 }
 
@@ -131,7 +136,8 @@ proto::Result<core::Request> settle_by_handle(const weir::v1::SettleByHandle& wi
       return proto::fail(proto::Errc::kUnsupported, "this broker does not know that action");
   }
   if (wire.value_ms() > std::numeric_limits<std::uint32_t>::max()) {
-    return proto::fail(proto::Errc::kInvalidArgument, "a delay or lease of more than 49 days");
+    return proto::fail(proto::Errc::kInvalidArgument,
+                       "a lease has at most 12 hours, a delay at most 30 days");
   }
   settle.value_ms = static_cast<std::uint32_t>(wire.value_ms());
   return core::Request(std::move(settle));
@@ -188,7 +194,7 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
       return settle_by_handle(request.settle_by_handle(), name_space);
     case WireRequest::kListOffsets: {
       proto::Result<std::vector<core::PartitionStart>> partitions =
-          partitions_of(request.list_offsets().partitions());
+          partitions_of(request.list_offsets().partitions(), std::nullopt);
       if (!partitions) {
         return partitions.error();
       }

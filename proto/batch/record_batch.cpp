@@ -179,6 +179,10 @@ Result<> check_producer_header(const BatchHeader& header, BatchUse use) {
   if (header.log_append_time()) {
     return fail(Errc::kInvalidArgument, "timestamps of the append are set by brokers only");
   }
+  // Kept, it would wait for the end of a transaction that nobody has begun.
+  if (header.transactional()) {
+    return fail(Errc::kUnsupported, "this version has no transactions");
+  }
   if ((header.attributes & ~kKnownAttributes) != 0) {
     return fail(Errc::kUnsupported, "the batch has attributes that this version does not know");
   }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace weir::net {
@@ -395,6 +396,28 @@ TEST(SessionMachine, BoundsSubscriptions) {
   request.mutable_subscribe()->set_queue("work");
   ASSERT_TRUE(session.ask(request));
   EXPECT_EQ(session.response().error().code(), static_cast<std::uint32_t>(Errc::kLimitExceeded));
+}
+
+TEST(SessionMachine, BeginsAPartitionThatNamesNoPlaceWhereTheRequestSays) {
+  using At = core::StartPosition::At;
+  Session session;
+  session.open();
+  weir::v1::Request request;
+  request.set_id(1);
+  weir::v1::SubscribeTopic& subscribe = *request.mutable_subscribe_topic();
+  subscribe.set_topic("events");
+  subscribe.add_partitions()->set_partition(3);
+  subscribe.add_partitions()->mutable_from()->set_offset(7);
+  const auto starts = [&] {
+    EXPECT_TRUE(session.ask(request));
+    return std::get<core::SubscribeTopic>(session.outlet.requests.back().request).partitions;
+  };
+  EXPECT_EQ(starts().at(0).from.at, At::kStart);
+  subscribe.mutable_from()->set_end(true);
+  request.set_id(2);
+  const std::vector<core::PartitionStart> behind = starts();
+  EXPECT_EQ(behind.at(0).from.at, At::kEnd);
+  EXPECT_EQ(behind.at(1).from.at, At::kOffset);
 }
 
 TEST(SessionMachine, FreesTheSlotOfARefusedSubscription) {

@@ -204,7 +204,7 @@ TEST(ValidateBatch, RefusesWhatOnlyBrokersMaySay) {
   EXPECT_EQ(attributes(0x08), Errc::kInvalidArgument) << "time of the append";
   EXPECT_EQ(attributes(0x40), Errc::kUnsupported) << "delete horizon";
   EXPECT_EQ(attributes(0x8000), Errc::kUnsupported);
-  EXPECT_EQ(attributes(0x10), Errc{0}) << "transactional";
+  EXPECT_EQ(attributes(0x10), Errc::kUnsupported) << "transactional";
 }
 
 TEST(ValidateBatch, RefusesReservedHeadersOfProducersOnly) {
