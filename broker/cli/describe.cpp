@@ -1,5 +1,7 @@
 #include "broker/cli/describe.hpp"
 
+#include "proto/json_string.hpp"
+
 #include <algorithm>
 #include <array>
 #include <concepts>
@@ -9,26 +11,6 @@
 
 namespace weir::cli {
 namespace {
-
-constexpr char kHex[] = "0123456789abcdef";
-
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (const char letter : text) {
-    const auto byte = static_cast<unsigned char>(letter);
-    if (letter == '"' || letter == '\\') {
-      out += '\\';
-      out += letter;
-    } else if (byte < 0x20) {
-      out += "\\u00";
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 0xFU];
-    } else {
-      out += letter;
-    }
-  }
-  return out + "\"";
-}
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string out;
@@ -42,7 +24,7 @@ std::string joined(const std::vector<std::string>& parts) {
 class Facts {
  public:
   void add(std::string_view name, std::string_view text) {
-    facts_.push_back({std::string(name), std::string(text), json_string(text)});
+    facts_.push_back({std::string(name), std::string(text), proto::json_string(text)});
   }
   void add(std::string_view name, std::integral auto number) {
     facts_.push_back({std::string(name), std::to_string(number), std::to_string(number)});
@@ -66,7 +48,7 @@ class Facts {
     std::vector<std::string> members;
     members.reserve(facts_.size());
     for (const Fact& fact : facts_) {
-      members.push_back(json_string(fact.name) + ": " + fact.json);
+      members.push_back(proto::json_string(fact.name) + ": " + fact.json);
     }
     return members;
   }
@@ -168,7 +150,7 @@ std::string topic_json(const TopicDescription& topic) {
     std::vector<std::string> members;
     members.reserve(kColumns.size());
     for (std::size_t i = 0; i < kColumns.size(); ++i) {
-      members.push_back(json_string(kColumns[i]) + ": " + cells[i]);
+      members.push_back(proto::json_string(kColumns[i]) + ": " + cells[i]);
     }
     partitions.push_back("{" + joined(members) + "}");
   }

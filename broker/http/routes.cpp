@@ -1,6 +1,7 @@
 #include "broker/http/routes.hpp"
 
-#include <cstdio>
+#include "proto/json_string.hpp"
+
 #include <utility>
 
 namespace weir::http {
@@ -29,31 +30,13 @@ Answer readiness(const Pages& pages) {
       reasons.empty() ? R"({"ready":true,"reasons":[)" : R"({"ready":false,"reasons":[)";
   for (std::size_t i = 0; i < reasons.size(); ++i) {
     body += i == 0 ? "" : ",";
-    body += json_string(reasons[i]);
+    body += proto::json_string(reasons[i]);
   }
   body += "]}\n";
   return answer(reasons.empty() ? 200 : 503, kJson, std::move(body));
 }
 
 }  // namespace
-
-std::string json_string(std::string_view text) {
-  std::string json = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      json += '\\';
-      json += c;
-    } else if (static_cast<unsigned char>(c) < 0x20U) {
-      char escape[8];
-      std::snprintf(escape, sizeof(escape), "\\u%04x", static_cast<unsigned>(c));
-      json += escape;
-    } else {
-      json += c;
-    }
-  }
-  json += '"';
-  return json;
-}
 
 Answer route(std::string_view method, std::string_view target, const Pages& pages) {
   const std::string_view path = target.substr(0, target.find('?'));

@@ -29,7 +29,4 @@ struct Pages {
 /// is there for HEAD too: who writes the answer leaves it out.
 Answer route(std::string_view method, std::string_view target, const Pages& pages);
 
-/// `text` as a JSON string, quotes included.
-std::string json_string(std::string_view text);
-
 }  // namespace weir::http

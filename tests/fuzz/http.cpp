@@ -1,5 +1,6 @@
 #include "broker/http/http_server.hpp"
 #include "proto/assert.hpp"
+#include "proto/json_string.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/targets.hpp"
 
@@ -85,7 +86,7 @@ void check_route(std::string_view method, std::string_view target) {
   WEIR_ASSERT(
       answer.status == 200 || answer.status == 404 || answer.status == 405 || answer.status == 503,
       "every request has one of few answers");
-  const std::string quoted = http::json_string(target);
+  const std::string quoted = proto::json_string(target);
   WEIR_ASSERT(quoted.size() >= 2 && quoted.front() == '"' && quoted.back() == '"' &&
                   quoted.find('\n') == std::string::npos,
               "a JSON string stays within its quotes");

@@ -53,10 +53,6 @@ TEST(Routes, KnowsNoOtherPagesAndMethods) {
   EXPECT_EQ(refused.allow, "GET, HEAD");
 }
 
-TEST(Routes, EscapesControlCharactersInJson) {
-  EXPECT_EQ(json_string("a\n\x01\\"), "\"a\\u000a\\u0001\\\\\"");
-}
-
 TEST(LatencyHistogram, CountsIntoTheBucketWhoseBoundIsNotBelow) {
   LatencyHistogram histogram;
   histogram.add(std::chrono::microseconds(100));
