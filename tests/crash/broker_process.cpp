@@ -185,7 +185,9 @@ proto::Result<> BrokerProcess::wait_ready() {
 }
 
 void BrokerProcess::signal(int number) const {
-  ::kill(pid_, number);
+  if (pid_ > 0) {  // or everybody would get it
+    ::kill(pid_, number);
+  }
 }
 
 std::optional<ProcessEnd> BrokerProcess::wait_end(int timeout_ms) {
