@@ -1,5 +1,7 @@
 #include "broker/net/connection.hpp"
 
+#include "broker/logging/log_line.hpp"
+
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
@@ -28,26 +30,36 @@ std::string name_of_peer(const asio::ip::tcp::socket& socket) {
   return peer.address().to_string() + ":" + std::to_string(peer.port());
 }
 
+std::string about(const Peer& peer, std::string_view what) {
+  return peer.session == 0
+             ? logging::with_fields(what, {{"client", peer.address}})
+             : logging::with_fields(
+                   what, {{"client", peer.address}, {"session", std::to_string(peer.session)}});
+}
+
 // What a peer does wrong. Peers may do it as often as they like, so not all of it is written.
-void complain(const ConnectionPorts& ports, std::string_view peer, std::string_view what) {
+void complain(const ConnectionPorts& ports, const Peer& peer, std::string_view what) {
   if (const std::optional<std::uint64_t> left_out = ports.lines->take(ports.now())) {
     if (*left_out > 0) {
       spdlog::warn("{} lines about clients were left out", *left_out);
     }
-    spdlog::info("client {}: {}", peer, what);
+    spdlog::info("{}", about(peer, what));
   }
 }
 
 /// The shard itself.
 class OpenDoor final : public ShardDoor {
  public:
-  OpenDoor(const ConnectionPorts& ports, std::string peer)
-      : ports_(ports), shard_(*ports.shard), peer_(std::move(peer)) {}
+  OpenDoor(const ConnectionPorts& ports, Peer& peer)
+      : ports_(ports), shard_(*ports.shard), peer_(peer) {}
 
   void set_port(shard::SessionPort& port) override { port_ = &port; }
   BrokerFacts open(const std::string& client, const std::string& service) override {
     session_ = shard_.open_session(*port_);
-    spdlog::debug("client {}: session {} of '{}' ({})", peer_, session_->value, service, client);
+    peer_.session = session_->value;
+    if (spdlog::should_log(spdlog::level::debug)) {
+      spdlog::debug("{}", about(peer_, "a session of '" + service + "' (" + client + ")"));
+    }
     return BrokerFacts{.session = *session_,
                        .incarnation = shard_.incarnation(),
                        .epoch = shard_.epoch(),
@@ -79,11 +91,19 @@ class OpenDoor final : public ShardDoor {
   void on_bad_batch(const proto::Error& error) override {
     complain(ports_, peer_, "a batch was refused, " + error.to_string());
   }
+  void on_refused(std::uint64_t id, const proto::Error& error) override {
+    if (spdlog::should_log(spdlog::level::debug)) {
+      spdlog::debug("{}", logging::with_fields("a request was refused, " + error.to_string(),
+                                               {{"client", peer_.address},
+                                                {"session", std::to_string(peer_.session)},
+                                                {"request", std::to_string(id)}}));
+    }
+  }
 
  private:
   const ConnectionPorts& ports_;
   shard::Shard& shard_;
-  const std::string peer_;
+  Peer& peer_;
   shard::SessionPort* port_ = nullptr;
   std::optional<proto::SessionId> session_;
 };
@@ -95,7 +115,7 @@ Connection::Connection(asio::ip::tcp::socket socket, std::shared_ptr<const Conne
     : socket_(std::move(socket)),
       ports_(std::move(ports)),
       on_closed_(std::move(on_closed)),
-      peer_(name_of_peer(socket_)),
+      peer_{.address = name_of_peer(socket_)},
       machine_(*this, std::make_unique<OpenDoor>(*ports_, peer_), *ports_) {}
 
 void Connection::start() {
@@ -121,7 +141,7 @@ void Connection::on_read(const error_code& error, std::size_t bytes) {
   }
   if (error) {
     if (error != asio::error::eof && error != asio::error::connection_reset) {
-      spdlog::debug("client {}: {}", peer_, error.message());
+      spdlog::debug("{}", about(peer_, error.message()));
     }
     close();
     return;
@@ -194,7 +214,7 @@ void Connection::tick(MonoMs now) {
 
 void Connection::on_goodbye(const proto::Error& why) {
   if (why.code == proto::Errc::kShuttingDown) {
-    spdlog::debug("client {}: closing", peer_);
+    spdlog::debug("{}", about(peer_, "closing"));
   } else {
     complain(*ports_, peer_, "closing, " + why.to_string());
   }

@@ -26,6 +26,12 @@ struct ConnectionPorts : ConnectionSurroundings {
   std::shared_ptr<LineAllowance> lines;  // about what clients do wrong
 };
 
+/// Who is at the other end, for the log.
+struct Peer {
+  std::string address;
+  std::uint64_t session = 0;  // 0: none yet
+};
+
 /// One client's socket: moves bytes between it and the connection's machine. Lives on the loop that
 /// the shard runs on; kept alive by its own reads and writes.
 class Connection final : public std::enable_shared_from_this<Connection>, private Wire {
@@ -59,7 +65,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   boost::asio::ip::tcp::socket socket_;
   const std::shared_ptr<const ConnectionPorts> ports_;
   std::function<void(const Connection&)> on_closed_;
-  std::string peer_;
+  Peer peer_;  // before the machine, whose door names it
   ConnectionMachine machine_;
   std::size_t room_bytes_ = 0;  // of the read that is under way
   std::vector<boost::asio::const_buffer> buffers_;

@@ -43,6 +43,8 @@ class Listener {
 
   /// Accepts nobody any more and asks everyone to leave.
   void drain(std::uint32_t drain_ms);
+  /// For those who come from now on; nobody is sent away.
+  void set_max_connections(std::uint32_t count) { options_.max_connections = count; }
   /// No connection waits for anything.
   [[nodiscard]] bool is_quiet() const;
   /// Tells everyone why and closes as soon as that is written.

@@ -369,6 +369,9 @@ void SessionMachine::on_reply(std::uint64_t request_id, const proto::Result<core
   const OpenRequest open = std::move(found->second);
   requests_.erase(found);
   request_bytes_ -= open.bytes;
+  if (!reply) {
+    outlet_.on_refused(request_id, reply.error());
+  }
   const std::uint32_t alias = finish(open, reply);
   const weir::v1::Response response =
       reply ? to_wire(request_id, *reply, alias) : to_wire(request_id, reply.error());

@@ -48,6 +48,8 @@ class SessionOutlet {
   virtual void request(std::uint64_t id, core::Request request, std::uint32_t deadline_ms) = 0;
   /// A batch was refused before it reached the shard: somebody builds bad ones.
   virtual void on_bad_batch(const proto::Error& error) = 0;
+  /// For the log: this request was refused.
+  virtual void on_refused(std::uint64_t id, const proto::Error& error) = 0;
 };
 
 /// One session, from Hello to its end, without sockets, clock or randomness: frames and facts go

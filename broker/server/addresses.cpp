@@ -1,6 +1,6 @@
 #include "broker/server/addresses.hpp"
 
-#include "broker/server/config.hpp"
+#include "broker/server/setting_values.hpp"
 
 #include <boost/asio/ip/address.hpp>
 

@@ -9,8 +9,6 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
-#include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -25,19 +23,9 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr std::chrono::milliseconds kTick{100};
-// Longer than a disk takes when it is only busy.
-constexpr std::chrono::seconds kDiskHangs{2};
-// How long everyone must have been quiet before the broker closes connections that stay.
-constexpr std::chrono::milliseconds kQuiet{300};
-constexpr std::chrono::seconds kFinishTime{10};
-constexpr std::chrono::milliseconds kCloseTime{2'500};
 constexpr std::uint32_t kShardId = 0;
 // What the database and the listeners have open, and some more.
 constexpr std::uint64_t kFilesOfOurOwn = 1'024;
-
-std::uint64_t seconds_of(std::chrono::steady_clock::duration time) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
-}
 
 std::optional<std::string> read_whole_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -48,7 +36,8 @@ std::optional<std::string> read_whole_file(const std::string& path) {
 
 }  // namespace
 
-Broker::Broker(Config config) : config_(std::move(config)) {}
+Broker::Broker(Config config, Gather gather)
+    : config_(std::move(config)), gather_(std::move(gather)) {}
 
 Broker::~Broker() {
   // What others post to the loop or read from the store ends before these go.
@@ -67,11 +56,7 @@ proto::Result<> Broker::open() {
   if (const auto warning = memory_warning(config_, control_group_limit(read_whole_file))) {
     spdlog::warn("{}", *warning);
   }
-  const std::uint64_t files = raise_file_limit();
-  if (files < config_.max_connections + kFilesOfOurOwn) {
-    spdlog::warn("{} open files are allowed, fewer than max_connections = {} may need (ulimit -n)",
-                 files, config_.max_connections);
-  }
+  warn_about_files();
   proto::Result<storage::DataDir> data_dir = storage::DataDir::open(config_.data_dir);
   if (!data_dir) {
     return data_dir.error();
@@ -86,6 +71,14 @@ proto::Result<> Broker::open() {
     return opened;
   }
   return start_shard();
+}
+
+void Broker::warn_about_files() const {
+  const std::uint64_t files = raise_file_limit();
+  if (files < config_.max_connections + kFilesOfOurOwn) {
+    spdlog::warn("{} open files are allowed, fewer than max_connections = {} may need (ulimit -n)",
+                 files, config_.max_connections);
+  }
 }
 
 proto::Result<> Broker::open_addresses() {
@@ -195,7 +188,7 @@ shard::Ports Broker::shard_ports() {
 // ---- serving
 
 proto::Result<> Broker::run() {
-  wait_for_signal();
+  wait_for_signals();
   arm_tick();
   watch_disk();
   // Behind what the log has posted at its start: from then on the shard takes commands.
@@ -214,21 +207,6 @@ proto::Result<> Broker::run() {
     remove_ready_file(config_.ready_file);
   }
   return served;
-}
-
-// Nobody listens to signals_ any more, and what is left to do blocks.
-void Broker::finish() {
-  signals_.clear();
-  for (const int signal : {SIGTERM, SIGINT}) {
-    std::signal(signal, [](int) { std::_Exit(1); });  // what was acknowledged is on disk
-  }
-  space_.reset();
-  loader_->stop();
-  log_->stop();
-  if (const proto::Result<> emptied = store_->empty_log(); !emptied) {
-    spdlog::warn("the next start has to replay the log: {}", emptied.error().to_string());
-  }
-  spdlog::info("stopped: everything is on disk");
 }
 
 // As io_.run(), but awake while a commit is about to be told.
@@ -263,6 +241,8 @@ proto::Result<> Broker::serve() {
   const std::string listen = with_port(config_.listen, listener_->port());
   const std::string http = http_ ? with_port(config_.http, http_->port()) : std::string("off");
   spdlog::info("weir {} takes requests on {} (HTTP: {})", WEIR_VERSION, listen, http);
+  status_ = "takes requests on " + listen;
+  service_manager_.ready(status_);
   if (config_.ready_file.empty()) {
     return {};
   }
@@ -280,6 +260,7 @@ void Broker::arm_tick() {
 }
 
 void Broker::tick() {
+  service_manager_.is_well(Clock::now());
   watch_disk();
   watch_commits();
   if (state_ > State::kServing) {
@@ -320,146 +301,6 @@ void Broker::refuse_sends_as_needed() {
     refusal_ = why;
     shard_->refuse_sends(why);
   }
-}
-
-// ---- stopping
-
-void Broker::wait_for_signal() {
-  error_code error;
-  signals_.add(SIGTERM, error);
-  if (!error) {
-    signals_.add(SIGINT, error);
-  }
-  if (error) {
-    spdlog::error("signals cannot be caught: {}", error.message());
-    return;
-  }
-  signals_.async_wait([this](const error_code& cancelled, int signal) {
-    if (cancelled) {
-      return;
-    }
-    spdlog::info("stopping on signal {}", signal);
-    signals_.async_wait([](const error_code& none, int /*signal*/) {
-      if (!none) {
-        spdlog::warn("stopping at once on a second signal");
-        std::_Exit(1);  // what was acknowledged is on disk
-      }
-    });
-    begin_leaving();
-  });
-}
-
-void Broker::begin_leaving() {
-  if (state_ == State::kStarting) {
-    io_.stop();
-    return;
-  }
-  state_ = State::kLeaving;
-  const Clock::time_point now = Clock::now();
-  state_until_ = now + std::chrono::milliseconds(config_.drain_ms);
-  quiet_since_ = now;
-  listener_->drain(config_.drain_ms);
-}
-
-// Called with each tick: first clients finish what they have begun, then what was decided gets on
-// disk and its answers out, then connections close.
-void Broker::go_on_leaving() {
-  const Clock::time_point now = Clock::now();
-  if (!listener_->is_quiet()) {
-    quiet_since_ = now;
-  }
-  if (state_ == State::kLeaving) {
-    if (listener_->connections() > 0 && now < state_until_ && now - quiet_since_ < kQuiet) {
-      return;
-    }
-    state_ = State::kFinishing;
-    state_until_ = now + kFinishTime;
-    refuse_sends_as_needed();
-    shard_->when_idle([this] { idle_ = true; });
-  }
-  if (state_ == State::kFinishing) {
-    if (!idle_ && now < state_until_) {
-      return;
-    }
-    state_ = State::kClosing;
-    state_until_ = now + kCloseTime;
-    listener_->say_goodbye(
-        proto::make_error(proto::Errc::kShuttingDown, "the broker has shut down"));
-  }
-  if (listener_->connections() == 0 || now >= state_until_) {
-    io_.stop();
-  }
-}
-
-// ---- pages
-
-http::Pages Broker::pages() {
-  http::Pages pages;
-  pages.ill = [this] {
-    const std::optional<proto::Error> failure = store_->failure();
-    return failure ? failure->to_string() : std::string();
-  };
-  pages.not_ready = [this] { return not_ready(); };
-  pages.metrics = [this] { return metrics(); };
-  return pages;
-}
-
-std::vector<std::string> Broker::not_ready() const {
-  std::vector<std::string> reasons;
-  if (state_ == State::kStarting) {
-    reasons.emplace_back("starting");
-  }
-  if (state_ > State::kServing) {
-    reasons.emplace_back("shutting down");
-  }
-  if (disk_full_) {
-    reasons.emplace_back("the disk is nearly full");
-  }
-  if (store_->failure()) {
-    reasons.emplace_back("storage failed");
-  }
-  if (shard_->metrics().backlog_bytes >= shard::ShardOptions().max_backlog_bytes) {
-    reasons.emplace_back("the disk is behind");
-  }
-  if (log_ && log_->waits_for() >= kDiskHangs) {
-    reasons.push_back("the disk has not finished a commit for " +
-                      std::to_string(seconds_of(log_->waits_for())) + " s");
-  }
-  return reasons;
-}
-
-std::string Broker::metrics() {
-  http::MetricsFacts facts;
-  facts.now = clock_->now();
-  facts.version = WEIR_VERSION;
-  facts.compiler = __VERSION__;
-  facts.crc32c = store_->crc32c_in_use();
-  facts.ready = not_ready().empty();
-  facts.connections = listener_->connections();
-  facts.connections_accepted = listener_->accepted();
-  facts.connections_refused = listener_->refused();
-  facts.disk_free_bytes = disk_->space().free_bytes;
-  facts.disk_total_bytes = disk_->space().total_bytes;
-  facts.shard = shard_->metrics();
-  facts.commit_waits_seconds = seconds_of(log_->waits_for());
-  const storage::RocksStatistics storage = store_->statistics();
-  facts.storage = {.write_stalls = storage.write_stalls,
-                   .reads = storage.reads,
-                   .table_bytes = storage.table_bytes,
-                   .blob_bytes = storage.blob_bytes,
-                   .wal_bytes = storage.wal_bytes,
-                   .write_buffer_bytes = storage.write_buffer_bytes,
-                   .block_cache_bytes = storage.block_cache_bytes};
-  facts.commits = commits_.read();
-  facts.syncs = syncs_.read();
-  facts.times_in_queue = times_in_queue_.read();
-  shard_->visit_queues([&](const std::string& name_space, const core::QueueInfo& info) {
-    facts.queues.push_back({.name_space = name_space, .info = info});
-  });
-  shard_->visit_topics([&](const std::string& name_space, const core::TopicInfo& info) {
-    facts.topics.push_back({.name_space = name_space, .info = info});
-  });
-  return http::metrics_page(facts);
 }
 
 }  // namespace weir::server

@@ -7,6 +7,7 @@
 #include "broker/net/loop_clock.hpp"
 #include "broker/server/config.hpp"
 #include "broker/server/disk_watch.hpp"
+#include "broker/server/service_manager.hpp"
 #include "broker/server/space_keeper.hpp"
 #include "broker/shard/local_log.hpp"
 #include "broker/shard/random_bits.hpp"
@@ -21,6 +22,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +34,10 @@ namespace weir::server {
 /// on. open() then run(), from one thread.
 class Broker {
  public:
-  explicit Broker(Config config);
+  /// Reads the settings anew from wherever they came from; INVALID_ARGUMENT as make_config().
+  using Gather = std::function<proto::Result<Config>()>;
+
+  Broker(Config config, Gather gather);
   ~Broker();
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -41,13 +46,17 @@ class Broker {
   /// message for a person.
   proto::Result<> open();
   /// Serves until a SIGTERM or SIGINT, then lets clients leave, and returns when everything is on
-  /// disk. A second signal ends the process at once, and so does a failed commit.
+  /// disk. A second signal ends the process at once, and so does a failed commit. SIGHUP makes it
+  /// take the settings that can be taken while it runs, all of them or none.
   proto::Result<> run();
 
  private:
   enum class State : std::uint8_t { kStarting, kServing, kLeaving, kFinishing, kClosing };
   using Clock = std::chrono::steady_clock;
+  // Longer than a disk takes when it is only busy.
+  static constexpr std::chrono::seconds kDiskHangs{2};
 
+  void warn_about_files() const;
   proto::Result<> open_addresses();
   proto::Result<> open_store();
   proto::Result<> start_shard();
@@ -62,16 +71,22 @@ class Broker {
   void watch_disk();
   void watch_commits();
   void refuse_sends_as_needed();
-  void wait_for_signal();
+  void wait_for_signals();
+  void wait_for_reload();
+  void reload_settings();
+  void take_settings(const Config& fresh);
   void begin_leaving();
   void go_on_leaving();
 
   [[nodiscard]] std::vector<std::string> not_ready() const;
   [[nodiscard]] std::string metrics();
 
-  const Config config_;
+  Config config_;
+  const Gather gather_;
+  ServiceManager service_manager_;
   boost::asio::io_context io_{1};
-  boost::asio::signal_set signals_{io_};
+  boost::asio::signal_set stop_signals_{io_};
+  boost::asio::signal_set reload_signal_{io_};
   boost::asio::steady_timer tick_timer_{io_};
   http::LatencyHistogram commits_;
   http::LatencyHistogram syncs_;
@@ -89,6 +104,7 @@ class Broker {
   std::optional<http::HttpServer> http_;
 
   State state_ = State::kStarting;
+  std::string status_;                   // for the service manager, while it serves
   std::optional<proto::Error> refusal_;  // what the shard was told last
   bool disk_full_ = false;
   bool disk_hangs_ = false;

@@ -21,6 +21,7 @@ struct Config {
   /// Empty: no HTTP.
   std::string http = "127.0.0.1:7341";
   std::string log_level = "info";
+  std::string log_format = "text";
   /// Gets the addresses in use once the broker takes requests; empty: none.
   std::string ready_file;
   std::uint32_t max_connections = 10'000;
@@ -50,19 +51,6 @@ struct Config {
 /// Values by setting, as text, from one source.
 using Values = std::map<std::string, std::string, std::less<>>;
 
-/// A setting for the help text: `data_dir` and one line.
-struct Setting {
-  std::string_view key;
-  std::string_view help;
-  bool is_switch = false;  // a flag without a value
-};
-const std::vector<Setting>& settings();
-
-/// Reads a TOML file's text; `name` stands in messages. INVALID_ARGUMENT: not TOML, an unknown key
-/// (with the nearest one there is), or a value that is a table or a list.
-proto::Result<Values> parse_config_file(std::string_view text, std::string_view name);
-/// As above, from a file.
-proto::Result<Values> read_config_file(const std::string& path);
 /// What `lookup("WEIR_DATA_DIR")` and so on give.
 Values read_environment(const std::function<const char*(const char*)>& lookup);
 
@@ -70,18 +58,12 @@ Values read_environment(const std::function<const char*(const char*)>& lookup);
 /// against each other. INVALID_ARGUMENT with the setting's name and what it may be.
 proto::Result<Config> make_config(const std::vector<Values>& sources);
 
-/// "64MiB", "1GiB", "4096": bytes with an optional suffix KiB, MiB, GiB, TiB.
-proto::Result<std::uint64_t> parse_bytes(std::string_view text);
-
-struct HostPort {
-  std::string host;
-  std::uint16_t port = 0;
+/// A running broker's settings after a look at fresh ones.
+struct Reloaded {
+  Config config;                   // as before, but for what is taken
+  std::vector<std::string> taken;  // these have changed, as "drain_ms = 10000 (was 5000)"
+  std::vector<std::string> left;   // and these would need a new start
 };
-/// "127.0.0.1:7340" or "[::1]:7340"; port 0 lets the system choose.
-proto::Result<HostPort> parse_host_port(std::string_view text);
-
-/// WEIR_DATA_DIR for data_dir, --data-dir with flag_name().
-std::string environment_name(std::string_view key);
-std::string flag_name(std::string_view key);
+Reloaded reload(const Config& running, const Config& fresh);
 
 }  // namespace weir::server

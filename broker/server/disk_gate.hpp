@@ -43,6 +43,7 @@ class DiskGate {
     }
     return verdict;
   }
+  void set_min_free(std::uint64_t bytes) { limits_.min_free_bytes = bytes; }
   /// The ballast could not be laid down.
   void on_no_ballast() { has_ballast_ = false; }
 

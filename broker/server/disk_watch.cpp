@@ -20,6 +20,10 @@ storage::DiskSpace space_of(const std::string& directory) {
   return space ? *space : storage::DiskSpace();
 }
 
+std::uint64_t min_free_of(std::optional<std::uint64_t> asked, const storage::DiskSpace& space) {
+  return asked.value_or(std::max(kMinFreeBytes, space.total_bytes / 20));
+}
+
 bool is_laid(const std::string& path, std::uint64_t bytes) {
   struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) == bytes;
@@ -32,8 +36,7 @@ DiskWatch::DiskWatch(std::string directory, std::optional<std::uint64_t> min_fre
     : directory_(std::move(directory)),
       ballast_path_(directory_ + "/ballast"),
       space_(space_of(directory_)),
-      limits_{.min_free_bytes =
-                  min_free_bytes.value_or(std::max(kMinFreeBytes, space_.total_bytes / 20)),
+      limits_{.min_free_bytes = min_free_of(min_free_bytes, space_),
               .ballast_bytes = ballast_bytes},
       gate_(limits_, false) {
   if (ballast_bytes == 0) {
@@ -49,6 +52,11 @@ DiskWatch::DiskWatch(std::string directory, std::optional<std::uint64_t> min_fre
                space_.free_bytes);
   limits_.ballast_bytes = 0;
   gate_ = DiskGate(limits_, false);
+}
+
+void DiskWatch::set_min_free_bytes(std::optional<std::uint64_t> min_free_bytes) {
+  limits_.min_free_bytes = min_free_of(min_free_bytes, space_);
+  gate_.set_min_free(limits_.min_free_bytes);
 }
 
 bool DiskWatch::look() {

@@ -19,6 +19,9 @@ class DiskWatch {
   DiskWatch(std::string directory, std::optional<std::uint64_t> min_free_bytes,
             std::uint64_t ballast_bytes);
 
+  /// As in the constructor; from the next look on.
+  void set_min_free_bytes(std::optional<std::uint64_t> min_free_bytes);
+
   /// Looks once; true when sends are to be refused. A disk that cannot be asked counts as before.
   bool look();
   [[nodiscard]] const storage::DiskSpace& space() const { return space_; }

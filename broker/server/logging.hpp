@@ -4,9 +4,10 @@
 
 namespace weir::server {
 
-/// Log lines go to stderr, one event a line, UTC, at `level` and above. What users send never
-/// stands in them.
-void start_logging(const std::string& level);
+/// Log lines go to stderr, one event a line (broker/logging), at `level` and above, as `format`:
+/// text or json. What users send never stands in them. Called again, it changes both from the next
+/// line on; any thread.
+void start_logging(const std::string& level, const std::string& format);
 /// Writes what is buffered.
 void flush_log();
 

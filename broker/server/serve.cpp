@@ -2,7 +2,9 @@
 
 #include "broker/server/broker.hpp"
 #include "broker/server/config.hpp"
+#include "broker/server/config_file.hpp"
 #include "broker/server/logging.hpp"
+#include "broker/server/settings.hpp"
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
@@ -28,15 +30,21 @@ int say_bad_usage(const proto::Error& error) {
 // What the command line says, and the path of the file that it names.
 struct Flags {
   std::string config_file;
+  bool check = false;
+  bool print = false;
   Values values;
 };
 
 void declare(CLI::App& app, Flags& flags) {
   app.add_option("--config", flags.config_file, "TOML file with settings");
+  app.add_flag("--check-config", flags.check,
+               "Only say whether the settings are good (exit code 0, or 2 and why not)");
+  app.add_flag("--print-config", flags.print,
+               "Only print the settings that would be in force, as a file for --config");
   for (const Setting& setting : settings()) {
     const std::string key(setting.key);
     const std::string help(setting.help);
-    if (setting.is_switch) {
+    if (setting.kind == Setting::Kind::kSwitch) {
       app.add_flag_callback(flag_name(key), [&flags, key] { flags.values[key] = "true"; }, help);
     } else {
       app.add_option_function<std::string>(
@@ -63,9 +71,9 @@ proto::Result<Config> gather(const Flags& flags) {
   return make_config(sources);
 }
 
-int run(Config config) {
-  start_logging(config.log_level);
-  Broker broker(std::move(config));
+int run(Config config, Broker::Gather gather_again) {
+  start_logging(config.log_level, config.log_format);
+  Broker broker(std::move(config), std::move(gather_again));
   proto::Result<> done = broker.open();
   if (done) {
     done = broker.run();
@@ -83,7 +91,8 @@ int run(Config config) {
 int serve_main(const std::vector<std::string>& args) {
   CLI::App app(
       "Runs a broker. Settings come from defaults, the file of --config, the environment "
-      "(WEIR_DATA_DIR …) and flags; the later one wins.",
+      "(WEIR_DATA_DIR …) and flags; the later one wins. SIGTERM stops it, SIGHUP makes it read its "
+      "settings anew.",
       "weir serve");
   Flags flags;
   declare(app, flags);
@@ -97,7 +106,13 @@ int serve_main(const std::vector<std::string>& args) {
   if (!config) {
     return say_bad_usage(config.error());
   }
-  return run(std::move(*config));
+  if (flags.print) {
+    std::fputs(to_config_file(*config).c_str(), stdout);
+  }
+  if (flags.check || flags.print) {
+    return kStopped;
+  }
+  return run(std::move(*config), [&flags] { return gather(flags); });
 }
 
 }  // namespace weir::server

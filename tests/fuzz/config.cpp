@@ -1,5 +1,7 @@
 #include "broker/server/config.hpp"
 
+#include "broker/server/config_file.hpp"
+#include "broker/server/setting_values.hpp"
 #include "proto/assert.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -32,6 +34,14 @@ void config(std::string_view bytes) {
   const auto config = server::make_config({*values});
   const auto from_two = server::make_config({*values, *values});
   WEIR_ASSERT(config.has_value() == from_two.has_value(), "the same again changes nothing");
+  if (config) {
+    const auto printed = server::parse_config_file(server::to_config_file(*config), "printed");
+    WEIR_ASSERT(printed.has_value(), "what is printed can be read");
+    const auto again = server::make_config({*printed});
+    WEIR_ASSERT(again.has_value(), "and is taken");
+    const server::Reloaded reloaded = server::reload(*config, *again);
+    WEIR_ASSERT(reloaded.taken.empty() && reloaded.left.empty(), "and says the same");
+  }
 }
 
 }  // namespace weir::fuzz

@@ -201,4 +201,8 @@ void SessionPeer::on_bad_batch(const proto::Error& error) {
   WEIR_ASSERT(!error.message.empty(), "somebody reads why");
 }
 
+void SessionPeer::on_refused(std::uint64_t /*id*/, const proto::Error& error) {
+  WEIR_ASSERT(error.code != proto::Errc{}, "a refusal has its reason");
+}
+
 }  // namespace weir::fuzz

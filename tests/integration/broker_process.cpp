@@ -81,7 +81,8 @@ std::vector<std::string> usual_flags(const std::filesystem::path& data_dir) {
           "--log-level",     "debug"};
 }
 
-BrokerProcess::BrokerProcess(std::filesystem::path work_dir, std::vector<std::string> args)
+BrokerProcess::BrokerProcess(std::filesystem::path work_dir, std::vector<std::string> args,
+                             std::vector<std::string> environment)
     : work_dir_(std::move(work_dir)),
       ready_file_(work_dir_ / "ready"),
       log_file_(work_dir_ / "log") {
@@ -93,11 +94,20 @@ BrokerProcess::BrokerProcess(std::filesystem::path work_dir, std::vector<std::st
     argv.push_back(arg.data());
   }
   argv.push_back(nullptr);
+  std::vector<char*> variables;
+  for (std::string& variable : environment) {
+    variables.push_back(variable.data());
+  }
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    variables.push_back(*variable);
+  }
+  variables.push_back(nullptr);
   posix_spawn_file_actions_t actions{};
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log_file_.c_str(),
                                    O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  const int failed = posix_spawn(&pid_, WEIR_TEST_BINARY, &actions, nullptr, argv.data(), environ);
+  const int failed =
+      posix_spawn(&pid_, WEIR_TEST_BINARY, &actions, nullptr, argv.data(), variables.data());
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
     throw std::runtime_error("cannot start " WEIR_TEST_BINARY);
@@ -144,7 +154,9 @@ bool BrokerProcess::wait_for_exit(int timeout_ms) {
 }
 
 void BrokerProcess::signal(int number) const {
-  ::kill(pid_, number);
+  if (pid_ > 0) {  // or everybody would get it
+    ::kill(pid_, number);
+  }
 }
 
 Ended BrokerProcess::wait() {

@@ -31,7 +31,9 @@ struct Ended {
 class BrokerProcess {
  public:
   /// Starts it without waiting for anything. `work_dir` gets the ready file and the log.
-  BrokerProcess(std::filesystem::path work_dir, std::vector<std::string> args);
+  /// `environment`, "NAME=value", is added to this process's own.
+  BrokerProcess(std::filesystem::path work_dir, std::vector<std::string> args,
+                std::vector<std::string> environment = {});
   /// Kills it when it still runs.
   ~BrokerProcess();
   BrokerProcess(const BrokerProcess&) = delete;

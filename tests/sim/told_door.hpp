@@ -26,6 +26,7 @@ class ToldDoor final : public net::ShardDoor, private shard::SessionPort {
   void request(std::uint64_t id, core::Request request, std::uint32_t deadline_ms) override;
   void bulk_drained() override;
   void on_bad_batch(const proto::Error& error) override;
+  void on_refused(std::uint64_t /*id*/, const proto::Error& /*error*/) override {}
 
  private:
   void on_sent(const proto::SentEntry& entry) override;

@@ -41,6 +41,7 @@ class ConnectionMachineTest : public testing::Test, public Wire {
     void set_credit(const proto::Credit&) override {}
     void request(std::uint64_t, core::Request, std::uint32_t) override {}
     void on_bad_batch(const proto::Error&) override {}
+    void on_refused(std::uint64_t, const proto::Error&) override {}
 
    private:
     ConnectionMachineTest& test_;

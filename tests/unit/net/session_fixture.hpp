@@ -48,6 +48,9 @@ class RecordingOutlet final : public SessionOutlet {
     requests.push_back({.id = id, .request = std::move(request), .deadline_ms = deadline_ms});
   }
   void on_bad_batch(const proto::Error& error) override { bad_batches.push_back(error.code); }
+  void on_refused(std::uint64_t id, const proto::Error& error) override {
+    refused.emplace_back(id, error.code);
+  }
 
   std::vector<std::string> opened;
   std::vector<SentBatch> sends;
@@ -55,6 +58,7 @@ class RecordingOutlet final : public SessionOutlet {
   std::vector<proto::Credit> credits;
   std::vector<Asked> requests;
   std::vector<proto::Errc> bad_batches;
+  std::vector<std::pair<std::uint64_t, proto::Errc>> refused;
 };
 
 /// A frame that the machine wrote.

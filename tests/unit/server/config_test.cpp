@@ -1,9 +1,19 @@
 #include "broker/server/config.hpp"
 
+#include "broker/server/config_file.hpp"
+#include "broker/server/setting_values.hpp"
+#include "broker/server/settings.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace weir::server {
 namespace {
@@ -87,6 +97,20 @@ TEST(Config, RefusesAFileThatTheLibraryGivesUpOn) {
   }
 }
 
+TEST(Config, ReadsFilesOfAnySize) {
+  const std::string path = testing::TempDir() + "weir_config_test.toml";
+  for (const std::size_t comment_bytes : {0U, 4095U, 4096U, 10000U}) {
+    std::ofstream(path, std::ios::trunc)
+        << (comment_bytes == 0 ? "" : "#" + std::string(comment_bytes - 1, 'x') + "\ndrain_ms = 7");
+    const proto::Result<Values> values = read_config_file(path);
+    ASSERT_TRUE(values) << comment_bytes;
+    EXPECT_EQ(values->size(), comment_bytes == 0 ? 0U : 1U);
+  }
+  std::filesystem::remove(path);
+  EXPECT_FALSE(read_config_file(path)) << "it is gone";
+  EXPECT_FALSE(read_config_file(testing::TempDir())) << "it is a directory";
+}
+
 TEST(Config, ReadsSizes) {
   EXPECT_EQ(parse_bytes("4096").value(), 4096U);
   EXPECT_EQ(parse_bytes("64KiB").value(), 65536U);
@@ -94,6 +118,43 @@ TEST(Config, ReadsSizes) {
   for (const char* text : {"", "MiB", "-1", "1.5GiB", "1GB", "99999999999TiB"}) {
     EXPECT_FALSE(parse_bytes(text)) << text;
   }
+  for (const char* text : {"0", "1023", "1KiB", "1025KiB", "64MiB", "3GiB", "16TiB"}) {
+    EXPECT_EQ(format_bytes(parse_bytes(text).value()), text);
+  }
+}
+
+TEST(Config, PrintsAFileThatSaysTheSame) {
+  const Config config = make_config({{{"data_dir", "it's \"here\" \\ \n"},
+                                      {"http", "off"},
+                                      {"min_free_disk_bytes", "3GiB"},
+                                      {"insecure", "true"},
+                                      {"drain_ms", "77"}}})
+                            .value();
+  for (const Config& printed : {config, Config()}) {
+    const Values values = parse_config_file(to_config_file(printed), "printed").value();
+    EXPECT_EQ(values.size(), settings().size());
+    const Config read = make_config({values}).value();
+    for (const Setting& setting : settings()) {
+      EXPECT_EQ(setting.get(read), setting.get(printed)) << setting.key;
+    }
+  }
+}
+
+TEST(Config, IsReloadedWhereThatIsPossible) {
+  const Config running = make_config({{{"drain_ms", "5"}, {"log_level", "warn"}}}).value();
+  const Config fresh = make_config({{{"drain_ms", "6"},
+                                     {"log_level", "warn"},
+                                     {"data_dir", "/elsewhere"},
+                                     {"min_free_disk_bytes", "2GiB"}}})
+                           .value();
+  const Reloaded reloaded = reload(running, fresh);
+  EXPECT_THAT(reloaded.taken, testing::ElementsAre("min_free_disk_bytes = 2GiB (was default)",
+                                                   "drain_ms = 6 (was 5)"));
+  EXPECT_THAT(reloaded.left, testing::ElementsAre("data_dir"));
+  EXPECT_EQ(reloaded.config.drain_ms, 6U);
+  EXPECT_EQ(reloaded.config.min_free_disk_bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(reloaded.config.data_dir, running.data_dir);
+  EXPECT_FALSE(reload(fresh, running).config.min_free_disk_bytes.has_value());
 }
 
 TEST(Config, NamesASettingAlikeEverywhere) {
