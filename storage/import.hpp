@@ -3,18 +3,14 @@
 #include "proto/result.hpp"
 #include "storage/export.hpp"
 #include "storage/kv.hpp"
+#include "storage/transfer_reader.hpp"
 
 #include <cstddef>
-#include <functional>
-#include <span>
 
 // An exported shard (storage/export.hpp) into an empty store. What is imported is a copy: the
 // original may have gone on, so its handles and ids must never fit here. A row says so until the
 // shard has raised its incarnation, in the same change that removes the row.
 namespace weir::storage {
-
-/// Fills the front of `into` with the next bytes and tells how many; 0 at the end of the stream.
-using ByteSource = std::function<proto::Result<std::size_t>(std::span<char> into)>;
 
 struct ImportOptions {
   /// Rows are committed when there are this many bytes of them. Memory is that and two blocks.

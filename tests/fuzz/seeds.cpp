@@ -230,7 +230,7 @@ void add_transfer(Seeds& seeds) {
   store.commit(all).value();
   for (const char how : {'\x01', '\x00'}) {
     std::string stream;
-    storage::export_shard(*store.snapshot(),
+    storage::export_shard(store.snapshot(),
                           [&stream](std::string_view bytes) -> proto::Result<> {
                             stream += bytes;
                             return {};

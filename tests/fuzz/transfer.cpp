@@ -56,7 +56,7 @@ std::string export_all(const storage::MemoryStore& store, std::size_t block_byte
     stream += bytes;
     return {};
   };
-  const auto done = storage::export_shard(*store.snapshot(), sink, {.block_bytes = block_bytes});
+  const auto done = storage::export_shard(store.snapshot(), sink, {.block_bytes = block_bytes});
   WEIR_ASSERT(done.has_value(), "what was imported can be exported");
   return stream;
 }

@@ -101,7 +101,7 @@ void BrokerHost::move_to_copy() {
   };
   const auto block_bytes = static_cast<std::size_t>(rng.between(1, 5000));
   const auto exported =
-      storage::export_shard(*store_->snapshot(), sink, {.block_bytes = block_bytes});
+      storage::export_shard(store_->snapshot(), sink, {.block_bytes = block_bytes});
   const auto source =
       [&stream, at = std::size_t{0}](std::span<char> into) mutable -> proto::Result<std::size_t> {
     const std::size_t bytes = std::min(into.size(), stream.size() - at);

@@ -22,8 +22,7 @@ using test::values_of;
 
 std::string export_of(const storage::MemoryStore& store) {
   std::string stream;
-  const auto reader = store.snapshot();
-  storage::export_shard(*reader, [&](std::string_view bytes) -> proto::Result<> {
+  storage::export_shard(store.snapshot(), [&](std::string_view bytes) -> proto::Result<> {
     stream += bytes;
     return {};
   }).value();

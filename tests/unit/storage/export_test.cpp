@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <vector>
 
 namespace weir::storage {
@@ -40,9 +41,8 @@ void fill(KeyValueStore& store) {
 
 std::string export_all(const KeyValueStore& store, const ExportOptions& options = {}) {
   std::string stream;
-  const auto reader = store.snapshot();
   export_shard(
-      *reader,
+      store.snapshot(),
       [&](std::string_view bytes) -> proto::Result<> {
         stream += bytes;
         return {};
@@ -143,15 +143,56 @@ TEST(Export, OfNothingIsAnImportOfNothing) {
 TEST(Export, ShowsOneMoment) {
   MemoryStore store;
   fill(store);
-  const auto reader = store.snapshot();
-  const std::string before = export_all(store);
-  ASSERT_TRUE(commit(store, a_change().put("k100", "later").remove("l")));
+  const std::string before = export_all(store, {.block_bytes = 500});
+  ShardExport shard(store.snapshot(), {.block_bytes = 500});
   std::string stream;
-  ASSERT_TRUE(export_shard(*reader, [&](std::string_view bytes) -> proto::Result<> {
-    stream += bytes;
-    return {};
-  }));
+  int pieces = 0;
+  while (!shard.is_done()) {
+    ++pieces;
+    ASSERT_TRUE(commit(store, a_change().put("k100", "later " + std::to_string(pieces))));
+    ASSERT_TRUE(commit(store, a_change().put("l" + std::to_string(pieces), "").remove("k150")));
+    stream += shard.next().value();
+  }
+  EXPECT_GT(pieces, 10);
   EXPECT_EQ(stream, before);
+  EXPECT_EQ(shard.summary().point, kPoint);
+  EXPECT_EQ(shard.summary().rows, 151U);
+}
+
+TEST(Export, NothingFollowsWhatCannotBeRead) {
+  MemoryStore store;
+  fill(store);
+  ShardExport shard(store.snapshot(), {.block_bytes = 500});
+  ASSERT_TRUE(shard.next());
+  ASSERT_TRUE(shard.next());
+  store.fail_reads(true);
+  EXPECT_EQ(shard.next().error().code, Errc::kStorageFailed);
+  EXPECT_FALSE(shard.is_done());
+}
+
+TEST(Export, HasADigestThatTellsWhetherTwoHoldTheSame) {
+  MemoryStore store;
+  fill(store);
+  const auto digest_of = [](const KeyValueStore& of, std::size_t block_bytes) {
+    return export_shard(of.snapshot(), [](std::string_view) { return proto::Result<>(); },
+                        {.block_bytes = block_bytes})
+        ->digest;
+  };
+  const std::uint64_t digest = digest_of(store, 100);
+  EXPECT_EQ(digest_of(store, 5000), digest) << "of the rows, not of the stream";
+  const std::string stream = export_all(store);
+  MemoryStore copy;
+  EXPECT_EQ(import_shard(copy, source_of(stream))->digest, digest);
+  EXPECT_EQ(digest_of(copy, 100), digest) << "what belongs to the store is not in it";
+  std::set<std::uint64_t> seen = {digest};
+  ASSERT_TRUE(commit(copy, a_change().put("k100", "other")));
+  EXPECT_TRUE(seen.insert(digest_of(copy, 100)).second);
+  ASSERT_TRUE(commit(copy, a_change().put("k100", "value 100").remove("l")));
+  EXPECT_TRUE(seen.insert(digest_of(copy, 100)).second) << "an empty value counts";
+  ASSERT_TRUE(commit(copy, a_change().put("l", "").remove("k199")));
+  EXPECT_TRUE(seen.insert(digest_of(copy, 100)).second);
+  ASSERT_TRUE(commit(copy, a_change().put("k19", "9value 199")));
+  EXPECT_TRUE(seen.insert(digest_of(copy, 100)).second) << "bytes do not move to the value";
 }
 
 TEST(Export, GoesInBlocksAndCommitsOfBoundedSize) {
@@ -159,8 +200,7 @@ TEST(Export, GoesInBlocksAndCommitsOfBoundedSize) {
   fill(store);
   std::size_t largest = 0;
   std::string stream;
-  const auto reader = store.snapshot();
-  ASSERT_TRUE(export_shard(*reader,
+  ASSERT_TRUE(export_shard(store.snapshot(),
                            [&](std::string_view bytes) -> proto::Result<> {
                              largest = std::max(largest, bytes.size());
                              stream += bytes;
@@ -178,15 +218,15 @@ TEST(Export, GoesInBlocksAndCommitsOfBoundedSize) {
 TEST(Export, EndsWithTheErrorOfItsSinkOrItsStore) {
   MemoryStore store;
   fill(store);
-  const auto reader = store.snapshot();
   int calls = 0;
-  const auto full = export_shard(*reader, [&](std::string_view) -> proto::Result<> {
+  const auto full = export_shard(store.snapshot(), [&](std::string_view) -> proto::Result<> {
     return ++calls < 2 ? proto::Result<>() : proto::make_error(Errc::kDiskFull);
   });
   EXPECT_EQ(full.error().code, Errc::kDiskFull);
   EXPECT_EQ(calls, 2);
   store.fail_reads(true);
-  const auto unread = export_shard(*reader, [](std::string_view) { return proto::Result<>(); });
+  const auto unread =
+      export_shard(store.snapshot(), [](std::string_view) { return proto::Result<>(); });
   EXPECT_EQ(unread.error().code, Errc::kStorageFailed);
 }
 
@@ -194,8 +234,8 @@ TEST(Export, RefusesARowThatNoReaderTakes) {
   MemoryStore store;
   const std::string large(transfer::kMaxValueBytes + 1, 'x');
   ASSERT_TRUE(commit(store, a_change().put("k", large)));
-  const auto reader = store.snapshot();
-  const auto refused = export_shard(*reader, [](std::string_view) { return proto::Result<>(); });
+  const auto refused =
+      export_shard(store.snapshot(), [](std::string_view) { return proto::Result<>(); });
   EXPECT_EQ(refused.error().code, Errc::kLimitExceeded);
 }
 
@@ -342,8 +382,9 @@ TEST(Import, ThatWasNotFinishedCanBeNeitherExportedNorResumed) {
   const std::string cut = stream.substr(0, stream.size() - 1);
   ASSERT_FALSE(import_shard(copy, source_of(cut), {.commit_bytes = 1000}));
   EXPECT_GT(copy.rows(Family::kState), 1U);
-  const auto reader = copy.snapshot();
-  EXPECT_EQ(export_shard(*reader, [](std::string_view) { return proto::Result<>(); }).error().code,
+  EXPECT_EQ(export_shard(copy.snapshot(), [](std::string_view) { return proto::Result<>(); })
+                .error()
+                .code,
             Errc::kStorageFailed);
   EXPECT_EQ(import_shard(copy, source_of(stream)).error().code, Errc::kConflict);
 }
