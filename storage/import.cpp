@@ -1,5 +1,6 @@
 #include "storage/import.hpp"
 
+#include "proto/endian.hpp"
 #include "storage/key_codec.hpp"
 
 #include <array>
@@ -12,12 +13,20 @@ namespace {
 using proto::Errc;
 using proto::fail;
 
-// Values of the row kImport.
-constexpr std::string_view kUnfinished = "\x01";
-constexpr std::string_view kFinished = "\x02";
+// Values of the row kImport: a state, and behind kFinished the least incarnation (u32,
+// little-endian).
+constexpr char kUnfinished = 1;
+constexpr char kFinished = 2;
+constexpr std::size_t kFinishedBytes = 5;
 
-void put_import_mark(WriteBatch& rows, std::string_view state) {
-  rows.put(Family::kState, meta_key(MetaRow::kImport), std::string(state));
+void put_import_mark(WriteBatch& rows, std::string value) {
+  rows.put(Family::kState, meta_key(MetaRow::kImport), std::move(value));
+}
+
+std::string finished(std::uint32_t least_incarnation) {
+  std::string value(kFinishedBytes, kFinished);
+  proto::store_le<std::uint32_t>(value.data() + 1, least_incarnation);
+  return value;
 }
 
 proto::Result<> check_empty(const KeyValueStore& store) {
@@ -41,7 +50,7 @@ class Importer {
       : store_(store), commit_bytes_(commit_bytes) {}
 
   proto::Result<> begin() {
-    put_import_mark(rows_, kUnfinished);
+    put_import_mark(rows_, std::string(1, kUnfinished));
     return commit();
   }
 
@@ -50,12 +59,12 @@ class Importer {
     return rows_.bytes() >= commit_bytes_ ? commit() : proto::Result<>();
   }
 
-  proto::Result<> finish(const CommitPoint& point) {
+  proto::Result<> finish(const CommitPoint& point, std::uint32_t least_incarnation) {
     if (auto done = commit(); !done) {
       return done;
     }
     put_commit_point(rows_, point);
-    put_import_mark(rows_, kFinished);
+    put_import_mark(rows_, finished(least_incarnation));
     return commit();
   }
 
@@ -94,22 +103,32 @@ proto::Result<TransferSummary> import_shard(KeyValueStore& store, const ByteSour
   if (!summary) {
     return summary;
   }
-  if (auto done = importer.finish(*point); !done) {
+  if (auto done = importer.finish(*point, options.least_incarnation); !done) {
     return done.error();
   }
   return summary;
 }
 
-proto::Result<bool> was_imported(const Reader& reader) {
+proto::Result<std::optional<ImportMark>> read_import_mark(const Reader& reader) {
   const auto row = reader.get(Family::kState, meta_key(MetaRow::kImport));
   if (!row) {
     return row.error();
   }
-  if (*row && **row != kFinished) {
+  if (!*row) {
+    return std::optional<ImportMark>();
+  }
+  const std::string& value = **row;
+  if (value.size() != kFinishedBytes || value.front() != kFinished) {
     return fail(Errc::kStorageFailed,
                 "the import into this store was not finished; throw it away and import again");
   }
-  return row->has_value();
+  return std::optional(
+      ImportMark{.least_incarnation = proto::load_le<std::uint32_t>(value.data() + 1)});
+}
+
+proto::Result<bool> was_imported(const Reader& reader) {
+  const auto mark = read_import_mark(reader);
+  return mark ? proto::Result<bool>(mark->has_value()) : mark.error();
 }
 
 void remove_import_mark(WriteBatch& rows) {

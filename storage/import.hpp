@@ -6,6 +6,8 @@
 #include "storage/transfer_reader.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 
 // An exported shard (storage/export.hpp) into an empty store. What is imported is a copy: the
 // original may have gone on, so its handles and ids must never fit here. A row says so until the
@@ -15,6 +17,10 @@ namespace weir::storage {
 struct ImportOptions {
   /// Rows are committed when there are this many bytes of them. Memory is that and two blocks.
   std::size_t commit_bytes = std::size_t{4} << 20;
+  /// The copy's incarnation is to be at least this, beside being a later one than the original's.
+  /// Whoever may import the same stream twice gives another number each time: else both copies
+  /// would number their producers alike, and one would take a batch of the other for a repetition.
+  std::uint32_t least_incarnation = 0;
 };
 
 /// Reads the stream into `store`, which must be empty, in several commits. The commit row comes
@@ -29,8 +35,14 @@ struct ImportOptions {
                                                           const ByteSource& source,
                                                           const ImportOptions& options = {});
 
-/// Whether the store holds an import whose incarnation has not been raised yet. STORAGE_FAILED when
-/// the import was not finished.
+/// What an import leaves until its incarnation has been raised.
+struct ImportMark {
+  std::uint32_t least_incarnation = 0;
+};
+/// nullopt for what was not imported, or is an ordinary shard by now. STORAGE_FAILED when the
+/// import was not finished.
+[[nodiscard]] proto::Result<std::optional<ImportMark>> read_import_mark(const Reader& reader);
+/// Whether there is one. Errors as above.
 [[nodiscard]] proto::Result<bool> was_imported(const Reader& reader);
 /// The import is an ordinary shard from here on.
 void remove_import_mark(WriteBatch& rows);

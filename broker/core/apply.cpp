@@ -180,7 +180,7 @@ void ShardState::apply_one(const IncarnationRaised& record, Queue::Effects&) {
   allocator_.next_producer = std::max(
       allocator_.next_producer, std::uint64_t{record.incarnation} << kProducersOfIncarnationBits);
   allocator_changed_ = true;
-  is_imported_ = false;
+  imported_.reset();
   storage::remove_import_mark(rows_);
 }
 

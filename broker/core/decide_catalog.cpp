@@ -2,6 +2,7 @@
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -23,8 +24,10 @@ std::string difference(const char* what, std::int64_t has, std::int64_t asked) {
 
 std::vector<Record> ShardState::decide_start() const {
   Records records;
-  if (is_imported_) {
-    records.emplace_back(decide_new_incarnation());
+  if (imported_) {
+    IncarnationRaised raised = decide_new_incarnation();
+    raised.incarnation = std::max(raised.incarnation, *imported_);
+    records.emplace_back(raised);
   }
   if (catalog_.empty()) {
     records.emplace_back(NamespaceCreated{proto::NamespaceId{allocator_.next_object},

@@ -41,11 +41,13 @@ proto::Error bad_key(const char* what) {
 }  // namespace
 
 proto::Result<> ShardState::restore(const storage::Reader& reader) {
-  const auto imported = storage::was_imported(reader);
+  const auto imported = storage::read_import_mark(reader);
   if (!imported) {
     return imported.error();
   }
-  is_imported_ = *imported;
+  if (*imported) {
+    imported_ = (*imported)->least_incarnation;
+  }
   const auto allocator =
       reader.get(Family::kState, storage::meta_key(storage::MetaRow::kAllocator));
   if (!allocator) {

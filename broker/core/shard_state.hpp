@@ -200,7 +200,8 @@ class ShardState {
 
   std::uint32_t max_producers_;
   Identity identity_;
-  bool is_imported_ = false;  // and its incarnation not raised yet
+  /// Of what was imported and whose incarnation is not raised yet: what it is to be at least.
+  std::optional<std::uint32_t> imported_;
   Allocator allocator_;
   Catalog catalog_;
   std::map<proto::QueueId, Queue> queues_;

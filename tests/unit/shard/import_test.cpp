@@ -29,17 +29,18 @@ std::string export_of(const storage::MemoryStore& store) {
   return stream;
 }
 
-proto::Result<storage::TransferSummary> import_into(storage::MemoryStore& store,
-                                                    std::string stream) {
-  return storage::import_shard(store,
-                               [stream = std::move(stream), at = std::size_t{0}](
-                                   std::span<char> into) mutable -> proto::Result<std::size_t> {
-                                 const std::size_t bytes =
-                                     std::min(into.size(), stream.size() - at);
-                                 std::memcpy(into.data(), stream.data() + at, bytes);
-                                 at += bytes;
-                                 return bytes;
-                               });
+proto::Result<storage::TransferSummary> import_into(storage::MemoryStore& store, std::string stream,
+                                                    const storage::ImportOptions& options = {}) {
+  return storage::import_shard(
+      store,
+      [stream = std::move(stream),
+       at = std::size_t{0}](std::span<char> into) mutable -> proto::Result<std::size_t> {
+        const std::size_t bytes = std::min(into.size(), stream.size() - at);
+        std::memcpy(into.data(), stream.data() + at, bytes);
+        at += bytes;
+        return bytes;
+      },
+      options);
 }
 
 std::string handle_of(const core::Delivery& delivery, std::uint32_t incarnation) {
@@ -183,6 +184,18 @@ TEST_F(ImportedShard, RaisesTheIncarnationOfACopyOfACopy) {
   const auto records = state.decide_start();
   ASSERT_EQ(records.size(), 1U);
   EXPECT_EQ(std::get<core::IncarnationRaised>(records.front()).incarnation, 3U);
+}
+
+TEST_F(ImportedShard, BeginsInTheIncarnationThatItsImportAskedFor) {
+  for (const std::uint32_t least : {0U, 2U, 700U}) {
+    storage::MemoryStore other;
+    ASSERT_TRUE(import_into(other, export_of(original->store), {.least_incarnation = least}));
+    core::ShardState state(100);
+    ASSERT_TRUE(state.restore(*other.snapshot()));
+    const auto records = state.decide_start();
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_EQ(std::get<core::IncarnationRaised>(records.front()).incarnation, std::max(least, 2U));
+  }
 }
 
 TEST_F(ImportedShard, DoesNotStartOnAnImportThatWasNotFinished) {
