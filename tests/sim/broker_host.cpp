@@ -1,9 +1,11 @@
 #include "tests/sim/broker_host.hpp"
 
+#include "broker/core/row_check.hpp"
 #include "storage/commit_chain.hpp"
 #include "storage/export.hpp"
 #include "storage/import.hpp"
 #include "storage/mark_file.hpp"
+#include "storage/shard_rows.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -114,6 +116,17 @@ void BrokerHost::move_to_copy() {
   const auto imported = storage::import_shard(*copy, source, {.commit_bytes = commit_bytes});
   if (!exported || !imported) {
     world_.violate("move: " + (exported ? imported : exported).error().to_string());
+    return;
+  }
+  core::RowCheck check;
+  const auto visited = storage::visit_shard_rows(
+      *copy->snapshot(),
+      [&check](storage::Family family, std::string_view key, std::string_view value) {
+        return check.add(family, key, value);
+      });
+  const proto::Result<> whole = visited ? check.finish() : proto::Result<>(visited.error());
+  if (!whole || visited->digest != exported->digest) {
+    world_.violate("move: " + (whole ? "the copy holds other rows" : whole.error().to_string()));
     return;
   }
   store_ = std::move(copy);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "broker/core/row_check.hpp"
 #include "broker/core/shard_state.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
 #include "storage/memory_store.hpp"
+#include "storage/shard_rows.hpp"
 
 #include <array>
 #include <cstdint>
@@ -93,6 +95,21 @@ class MemorySource final : public BatchSource {
  private:
   std::map<std::pair<proto::LogId, proto::Offset>, CachedBatch> batches_;
 };
+
+/// What a look at all rows of a store says.
+inline proto::Result<RowCheck::Counts> check_rows(const storage::KeyValueStore& store) {
+  RowCheck check;
+  const auto visited = storage::visit_shard_rows(
+      *store.snapshot(),
+      [&check](storage::Family family, std::string_view key, std::string_view value) {
+        return check.add(family, key, value);
+      });
+  if (!visited) {
+    return visited.error();
+  }
+  const auto whole = check.finish();
+  return whole ? proto::Result<RowCheck::Counts>(check.counts()) : whole.error();
+}
 
 struct CoreRig {
   ShardState state{100};

@@ -117,6 +117,8 @@ TEST(RowCodec, CallsDamagedRowsDamaged) {
 
 /// What a shard would do after a restart.
 void expect_same_after_restore(CoreRig& rig, storage::MemoryStore& store, proto::TimeMs now) {
+  const auto checked = test::check_rows(store);
+  ASSERT_TRUE(checked) << checked.error().to_string();
   ShardState again(100);
   const auto reader = store.snapshot();
   ASSERT_TRUE(again.restore(*reader));

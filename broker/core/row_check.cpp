@@ -1,0 +1,343 @@
+#include "broker/core/row_check.hpp"
+
+#include "broker/core/row_codec.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/batch/stored_batch.hpp"
+
+#include <algorithm>
+#include <compare>
+#include <optional>
+#include <tuple>
+
+namespace weir::core {
+
+using proto::Errc;
+using proto::fail;
+using storage::BatchKey;
+using storage::KeyKind;
+using storage::MetaRow;
+
+namespace {
+
+constexpr std::size_t kShownKeyBytes = 40;
+
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char byte : bytes.substr(0, kShownKeyBytes)) {
+    const auto number = static_cast<unsigned char>(byte);
+    text += kDigits[number >> 4U];
+    text += kDigits[number & 0xfU];
+  }
+  return text;
+}
+
+proto::Error damaged_row(std::string_view key, std::string_view what) {
+  return fail(Errc::kCorruptBatch,
+              "the row with key " + hex(key) + " is damaged: " + std::string(what));
+}
+
+proto::Error without_object(std::string_view key) {
+  return damaged_row(key, "what it belongs to is missing, or its key is malformed");
+}
+
+template <class T>
+proto::Error in_row(std::string_view key, const proto::Result<T>& decoded) {
+  return damaged_row(key, decoded.error().message);
+}
+
+auto place(const BatchKey& key) {
+  return std::tuple(key.id, key.generation, key.last_offset);
+}
+
+proto::Error damaged_log(std::string_view name, proto::Offset at, std::string_view what) {
+  return fail(Errc::kCorruptBatch, std::string(name) + " is damaged at offset " +
+                                       std::to_string(at) + ": " + std::string(what));
+}
+
+}  // namespace
+
+proto::Result<> RowCheck::add(storage::Family family, std::string_view key,
+                              std::string_view value) {
+  return family == storage::Family::kState ? add_state(key, value) : add_batch(key, value);
+}
+
+proto::Result<> RowCheck::add_state(std::string_view key, std::string_view value) {
+  const auto kind = key.empty() ? KeyKind{} : static_cast<KeyKind>(key.front());
+  switch (kind) {
+    case KeyKind::kMeta:
+      return add_meta(key, value);
+    case KeyKind::kNamespace:
+    case KeyKind::kQueue:
+    case KeyKind::kTopic:
+      return add_definition(kind, key, value);
+    case KeyKind::kQueueState:
+      return add_queue_state(key, value);
+    case KeyKind::kTouchedBatch:
+      return add_touched(key, value);
+    case KeyKind::kReturnedIndex:
+    case KeyKind::kTimeIndex:
+      return add_timed(kind, key);
+    case KeyKind::kPartitionState:
+      return add_partition(key, value);
+    case KeyKind::kProducer:
+    case KeyKind::kProducerWindow:
+      return add_producer(kind, key, value);
+  }
+  return fail(Errc::kUnsupported, "a row has a key that this version does not know: " + hex(key));
+}
+
+proto::Result<> RowCheck::add_meta(std::string_view key, std::string_view value) {
+  if (key != storage::meta_key(MetaRow::kAllocator)) {
+    return fail(Errc::kUnsupported, "a row has a key that this version does not know: " + hex(key));
+  }
+  const auto values = rows::decode_allocator(value);
+  if (!values) {
+    return in_row(key, values);
+  }
+  incarnation_ = values->incarnation;
+  return {};
+}
+
+proto::Result<> RowCheck::add_definition(KeyKind kind, std::string_view key,
+                                         std::string_view value) {
+  const auto id = storage::parse_object_key(kind, key);
+  if (kind == KeyKind::kNamespace) {
+    const auto row = rows::decode_namespace(value);
+    if (!row || id != row->id.value) {
+      return row ? without_object(key) : in_row(key, row);
+    }
+    ++counts_.namespaces;
+    namespaces_.insert(row->id.value);
+    return {};
+  }
+  if (kind == KeyKind::kQueue) {
+    const auto row = rows::decode_queue(value);
+    if (!row || id != row->id.value || !namespaces_.contains(row->name_space.value)) {
+      return row ? without_object(key) : in_row(key, row);
+    }
+    ++counts_.queues;
+    logs_[row->id.value] = {.is_queue = true,
+                            .name = "queue '" + row->name + "'",
+                            .generation = Queue::Counters{}.generation};
+    return {};
+  }
+  const auto row = rows::decode_topic(value);
+  if (!row || id != row->id.value || !namespaces_.contains(row->name_space.value)) {
+    return row ? without_object(key) : in_row(key, row);
+  }
+  ++counts_.topics;
+  std::uint32_t index = 0;
+  for (const proto::PartitionId partition : row->partitions) {
+    ++counts_.partitions;
+    logs_[partition.value] = {.name = "partition " + std::to_string(index++) + " of topic '" +
+                                      row->name + "'"};
+  }
+  return {};
+}
+
+proto::Result<> RowCheck::add_queue_state(std::string_view key, std::string_view value) {
+  const auto id = storage::parse_object_key(KeyKind::kQueueState, key);
+  Log* const log = id ? find_log(*id) : nullptr;
+  if (log == nullptr || !log->is_queue) {
+    return without_object(key);
+  }
+  const auto row = rows::decode_counters(value);
+  if (!row) {
+    return in_row(key, row);
+  }
+  log->generation = row->generation;
+  log->start = log->reached = row->cursor;
+  log->next_offset = row->next_offset;
+  log->bytes = row->bytes;
+  log->runs = row->runs;
+  log->has_state = true;
+  return {};
+}
+
+proto::Result<> RowCheck::add_touched(std::string_view key, std::string_view value) {
+  const auto at = storage::parse_batch_key(KeyKind::kTouchedBatch, key);
+  Log* const log = at ? find_log(at->id) : nullptr;
+  if (log == nullptr || !log->is_queue) {
+    return without_object(key);
+  }
+  const auto row = rows::decode_touched(value, at->last_offset);
+  if (!row) {
+    return in_row(key, row);
+  }
+  if (at->generation != log->generation) {
+    return {};  // of a life that was purged
+  }
+  const RunCounts& counts = row->batch.counts();
+  log->found_runs.leased += counts.leased;
+  log->found_runs.returned += counts.returned;
+  log->found_runs.dying += counts.dying;
+  log->found_runs.parked += counts.parked;
+  touched_.push_back({*at, row->batch.base_offset(), row->batch.bytes()});
+  return {};
+}
+
+proto::Result<> RowCheck::add_timed(KeyKind kind, std::string_view key) {
+  const auto at = storage::parse_timed_batch_key(kind, key);
+  const Log* const log = at ? find_log(at->id) : nullptr;
+  if (log == nullptr || log->is_queue != (kind == KeyKind::kReturnedIndex)) {
+    return without_object(key);
+  }
+  if (kind == KeyKind::kReturnedIndex && at->generation == log->generation && !has_touched(*at)) {
+    return damaged_log(log->name, at->last_offset, "what is known of returned messages is missing");
+  }
+  return {};
+}
+
+proto::Result<> RowCheck::add_partition(std::string_view key, std::string_view value) {
+  const auto id = storage::parse_object_key(KeyKind::kPartitionState, key);
+  Log* const log = id ? find_log(*id) : nullptr;
+  if (log == nullptr || log->is_queue) {
+    return without_object(key);
+  }
+  Partition row;
+  if (const auto decoded = rows::decode_partition(value, row); !decoded) {
+    return in_row(key, decoded);
+  }
+  log->start = log->reached = row.log_start;
+  log->next_offset = row.next_offset;
+  log->bytes = row.bytes;
+  log->has_state = true;
+  return {};
+}
+
+proto::Result<> RowCheck::add_producer(KeyKind kind, std::string_view key, std::string_view value) {
+  if (kind == KeyKind::kProducer) {
+    const auto id = storage::parse_object_key(kind, key);
+    const auto row = rows::decode_producer(value);
+    if (!id || !row) {
+      return row ? without_object(key) : in_row(key, row);
+    }
+    ++counts_.producers;
+    producers_.insert(*id);
+    return {};
+  }
+  const auto at = storage::parse_producer_window_key(key);
+  if (!at || !producers_.contains(at->producer.value) || find_log(at->log.value) == nullptr) {
+    return without_object(key);
+  }
+  const auto row = rows::decode_window(value);
+  return row ? proto::Result<>() : in_row(key, row);
+}
+
+proto::Result<> RowCheck::add_batch(std::string_view key, std::string_view value) {
+  const auto at = storage::parse_batch_key(KeyKind::kBatch, key);
+  Log* const log = at ? find_log(at->id) : nullptr;
+  if (log == nullptr) {
+    return without_object(key);
+  }
+  const auto stored = proto::parse_stored_batch(value, /*verify_records=*/true);
+  if (!stored) {
+    return damaged_log(log->name, at->last_offset, stored.error().message);
+  }
+  const auto header = proto::parse_batch_header(stored->batch);
+  if (!header) {
+    return damaged_log(log->name, at->last_offset, header.error().message);
+  }
+  const proto::Offset base = header->base_offset;
+  const proto::Offset previous = stored->header.prev_last_offset;
+  if (header->last_offset() != at->last_offset || previous >= base) {
+    return damaged_log(log->name, at->last_offset, "the batch belongs to other offsets");
+  }
+  if (log->is_queue || header->compression() == proto::Compression::kNone) {
+    if (const auto columns = proto::read_columns(stored->batch); !columns) {
+      return damaged_log(log->name, at->last_offset, columns.error().message);
+    }
+  }
+  ++counts_.batches;
+  counts_.records += static_cast<std::uint64_t>(header->record_count);
+  if (log->is_queue && at->generation != log->generation) {
+    return {};  // of a life that was purged
+  }
+  log->found_bytes += value.size();
+  if (const auto matched = match_touched(*at, base, value.size(), *log); !matched) {
+    return matched;
+  }
+  return go_on(*log, base, at->last_offset, previous);
+}
+
+// Batches and what is known of them come in the same order, and none of the latter is passed by.
+proto::Result<> RowCheck::match_touched(const BatchKey& key, proto::Offset base_offset,
+                                        std::uint64_t bytes, const Log& log) {
+  if (next_touched_ == touched_.size()) {
+    return {};
+  }
+  const Touched& next = touched_[next_touched_];
+  if (place(next.key) > place(key)) {
+    return {};
+  }
+  if (place(next.key) < place(key)) {
+    return damaged_log(find_log(next.key.id)->name, next.key.last_offset,
+                       "a batch of which messages were handed out is missing");
+  }
+  ++next_touched_;
+  if (next.base_offset != base_offset || next.bytes != bytes) {
+    return damaged_log(log.name, key.last_offset,
+                       "the batch is not the one of which messages were handed out");
+  }
+  return {};
+}
+
+// Offsets of a queue are dense; batches in front of its cursor go one by one. Those of a topic may
+// have gaps that the batch behind them owns up to.
+proto::Result<> RowCheck::go_on(Log& log, proto::Offset base, proto::Offset last,
+                                proto::Offset previous) {
+  const proto::Offset last_before = std::exchange(log.last_offset, last);
+  if (base <= last_before || last >= log.next_offset) {
+    return damaged_log(log.name, base, "a batch lies across another, or behind the log's end");
+  }
+  if (last < log.reached) {
+    return log.is_queue ? proto::Result<>()
+                        : damaged_log(log.name, base, "a batch lies before the log's start");
+  }
+  const bool goes_on =
+      log.is_queue ? base <= log.reached : previous < log.reached && previous >= last_before;
+  if (!goes_on) {
+    return damaged_log(log.name, log.reached,
+                       "batches are missing up to offset " + std::to_string(base));
+  }
+  log.reached = last + 1;
+  return {};
+}
+
+bool RowCheck::has_touched(const storage::TimedBatchKey& key) const {
+  const BatchKey wanted{.id = key.id, .generation = key.generation, .last_offset = key.last_offset};
+  return std::binary_search(
+      touched_.begin(), touched_.end(), Touched{.key = wanted},
+      [](const Touched& a, const Touched& b) { return place(a.key) < place(b.key); });
+}
+
+RowCheck::Log* RowCheck::find_log(std::uint64_t id) {
+  const auto found = logs_.find(id);
+  return found != logs_.end() ? &found->second : nullptr;
+}
+
+proto::Result<> RowCheck::finish() {
+  if (next_touched_ < touched_.size()) {
+    const BatchKey& key = touched_[next_touched_].key;
+    return damaged_log(find_log(key.id)->name, key.last_offset,
+                       "a batch of which messages were handed out is missing");
+  }
+  for (const auto& [id, log] : logs_) {
+    if (!log.has_state) {
+      return fail(Errc::kCorruptBatch,
+                  log.name + " is damaged: the row with its numbers is missing");
+    }
+    if (log.reached != log.next_offset) {
+      return damaged_log(log.name, log.reached,
+                         "batches are missing up to offset " + std::to_string(log.next_offset));
+    }
+    if (log.found_bytes != log.bytes || log.found_runs != log.runs) {
+      return fail(Errc::kCorruptBatch,
+                  log.name + " is damaged: its numbers are not those of its batches");
+    }
+  }
+  return {};
+}
+
+}  // namespace weir::core
