@@ -120,10 +120,16 @@ struct ListOffsets {
   std::vector<PartitionStart> partitions;
 };
 
+/// The next block of a copy of everything; 0 begins one.
+struct ReadBackup {
+  std::uint64_t backup = 0;
+  std::uint64_t block = 0;  // 0, 1, 2 …
+};
+
 /// Everything that is answered by one Reply.
-using Request =
-    std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer, Attach,
-                 Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic, ListOffsets>;
+using Request = std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer,
+                             Attach, Subscribe, Unsubscribe, Receive, SettleByHandle,
+                             SubscribeTopic, ListOffsets, ReadBackup>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

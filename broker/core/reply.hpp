@@ -4,8 +4,10 @@
 #include "proto/bytes.hpp"
 #include "proto/ids.hpp"
 #include "proto/result.hpp"
+#include "storage/commit_chain.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -104,7 +106,23 @@ struct Offsets {
   std::vector<PartitionPosition> positions;
 };
 
+/// What a backup holds. Everything that was acknowledged up to `point` is in it.
+struct BackupSummary {
+  std::uint32_t incarnation = 0;
+  storage::CommitPoint point;
+  std::uint64_t rows = 0;
+  std::uint64_t row_bytes = 0;
+  std::uint64_t rows_digest = 0;
+};
+
+struct BackupBlock {
+  std::uint64_t backup = 0;
+  std::uint64_t block = 0;
+  std::string bytes;                     // of the stream that storage/export.hpp writes
+  std::optional<BackupSummary> summary;  // with the last block
+};
+
 using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
-                           SubscribedTopic, Offsets>;
+                           SubscribedTopic, Offsets, BackupBlock>;
 
 }  // namespace weir::core

@@ -119,6 +119,24 @@ struct Writer {
   void operator()(const core::Offsets& info) const {
     add_positions(info.positions, *response.mutable_offsets());
   }
+
+  void operator()(const core::BackupBlock& from) const {
+    weir::v1::BackupBlock& block = *response.mutable_backup_block();
+    block.set_backup(from.backup);
+    block.set_block(from.block);
+    block.set_bytes(from.bytes);
+    if (from.summary) {
+      weir::v1::BackupSummary& summary = *block.mutable_summary();
+      summary.set_broker("weir/" WEIR_VERSION);
+      summary.set_incarnation(from.summary->incarnation);
+      summary.set_commit(from.summary->point.index.value);
+      summary.set_commit_digest(from.summary->point.digest);
+      summary.set_commit_time(from.summary->point.time);
+      summary.set_rows(from.summary->rows);
+      summary.set_row_bytes(from.summary->row_bytes);
+      summary.set_rows_digest(from.summary->rows_digest);
+    }
+  }
 };
 
 }  // namespace

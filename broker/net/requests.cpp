@@ -202,6 +202,9 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
                                .topic = request.list_offsets().topic(),
                                .partitions = std::move(*partitions)};
     }
+    case WireRequest::kReadBackup:
+      return core::ReadBackup{.backup = request.read_backup().backup(),
+                              .block = request.read_backup().block()};
     case WireRequest::METHOD_NOT_SET:
       break;
   }

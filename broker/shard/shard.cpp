@@ -15,7 +15,10 @@ constexpr std::int64_t kMaxGraceMs = 30'000;
 }  // namespace
 
 Shard::Impl::Impl(ShardOptions options, Ports ports)
-    : options_(options), ports_(std::move(ports)), cache_(options.tail_cache_bytes) {
+    : options_(options),
+      ports_(std::move(ports)),
+      cache_(options.tail_cache_bytes),
+      backups_(*ports_.store, *ports_.loader, ports_.now) {
   state_ = std::make_unique<core::ShardState>(options_.max_producers);
   feed_ = std::make_unique<TopicFeed>(*state_, cache_, *ports_.loader, bulk_, metrics_);
 }
@@ -48,6 +51,7 @@ proto::Result<> Shard::Impl::reset() {
   scheduled_ = false;
   failed_ = false;
   feed_->clear();
+  backups_.clear();
   *state_ = core::ShardState(options_.max_producers);
   return restore();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/core/shard_state.hpp"
+#include "broker/shard/backups.hpp"
 #include "broker/shard/consumers.hpp"
 #include "broker/shard/damaged_places.hpp"
 #include "broker/shard/row_loader.hpp"
@@ -145,6 +146,7 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::SettleByHandle& command);
   Answer answer(const Input& input, std::uint64_t id, const core::SubscribeTopic& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListOffsets& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::ReadBackup& command);
   using Positions = std::vector<core::PartitionPosition>;
   using Resolved = std::function<void(const proto::Result<Positions>&)>;
   void resolve(const core::TopicCreated& topic, const std::vector<core::PartitionStart>& starts,
@@ -206,6 +208,7 @@ class Shard::Impl {
   Consumers consumers_;
   UncommittedBulk bulk_;
   std::unique_ptr<TopicFeed> feed_;
+  Backups backups_;
   std::map<proto::SessionId, SessionPort*> sessions_;
   std::uint64_t last_session_ = 0;
   std::uint32_t epoch_ = 0;

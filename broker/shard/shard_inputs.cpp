@@ -38,6 +38,7 @@ void Shard::Impl::close_session(proto::SessionId session) {
   sessions_.erase(session);
   feed_->remove_session(session);
   bulk_.remove_session(session);
+  backups_.remove_session(session);
   take_input(session, 0, CloseInput{});
 }
 

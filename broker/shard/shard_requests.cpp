@@ -356,4 +356,24 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
   return Later{};
 }
 
+Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
+                                        const core::ReadBackup& command) {
+  if (!sessions_.contains(input.session)) {
+    return Later{};
+  }
+  backups_.read(input.session, command, state_->identity().incarnation,
+                [this, session = input.session, id](proto::Result<core::BackupBlock> block) {
+                  if (!sessions_.contains(session)) {
+                    return;
+                  }
+                  if (block) {
+                    reply(session, id, core::Reply{*std::move(block)});
+                  } else {
+                    reply(session, id, block.error());
+                  }
+                  schedule();
+                });
+  return Later{};
+}
+
 }  // namespace weir::shard

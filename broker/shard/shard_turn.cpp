@@ -45,6 +45,7 @@ void Shard::Impl::turn() {
   take_back_unsaid();
   expire();
   forget_producers();
+  backups_.expire(now_);
   move_dead_letters();
   dispatch_all();
   answer_late_waiters();
@@ -264,6 +265,9 @@ void Shard::Impl::arm() {
   proto::TimeMs next = lines_.empty() ? state_->next_deadline() : core::TouchedBatch::kNever;
   if (const auto waiting = consumers_.next_deadline()) {
     next = std::min(next, *waiting);
+  }
+  if (const auto idle = backups_.next_deadline()) {
+    next = std::min(next, *idle);
   }
   for (const auto& [queue, due] : due_) {
     next = std::min(next, due);

@@ -124,7 +124,7 @@ class Play {
 
   void fill(weir::v1::Request& request) {
     const std::string name = input_.pick(kNames);
-    switch (input_.below(13)) {
+    switch (input_.below(14)) {
       case 0: {
         weir::v1::CreateQueue& create = *request.mutable_create_queue();
         create.set_name(name);
@@ -195,6 +195,10 @@ class Play {
         position(*list.mutable_partitions(0)->mutable_from());
         break;
       }
+      case 12:
+        request.mutable_read_backup()->set_backup(input_.flag() ? 0 : input_.pick(kNumbers));
+        request.mutable_read_backup()->set_block(input_.flag() ? 0 : input_.pick(kNumbers));
+        break;
       default:
         break;  // no method at all
     }

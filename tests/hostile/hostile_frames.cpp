@@ -315,7 +315,7 @@ std::string HostileFrames::forged_settle(Standing& standing) {
 std::string HostileFrames::bad_request(Standing& standing) {
   weir::v1::Request request;
   request.set_id(++standing.requests);
-  switch (random_.between(0, 8)) {
+  switch (random_.between(0, 9)) {
     case 0:
       request.mutable_create_queue()->set_name(some_name());
       break;
@@ -358,6 +358,10 @@ std::string HostileFrames::bad_request(Standing& standing) {
     case 7:
       request.mutable_list_offsets()->set_topic(some_name());
       request.mutable_list_offsets()->add_partitions()->set_partition(7);
+      break;
+    case 8:
+      request.mutable_read_backup()->set_backup(random_.between(1, 0xffffffff));
+      request.mutable_read_backup()->set_block(random_.between(0, 3));
       break;
     default:
       break;  // no method that this version knows
