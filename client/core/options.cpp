@@ -171,4 +171,6 @@ PartitionDescription::PartitionDescription() = default;
 TopicDescription::TopicDescription() = default;
 PartitionPosition::PartitionPosition() = default;
 
+BackupDescription::BackupDescription() = default;
+
 }  // namespace weir

@@ -3,6 +3,7 @@
 #include "client/core/address.hpp"
 #include "client/core/convert.hpp"
 #include "client/net/io_thread.hpp"
+#include "client/session/backup.hpp"
 #include "client/session/consumer_front.hpp"
 #include "client/session/engine.hpp"
 #include "client/session/producer_front.hpp"
@@ -228,6 +229,14 @@ Result<std::vector<PartitionPosition>> Client::list_offsets(
     return Error(ErrorCode::kMalformed, "the broker's answer is about other partitions");
   }
   return positions;
+}
+
+Result<BackupDescription> Client::backup(BackupSink sink) {
+  return backup(std::move(sink), engine_->options().overall_timeout());
+}
+
+Result<BackupDescription> Client::backup(BackupSink sink, Milliseconds timeout) {
+  return sdk::read_backup(*engine_, sink, timeout);
 }
 
 // ---- producers, consumers, readers

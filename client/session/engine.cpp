@@ -169,13 +169,23 @@ Result<> Engine::may_wait() const {
 
 Result<v1::Response> Engine::call(v1::Request request, std::chrono::milliseconds timeout,
                                   bool changes_something) {
-  if (Result<> may = may_wait(); !may) {
-    return std::move(may).error();
-  }
   RequestPolicy policy;
   policy.deadline = clock_.now() + timeout;
   policy.try_timeout = options_.request_timeout();
   policy.changes_something = changes_something;
+  return call(std::move(request), policy);
+}
+
+Result<v1::Response> Engine::call_once(v1::Request request, std::chrono::milliseconds timeout) {
+  RequestPolicy policy;
+  policy.deadline = clock_.now() + timeout;
+  return call(std::move(request), policy);
+}
+
+Result<v1::Response> Engine::call(v1::Request request, const RequestPolicy& policy) {
+  if (Result<> may = may_wait(); !may) {
+    return std::move(may).error();
+  }
   Answer<v1::Response> answer;
   const auto awaited = answer.awaited();
   post(
@@ -189,7 +199,7 @@ Result<v1::Response> Engine::call(v1::Request request, std::chrono::milliseconds
   if (result) {
     return std::move(*result);
   }
-  return Error(changes_something ? ErrorCode::kUnknownOutcome : ErrorCode::kDeadlineExceeded,
+  return Error(policy.changes_something ? ErrorCode::kUnknownOutcome : ErrorCode::kDeadlineExceeded,
                "no answer in time: a callback holds up the I/O thread");
 }
 

@@ -51,6 +51,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Sends a request and waits for its answer.
   [[nodiscard]] Result<v1::Response> call(v1::Request request, std::chrono::milliseconds timeout,
                                           bool changes_something);
+  /// The same for a request that must not be carried out twice on one connection: it is repeated
+  /// only on another one, when this one was lost.
+  [[nodiscard]] Result<v1::Response> call_once(v1::Request request,
+                                               std::chrono::milliseconds timeout);
   /// Waits until a session stands, or until every host was tried once.
   [[nodiscard]] Result<> wait_connected();
   [[nodiscard]] bool connected() const { return connected_.load(std::memory_order_relaxed); }
@@ -91,6 +95,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] bool is_closed() const;
 
  private:
+  Result<v1::Response> call(v1::Request request, const RequestPolicy& policy);
   void take_inbox();
   void publish_state();
   [[nodiscard]] bool is_over(TimePoint now);

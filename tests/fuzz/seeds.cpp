@@ -1,5 +1,6 @@
 #include "broker/core/record_codec.hpp"
 #include "broker/core/row_codec.hpp"
+#include "proto/backup_manifest.hpp"
 #include "proto/batch/compression.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
@@ -258,6 +259,7 @@ void add_text(Seeds& seeds) {
   seeds.add("text", "\x02", "weir://a.example:7340,[fe80::1%eth0],b/team-1");
   seeds.add("text", "\x03", "@2026-05-01T12:00:00.250+02:00");
   seeds.add("text", "\x03", "@-1h30m250ms");
+  seeds.add("text", "\x05", proto::encode_backup_manifest({.broker = "weir/0.1.0"}));
   seeds.add("text", "\x04", "%t/%p %o %k=%v\\n%%%h%R");
 }
 

@@ -2,6 +2,7 @@
 #include "broker/cli/time_spec.hpp"
 #include "client/core/address.hpp"
 #include "proto/assert.hpp"
+#include "proto/backup_manifest.hpp"
 #include "proto/handle.hpp"
 #include "proto/names.hpp"
 #include "tests/fuzz/input.hpp"
@@ -75,11 +76,18 @@ void formats(std::string_view text) {
   }
 }
 
+void manifests(std::string_view text) {
+  if (const auto manifest = proto::parse_backup_manifest(text)) {
+    WEIR_ASSERT(proto::encode_backup_manifest(*manifest) == text,
+                "there is one text for a manifest");
+  }
+}
+
 }  // namespace
 
 void text(std::string_view bytes) {
   Input input(bytes);
-  const std::size_t which = input.below(5);
+  const std::size_t which = input.below(6);
   const std::string_view words = input.rest();
   switch (which) {
     case 0:
@@ -90,8 +98,10 @@ void text(std::string_view bytes) {
       return addresses(words);
     case 3:
       return times(words);
-    default:
+    case 4:
       return formats(words);
+    default:
+      return manifests(words);
   }
 }
 

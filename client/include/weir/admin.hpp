@@ -1,11 +1,14 @@
 #pragma once
 
 #include "weir/export.hpp"
+#include "weir/function.hpp"
 #include "weir/message.hpp"
+#include "weir/result.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir {
@@ -99,6 +102,31 @@ struct WEIR_API PartitionPosition {
   std::int64_t offset = 0;
   std::int64_t high_watermark = 0;
   std::int64_t log_start = 0;
+};
+
+/// Takes the next bytes of a backup, all of them; an error ends it. Runs on the thread that called
+/// Client::backup(), and may block: the broker waits a minute for whoever does not read on.
+using BackupSink = UniqueFunction<Result<>(std::string_view bytes)>;
+
+/// A finished backup.
+struct WEIR_API BackupDescription {
+  BackupDescription();
+
+  /// Name and version of the broker.
+  std::string broker;
+  std::uint32_t incarnation = 0;
+  /// The backup's point: everything that was acknowledged up to this commit is in it.
+  std::uint64_t commit = 0;
+  Timestamp commit_time;
+  std::uint64_t rows = 0;
+  std::uint64_t row_bytes = 0;
+  /// Over all rows: `weir verify` shows the same for the backup and for what is restored from it.
+  std::string digest;
+  /// What the sink got, to be the file `shard-0` of a backup's directory.
+  std::uint64_t file_bytes = 0;
+  /// To be the file `MANIFEST` beside it, written when that one is durable: it is what says that a
+  /// backup is whole.
+  std::string manifest;
 };
 
 }  // namespace weir

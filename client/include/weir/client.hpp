@@ -85,6 +85,13 @@ class WEIR_API Client {
   [[nodiscard]] Result<std::vector<PartitionPosition>> list_offsets(
       std::string_view topic, const std::vector<PartitionStart>& partitions, Milliseconds timeout);
 
+  /// Copies everything that the broker has stored, of all namespaces, as it is at one moment, while
+  /// all goes on; `timeout` is for each block of about 256 KiB. Ends early with the sink's error;
+  /// LIMIT_EXCEEDED while another backup of this broker is under way; CANCELLED when the connection
+  /// was lost on the way or the sink took too long: begin anew.
+  [[nodiscard]] Result<BackupDescription> backup(BackupSink sink);
+  [[nodiscard]] Result<BackupDescription> backup(BackupSink sink, Milliseconds timeout);
+
   /// QUEUE_NOT_FOUND, TOPIC_NOT_FOUND: nothing is created in passing.
   [[nodiscard]] Result<Producer> queue_producer(std::string_view queue,
                                                 const ProducerOptions& options);
