@@ -17,8 +17,11 @@ using proto::Errc;
 using proto::fail;
 
 constexpr std::string_view kFormatName = "FORMAT";
+constexpr std::string_view kRestoringName = "FORMAT.restoring";
 constexpr std::string_view kLockName = "lock";
 constexpr std::string_view kFormatPrefix = "weir ";
+// What a first start leaves that was cut short.
+constexpr std::array<std::string_view, 3> kHarmless = {"lock", "FORMAT.new", "lost+found"};
 
 proto::Error refused(const std::string& path, std::string_view why) {
   return fail(Errc::kStorageFailed, "data directory '" + path + "': " + std::string(why));
@@ -86,10 +89,18 @@ proto::Result<> check_format(const std::string& path, std::optional<std::uint32_
   return {};
 }
 
-// A directory without FORMAT may hold only what a first start leaves that was cut short.
+std::string format_text() {
+  return std::string(kFormatPrefix) + std::to_string(kDataFormat) + "\n";
+}
+
+// A directory without FORMAT may hold only what is harmless.
 proto::Result<> check_empty(const std::string& path) {
-  constexpr std::array<std::string_view, 3> kHarmless = {"lock", "FORMAT.new", "lost+found"};
   std::error_code error;
+  if (std::filesystem::exists(path + "/" + std::string(kRestoringName), error)) {
+    return refused(path,
+                   "a backup was being restored into it and that was not finished: it holds no "
+                   "whole data. Delete the directory and restore the backup again.");
+  }
   auto entry = std::filesystem::directory_iterator(path, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
@@ -161,13 +172,84 @@ proto::Result<DataDir> DataDir::open(std::string path) {
     return known.error();
   }
   if (*format != kDataFormat) {
-    const std::string text = std::string(kFormatPrefix) + std::to_string(kDataFormat) + "\n";
-    const auto created = create_durably(path + "/" + std::string(kFormatName), text);
+    const auto created = create_durably(path + "/" + std::string(kFormatName), format_text());
     if (!created) {
       return created.error();
     }
   }
   return DataDir(std::move(path), std::move(*lock));
+}
+
+proto::Result<DataDir> DataDir::open_existing(std::string path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    return refused(path, "there is no such directory");
+  }
+  const proto::Result<std::optional<std::uint32_t>> format = read_format(path);
+  if (!format) {
+    return format.error();
+  }
+  if (const proto::Result<> known = check_format(path, *format); !known) {
+    return known.error();
+  }
+  if (!*format) {
+    const proto::Result<> empty = check_empty(path);
+    return empty ? refused(path, "it is empty: no broker has been here") : empty.error();
+  }
+  proto::Result<File> lock = take_lock(path);
+  if (!lock) {
+    return lock.error();
+  }
+  return DataDir(std::move(path), std::move(*lock));
+}
+
+proto::Result<DataDir> DataDir::begin_restore(std::string path) {
+  if (const proto::Result<> made = make_directory(path); !made) {
+    return made.error();
+  }
+  const auto check = [&path]() -> proto::Result<> {
+    std::error_code error;
+    if (std::filesystem::exists(path + "/" + std::string(kFormatName), error)) {
+      return refused(path,
+                     "it holds a broker's data already; a backup is restored into a new or "
+                     "an empty directory");
+    }
+    return check_empty(path);
+  };
+  if (const proto::Result<> empty = check(); !empty) {
+    return empty.error();
+  }
+  proto::Result<File> lock = take_lock(path);
+  if (!lock) {
+    return lock.error();
+  }
+  // And again under the lock, as open() does.
+  if (const proto::Result<> empty = check(); !empty) {
+    return empty.error();
+  }
+  const auto begun = create_durably(path + "/" + std::string(kRestoringName), format_text());
+  if (!begun) {
+    return begun.error();
+  }
+  return DataDir(std::move(path), std::move(*lock));
+}
+
+proto::Result<> DataDir::finish_restore() {
+  std::error_code error;
+  std::filesystem::rename(path_ + "/" + std::string(kRestoringName),
+                          path_ + "/" + std::string(kFormatName), error);
+  if (error) {
+    return refused(path_, "the file FORMAT cannot be made: " + error.message());
+  }
+  return sync_directory(path_);
+}
+
+void DataDir::abandon_restore() {
+  std::error_code ignored;
+  std::filesystem::remove_all(database_path(), ignored);
+  std::filesystem::remove(mark_path(), ignored);
+  // Last: until then it says that nothing here is whole.
+  std::filesystem::remove(path_ + "/" + std::string(kRestoringName), ignored);
 }
 
 }  // namespace weir::storage

@@ -23,7 +23,7 @@ inline constexpr std::string_view kRestoreAdvice =
 
 /// The directory that holds everything a broker stores, owned by one process as long as this lives:
 ///
-///     FORMAT   what wrote it: "weir 1"
+///     FORMAT   what wrote it: "weir 1"; while a backup is restored here, FORMAT.restoring
 ///     lock     held with flock; names the process that has it
 ///     db/      the database
 ///     mark     how far the commits had got (mark_file.hpp)
@@ -34,6 +34,16 @@ class DataDir {
   /// another process has it, it holds something else, or a newer format (then nothing in it is
   /// changed).
   [[nodiscard]] static proto::Result<DataDir> open(std::string path);
+  /// Takes a directory of this format in which a broker has been; makes and changes nothing in it.
+  /// Errors as above.
+  [[nodiscard]] static proto::Result<DataDir> open_existing(std::string path);
+  /// Takes an empty directory, and makes it as above, for what a restore is to put there. No broker
+  /// starts on it until finish_restore(). Errors as above; it must hold nothing.
+  [[nodiscard]] static proto::Result<DataDir> begin_restore(std::string path);
+  /// Durably: from here on it is a data directory as any.
+  [[nodiscard]] proto::Result<> finish_restore();
+  /// Takes everything away again that a restore has put there.
+  void abandon_restore();
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string database_path() const { return path_ + "/db"; }

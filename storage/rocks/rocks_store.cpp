@@ -9,6 +9,7 @@
 #include "storage/rocks/forgiving_log.hpp"
 #include "storage/rocks/manifest_cut.hpp"
 #include "storage/rocks/prefilled_wal.hpp"
+#include "storage/rocks/rocks_image.hpp"
 #include "storage/rocks/rocks_options.hpp"
 #include "storage/rocks/rocks_reader.hpp"
 #include "storage/rocks/store_events.hpp"
@@ -283,24 +284,13 @@ class RocksStore::Impl {
   // Of a database whose log holds nothing. nullopt where it does not open: that is told by the
   // attempt that counts.
   [[nodiscard]] std::optional<CommitPoint> last_commit_in_tables() const {
-    rocksdb::DBOptions database = database_options(budget(), nullptr);
-    database.listeners.clear();
-    database.create_if_missing = false;
-    OpenDatabase tables;
-    std::vector<rocksdb::ColumnFamilyHandle*> families;
-    rocksdb::DB* db = nullptr;
-    const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
-        database, options_.path, column_families(budget(), rocksdb::NewLRUCache(kCheckCacheBytes)),
-        &families, &db);
-    tables.db.reset(db);
-    if (!status.ok()) {
+    RocksBudget small = budget();
+    small.block_cache_bytes = kCheckCacheBytes;
+    const auto tables = open_rocks_image(options_.path, small);
+    if (!tables) {
       return std::nullopt;
     }
-    std::copy_n(families.begin(), kFamilyCount, tables.families.begin());
-    const proto::Result<CommitPoint> last = read_commit_point(*take_snapshot(tables));
-    for (rocksdb::ColumnFamilyHandle* family : families) {
-      tables.db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
-    }
+    const proto::Result<CommitPoint> last = read_commit_point(*(*tables)->snapshot());
     return last ? std::optional(*last) : std::nullopt;
   }
 

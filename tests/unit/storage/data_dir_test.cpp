@@ -91,6 +91,59 @@ TEST(DataDir, GoesOnAfterAFirstStartThatWasCutShort) {
   EXPECT_TRUE(DataDir::open(temp.path().string()));
 }
 
+TEST(DataDir, IsNoneWhileARestoreFillsIt) {
+  const TempDir temp;
+  {
+    DataDir restoring = DataDir::begin_restore(temp.file("data")).value();
+    EXPECT_FALSE(DataDir::begin_restore(temp.file("data")));
+    write_file(temp.path() / "data" / "mark", "x");
+    std::filesystem::create_directory(temp.path() / "data" / "db");
+  }
+  EXPECT_NE(refusal(temp.file("data")).find("was not finished"), std::string::npos);
+  EXPECT_FALSE(DataDir::begin_restore(temp.file("data"))) << "a person has to look first";
+  EXPECT_FALSE(DataDir::open_existing(temp.file("data")));
+}
+
+TEST(DataDir, IsOneOnceTheRestoreIsFinished) {
+  const TempDir temp;
+  {
+    DataDir restoring = DataDir::begin_restore(temp.file("data")).value();
+    std::filesystem::create_directory(temp.path() / "data" / "db");
+    ASSERT_TRUE(restoring.finish_restore());
+    EXPECT_NE(refusal(temp.file("data")).find("in use by another broker"), std::string::npos);
+  }
+  EXPECT_EQ(read_file(temp.path() / "data" / "FORMAT"), "weir 1\n");
+  EXPECT_TRUE(DataDir::open_existing(temp.file("data")));
+  EXPECT_FALSE(DataDir::begin_restore(temp.file("data")));
+  EXPECT_TRUE(DataDir::open(temp.file("data")));
+}
+
+TEST(DataDir, TakesAwayWhatAnAbandonedRestoreHasWritten) {
+  const TempDir temp;
+  {
+    DataDir restoring = DataDir::begin_restore(temp.file("data")).value();
+    write_file(temp.path() / "data" / "mark", "x");
+    std::filesystem::create_directory(temp.path() / "data" / "db");
+    write_file(temp.path() / "data" / "db" / "CURRENT", "x");
+    restoring.abandon_restore();
+  }
+  EXPECT_TRUE(DataDir::begin_restore(temp.file("data"))->finish_restore());
+}
+
+TEST(DataDir, IsLookedAtOnlyWhereABrokerHasBeen) {
+  const TempDir temp;
+  EXPECT_FALSE(DataDir::open_existing(temp.file("data")));
+  EXPECT_FALSE(std::filesystem::exists(temp.path() / "data"));
+  EXPECT_FALSE(DataDir::open_existing(temp.path().string()));
+  EXPECT_TRUE(files_in(temp.path()).empty());
+  {
+    const DataDir broker = DataDir::open(temp.file("data")).value();
+  }
+  EXPECT_TRUE(DataDir::open_existing(temp.file("data")));
+  write_file(temp.path() / "data" / "FORMAT", "weir 2\n");
+  EXPECT_FALSE(DataDir::open_existing(temp.file("data")));
+}
+
 TEST(DataDir, SaysWhyItCannotBeMade) {
   const TempDir temp;
   EXPECT_NE(refusal(temp.file("missing/data")).find("No such file or directory"),
