@@ -38,7 +38,7 @@ void build(CLI::App& app, CommandLine& line) {
       ->check(CLI::Range(1, 24 * 3600 * 1000))
       ->capture_default_str();
 
-  // Its own arguments are parsed by the broker; here it only shows in the help.
+  // serve, restore and verify parse their own arguments; here they only show in the help.
   app.add_subcommand("serve", "Run a broker (weir serve --help)");
   CLI::App& queue = *app.add_subcommand("queue", "Create, inspect, fill and work off queues");
   queue.require_subcommand(1);
@@ -52,6 +52,9 @@ void build(CLI::App& app, CommandLine& line) {
   add_topic_publish(topic, line);
   add_topic_consume(topic, line);
   add_health(app, line);
+  add_backup(app, line);
+  app.add_subcommand("restore", "Make a data directory of a backup (weir restore --help)");
+  app.add_subcommand("verify", "Check a backup or a data directory (weir verify --help)");
 }
 
 // The words in front of the command's own arguments, for "try: weir queue send --help".
@@ -92,9 +95,10 @@ ExitCode parse_and_run(const std::vector<std::string>& args) {
 
 }  // namespace
 
-int run(const std::vector<std::string>& args, const ServeFunction& serve) {
-  if (!args.empty() && args.front() == "serve") {
-    return serve(std::vector<std::string>(args.begin() + 1, args.end()));
+int run(const std::vector<std::string>& args, const OwnCommands& commands) {
+  const auto own = args.empty() ? commands.end() : commands.find(args.front());
+  if (own != commands.end()) {
+    return own->second(std::vector<std::string>(args.begin() + 1, args.end()));
   }
   // A reader that has gone shows as an error where it is written.
   ::signal(SIGPIPE, SIG_IGN);

@@ -1,16 +1,19 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace weir::cli {
 
-/// Runs the broker with what follows `serve` on the command line; returns the exit status.
-using ServeFunction = std::function<int(const std::vector<std::string>&)>;
+/// Commands that work on a data directory and not through a client, by their name: each gets what
+/// follows the name on the command line, parses that by itself, and returns the exit status.
+using OwnCommands =
+    std::map<std::string, std::function<int(const std::vector<std::string>&)>, std::less<>>;
 
 /// All of the program `weir`: `args` without the program's name. Returns the exit status (see
 /// exit_code.hpp). Ignores SIGPIPE in the whole process. Call once, from the first thread.
-[[nodiscard]] int run(const std::vector<std::string>& args, const ServeFunction& serve);
+[[nodiscard]] int run(const std::vector<std::string>& args, const OwnCommands& commands);
 
 }  // namespace weir::cli

@@ -40,5 +40,6 @@ void add_topic_admin(CLI::App& parent, CommandLine& line);    // create, info
 void add_topic_publish(CLI::App& parent, CommandLine& line);  // publish
 void add_topic_consume(CLI::App& parent, CommandLine& line);  // consume
 void add_health(CLI::App& parent, CommandLine& line);         // health
+void add_backup(CLI::App& parent, CommandLine& line);         // backup
 
 }  // namespace weir::cli

@@ -100,6 +100,21 @@ Facts facts_of(const TopicDescription& topic) {
   return facts;
 }
 
+// The words of `weir verify` and `weir restore` (broker/server/stored_facts.cpp).
+Facts facts_of(const BackupDescription& backup) {
+  Facts facts;
+  facts.add("kind", "backup");
+  facts.add("broker", backup.broker);
+  facts.add("incarnation", backup.incarnation);
+  facts.add("commit", backup.commit);
+  facts.add("commit_time_ms", backup.commit_time.time_since_epoch().count());
+  facts.add("rows", backup.rows);
+  facts.add("bytes", backup.row_bytes);
+  facts.add("digest", backup.digest);
+  facts.add("file_bytes", backup.file_bytes);
+  return facts;
+}
+
 constexpr std::array<std::string_view, 6> kColumns = {
     "partition", "log_start", "high_watermark", "last_stable", "leader_epoch", "bytes"};
 
@@ -157,6 +172,14 @@ std::string topic_json(const TopicDescription& topic) {
   std::vector<std::string> members = facts_of(topic).json_members();
   members.push_back("\"partitions\": [" + joined(partitions) + "]");
   return "{" + joined(members) + "}\n";
+}
+
+std::string backup_table(const BackupDescription& backup) {
+  return facts_of(backup).table();
+}
+
+std::string backup_json(const BackupDescription& backup) {
+  return "{" + joined(facts_of(backup).json_members()) + "}\n";
 }
 
 }  // namespace weir::cli

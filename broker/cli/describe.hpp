@@ -12,5 +12,7 @@ namespace weir::cli {
 [[nodiscard]] std::string queue_json(const QueueDescription& queue);
 [[nodiscard]] std::string topic_table(const TopicDescription& topic);
 [[nodiscard]] std::string topic_json(const TopicDescription& topic);
+[[nodiscard]] std::string backup_table(const BackupDescription& backup);
+[[nodiscard]] std::string backup_json(const BackupDescription& backup);
 
 }  // namespace weir::cli

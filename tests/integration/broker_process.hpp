@@ -44,6 +44,7 @@ class BrokerProcess {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::uint16_t http_port() const { return http_port_; }
   void signal(int number) const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
   /// Waits for its end, at most half a minute.
   Ended wait();
   [[nodiscard]] std::string log() const;

@@ -24,18 +24,19 @@ Outcome run_weir(Words words) {
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
   Outcome outcome;
-  outcome.status = run(words, [](const Words&) { return 77; });
+  outcome.status = run(words, {{"serve", [](const Words&) { return 77; }}});
   outcome.out = testing::internal::GetCapturedStdout();
   outcome.err = testing::internal::GetCapturedStderr();
   return outcome;
 }
 
-TEST(CommandLine, HandsTheRestToServe) {
+TEST(CommandLine, HandsTheRestToWhoWorksOnADataDirectory) {
   Words got;
-  const int status = run({"serve", "--data-dir", "x", "--help"}, [&](const Words& words) {
+  const auto take = [&](const Words& words) {
     got = words;
     return 9;
-  });
+  };
+  const int status = run({"serve", "--data-dir", "x", "--help"}, {{"serve", take}});
   EXPECT_EQ(status, 9);
   EXPECT_EQ(got, (Words{"--data-dir", "x", "--help"}));
 }
@@ -48,7 +49,7 @@ TEST(CommandLine, PrintsItsVersion) {
 
 TEST(CommandLine, TeachesEachCommandByAnExample) {
   for (const Words& words :
-       {Words{}, Words{"health"}, Words{"queue", "create"}, Words{"queue", "info"},
+       {Words{}, Words{"health"}, Words{"backup"}, Words{"queue", "create"}, Words{"queue", "info"},
         Words{"queue", "send"}, Words{"queue", "receive"}, Words{"queue", "work"},
         Words{"queue", "ack"}, Words{"queue", "nack"}, Words{"queue", "extend"},
         Words{"topic", "create"}, Words{"topic", "publish"}, Words{"topic", "consume"},
@@ -63,18 +64,27 @@ TEST(CommandLine, TeachesEachCommandByAnExample) {
 }
 
 TEST(CommandLine, RefusesBadUsageInOneLine) {
-  for (const Words& words :
-       {Words{}, Words{"frob"}, Words{"queue"}, Words{"queue", "frob"}, Words{"queue", "send"},
-        Words{"queue", "send", "a", "b"}, Words{"queue", "create", "q", "--lease-ms", "-1"},
-        Words{"queue", "create", "q", "--lease-ms", "x"}, Words{"queue", "work", "q"},
-        Words{"queue", "work", "q", "--concurrency", "0", "--", "cat"},
-        Words{"queue", "info", "q", "-o", "xml"}, Words{"queue", "extend", "h"},
-        Words{"queue", "receive", "q", "-f", "%z"},
-        Words{"queue", "send", "q", "--value", "x", "-H", "nothing"},
-        Words{"topic", "publish", "t", "--compression", "gzip"},
-        Words{"topic", "consume", "t", "--from", "yesterday"},
-        Words{"topic", "consume", "t", "--to", "start"}, Words{"topic", "consume", "t", "-n", "0"},
-        Words{"topic", "create", "t", "--partitions", "0"}}) {
+  for (const Words& words : {Words{},
+                             Words{"frob"},
+                             Words{"backup"},
+                             Words{"backup", "d", "-o", "xml"},
+                             Words{"queue"},
+                             Words{"queue", "frob"},
+                             Words{"queue", "send"},
+                             Words{"queue", "send", "a", "b"},
+                             Words{"queue", "create", "q", "--lease-ms", "-1"},
+                             Words{"queue", "create", "q", "--lease-ms", "x"},
+                             Words{"queue", "work", "q"},
+                             Words{"queue", "work", "q", "--concurrency", "0", "--", "cat"},
+                             Words{"queue", "info", "q", "-o", "xml"},
+                             Words{"queue", "extend", "h"},
+                             Words{"queue", "receive", "q", "-f", "%z"},
+                             Words{"queue", "send", "q", "--value", "x", "-H", "nothing"},
+                             Words{"topic", "publish", "t", "--compression", "gzip"},
+                             Words{"topic", "consume", "t", "--from", "yesterday"},
+                             Words{"topic", "consume", "t", "--to", "start"},
+                             Words{"topic", "consume", "t", "-n", "0"},
+                             Words{"topic", "create", "t", "--partitions", "0"}}) {
     const Outcome outcome = run_weir(words);
     EXPECT_EQ(outcome.status, 2) << testing::PrintToString(words);
     EXPECT_EQ(outcome.out, "");
@@ -85,7 +95,8 @@ TEST(CommandLine, RefusesBadUsageInOneLine) {
 
 TEST(CommandLine, SaysThatNoBrokerIsThere) {
   for (const Words& words :
-       {Words{"health"}, Words{"queue", "create", "q"}, Words{"queue", "info", "q"},
+       {Words{"health"}, Words{"backup", "/tmp/weir-no-such-directory"},
+        Words{"queue", "create", "q"}, Words{"queue", "info", "q"},
         Words{"queue", "send", "q", "--value", ""}, Words{"queue", "receive", "q"},
         Words{"queue", "work", "q", "--", "cat", "--foo"}, Words{"queue", "ack", "h"},
         Words{"queue", "nack", "h", "--delay-ms", "5"},

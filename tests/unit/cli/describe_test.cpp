@@ -78,5 +78,30 @@ TEST(TopicInfo, AlignsThePartitionsInATable) {
                 "        0          0              12           12             0  1234567890\n"));
 }
 
+BackupDescription sample_backup() {
+  BackupDescription backup;
+  backup.broker = "weir/0.1.0";
+  backup.incarnation = 2;
+  backup.commit = 17;
+  backup.commit_time = Timestamp(std::chrono::milliseconds(1'777'636'800'000));
+  backup.rows = 12;
+  backup.row_bytes = 3456;
+  backup.digest = "00112233445566aa";
+  backup.file_bytes = 4000;
+  return backup;
+}
+
+TEST(Backup, IsDescribedInJson) {
+  EXPECT_EQ(backup_json(sample_backup()),
+            R"({"kind": "backup", "broker": "weir/0.1.0", "incarnation": 2, "commit": 17, )"
+            R"("commit_time_ms": 1777636800000, "rows": 12, "bytes": 3456, )"
+            R"("digest": "00112233445566aa", "file_bytes": 4000})"
+            "\n");
+}
+
+TEST(Backup, IsDescribedInATable) {
+  EXPECT_THAT(backup_table(sample_backup()), HasSubstr("digest          00112233445566aa\n"));
+}
+
 }  // namespace
 }  // namespace weir::cli

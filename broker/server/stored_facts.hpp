@@ -1,0 +1,36 @@
+#pragma once
+
+#include "broker/core/row_check.hpp"
+#include "proto/result.hpp"
+#include "storage/export.hpp"
+#include "storage/kv.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace weir::server {
+
+/// What was found where every row was looked at.
+struct StoredFacts {
+  std::string_view kind;  // "backup" or "data directory"
+  std::uint32_t incarnation = 0;
+  storage::TransferSummary rows;
+  core::RowCheck::Counts counts;
+};
+
+/// Asked before each row; its error ends the work.
+using MayGoOn = std::function<proto::Result<>()>;
+
+/// Looks at every row of the reader's moment (broker/core/row_check.hpp). CORRUPT_BATCH, or what
+/// reading answers.
+[[nodiscard]] proto::Result<StoredFacts> check_rows(const storage::Reader& reader,
+                                                    const MayGoOn& may_go_on);
+
+/// Text for people, and one JSON object in one line with the same names, for scripts. Both end with
+/// a newline.
+[[nodiscard]] std::string facts_table(const StoredFacts& facts);
+[[nodiscard]] std::string facts_json(const StoredFacts& facts);
+
+}  // namespace weir::server

@@ -1,0 +1,127 @@
+#include "broker/server/verify.hpp"
+
+#include "broker/server/own_command.hpp"
+#include "storage/backup_dir.hpp"
+#include "storage/commit_chain.hpp"
+#include "storage/data_dir.hpp"
+#include "storage/mark_file.hpp"
+#include "storage/rocks/rocks_image.hpp"
+#include "storage/rocks/wal_scan.hpp"
+#include "storage/transfer_reader.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace weir::server {
+namespace {
+
+proto::Result<StoredFacts> verify_backup(const std::string& directory, const MayGoOn& may_go_on) {
+  proto::Result<storage::BackupDir> backup = storage::BackupDir::open(directory);
+  if (!backup) {
+    return backup.error();
+  }
+  core::RowCheck check;
+  const storage::ByteSource source = backup->source();
+  storage::TransferReader reader(source);
+  if (const auto header = reader.read_header(); !header) {
+    return header.error();
+  }
+  const auto rows = reader.read_rows(
+      [&](storage::Family family, std::string_view key, std::string_view value) -> proto::Result<> {
+        const proto::Result<> goes_on = may_go_on();
+        return goes_on ? check.add(family, key, value) : goes_on;
+      });
+  if (!rows) {
+    return rows.error();
+  }
+  if (const proto::Result<> fits = backup->check_end(*rows); !fits) {
+    return fits.error();
+  }
+  if (const proto::Result<> whole = check.finish(); !whole) {
+    return whole.error();
+  }
+  return StoredFacts{.kind = "backup",
+                     .incarnation = check.incarnation(),
+                     .rows = *rows,
+                     .counts = check.counts()};
+}
+
+// What a start compares before it takes up work.
+proto::Result<> check_mark(const storage::DataDir& directory, const storage::Reader& reader) {
+  const proto::Result<storage::CommitPoint> found = storage::read_commit_point(reader);
+  if (!found) {
+    return found.error();
+  }
+  if (found->index.value == 0) {
+    return {};  // a broker that was never used
+  }
+  const proto::Result<storage::MarkFile> mark = storage::MarkFile::open(directory.mark_path());
+  return mark ? storage::check_mark(mark->last(), *found) : proto::Result<>(mark.error());
+}
+
+proto::Result<StoredFacts> verify_data(const std::string& path, const MayGoOn& may_go_on) {
+  const proto::Result<storage::DataDir> directory = storage::DataDir::open_existing(path);
+  if (!directory) {
+    return directory.error();
+  }
+  const proto::Result<storage::WalReport> log = storage::scan_wal(directory->database_path());
+  if (!log) {
+    return log.error();
+  }
+  if (log->damage) {
+    return proto::fail(proto::Errc::kStorageFailed, storage::describe_damage(*log));
+  }
+  const auto image = storage::open_rocks_image(directory->database_path());
+  if (!image) {
+    return image.error();
+  }
+  const std::unique_ptr<storage::Reader> reader = (*image)->snapshot();
+  if (const proto::Result<> marked = check_mark(*directory, *reader); !marked) {
+    return marked.error();
+  }
+  return check_rows(*reader, may_go_on);
+}
+
+}  // namespace
+
+proto::Result<StoredFacts> verify(const std::string& directory, const MayGoOn& may_go_on) {
+  if (storage::BackupDir::is_one(directory)) {
+    proto::Result<StoredFacts> facts = verify_backup(directory, may_go_on);
+    return facts ? facts
+                 : proto::Result<StoredFacts>(proto::fail(
+                       facts.error().code, "backup '" + directory + "': " + facts.error().message));
+  }
+  return verify_data(directory, may_go_on);
+}
+
+int verify_main(const std::vector<std::string>& args) {
+  CLI::App app("Checks every row and batch of a backup, or of a stopped broker's data directory",
+               "weir verify");
+  std::string directory;
+  std::string output = "table";
+  app.add_option("DIR", directory, "A backup, or a data directory")->required();
+  app.add_option("-o,--output", output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  app.footer(R"(
+Nothing is changed. Prints what is there and a digest over all rows: it is the same for a backup and
+for the data directory that was restored from it, until a broker starts there. What is damaged is
+named, and the exit status is 1 then.
+
+Example:
+  weir verify /backups/monday
+  weir verify /var/lib/weir -o json)");
+  return run_own_command(app, args, [&]() -> proto::Result<std::string> {
+    const StopSignals signals;
+    const proto::Result<StoredFacts> facts =
+        verify(directory, [&signals] { return signals.check(); });
+    if (!facts) {
+      return facts.error();
+    }
+    return output == "json" ? facts_json(*facts) : facts_table(*facts);
+  });
+}
+
+}  // namespace weir::server
