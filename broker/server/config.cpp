@@ -9,10 +9,6 @@
 namespace weir::server {
 namespace {
 
-proto::Error invalid(std::string message) {
-  return proto::fail(proto::Errc::kInvalidArgument, std::move(message));
-}
-
 bool is_loopback(std::string_view address) {
   const proto::Result<HostPort> parsed = parse_host_port(address);
   return parsed &&
@@ -37,18 +33,19 @@ proto::Result<Config> make_config(const std::vector<Values>& sources) {
     for (const auto& [key, text] : source) {
       const Setting* setting = find_setting(key);
       if (setting == nullptr) {
-        return invalid("there is no setting '" + key + "'");
+        return invalid_setting("there is no setting '" + key + "'");
       }
       if (const proto::Result<> set = setting->set(text, config); !set) {
-        return invalid(key + ": " + set.error().message);
+        return invalid_setting(key + ": " + set.error().message);
       }
     }
   }
   for (const std::string* address : {&config.listen, &config.http}) {
     if (!config.insecure && !address->empty() && !is_loopback(*address)) {
-      return invalid("listening on " + *address +
-                     " is refused: whoever reaches that address could do anything, since there is "
-                     "no authentication yet. --insecure allows it.");
+      return invalid_setting(
+          "listening on " + *address +
+          " is refused: whoever reaches that address could do anything, since there is "
+          "no authentication yet. --insecure allows it.");
     }
   }
   if (const proto::Result<> fits = check_memory(config); !fits) {
@@ -70,7 +67,8 @@ Reloaded reload(const Config& running, const Config& fresh) {
       continue;
     }
     setting.set(after, made.config).value();
-    made.taken.push_back(std::string(setting.key) + " = " + after + " (was " + before + ")");
+    std::string change(setting.key);
+    made.taken.push_back(change.append(" = ").append(after).append(" (was ").append(before) + ")");
   }
   return made;
 }

@@ -1,5 +1,6 @@
 #include "broker/server/config_file.hpp"
 
+#include "broker/server/setting_values.hpp"
 #include "broker/server/settings.hpp"
 
 #include <stdexcept>
@@ -38,10 +39,6 @@ namespace {
 namespace weir::server {
 namespace {
 
-proto::Error invalid(std::string message) {
-  return proto::fail(proto::Errc::kInvalidArgument, std::move(message));
-}
-
 // Letters to insert, remove or change to make one word of the other.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -78,8 +75,8 @@ proto::Result<Values> parse_config_file(std::string_view text, std::string_view 
     for (const auto& [key, node] : table) {
       const std::string_view word = key.str();
       if (find_setting(word) == nullptr) {
-        return invalid(std::string(name) + ": there is no setting '" + std::string(word) +
-                       "'; did you mean '" + std::string(nearest_key(word)) + "'?");
+        return invalid_setting(std::string(name) + ": there is no setting '" + std::string(word) +
+                               "'; did you mean '" + std::string(nearest_key(word)) + "'?");
       }
       if (const auto* string = node.as_string()) {
         values[std::string(word)] = string->get();
@@ -88,15 +85,15 @@ proto::Result<Values> parse_config_file(std::string_view text, std::string_view 
       } else if (const auto* boolean = node.as_boolean()) {
         values[std::string(word)] = boolean->get() ? "true" : "false";
       } else {
-        return invalid(std::string(name) + ": the value of '" + std::string(word) +
-                       "' is neither text, a whole number nor true or false");
+        return invalid_setting(std::string(name) + ": the value of '" + std::string(word) +
+                               "' is neither text, a whole number nor true or false");
       }
     }
   } catch (const toml::parse_error& error) {
-    return invalid(std::string(name) + ":" + std::to_string(error.source().begin.line) + ": " +
-                   std::string(error.description()));
+    return invalid_setting(std::string(name) + ":" + std::to_string(error.source().begin.line) +
+                           ": " + std::string(error.description()));
   } catch (const std::invalid_argument& error) {
-    return invalid(std::string(name) + ": " + error.what());
+    return invalid_setting(std::string(name) + ": " + error.what());
   }
   return values;
 }
@@ -109,7 +106,7 @@ proto::Result<Values> read_config_file(const std::string& path) {
     text.append(part.data(), static_cast<std::size_t>(file.gcount()));
   }
   if (!file.is_open() || file.bad()) {
-    return invalid("cannot read the configuration file " + path);
+    return invalid_setting("cannot read the configuration file " + path);
   }
   return parse_config_file(text, path);
 }

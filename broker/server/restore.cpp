@@ -2,6 +2,7 @@
 
 #include "broker/server/config.hpp"
 #include "broker/server/own_command.hpp"
+#include "broker/server/settings.hpp"
 #include "storage/backup_dir.hpp"
 #include "storage/data_dir.hpp"
 #include "storage/import.hpp"

@@ -9,6 +9,9 @@
 // How the values of settings are written. INVALID_ARGUMENT with what they look like. Pure.
 namespace weir::server {
 
+/// INVALID_ARGUMENT, as everything is refused that is wrong with settings.
+proto::Error invalid_setting(std::string message);
+
 proto::Result<std::uint64_t> parse_number(std::string_view text);
 
 /// "64MiB", "1GiB", "4096": bytes with an optional suffix KiB, MiB, GiB, TiB.

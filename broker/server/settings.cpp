@@ -14,10 +14,6 @@ using proto::Result;
 constexpr std::uint64_t kMaxSpinUs = 10'000;
 constexpr std::uint64_t kMaxConnectionsSetting = 1'000'000;
 
-proto::Error invalid(std::string message) {
-  return proto::fail(proto::Errc::kInvalidArgument, std::move(message));
-}
-
 template <class To>
 Result<> assign_bytes(std::string_view text, To& to) {
   const Result<std::uint64_t> bytes = parse_bytes(text);
@@ -38,22 +34,22 @@ Setting size(std::string_view key, std::string_view help) {
 
 template <std::uint32_t Config::* kMember, std::uint64_t kLow, std::uint64_t kHigh>
 Setting number(std::string_view key, std::string_view help) {
-  return {
-      .key = key,
-      .help = help,
-      .kind = Setting::Kind::kNumber,
-      .set = [](std::string_view text, Config& to) -> Result<> {
-        const Result<std::uint64_t> number = parse_number(text);
-        if (!number) {
-          return number.error();
-        }
-        if (*number < kLow || *number > kHigh) {
-          return invalid("it is between " + std::to_string(kLow) + " and " + std::to_string(kHigh));
-        }
-        to.*kMember = static_cast<std::uint32_t>(*number);
-        return {};
-      },
-      .get = [](const Config& from) { return std::to_string(from.*kMember); }};
+  return {.key = key,
+          .help = help,
+          .kind = Setting::Kind::kNumber,
+          .set = [](std::string_view text, Config& to) -> Result<> {
+            const Result<std::uint64_t> number = parse_number(text);
+            if (!number) {
+              return number.error();
+            }
+            if (*number < kLow || *number > kHigh) {
+              return invalid_setting("it is between " + std::to_string(kLow) + " and " +
+                                     std::to_string(kHigh));
+            }
+            to.*kMember = static_cast<std::uint32_t>(*number);
+            return {};
+          },
+          .get = [](const Config& from) { return std::to_string(from.*kMember); }};
 }
 
 template <bool Config::* kMember>
@@ -63,7 +59,7 @@ Setting switch_of(std::string_view key, std::string_view help) {
           .kind = Setting::Kind::kSwitch,
           .set = [](std::string_view text, Config& to) -> Result<> {
             if (text != "true" && text != "false") {
-              return invalid("it is true or false");
+              return invalid_setting("it is true or false");
             }
             to.*kMember = text == "true";
             return {};
@@ -91,7 +87,7 @@ Result<> any_text(std::string_view /*text*/) {
 }
 
 Result<> some_text(std::string_view text) {
-  return text.empty() ? Result<>(invalid("it must not be empty")) : Result<>();
+  return text.empty() ? Result<>(invalid_setting("it must not be empty")) : Result<>();
 }
 
 Result<> address(std::string_view text) {
@@ -104,11 +100,12 @@ Result<> log_level(std::string_view text) {
                                                        "warn",  "error", "off"};
   return std::ranges::find(kLevels, text) != kLevels.end()
              ? Result<>()
-             : Result<>(invalid("it is trace, debug, info, warn, error or off"));
+             : Result<>(invalid_setting("it is trace, debug, info, warn, error or off"));
 }
 
 Result<> log_format(std::string_view text) {
-  return text == "text" || text == "json" ? Result<>() : Result<>(invalid("it is text or json"));
+  return text == "text" || text == "json" ? Result<>()
+                                          : Result<>(invalid_setting("it is text or json"));
 }
 
 Setting http_address(std::string_view key, std::string_view help) {
