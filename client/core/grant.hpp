@@ -79,9 +79,6 @@ class Grant : public std::enable_shared_from_this<Grant> {
 
   /// The next message; MALFORMED when the bytes are not what they should be, or none is left.
   [[nodiscard]] proto::Result<Delivery> next();
-  /// From here on dropping the delivery means that the application failed, not that it never got
-  /// it.
-  static void hand_out(Delivery& delivery) { delivery.handed_out_ = true; }
 
   /// Nothing more is to be done for these messages, as far as they are of this grant.
   void mark_settled(std::uint32_t index, std::uint32_t count);

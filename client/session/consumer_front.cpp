@@ -73,7 +73,7 @@ Result<std::optional<Delivery>> ConsumerFront::take() {
   }
   Delivery delivery = std::move(begun_.front());
   begun_.pop_front();
-  Grant::hand_out(delivery);
+  Taken<Delivery>::mark(delivery);
   if (taken_++ == 0) {
     chunk_began_ = engine_->clock().now();
   }
@@ -128,11 +128,11 @@ void ConsumerFront::close() {
   notify_engine();
   if (is_push_ && !engine_->on_io_thread()) {
     // A handler may be at work: one round through the I/O thread sees the end of it.
-    Answer<void> answer;
-    const auto awaited = answer.awaited();
+    Promise<> answer;
+    const Future<> awaited = answer.future();
     engine_->post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
     static_cast<void>(
-        awaited->wait_until(engine_->clock().now() + engine_->options().drain_timeout()));
+        awaited.wait_until(engine_->clock().now() + engine_->options().drain_timeout()));
   }
 }
 
@@ -419,7 +419,7 @@ void ConsumerFront::handle(const ConsumerMachine::Chunk& chunk) {
       session().break_off(delivery.error());
       return;
     }
-    Grant::hand_out(*delivery);
+    Taken<Delivery>::mark(*delivery);
     try {
       handler_(std::move(*delivery));
     } catch (...) {  // NOLINT(bugprone-empty-catch)

@@ -2,12 +2,16 @@
 
 #include "client/core/convert.hpp"
 #include "client/session/settle_channel.hpp"
+#include "weir/future.hpp"
 
 #include <cerrno>
 #include <utility>
 
 namespace weir::sdk {
 namespace {
+
+// The engine whose I/O thread this is.
+thread_local const Engine* served = nullptr;
 
 LinkMachine::Options link_options(const ClientOptions& options, const Address& address) {
   LinkMachine::Options link;
@@ -24,6 +28,16 @@ LinkMachine::Options link_options(const ClientOptions& options, const Address& a
 Engine::Engine(ClientOptions options, Address address, const Clock& clock, std::uint64_t seed)
     : options_(std::move(options)), address_(std::move(address)), clock_(clock), seed_(seed) {}
 
+Engine::~Engine() {
+  if (served == this) {
+    served = nullptr;
+  }
+}
+
+bool is_io_thread() noexcept {
+  return served != nullptr;
+}
+
 std::uint64_t Engine::seed() {
   const std::lock_guard lock(mutex_);
   seed_ += 0x9E3779B97F4A7C15U;
@@ -34,6 +48,7 @@ std::uint64_t Engine::seed() {
 
 void Engine::begin(const LinkMaker& make_link) {
   thread_id_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  served = this;
   Session::Options session_options;
   session_options.link = link_options(options_, address_);
   session_options.service =
@@ -79,6 +94,7 @@ void Engine::finish() {
   }
   changed_.notify_all();
   session_.reset();
+  served = nullptr;
 }
 
 void Engine::take_inbox() {
@@ -186,8 +202,8 @@ Result<v1::Response> Engine::call(v1::Request request, const RequestPolicy& poli
   if (Result<> may = may_wait(); !may) {
     return std::move(may).error();
   }
-  Answer<v1::Response> answer;
-  const auto awaited = answer.awaited();
+  Promise<v1::Response> answer;
+  Future<v1::Response> awaited = answer.future();
   post(
       [request = std::move(request), policy, answer = std::move(answer)](Session& session) mutable {
         session.request(std::move(request), policy,
@@ -195,9 +211,8 @@ Result<v1::Response> Engine::call(v1::Request request, const RequestPolicy& poli
                           answer.set(to_public(std::move(response)));
                         });
       });
-  std::optional<Result<v1::Response>> result = awaited->wait_until(policy.deadline + kGrace);
-  if (result) {
-    return std::move(*result);
+  if (awaited.wait_until(policy.deadline + kGrace)) {
+    return awaited.get();
   }
   return Error(policy.changes_something ? ErrorCode::kUnknownOutcome : ErrorCode::kDeadlineExceeded,
                "no answer in time: a callback holds up the I/O thread");

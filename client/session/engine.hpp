@@ -3,7 +3,6 @@
 #include "client/core/address.hpp"
 #include "client/core/time.hpp"
 #include "client/session/clock.hpp"
-#include "client/session/one_shot.hpp"
 #include "client/session/session.hpp"
 #include "weir/function.hpp"
 #include "weir/options.hpp"
@@ -24,6 +23,10 @@ namespace weir::sdk {
 
 class SettleChannel;
 
+/// How long callers wait beyond their own deadline for the I/O thread to say that it has passed: a
+/// callback may be holding it up.
+inline constexpr std::chrono::seconds kGrace{1};
+
 /// Where a client's threads meet the I/O thread that serves its session. Other threads hand it
 /// functions to run and participants to look after; what they fill under locks of their own they
 /// announce by notify(). Any thread, where nothing else is said.
@@ -33,7 +36,7 @@ class SettleChannel;
 /// the last one; then finish().
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  virtual ~Engine() = default;
+  virtual ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 

@@ -172,8 +172,8 @@ Result<SendReceipt> ProducerFront::send_and_wait(const MessageView& message,
     return std::move(may).error();
   }
   const TimePoint deadline = engine_->clock().now() + timeout;
-  Answer<SendReceipt> answer;
-  const auto awaited = answer.awaited();
+  Promise<SendReceipt> answer;
+  Future<SendReceipt> awaited = answer.future();
   Result<> taken = send(message, timeout, true,
                         [answer = std::move(answer)](const Result<SendReceipt>& result) mutable {
                           answer.set(result);
@@ -181,10 +181,10 @@ Result<SendReceipt> ProducerFront::send_and_wait(const MessageView& message,
   if (!taken) {
     return std::move(taken).error();
   }
-  std::optional<Result<SendReceipt>> result = awaited->wait_until(deadline + kGrace);
-  return result ? std::move(*result)
-                : Result<SendReceipt>(Error(ErrorCode::kUnknownOutcome,
-                                            "no answer: a callback holds up the I/O thread"));
+  if (awaited.wait_until(deadline + kGrace)) {
+    return awaited.get();
+  }
+  return Error(ErrorCode::kUnknownOutcome, "no answer: a callback holds up the I/O thread");
 }
 
 Result<> ProducerFront::flush(std::chrono::milliseconds timeout) {

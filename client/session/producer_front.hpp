@@ -4,7 +4,6 @@
 #include "client/core/partitioner.hpp"
 #include "client/core/producer_machine.hpp"
 #include "client/session/engine.hpp"
-#include "client/session/one_shot.hpp"
 #include "client/session/participant.hpp"
 #include "weir/producer.hpp"
 

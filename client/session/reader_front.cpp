@@ -1,10 +1,10 @@
 #include "client/session/reader_front.hpp"
 
 #include "client/core/convert.hpp"
-#include "client/session/one_shot.hpp"
 #include "client/session/session.hpp"
 #include "client/session/wire_convert.hpp"
 #include "proto/limits.hpp"
+#include "weir/future.hpp"
 
 #include <exception>
 #include <utility>
@@ -151,11 +151,11 @@ void ReaderFront::close() {
   engine_->notify(id());
   if (is_push_ && !engine_->on_io_thread()) {
     // The handler may be at work: one round through the I/O thread sees the end of it.
-    Answer<void> answer;
-    const auto awaited = answer.awaited();
+    Promise<> answer;
+    const Future<> awaited = answer.future();
     engine_->post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
     static_cast<void>(
-        awaited->wait_until(engine_->clock().now() + engine_->options().drain_timeout()));
+        awaited.wait_until(engine_->clock().now() + engine_->options().drain_timeout()));
   }
 }
 

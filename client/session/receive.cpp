@@ -90,23 +90,17 @@ Result<std::vector<Delivery>> receive(Engine& engine, std::string queue,
       engine.clock().now() + options.wait() + engine.options().request_timeout();
   // An answer that comes after this call has given up is still taken in: its deliveries are then
   // destroyed unseen, which gives the messages back.
-  Answer<std::vector<Delivery>> answer;
-  const auto awaited = answer.awaited();
+  Promise<std::vector<Delivery>> answer;
+  Future<std::vector<Delivery>> awaited = answer.future();
   static_cast<void>(
       receive(engine, std::move(queue), options, deadline,
               [answer = std::move(answer)](Result<std::vector<Delivery>> received) mutable {
                 answer.set(std::move(received));
               }));
-  std::optional<Result<std::vector<Delivery>>> result = awaited->wait_until(deadline + kGrace);
-  if (!result) {
-    return Error(ErrorCode::kDeadlineExceeded, "no answer: a callback holds up the I/O thread");
+  if (awaited.wait_until(deadline + kGrace)) {
+    return awaited.get();
   }
-  if (*result) {
-    for (Delivery& delivery : **result) {
-      Grant::hand_out(delivery);
-    }
-  }
-  return std::move(*result);
+  return Error(ErrorCode::kDeadlineExceeded, "no answer: a callback holds up the I/O thread");
 }
 
 }  // namespace weir::sdk

@@ -51,13 +51,14 @@ Result<> SettleChannel::ack_and_wait(Grant& grant, std::uint32_t index,
   if (Result<> may = engine_->may_wait(); !may) {
     return may;
   }
-  Answer<void> answer;
-  const auto awaited = answer.awaited();
+  Promise<> answer;
+  Future<> awaited = answer.future();
   settle(grant, index, proto::SettleKind::kAck, 0,
          [answer = std::move(answer)](const Result<>& result) mutable { answer.set(result); });
-  std::optional<Result<>> result = awaited->wait_until(engine_->clock().now() + timeout);
-  return result ? *result
-                : Result<>(Error(ErrorCode::kDeadlineExceeded, "the ack is still under way"));
+  if (awaited.wait_until(engine_->clock().now() + timeout)) {
+    return awaited.get();
+  }
+  return Error(ErrorCode::kDeadlineExceeded, "the ack is still under way");
 }
 
 void SettleChannel::on_grant_made() {

@@ -163,7 +163,7 @@ void SdkClient::receive() {
                      }
                      for (Delivery& delivery : *received) {
                        stage_.world.report().count("sdk: received");
-                       sdk::Grant::hand_out(delivery);
+                       sdk::Taken<Delivery>::mark(delivery);
                        into.take(std::move(delivery));
                      }
                    });

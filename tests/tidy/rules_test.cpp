@@ -191,6 +191,7 @@ TEST(CoAwait, MayStandInBlocksAndConditions) {
   EXPECT_THAT(findings("Options o{1}; [[maybe_unused]] auto r = co_await f(o); int a[2];"),
               IsEmpty());
   EXPECT_THAT(findings("// co_await f({});\ng(\"co_await {\");"), IsEmpty());
+  EXPECT_THAT(findings("Awaiter operator co_await() { return Awaiter{}; }"), IsEmpty());
 }
 
 TEST(Columns, AreCountedInCharacters) {

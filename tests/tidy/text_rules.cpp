@@ -181,6 +181,9 @@ Findings check_co_await(const SourceTree& tree) {
     }
     const std::string code = blank_comments(file.text, Literals::kBlank);
     for (std::size_t at : find_word(code, "co_await")) {
+      if (std::string_view(code).substr(0, at).ends_with("operator ")) {
+        continue;
+      }
       const std::string statement = without_attributes(statement_around(code, at));
       const std::size_t mark = statement.find_first_of("{[?");
       if (mark != std::string::npos) {

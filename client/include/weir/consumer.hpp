@@ -2,6 +2,7 @@
 
 #include "weir/export.hpp"
 #include "weir/function.hpp"
+#include "weir/future.hpp"
 #include "weir/message.hpp"
 #include "weir/options.hpp"
 #include "weir/result.hpp"
@@ -76,6 +77,7 @@ class WEIR_API Delivery {
 
  private:
   friend class sdk::Grant;
+  friend struct sdk::Taken<Delivery>;
   Delivery() = default;
   void abandon() noexcept;
 
@@ -89,6 +91,32 @@ class WEIR_API Delivery {
   std::optional<std::string_view> key_;
   std::vector<HeaderView> headers_;
 };
+
+namespace sdk {
+
+/// A delivery that was taken out of its future is the application's: dropped, it counts as failed.
+template <>
+struct Taken<Delivery> {
+  static void mark(Delivery& delivery) { delivery.handed_out_ = true; }
+};
+template <>
+struct Taken<std::optional<Delivery>> {
+  static void mark(std::optional<Delivery>& delivery) {
+    if (delivery) {
+      Taken<Delivery>::mark(*delivery);
+    }
+  }
+};
+template <>
+struct Taken<std::vector<Delivery>> {
+  static void mark(std::vector<Delivery>& deliveries) {
+    for (Delivery& delivery : deliveries) {
+      Taken<Delivery>::mark(delivery);
+    }
+  }
+};
+
+}  // namespace sdk
 
 /// Called on the client's I/O thread with each message; must not block: move the Delivery to a
 /// thread of your own for anything that takes long. An exception counts as a failed attempt.

@@ -6,6 +6,7 @@
 #include "weir/consumer.hpp"
 #include "weir/error.hpp"
 #include "weir/function.hpp"
+#include "weir/future.hpp"
 #include "weir/message.hpp"
 #include "weir/options.hpp"
 #include "weir/producer.hpp"

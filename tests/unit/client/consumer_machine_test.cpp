@@ -93,7 +93,7 @@ class ConsumerMachineTest : public testing::Test {
     const auto chunk = machine_.begin_chunk(now, true);
     EXPECT_EQ(chunk->count, 1U);
     proto::Result<Delivery> delivery = chunk->grant->next();
-    Grant::hand_out(*delivery);
+    Taken<Delivery>::mark(*delivery);
     return std::move(*delivery);
   }
 
