@@ -56,12 +56,47 @@ std::size_t Batcher::waiting_bytes() const {
   return batches_.empty() ? 0 : batches_.front().builder.bytes();
 }
 
+// A batch that nobody waits for any more gives back its bytes as well.
+template <class Take>
+void Batcher::drop(WaitingBatch& batch, Dropped& dropped, Take take) {
+  const std::size_t before = batch.waiters.alive();
+  take(batch.waiters, dropped.callbacks);
+  const std::size_t after = batch.waiters.alive();
+  if (before != after) {
+    dropped.released.push_back({batch.round, before - after, after == 0 ? batch.bytes : 0});
+  }
+}
+
+void Batcher::forget_dropped() {
+  std::erase_if(batches_, [](const WaitingBatch& batch) { return batch.waiters.alive() == 0; });
+}
+
+void Batcher::take_expired(TimePoint now, Dropped& expired) {
+  for (WaitingBatch& batch : batches_) {
+    drop(batch, expired, [now](WaiterList& waiters, std::vector<SendCallback>& callbacks) {
+      waiters.take_expired(now, callbacks);
+    });
+  }
+  forget_dropped();
+}
+
+void Batcher::take_stopped(Dropped& stopped) {
+  for (WaitingBatch& batch : batches_) {
+    drop(batch, stopped, [](WaiterList& waiters, std::vector<SendCallback>& callbacks) {
+      waiters.take_stopped(callbacks);
+    });
+  }
+  forget_dropped();
+}
+
 std::optional<WaitingBatch> Batcher::take(TimePoint now, Dropped& expired) {
   while (!batches_.empty()) {
     WaitingBatch batch = std::move(batches_.front());
     batches_.pop_front();
     last_count_ = batch.waiters.size();
-    expire(batch, now, expired);
+    drop(batch, expired, [now](WaiterList& waiters, std::vector<SendCallback>& callbacks) {
+      waiters.take_expired(now, callbacks);
+    });
     if (batch.waiters.alive() == 0) {
       continue;
     }
@@ -72,23 +107,6 @@ std::optional<WaitingBatch> Batcher::take(TimePoint now, Dropped& expired) {
     return batch;
   }
   return std::nullopt;
-}
-
-// A batch that nobody waits for any more gives back its bytes as well.
-void Batcher::expire(WaitingBatch& batch, TimePoint now, Dropped& expired) {
-  const std::size_t before = batch.waiters.alive();
-  batch.waiters.take_expired(now, expired.callbacks);
-  const std::size_t after = batch.waiters.alive();
-  if (before != after) {
-    expired.released.push_back({batch.round, before - after, after == 0 ? batch.bytes : 0});
-  }
-}
-
-void Batcher::take_expired(TimePoint now, Dropped& expired) {
-  for (WaitingBatch& batch : batches_) {
-    expire(batch, now, expired);
-  }
-  std::erase_if(batches_, [](const WaitingBatch& batch) { return batch.waiters.alive() == 0; });
 }
 
 void Batcher::take_all(Dropped& all) {

@@ -80,12 +80,17 @@ class Batcher {
   /// Moves the callbacks of messages whose time ran out to `expired`: these messages will not
   /// leave.
   void take_expired(TimePoint now, Dropped& expired);
+  /// Moves the callbacks of messages that the application has stopped to `stopped`: these will not
+  /// leave. Looks at every one.
+  void take_stopped(Dropped& stopped);
   /// Drops everything.
   void take_all(Dropped& all);
   [[nodiscard]] std::optional<TimePoint> earliest_deadline() const;
 
  private:
-  static void expire(WaitingBatch& batch, TimePoint now, Dropped& expired);
+  template <class Take>
+  static void drop(WaitingBatch& batch, Dropped& dropped, Take take);
+  void forget_dropped();
   [[nodiscard]] bool fits(const WaitingBatch& batch, std::size_t record_bytes) const;
 
   Limits limits_;

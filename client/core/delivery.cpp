@@ -14,6 +14,19 @@ std::uint32_t whole_ms(std::chrono::milliseconds duration) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(duration.count(), 0, UINT32_MAX));
 }
 
+Future<> settled_before() {
+  return Future<>(Error(ErrorCode::kInvalidArgument, "the delivery is settled already"));
+}
+
+Future<> tell(sdk::Grant& grant, std::uint32_t index, proto::SettleKind kind, std::uint32_t value) {
+  Promise<> promise;
+  Future<> future = promise.future();
+  grant.sink().settle(
+      grant, index, kind, value,
+      [promise = std::move(promise)](const Result<>& result) mutable { promise.set(result); });
+  return future;
+}
+
 }  // namespace
 
 Delivery::Delivery(Delivery&& other) noexcept
@@ -100,6 +113,27 @@ Result<> Delivery::ack_and_wait(std::chrono::milliseconds timeout) {
   Result<> result = grant_->sink().ack_and_wait(*grant_, index_, timeout);
   settled_ = result.has_value() || result.error().code != ErrorCode::kInvalidArgument;
   return result;
+}
+
+Future<> Delivery::async_ack() {
+  return std::exchange(settled_, true) ? settled_before()
+                                       : tell(*grant_, index_, proto::SettleKind::kAck, 0);
+}
+
+Future<> Delivery::async_nack(std::chrono::milliseconds delay) {
+  return std::exchange(settled_, true)
+             ? settled_before()
+             : tell(*grant_, index_, proto::SettleKind::kNack, whole_ms(delay));
+}
+
+Future<> Delivery::async_release() {
+  return std::exchange(settled_, true) ? settled_before()
+                                       : tell(*grant_, index_, proto::SettleKind::kRelease, 0);
+}
+
+Future<> Delivery::async_extend(std::chrono::milliseconds lease) {
+  return settled_ ? settled_before()
+                  : tell(*grant_, index_, proto::SettleKind::kExtend, whole_ms(lease));
 }
 
 void Delivery::nack(std::chrono::milliseconds delay) {

@@ -6,6 +6,23 @@
 
 namespace weir {
 
+CallOptions::CallOptions() = default;
+CallOptions::CallOptions(TimePoint deadline) : deadline_(deadline) {}
+CallOptions::CallOptions(std::stop_token stop_token) : stop_token_(std::move(stop_token)) {}
+
+CallOptions& CallOptions::set_timeout(std::chrono::milliseconds timeout) {
+  timeout_ = timeout;
+  return *this;
+}
+CallOptions& CallOptions::set_deadline(TimePoint deadline) {
+  deadline_ = deadline;
+  return *this;
+}
+CallOptions& CallOptions::set_stop_token(std::stop_token token) {
+  stop_token_ = std::move(token);
+  return *this;
+}
+
 ClientOptions::ClientOptions() = default;
 ClientOptions::ClientOptions(std::string address) : address_(std::move(address)) {}
 

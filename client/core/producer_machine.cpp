@@ -26,6 +26,15 @@ Error timed_out(const Flight& flight) {
                "the message did not leave in time; it was not stored");
 }
 
+// What the waiters of a batch are told that the application has stopped.
+Error stopped(const Flight& flight) {
+  if (flight.is_out || flight.is_uncertain) {
+    return unknown_outcome(
+        "stopped after the message had left: it may have been stored, or may still be");
+  }
+  return Error(ErrorCode::kCancelled, "stopped before the message left: it was not stored");
+}
+
 }  // namespace
 
 ProducerMachine::ProducerMachine(Options options, BatchSource& source, SendPort& port,
@@ -279,22 +288,36 @@ bool ProducerMachine::send(std::uint32_t partition, Flights& flights, Flight& fl
   return true;
 }
 
-void ProducerMachine::expire(TimePoint now) {
-  std::vector<SendCallback> expired;
+// Answers those of each batch that `take` takes out of it with what `why` says of the batch.
+template <class Take, class Why>
+void ProducerMachine::answer_some(Take take, Why why) {
+  std::vector<SendCallback> taken;
   for (const std::uint32_t partition : active_) {
     for (Flight& flight : flights(partition).all()) {
-      expired.clear();
-      flight.waiters.take_expired(now, expired);
-      if (expired.empty()) {
+      taken.clear();
+      take(flight.waiters, taken);
+      if (taken.empty()) {
         continue;
       }
-      const Result<SendReceipt> result(timed_out(flight));
-      for (SendCallback& callback : expired) {
+      const Result<SendReceipt> result(why(flight));
+      for (SendCallback& callback : taken) {
         callback(result);
       }
-      source_.release({flight.round, expired.size(), 0});
+      source_.release({flight.round, taken.size(), 0});
     }
   }
+}
+
+void ProducerMachine::expire(TimePoint now) {
+  answer_some([now](WaiterList& waiters,
+                    std::vector<SendCallback>& expired) { waiters.take_expired(now, expired); },
+              timed_out);
+}
+
+void ProducerMachine::take_stopped() {
+  answer_some([](WaiterList& waiters,
+                 std::vector<SendCallback>& stopped) { waiters.take_stopped(stopped); },
+              stopped);
 }
 
 std::optional<TimePoint> ProducerMachine::next_deadline() const {

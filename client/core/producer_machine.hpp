@@ -62,6 +62,8 @@ class ProducerMachine {
   void pump(TimePoint now);
   /// Answers messages whose time is up, among those that the source gave away.
   void expire(TimePoint now);
+  /// Answers messages that the application has stopped, among those that the source gave away.
+  void take_stopped();
   /// When pump() or expire() have something to do without an event.
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
@@ -75,6 +77,8 @@ class ProducerMachine {
   Flights& flights(std::uint32_t partition);
   void fail_all(const proto::Error& error);
   void tell(Flight& flight, const Error& error);
+  template <class Take, class Why>
+  void answer_some(Take take, Why why);
   void confirm(Flight flight, std::uint32_t partition, const proto::SentEntry& entry);
   bool is_flowing(Flights& flights, TimePoint now);
   void pump_partition(std::uint32_t partition, TimePoint now);

@@ -2,6 +2,7 @@
 
 #include "proto/wire_message.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -115,6 +116,18 @@ void RequestTable::expire(TimePoint now, const std::optional<proto::Error>& unre
   for (auto& [done, error] : ended) {
     done(std::move(error));
   }
+}
+
+bool RequestTable::withdraw(std::uint64_t ticket) {
+  const auto found = std::ranges::find_if(
+      waiting_, [ticket](const auto& entry) { return entry.second.policy.ticket == ticket; });
+  if (found == waiting_.end()) {
+    return false;
+  }
+  const bool is_undone = !found->second.has_left || found->second.refusal.has_value();
+  const Pending withdrawn = std::move(found->second);
+  waiting_.erase(found);
+  return is_undone;
 }
 
 void RequestTable::cancel_all(const proto::Error& error) {

@@ -23,6 +23,8 @@ struct RequestPolicy {
   bool changes_something = false;
   /// Means something on one session only: dropped without a word when that ends.
   bool is_for_session = false;
+  /// For withdraw(); zero: it is never withdrawn.
+  std::uint64_t ticket = 0;
 };
 
 /// Requests that wait to be sent or to be answered. Each ends exactly once: with the broker's
@@ -46,6 +48,9 @@ class RequestTable {
   void on_session_lost();
   /// Ends what has run out of time. `unreachable` says why there is no session, if there is none.
   void expire(TimePoint now, const std::optional<proto::Error>& unreachable);
+  /// Forgets a request that waits to be sent: then `done` is destroyed. One whose answer is
+  /// outstanding stays. True when nothing came of the request and nothing will.
+  bool withdraw(std::uint64_t ticket);
   /// Ends everything.
   void cancel_all(const proto::Error& error);
 

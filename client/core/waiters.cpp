@@ -1,5 +1,7 @@
 #include "client/core/waiters.hpp"
 
+#include "client/core/stoppable_send.hpp"
+
 #include <algorithm>
 
 namespace weir::sdk {
@@ -47,6 +49,16 @@ void WaiterList::take_expired(TimePoint now, std::vector<SendCallback>& expired)
   }
   if (sorted_) {
     first_alive_ = i;
+  }
+}
+
+void WaiterList::take_stopped(std::vector<SendCallback>& stopped) {
+  for (Waiter& waiter : waiters_) {
+    if (is_stopped(waiter.callback)) {
+      stopped.push_back(std::move(waiter.callback));
+      waiter.callback = nullptr;
+      --alive_;
+    }
   }
 }
 

@@ -37,6 +37,8 @@ class WaiterList {
 
   /// Moves the callbacks whose deadline is at or before `now` behind `expired`.
   void take_expired(TimePoint now, std::vector<SendCallback>& expired);
+  /// Moves the callbacks of sends that were stopped behind `stopped`. Looks at every one.
+  void take_stopped(std::vector<SendCallback>& stopped);
   /// Moves every callback that still waits behind `all`.
   void take_all(std::vector<SendCallback>& all);
   /// Drops the gaps: the list then fits a batch that was built again without their records.

@@ -6,6 +6,7 @@
 #include "client/session/backup.hpp"
 #include "client/session/consumer_front.hpp"
 #include "client/session/engine.hpp"
+#include "client/session/pending_call.hpp"
 #include "client/session/producer_front.hpp"
 #include "client/session/reader_front.hpp"
 #include "client/session/receive.hpp"
@@ -73,16 +74,41 @@ Result<Handle> open(sdk::Engine& engine, const std::shared_ptr<Front>& front) {
   return Handle(std::move(handle));
 }
 
-Result<> settle_by_handle(sdk::Engine& engine, std::string_view handle, v1::SettleAction action,
-                          std::chrono::milliseconds value) {
+Result<std::vector<PartitionPosition>> positions_of(Result<v1::Response> response,
+                                                    const std::vector<std::uint32_t>& asked) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  if (!response->has_offsets()) {
+    return without_content();
+  }
+  std::vector<PartitionPosition> positions = sdk::to_positions(response->offsets().positions());
+  if (!std::ranges::equal(positions, asked, {}, &PartitionPosition::partition)) {
+    return Error(ErrorCode::kMalformed, "the broker's answer is about other partitions");
+  }
+  return positions;
+}
+
+Result<> nothing_of(Result<v1::Response> response) {
+  return response ? Result<>() : Result<>(std::move(response).error());
+}
+
+Future<> settle_by_handle(const std::shared_ptr<sdk::Engine>& engine, std::string_view handle,
+                          v1::SettleAction action, std::chrono::milliseconds value,
+                          const CallOptions& call) {
   v1::Request request;
   v1::SettleByHandle& settle = *request.mutable_settle_by_handle();
   settle.set_handle(std::string(handle));
   settle.set_action(action);
   settle.set_value_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0)));
-  Result<v1::Response> response =
-      engine.call(std::move(request), engine.options().overall_timeout(), true);
-  return response ? Result<>() : Result<>(std::move(response).error());
+  return sdk::ask<void>(engine, std::move(request), call, /*changes_something=*/true, nothing_of);
+}
+
+// Waits for a call that takes the overall timeout where it names none.
+template <class Start>
+auto wait(const sdk::Engine& engine, const CallOptions& call, bool changes_something, Start start) {
+  return sdk::wait_for(engine, engine.deadline_of(call, engine.options().overall_timeout()),
+                       changes_something, std::move(start));
 }
 
 }  // namespace
@@ -140,103 +166,96 @@ bool Client::connected() const {
 
 // ---- administration
 
-Result<QueueDescription> Client::create_queue(std::string_view name,
-                                              const QueueSettings& settings) {
-  return create_queue(name, settings, engine_->options().overall_timeout());
+Result<QueueDescription> Client::create_queue(std::string_view name, const QueueSettings& settings,
+                                              const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_create_queue(name, settings, call); });
 }
 
-Result<QueueDescription> Client::create_queue(std::string_view name, const QueueSettings& settings,
-                                              Milliseconds timeout) {
+Future<QueueDescription> Client::async_create_queue(std::string_view name,
+                                                    const QueueSettings& settings,
+                                                    const CallOptions& call) {
   if (Result<> checked = check_queue(name); !checked) {
-    return std::move(checked).error();
+    return Future<QueueDescription>(std::move(checked).error());
   }
   v1::Request request;
   request.mutable_create_queue()->set_name(std::string(name));
   sdk::fill(*request.mutable_create_queue()->mutable_settings(), settings);
-  return queue_of(engine_->call(std::move(request), timeout, true));
+  return sdk::ask<QueueDescription>(engine_, std::move(request), call, true, queue_of);
 }
 
-Result<QueueDescription> Client::describe_queue(std::string_view name) {
-  return describe_queue(name, engine_->options().overall_timeout());
+Result<QueueDescription> Client::describe_queue(std::string_view name, const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_describe_queue(name, call); });
 }
 
-Result<QueueDescription> Client::describe_queue(std::string_view name, Milliseconds timeout) {
+Future<QueueDescription> Client::async_describe_queue(std::string_view name,
+                                                      const CallOptions& call) {
   if (Result<> checked = check_queue(name); !checked) {
-    return std::move(checked).error();
+    return Future<QueueDescription>(std::move(checked).error());
   }
   v1::Request request;
   request.mutable_describe_queue()->set_name(std::string(name));
-  return queue_of(engine_->call(std::move(request), timeout, false));
-}
-
-Result<TopicDescription> Client::create_topic(std::string_view name,
-                                              const TopicSettings& settings) {
-  return create_topic(name, settings, engine_->options().overall_timeout());
+  return sdk::ask<QueueDescription>(engine_, std::move(request), call, false, queue_of);
 }
 
 Result<TopicDescription> Client::create_topic(std::string_view name, const TopicSettings& settings,
-                                              Milliseconds timeout) {
+                                              const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_create_topic(name, settings, call); });
+}
+
+Future<TopicDescription> Client::async_create_topic(std::string_view name,
+                                                    const TopicSettings& settings,
+                                                    const CallOptions& call) {
   if (Result<> checked = check_topic(name); !checked) {
-    return std::move(checked).error();
+    return Future<TopicDescription>(std::move(checked).error());
   }
   v1::Request request;
   request.mutable_create_topic()->set_name(std::string(name));
   sdk::fill(*request.mutable_create_topic()->mutable_settings(), settings);
-  return topic_of(engine_->call(std::move(request), timeout, true));
+  return sdk::ask<TopicDescription>(engine_, std::move(request), call, true, topic_of);
 }
 
-Result<TopicDescription> Client::describe_topic(std::string_view name) {
-  return describe_topic(name, engine_->options().overall_timeout());
+Result<TopicDescription> Client::describe_topic(std::string_view name, const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_describe_topic(name, call); });
 }
 
-Result<TopicDescription> Client::describe_topic(std::string_view name, Milliseconds timeout) {
+Future<TopicDescription> Client::async_describe_topic(std::string_view name,
+                                                      const CallOptions& call) {
   if (Result<> checked = check_topic(name); !checked) {
-    return std::move(checked).error();
+    return Future<TopicDescription>(std::move(checked).error());
   }
   v1::Request request;
   request.mutable_describe_topic()->set_name(std::string(name));
-  return topic_of(engine_->call(std::move(request), timeout, false));
+  return sdk::ask<TopicDescription>(engine_, std::move(request), call, false, topic_of);
 }
 
 Result<std::vector<PartitionPosition>> Client::list_offsets(
-    std::string_view topic, const std::vector<PartitionStart>& partitions) {
-  return list_offsets(topic, partitions, engine_->options().overall_timeout());
+    std::string_view topic, const std::vector<PartitionStart>& partitions,
+    const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_list_offsets(topic, partitions, call); });
 }
 
-Result<std::vector<PartitionPosition>> Client::list_offsets(
-    std::string_view topic, const std::vector<PartitionStart>& partitions, Milliseconds timeout) {
+Future<std::vector<PartitionPosition>> Client::async_list_offsets(
+    std::string_view topic, const std::vector<PartitionStart>& partitions,
+    const CallOptions& call) {
+  using Positions = std::vector<PartitionPosition>;
   if (Result<> checked = check_topic(topic); !checked) {
-    return std::move(checked).error();
+    return Future<Positions>(std::move(checked).error());
   }
   v1::Request request;
   request.mutable_list_offsets()->set_topic(std::string(topic));
+  std::vector<std::uint32_t> asked;
   for (const PartitionStart& start : partitions) {
     sdk::fill(*request.mutable_list_offsets()->add_partitions(), start);
+    asked.push_back(start.partition);
   }
-  Result<v1::Response> response = engine_->call(std::move(request), timeout, false);
-  if (!response) {
-    return std::move(response).error();
-  }
-  if (!response->has_offsets()) {
-    return without_content();
-  }
-  std::vector<PartitionPosition> positions = sdk::to_positions(response->offsets().positions());
-  const auto are_of_one_partition = [](const PartitionPosition& position,
-                                       const PartitionStart& start) {
-    return position.partition == start.partition;
-  };
-  if (!std::ranges::equal(positions, partitions, are_of_one_partition)) {
-    return Error(ErrorCode::kMalformed, "the broker's answer is about other partitions");
-  }
-  return positions;
+  return sdk::ask<Positions>(engine_, std::move(request), call, false,
+                             [asked = std::move(asked)](Result<v1::Response> response) {
+                               return positions_of(std::move(response), asked);
+                             });
 }
 
-Result<BackupDescription> Client::backup(BackupSink sink) {
-  return backup(std::move(sink), engine_->options().overall_timeout());
-}
-
-Result<BackupDescription> Client::backup(BackupSink sink, Milliseconds timeout) {
-  return sdk::read_backup(*engine_, sink, timeout);
+Result<BackupDescription> Client::backup(BackupSink sink, const CallOptions& call) {
+  return sdk::read_backup(engine_, sink, call);
 }
 
 // ---- producers, consumers, readers
@@ -295,28 +314,54 @@ Result<TopicReader> Client::read_topic(std::string_view topic, const ReaderOptio
 
 // ---- single messages
 
-Result<std::vector<Delivery>> Client::receive(std::string_view queue,
-                                              const ReceiveOptions& options) {
+Result<std::vector<Delivery>> Client::receive(std::string_view queue, const ReceiveOptions& options,
+                                              const CallOptions& call) {
+  const sdk::TimePoint deadline =
+      engine_->deadline_of(call, options.wait() + engine_->options().request_timeout());
+  return sdk::wait_for(*engine_, deadline, false,
+                       [&] { return async_receive(queue, options, call); });
+}
+
+Future<std::vector<Delivery>> Client::async_receive(std::string_view queue,
+                                                    const ReceiveOptions& options,
+                                                    const CallOptions& call) {
   if (Result<> checked = check_queue(queue); !checked) {
-    return std::move(checked).error();
+    return Future<std::vector<Delivery>>(std::move(checked).error());
   }
-  return sdk::receive(*engine_, std::string(queue), options);
+  return sdk::receive(engine_, std::string(queue), options, call);
 }
 
-Result<> Client::ack(std::string_view handle) {
-  return settle_by_handle(*engine_, handle, v1::SETTLE_ACTION_ACK, Milliseconds{0});
+Result<> Client::ack(std::string_view handle, const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_ack(handle, call); });
 }
 
-Result<> Client::nack(std::string_view handle, Milliseconds delay) {
-  return settle_by_handle(*engine_, handle, v1::SETTLE_ACTION_NACK, delay);
+Future<> Client::async_ack(std::string_view handle, const CallOptions& call) {
+  return settle_by_handle(engine_, handle, v1::SETTLE_ACTION_ACK, Milliseconds{0}, call);
 }
 
-Result<> Client::release(std::string_view handle) {
-  return settle_by_handle(*engine_, handle, v1::SETTLE_ACTION_RELEASE, Milliseconds{0});
+Result<> Client::nack(std::string_view handle, Milliseconds delay, const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_nack(handle, delay, call); });
 }
 
-Result<> Client::extend(std::string_view handle, Milliseconds lease) {
-  return settle_by_handle(*engine_, handle, v1::SETTLE_ACTION_EXTEND, lease);
+Future<> Client::async_nack(std::string_view handle, Milliseconds delay, const CallOptions& call) {
+  return settle_by_handle(engine_, handle, v1::SETTLE_ACTION_NACK, delay, call);
+}
+
+Result<> Client::release(std::string_view handle, const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_release(handle, call); });
+}
+
+Future<> Client::async_release(std::string_view handle, const CallOptions& call) {
+  return settle_by_handle(engine_, handle, v1::SETTLE_ACTION_RELEASE, Milliseconds{0}, call);
+}
+
+Result<> Client::extend(std::string_view handle, Milliseconds lease, const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_extend(handle, lease, call); });
+}
+
+Future<> Client::async_extend(std::string_view handle, Milliseconds lease,
+                              const CallOptions& call) {
+  return settle_by_handle(engine_, handle, v1::SETTLE_ACTION_EXTEND, lease, call);
 }
 
 }  // namespace weir

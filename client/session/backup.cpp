@@ -2,6 +2,7 @@
 
 #include "client/core/convert.hpp"
 #include "client/session/engine.hpp"
+#include "client/session/pending_call.hpp"
 #include "proto/backup_manifest.hpp"
 #include "proto/batch/crc32c.hpp"
 #include "proto/names.hpp"
@@ -19,6 +20,10 @@ Error broken_off(const Error& error) {
     return error;
   }
   return Error(ErrorCode::kCancelled, "the backup was broken off: " + error.message);
+}
+
+Result<v1::Response> whole(Result<v1::Response> response) {
+  return response;
 }
 
 BackupDescription described(const v1::BackupSummary& summary, proto::BackupManifest manifest) {
@@ -45,15 +50,18 @@ BackupDescription described(const v1::BackupSummary& summary, proto::BackupManif
 
 }  // namespace
 
-Result<BackupDescription> read_backup(Engine& engine, BackupSink& sink,
-                                      std::chrono::milliseconds timeout) {
+Result<BackupDescription> read_backup(const std::shared_ptr<Engine>& engine, BackupSink& sink,
+                                      const CallOptions& call) {
   proto::BackupManifest read;
   std::uint64_t backup = 0;
   for (std::uint64_t block = 0;; ++block) {
     v1::Request request;
     request.mutable_read_backup()->set_backup(backup);
     request.mutable_read_backup()->set_block(block);
-    const Result<v1::Response> response = engine.call_once(std::move(request), timeout);
+    const TimePoint deadline = engine->deadline_of(call, engine->options().overall_timeout());
+    const Result<v1::Response> response =
+        wait_for(*engine, deadline, /*changes_something=*/false,
+                 [&] { return ask_once<v1::Response>(engine, std::move(request), call, whole); });
     if (!response) {
       return block == 0 ? response.error() : broken_off(response.error());
     }

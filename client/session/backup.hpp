@@ -1,16 +1,17 @@
 #pragma once
 
 #include "weir/admin.hpp"
+#include "weir/options.hpp"
 #include "weir/result.hpp"
 
-#include <chrono>
+#include <memory>
 
 namespace weir::sdk {
 
 class Engine;
 
 /// Client::backup().
-[[nodiscard]] Result<BackupDescription> read_backup(Engine& engine, BackupSink& sink,
-                                                    std::chrono::milliseconds timeout);
+[[nodiscard]] Result<BackupDescription> read_backup(const std::shared_ptr<Engine>& engine,
+                                                    BackupSink& sink, const CallOptions& call);
 
 }  // namespace weir::sdk

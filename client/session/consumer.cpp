@@ -9,8 +9,12 @@ namespace weir {
 QueueConsumer::QueueConsumer(std::shared_ptr<sdk::ConsumerFront> front)
     : front_(std::move(front)) {}
 
-Result<std::optional<Delivery>> QueueConsumer::next(std::chrono::milliseconds timeout) {
-  return front_->next(timeout);
+Result<std::optional<Delivery>> QueueConsumer::next(const CallOptions& call) {
+  return front_->next(call);
+}
+
+Future<std::optional<Delivery>> QueueConsumer::async_next(const CallOptions& call) {
+  return front_->async_next(call);
 }
 
 void QueueConsumer::pause() {

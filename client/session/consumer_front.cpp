@@ -1,6 +1,7 @@
 #include "client/session/consumer_front.hpp"
 
 #include "client/core/convert.hpp"
+#include "client/session/pending_call.hpp"
 #include "client/session/session.hpp"
 #include "proto/limits.hpp"
 
@@ -35,67 +36,106 @@ Result<> ConsumerFront::wait_ready(std::chrono::milliseconds timeout) {
   return engine_->no_answer();
 }
 
-Result<std::optional<Delivery>> ConsumerFront::next(std::chrono::milliseconds timeout) {
+Result<std::optional<Delivery>> ConsumerFront::next(const CallOptions& call) {
+  const TimePoint deadline = engine_->deadline_of(call, engine_->options().overall_timeout());
+  return wait_for(*engine_, deadline, /*changes_something=*/false,
+                  [&] { return async_next(call); });
+}
+
+Future<std::optional<Delivery>> ConsumerFront::async_next(const CallOptions& call) {
+  using Next = Future<std::optional<Delivery>>;
   if (is_push_) {
-    return Error(ErrorCode::kInvalidArgument, "the messages of this consumer go to its handler");
+    return Next(
+        Error(ErrorCode::kInvalidArgument, "the messages of this consumer go to its handler"));
   }
-  if (Result<> may = engine_->may_wait(); !may) {
-    return std::move(may).error();
-  }
-  const TimePoint deadline = engine_->clock().now() + timeout;
-  while (true) {
-    Result<std::optional<Delivery>> taken = take();
+  Next future;
+  std::shared_ptr<Stopper> stopper;
+  std::uint64_t number = 0;
+  {
+    std::unique_lock lock(mutex_);
+    Result<std::optional<Delivery>> taken = take_begun();
     if (!taken || taken->has_value()) {
-      return taken;
+      const bool wants = wants_more();
+      lock.unlock();
+      if (wants) {
+        notify_engine();
+      }
+      return Next(std::move(taken));
     }
-    ask();
-    bool is_due = false;
-    {
-      std::unique_lock lock(mutex_);
-      is_due = changed_.wait_until(lock, deadline, [this] {
-        return !begun_.empty() || is_ended() || is_closed_ || refusal_.has_value();
-      });
-    }
-    stop_asking();
-    if (!is_due) {
-      return std::optional<Delivery>();
-    }
+    Askers<Delivery>::Asker& asker =
+        askers_.add(engine_->deadline_of(call, engine_->options().overall_timeout()));
+    future = asker.promise.future();
+    stopper = asker.stopper;
+    number = asker.number;
+    count_caller();
   }
+  notify_engine();
+  if (call.stop_token().stop_possible()) {
+    stopper->arm(call.stop_token(), [front = weak_from_this(), number] {
+      if (const auto self = std::static_pointer_cast<ConsumerFront>(front.lock())) {
+        self->on_stop(number);
+      }
+    });
+  }
+  return future;
+}
+
+void ConsumerFront::on_stop(std::uint64_t asker) {
+  {
+    const std::lock_guard lock(mutex_);
+    askers_.stop(asker);
+  }
+  notify_engine();
 }
 
 Result<std::optional<Delivery>> ConsumerFront::take() {
   std::unique_lock lock(mutex_);
+  Result<std::optional<Delivery>> taken = take_begun();
+  const bool wants = wants_more();
+  lock.unlock();
+  if (taken && *taken) {
+    Taken<Delivery>::mark(**taken);
+    if (wants) {
+      notify_engine();
+    }
+  }
+  return taken;
+}
+
+Result<std::optional<Delivery>> ConsumerFront::take_begun() {
   if (begun_.empty()) {
     if (is_ended() || is_closed_) {
       return Error(ErrorCode::kCancelled, "the consumer is closed");
     }
     return refusal_ ? Result<std::optional<Delivery>>(*refusal_) : std::optional<Delivery>();
   }
-  Delivery delivery = std::move(begun_.front());
+  std::optional<Delivery> delivery(std::move(begun_.front()));
   begun_.pop_front();
-  Taken<Delivery>::mark(delivery);
   if (taken_++ == 0) {
     chunk_began_ = engine_->clock().now();
   }
-  const bool wants_more = begun_.size() == machine_.chunk_limit() / 4 && !begun_.empty();
-  lock.unlock();
-  if (wants_more) {
-    notify_engine();
-  }
-  return std::optional(std::move(delivery));
+  return delivery;
+}
+
+bool ConsumerFront::wants_more() const {
+  return begun_.size() == machine_.chunk_limit() / 4 && !begun_.empty();
 }
 
 void ConsumerFront::ask() {
   {
     const std::lock_guard lock(mutex_);
-    if (taken_ > 0) {
-      // What the last chunk took the application, until it asked for more.
-      machine_.on_handled(taken_, engine_->clock().now() - chunk_began_);
-      taken_ = 0;
-    }
-    ++callers_;
+    count_caller();
   }
   notify_engine();
+}
+
+void ConsumerFront::count_caller() {
+  if (taken_ > 0) {
+    // What the last chunk took the application, until it asked for more.
+    machine_.on_handled(taken_, engine_->clock().now() - chunk_began_);
+    taken_ = 0;
+  }
+  ++callers_;
 }
 
 void ConsumerFront::stop_asking() {
@@ -325,12 +365,47 @@ void ConsumerFront::on_turn(TimePoint now) {
       feed_next(now);
     }
   }
+  answer_askers(now);
   SettleChannel::on_turn(now);
 }
 
+// Those who wait get what has begun, or learn that there is nothing for them.
+void ConsumerFront::answer_askers(TimePoint now) {
+  Askers<Delivery>::Answers answers;
+  {
+    const std::lock_guard lock(mutex_);
+    askers_.answer_over(now, answers);
+    while (!askers_.empty()) {
+      Result<std::optional<Delivery>> taken = take_begun();
+      if (taken && !*taken) {
+        break;
+      }
+      askers_.answer_first(std::move(taken), answers);
+    }
+    callers_ -= answers.size();
+  }
+  for (Askers<Delivery>::Answer& answer : answers) {
+    answer.give();
+  }
+}
+
 std::optional<TimePoint> ConsumerFront::next_deadline() {
-  const std::optional<TimePoint> next = SettleChannel::next_deadline();
+  std::optional<TimePoint> next = SettleChannel::next_deadline();
+  {
+    const std::lock_guard lock(mutex_);
+    next = earlier(next, askers_.next_deadline());
+  }
   return session().is_up() ? earlier(next, subscribe_at_) : next;
+}
+
+bool ConsumerFront::is_finished() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!askers_.empty()) {
+      return false;
+    }
+  }
+  return SettleChannel::is_finished();
 }
 
 void ConsumerFront::on_closing() {
@@ -349,6 +424,7 @@ void ConsumerFront::on_closed(const Error& why) {
   held_.reset();
   handler_ = nullptr;
   changed_.notify_all();
+  answer_askers(engine_->clock().now());
 }
 
 // ---- I/O thread: messages

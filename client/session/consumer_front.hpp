@@ -2,6 +2,7 @@
 
 #include "client/core/backoff.hpp"
 #include "client/core/random.hpp"
+#include "client/session/askers.hpp"
 #include "client/session/settle_channel.hpp"
 #include "weir/consumer.hpp"
 #include "weir/options.hpp"
@@ -29,7 +30,8 @@ class ConsumerFront : public SettleChannel {
 
   /// Waits until the subscription stood or was refused for the first time.
   [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
-  [[nodiscard]] Result<std::optional<Delivery>> next(std::chrono::milliseconds timeout);
+  [[nodiscard]] Result<std::optional<Delivery>> next(const CallOptions& call);
+  [[nodiscard]] Future<std::optional<Delivery>> async_next(const CallOptions& call);
   /// next() without waiting: nullopt when no message has begun. A message begins for who asks for
   /// it: ask() comes first, and stop_asking() once, when it was taken or is not wanted any more.
   [[nodiscard]] Result<std::optional<Delivery>> take();
@@ -46,6 +48,7 @@ class ConsumerFront : public SettleChannel {
   void on_session_lost() override;
   void on_turn(TimePoint now) override;
   [[nodiscard]] std::optional<TimePoint> next_deadline() override;
+  [[nodiscard]] bool is_finished() override;
   proto::Result<> on_deliver(const proto::Deliver& frame, TimePoint now) override;
   void on_subscription_ended(const proto::Error& why) override;
   void on_closing() override;
@@ -60,12 +63,20 @@ class ConsumerFront : public SettleChannel {
   void wind_up();
   void feed_handler(TimePoint now);
   void feed_next(TimePoint now);
+  void answer_askers(TimePoint now);
+  void on_stop(std::uint64_t asker);
   [[nodiscard]] std::optional<ConsumerMachine::Chunk> begin_chunk(TimePoint now,
                                                                   bool takes_suspects);
   void handle(const ConsumerMachine::Chunk& chunk);
   void hand_over(const ConsumerMachine::Chunk& chunk);
   void give_back(const ConsumerMachine::Chunk& chunk);
   [[nodiscard]] bool is_flowing() const;
+  /// With the lock held: the next message that has begun, as one that nobody has got yet; nullopt
+  /// when there is none, or why there will be none.
+  [[nodiscard]] Result<std::optional<Delivery>> take_begun();
+  [[nodiscard]] bool wants_more() const;
+  /// With the lock held: somebody waits.
+  void count_caller();
 
   const ConsumerOptions options_;
   const bool is_push_;
@@ -73,7 +84,8 @@ class ConsumerFront : public SettleChannel {
   // Guarded by mutex_.
   std::condition_variable changed_;
   std::deque<Delivery> begun_;  // for next(): the broker knows that their attempt has begun
-  std::size_t callers_ = 0;     // that ask for a message
+  Askers<Delivery> askers_;     // by async_next()
+  std::size_t callers_ = 0;     // that ask for a message, those included
   std::uint32_t taken_ = 0;     // since chunk_began_
   TimePoint chunk_began_{};
   bool is_paused_ = false;

@@ -4,6 +4,7 @@
 #include "client/session/settle_channel.hpp"
 #include "weir/future.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -183,39 +184,12 @@ Result<> Engine::may_wait() const {
   return {};
 }
 
-Result<v1::Response> Engine::call(v1::Request request, std::chrono::milliseconds timeout,
-                                  bool changes_something) {
-  RequestPolicy policy;
-  policy.deadline = clock_.now() + timeout;
-  policy.try_timeout = options_.request_timeout();
-  policy.changes_something = changes_something;
-  return call(std::move(request), policy);
-}
-
-Result<v1::Response> Engine::call_once(v1::Request request, std::chrono::milliseconds timeout) {
-  RequestPolicy policy;
-  policy.deadline = clock_.now() + timeout;
-  return call(std::move(request), policy);
-}
-
-Result<v1::Response> Engine::call(v1::Request request, const RequestPolicy& policy) {
-  if (Result<> may = may_wait(); !may) {
-    return std::move(may).error();
-  }
-  Promise<v1::Response> answer;
-  Future<v1::Response> awaited = answer.future();
-  post(
-      [request = std::move(request), policy, answer = std::move(answer)](Session& session) mutable {
-        session.request(std::move(request), policy,
-                        [answer = std::move(answer)](proto::Result<v1::Response> response) mutable {
-                          answer.set(to_public(std::move(response)));
-                        });
-      });
-  if (awaited.wait_until(policy.deadline + kGrace)) {
-    return awaited.get();
-  }
-  return Error(policy.changes_something ? ErrorCode::kUnknownOutcome : ErrorCode::kDeadlineExceeded,
-               "no answer in time: a callback holds up the I/O thread");
+TimePoint Engine::deadline_of(const CallOptions& call, std::chrono::milliseconds otherwise) const {
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);
+  const std::chrono::milliseconds timeout =
+      call.timeout().value_or(call.deadline() ? kLongest : otherwise);
+  const TimePoint deadline = clock_.now() + std::min(timeout, kLongest);
+  return call.deadline() ? std::min(deadline, *call.deadline()) : deadline;
 }
 
 Result<> Engine::wait_connected() {

@@ -51,13 +51,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] Result<> may_wait() const;
   [[nodiscard]] std::uint64_t next_participant_id() { return ++last_participant_; }
 
-  /// Sends a request and waits for its answer.
-  [[nodiscard]] Result<v1::Response> call(v1::Request request, std::chrono::milliseconds timeout,
-                                          bool changes_something);
-  /// The same for a request that must not be carried out twice on one connection: it is repeated
-  /// only on another one, when this one was lost.
-  [[nodiscard]] Result<v1::Response> call_once(v1::Request request,
-                                               std::chrono::milliseconds timeout);
+  /// Differs from request to request.
+  [[nodiscard]] std::uint64_t next_ticket() { return ++last_ticket_; }
+  /// The moment at which a call that begins now gives up; `otherwise` where it names none.
+  [[nodiscard]] TimePoint deadline_of(const CallOptions& call,
+                                      std::chrono::milliseconds otherwise) const;
   /// Waits until a session stands, or until every host was tried once.
   [[nodiscard]] Result<> wait_connected();
   [[nodiscard]] bool connected() const { return connected_.load(std::memory_order_relaxed); }
@@ -109,6 +107,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::unique_ptr<Session> session_;  // I/O thread only
   std::atomic<std::thread::id> thread_id_;
   std::atomic<std::uint64_t> last_participant_{0};
+  std::atomic<std::uint64_t> last_ticket_{0};
   std::atomic<bool> connected_{false};
 
   mutable std::mutex mutex_;

@@ -8,47 +8,47 @@ namespace weir {
 
 Producer::Producer(std::shared_ptr<sdk::ProducerFront> front) : front_(std::move(front)) {}
 
-Result<> Producer::send(const MessageView& message, SendCallback callback) {
-  return front_->send(message, front_->send_timeout(), /*may_block=*/true, std::move(callback));
+Result<> Producer::send(const MessageView& message, SendCallback callback,
+                        const CallOptions& call) {
+  return front_->send(message, call, /*may_block=*/true, std::move(callback));
 }
 
-Result<> Producer::send(const Message& message, SendCallback callback) {
+Result<> Producer::send(const Message& message, SendCallback callback, const CallOptions& call) {
   std::vector<HeaderView> headers;
-  return send(message.view(headers), std::move(callback));
+  return send(message.view(headers), std::move(callback), call);
 }
 
-Result<> Producer::try_send(const MessageView& message, SendCallback callback) {
-  return front_->send(message, front_->send_timeout(), /*may_block=*/false, std::move(callback));
+Result<> Producer::try_send(const MessageView& message, SendCallback callback,
+                            const CallOptions& call) {
+  return front_->send(message, call, /*may_block=*/false, std::move(callback));
 }
 
-Result<> Producer::try_send(const Message& message, SendCallback callback) {
+Result<> Producer::try_send(const Message& message, SendCallback callback,
+                            const CallOptions& call) {
   std::vector<HeaderView> headers;
-  return try_send(message.view(headers), std::move(callback));
+  return try_send(message.view(headers), std::move(callback), call);
 }
 
-Result<SendReceipt> Producer::send(const MessageView& message) {
-  return front_->send_and_wait(message, front_->send_timeout());
+Future<SendReceipt> Producer::async_send(const MessageView& message, const CallOptions& call) {
+  return front_->send(message, call, /*may_block=*/false);
 }
 
-Result<SendReceipt> Producer::send(const Message& message) {
-  return send(message, front_->send_timeout());
-}
-
-Result<SendReceipt> Producer::send(const MessageView& message, std::chrono::milliseconds timeout) {
-  return front_->send_and_wait(message, timeout);
-}
-
-Result<SendReceipt> Producer::send(const Message& message, std::chrono::milliseconds timeout) {
+Future<SendReceipt> Producer::async_send(const Message& message, const CallOptions& call) {
   std::vector<HeaderView> headers;
-  return front_->send_and_wait(message.view(headers), timeout);
+  return async_send(message.view(headers), call);
 }
 
-Result<> Producer::flush() {
-  return front_->flush(front_->send_timeout());
+Result<SendReceipt> Producer::send(const MessageView& message, const CallOptions& call) {
+  return front_->send_and_wait(message, call);
 }
 
-Result<> Producer::flush(std::chrono::milliseconds timeout) {
-  return front_->flush(timeout);
+Result<SendReceipt> Producer::send(const Message& message, const CallOptions& call) {
+  std::vector<HeaderView> headers;
+  return send(message.view(headers), call);
+}
+
+Result<> Producer::flush(const CallOptions& call) {
+  return front_->flush(call);
 }
 
 void Producer::close() {

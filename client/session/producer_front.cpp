@@ -1,6 +1,7 @@
 #include "client/session/producer_front.hpp"
 
 #include "client/core/convert.hpp"
+#include "client/session/pending_call.hpp"
 #include "client/session/session.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/limits.hpp"
@@ -76,7 +77,10 @@ Result<> ProducerFront::wait_ready(std::chrono::milliseconds timeout) {
   return knows ? Error(ErrorCode::kCancelled, "the client was closed") : engine_->no_answer();
 }
 
-Result<> ProducerFront::may_take() const {
+Result<> ProducerFront::may_take(const SendCallback& callback) const {
+  if (is_stopped(callback)) {
+    return Error(ErrorCode::kCancelled, "stopped by the application: the message was not taken");
+  }
   if (is_closing_) {
     return Error(ErrorCode::kCancelled, "the producer is closed");
   }
@@ -87,7 +91,8 @@ Result<> ProducerFront::may_take() const {
 }
 
 Result<> ProducerFront::wait_for_room(std::unique_lock<std::mutex>& lock, std::size_t bytes,
-                                      TimePoint deadline, bool may_block) {
+                                      TimePoint deadline, bool may_block,
+                                      const SendCallback& callback) {
   const auto has_room = [this, bytes] {
     return buffered_messages_ < max_messages_ &&
            (buffered_bytes_ == 0 || buffered_bytes_ + bytes <= max_bytes_);
@@ -99,8 +104,9 @@ Result<> ProducerFront::wait_for_room(std::unique_lock<std::mutex>& lock, std::s
     return Error(ErrorCode::kOverloaded, "the producer's buffer is full");
   }
   ++waiters_;
-  const bool is_free = changed_.wait_until(
-      lock, deadline, [&] { return has_room() || is_closing_ || refusal_.has_value(); });
+  const bool is_free = changed_.wait_until(lock, deadline, [&] {
+    return has_room() || is_closing_ || refusal_.has_value() || is_stopped(callback);
+  });
   --waiters_;
   return is_free ? Result<>()
                  : Result<>(Error(ErrorCode::kDeadlineExceeded,
@@ -119,8 +125,52 @@ Result<std::uint32_t> ProducerFront::choose_partition(const MessageView& message
   return message.key() ? partition_of_key(*message.key(), count) : sticky_.current(count);
 }
 
-Result<> ProducerFront::send(const MessageView& message, std::chrono::milliseconds timeout,
-                             bool may_block, SendCallback callback) {
+TimePoint ProducerFront::deadline_of(const CallOptions& call) const {
+  return engine_->deadline_of(call, send_timeout_);
+}
+
+Result<> ProducerFront::send(const MessageView& message, const CallOptions& call, bool may_block,
+                             SendCallback callback) {
+  const TimePoint deadline = deadline_of(call);
+  if (!call.stop_token().stop_possible()) {
+    return take(message, deadline, may_block, std::move(callback));
+  }
+  const auto stop = std::make_shared<SendStop>(std::move(callback));
+  stop->stopper().arm(call.stop_token(), [front = weak_from_this(), asked = stop.get()] {
+    if (const auto self = front.lock()) {
+      self->on_stop(*asked);
+    }
+  });
+  return take(message, deadline, may_block, StoppableSend(stop));
+}
+
+Future<SendReceipt> ProducerFront::send(const MessageView& message, const CallOptions& call,
+                                        bool may_block) {
+  Promise<SendReceipt> promise;
+  Future<SendReceipt> future = promise.future();
+  Result<> taken = send(message, call, may_block,
+                        [promise = std::move(promise)](const Result<SendReceipt>& result) mutable {
+                          promise.set(result);
+                        });
+  return taken ? std::move(future) : Future<SendReceipt>(std::move(taken).error());
+}
+
+void ProducerFront::on_stop(SendStop& stop) {
+  stop.request();
+  bool notifies = false;
+  {
+    const std::lock_guard lock(mutex_);
+    has_stopped_ = true;
+    notifies = !std::exchange(is_notified_, true);
+  }
+  changed_.notify_all();
+  if (notifies) {
+    engine_->notify(id());
+  }
+}
+
+Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, bool may_block,
+                             SendCallback callback) {
   std::vector<proto::Header> headers;
   headers.reserve(message.headers().size());
   for (const HeaderView& header : message.headers()) {
@@ -135,13 +185,13 @@ Result<> ProducerFront::send(const MessageView& message, std::chrono::millisecon
   if (const proto::Result<> checked = proto::check_record(record); !checked) {
     return to_public(checked.error());
   }
-  const TimePoint deadline = engine_->clock().now() + timeout;
   {
     std::unique_lock lock(mutex_);
-    if (Result<> room = wait_for_room(lock, size_of(record), deadline, may_block); !room) {
+    if (Result<> room = wait_for_room(lock, size_of(record), deadline, may_block, callback);
+        !room) {
       return room;
     }
-    if (Result<> may = may_take(); !may) {
+    if (Result<> may = may_take(callback); !may) {
       return may;
     }
     const Result<std::uint32_t> partition = choose_partition(message);
@@ -167,39 +217,43 @@ Result<> ProducerFront::send(const MessageView& message, std::chrono::millisecon
 }
 
 Result<SendReceipt> ProducerFront::send_and_wait(const MessageView& message,
-                                                 std::chrono::milliseconds timeout) {
+                                                 const CallOptions& call) {
   if (Result<> may = engine_->may_wait(); !may) {
     return std::move(may).error();
   }
-  const TimePoint deadline = engine_->clock().now() + timeout;
-  Promise<SendReceipt> answer;
-  Future<SendReceipt> awaited = answer.future();
-  Result<> taken = send(message, timeout, true,
-                        [answer = std::move(answer)](const Result<SendReceipt>& result) mutable {
-                          answer.set(result);
-                        });
-  if (!taken) {
-    return std::move(taken).error();
-  }
-  if (awaited.wait_until(deadline + kGrace)) {
-    return awaited.get();
-  }
-  return Error(ErrorCode::kUnknownOutcome, "no answer: a callback holds up the I/O thread");
+  const TimePoint deadline = deadline_of(call);
+  Future<SendReceipt> future = send(message, call, /*may_block=*/true);
+  return future.wait_until(deadline + kGrace) ? future.get() : held_up(true);
 }
 
-Result<> ProducerFront::flush(std::chrono::milliseconds timeout) {
+Result<> ProducerFront::flush(const CallOptions& call) {
   if (Result<> may = engine_->may_wait(); !may) {
     return may;
   }
+  const std::stop_token& token = call.stop_token();
+  Stopper stopper;
+  stopper.arm(token, [this] {
+    {
+      const std::lock_guard lock(mutex_);
+    }
+    changed_.notify_all();
+  });
   std::unique_lock lock(mutex_);
   const std::uint64_t last = round_++;
-  ++waiters_;
-  const bool is_done = changed_.wait_for(lock, timeout, [this, last] {
+  const auto is_done = [this, last] {
     return open_messages_.empty() || open_messages_.begin()->first > last;
-  });
+  };
+  ++waiters_;
+  changed_.wait_until(lock, deadline_of(call), [&] { return is_done() || token.stop_requested(); });
   --waiters_;
-  return is_done ? Result<>()
-                 : Result<>(Error(ErrorCode::kDeadlineExceeded, "messages are still unconfirmed"));
+  const bool done = is_done();
+  lock.unlock();
+  if (done) {
+    return {};
+  }
+  return token.stop_requested()
+             ? Error(ErrorCode::kCancelled, "stopped by the application: messages go on")
+             : Error(ErrorCode::kDeadlineExceeded, "messages are still unconfirmed");
 }
 
 void ProducerFront::close() {
@@ -249,17 +303,35 @@ void ProducerFront::on_sent(std::uint32_t partition, std::uint64_t ordinal,
 
 void ProducerFront::on_turn(TimePoint now) {
   std::vector<std::uint32_t> filled;
+  bool drops_stopped = false;
   {
     const std::lock_guard lock(mutex_);
     is_notified_ = false;
     filled.swap(filled_);
+    drops_stopped = std::exchange(has_stopped_, false);
   }
   for (const std::uint32_t partition : filled) {
     machine_.on_waiting(partition);
   }
+  if (drops_stopped) {
+    drop_stopped();
+  }
   machine_.expire(now);
   expire_waiting(now);
   machine_.pump(now);
+}
+
+void ProducerFront::drop_stopped() {
+  Batcher::Dropped stopped;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Batcher& batcher : batchers_) {
+      batcher.take_stopped(stopped);
+    }
+  }
+  answer(stopped,
+         Error(ErrorCode::kCancelled, "stopped before the message left: it was not stored"));
+  machine_.take_stopped();
 }
 
 void ProducerFront::expire_waiting(TimePoint now) {

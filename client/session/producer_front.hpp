@@ -3,8 +3,10 @@
 #include "client/core/batcher.hpp"
 #include "client/core/partitioner.hpp"
 #include "client/core/producer_machine.hpp"
+#include "client/core/stoppable_send.hpp"
 #include "client/session/engine.hpp"
 #include "client/session/participant.hpp"
+#include "weir/future.hpp"
 #include "weir/producer.hpp"
 
 #include <chrono>
@@ -40,14 +42,15 @@ class ProducerFront : public Participant,
 
   /// Waits until the destination was accepted or refused for the first time.
   [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
-  [[nodiscard]] std::chrono::milliseconds send_timeout() const { return send_timeout_; }
-  /// Takes the message; blocks for room until `timeout` has passed if `may_block`.
-  [[nodiscard]] Result<> send(const MessageView& message, std::chrono::milliseconds timeout,
-                              bool may_block, SendCallback callback);
+  /// Takes the message; blocks for room as long as the call may take if `may_block`.
+  [[nodiscard]] Result<> send(const MessageView& message, const CallOptions& call, bool may_block,
+                              SendCallback callback);
+  [[nodiscard]] Future<SendReceipt> send(const MessageView& message, const CallOptions& call,
+                                         bool may_block);
   /// Takes the message and waits for its outcome.
   [[nodiscard]] Result<SendReceipt> send_and_wait(const MessageView& message,
-                                                  std::chrono::milliseconds timeout);
-  [[nodiscard]] Result<> flush(std::chrono::milliseconds timeout);
+                                                  const CallOptions& call);
+  [[nodiscard]] Result<> flush(const CallOptions& call);
   void close();
 
   [[nodiscard]] std::size_t buffered_messages() const;
@@ -80,10 +83,17 @@ class ProducerFront : public Participant,
   void attach() override;
   void init_producer(std::uint64_t previous_id, std::uint32_t previous_epoch) override;
 
+  [[nodiscard]] Result<> take(const MessageView& message, TimePoint deadline, bool may_block,
+                              SendCallback callback);
+  [[nodiscard]] TimePoint deadline_of(const CallOptions& call) const;
+  void on_stop(SendStop& stop);
+  void drop_stopped();
+
   // With the lock held.
   [[nodiscard]] Result<> wait_for_room(std::unique_lock<std::mutex>& lock, std::size_t bytes,
-                                       TimePoint deadline, bool may_block);
-  [[nodiscard]] Result<> may_take() const;
+                                       TimePoint deadline, bool may_block,
+                                       const SendCallback& callback);
+  [[nodiscard]] Result<> may_take(const SendCallback& callback) const;
   [[nodiscard]] Result<std::uint32_t> choose_partition(const MessageView& message) const;
   void release_locked(const Released& room);
 
@@ -110,6 +120,7 @@ class ProducerFront : public Participant,
   std::map<std::uint64_t, std::size_t> open_messages_;  // by round
   TimePoint expire_at_ = TimePoint::max();              // no waiting message expires earlier
   bool is_notified_ = false;
+  bool has_stopped_ = false;  // a send was asked to stop
   bool is_ready_once_ = false;
   bool is_closing_ = false;
   std::optional<Error> refusal_;

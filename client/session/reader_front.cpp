@@ -1,10 +1,10 @@
 #include "client/session/reader_front.hpp"
 
 #include "client/core/convert.hpp"
+#include "client/session/pending_call.hpp"
 #include "client/session/session.hpp"
 #include "client/session/wire_convert.hpp"
 #include "proto/limits.hpp"
-#include "weir/future.hpp"
 
 #include <exception>
 #include <utility>
@@ -66,34 +66,69 @@ Result<> ReaderFront::readable() const {
   return failure_ ? Result<>(*failure_) : Result<>();
 }
 
-Result<std::optional<Record>> ReaderFront::next(std::chrono::milliseconds timeout) {
+Result<std::optional<Record>> ReaderFront::next(const CallOptions& call) {
+  const TimePoint deadline = engine_->deadline_of(call, engine_->options().overall_timeout());
+  return wait_for(*engine_, deadline, /*changes_something=*/false,
+                  [&] { return async_next(call); });
+}
+
+Future<std::optional<Record>> ReaderFront::async_next(const CallOptions& call) {
+  using Next = Future<std::optional<Record>>;
   if (is_push_) {
-    return Error(ErrorCode::kInvalidArgument, "the records of this reader go to its handler");
+    return Next(Error(ErrorCode::kInvalidArgument, "the records of this reader go to its handler"));
   }
-  if (Result<> may = engine_->may_wait(); !may) {
-    return std::move(may).error();
-  }
-  const TimePoint deadline = engine_->clock().now() + timeout;
-  while (true) {
-    Result<std::optional<Record>> taken = take();
-    if (!taken || taken->has_value()) {
-      return taken;
-    }
+  Next future;
+  std::shared_ptr<Stopper> stopper;
+  std::uint64_t number = 0;
+  {
     std::unique_lock lock(mutex_);
-    if (machine_.finished()) {
-      return std::optional<Record>();
+    Result<std::optional<Record>> taken = take_waiting();
+    if (!taken || taken->has_value() || machine_.finished()) {
+      const bool notifies = machine_.credit_is_due() || machine_.finished();
+      lock.unlock();
+      if (notifies) {
+        engine_->notify(id());
+      }
+      return Next(std::move(taken));
     }
-    const bool is_due = changed_.wait_until(lock, deadline, [this] {
-      return machine_.has_waiting() || machine_.finished() || is_ended_ || failure_.has_value();
-    });
-    if (!is_due) {
-      return std::optional<Record>();
-    }
+    Askers<Record>::Asker& asker =
+        askers_.add(engine_->deadline_of(call, engine_->options().overall_timeout()));
+    future = asker.promise.future();
+    stopper = asker.stopper;
+    number = asker.number;
   }
+  engine_->notify(id());
+  if (call.stop_token().stop_possible()) {
+    stopper->arm(call.stop_token(), [front = weak_from_this(), number] {
+      if (const auto self = front.lock()) {
+        self->on_stop(number);
+      }
+    });
+  }
+  return future;
+}
+
+void ReaderFront::on_stop(std::uint64_t asker) {
+  {
+    const std::lock_guard lock(mutex_);
+    askers_.stop(asker);
+  }
+  engine_->notify(id());
 }
 
 Result<std::optional<Record>> ReaderFront::take() {
   std::unique_lock lock(mutex_);
+  Result<std::optional<Record>> taken = take_waiting();
+  // Also when nothing came of it: batches may have been passed over.
+  const bool notifies = taken && (machine_.credit_is_due() || machine_.finished());
+  lock.unlock();
+  if (notifies) {
+    engine_->notify(id());
+  }
+  return taken;
+}
+
+Result<std::optional<Record>> ReaderFront::take_waiting() {
   if (Result<> may = readable(); !may) {
     return std::move(may).error();
   }
@@ -101,12 +136,6 @@ Result<std::optional<Record>> ReaderFront::take() {
   if (!read) {
     failure_ = to_public(read.error());
     return *failure_;
-  }
-  // Also when nothing came of it: batches may have been passed over.
-  const bool notifies = machine_.credit_is_due() || machine_.finished();
-  lock.unlock();
-  if (notifies) {
-    engine_->notify(id());
   }
   return *read ? std::optional(to_record(std::move(**read))) : std::nullopt;
 }
@@ -272,6 +301,8 @@ void ReaderFront::on_subscription_ended(const proto::Error& why) {
 void ReaderFront::on_turn(TimePoint now) {
   if (is_push_) {
     feed_handler(now);
+  } else {
+    answer_askers(now);
   }
   send_credit();
   bool is_over = false;
@@ -285,6 +316,25 @@ void ReaderFront::on_turn(TimePoint now) {
   }
   if (is_over) {
     unsubscribe();
+  }
+}
+
+// Those who wait get what has come, or learn that there is nothing for them.
+void ReaderFront::answer_askers(TimePoint now) {
+  Askers<Record>::Answers answers;
+  {
+    const std::lock_guard lock(mutex_);
+    askers_.answer_over(now, answers);
+    while (!askers_.empty()) {
+      Result<std::optional<Record>> taken = take_waiting();
+      if (taken && !*taken && !machine_.finished()) {
+        break;
+      }
+      askers_.answer_first(std::move(taken), answers);
+    }
+  }
+  for (Askers<Record>::Answer& answer : answers) {
+    answer.give();
   }
 }
 
@@ -341,12 +391,13 @@ void ReaderFront::feed_handler(TimePoint now) {
 }
 
 std::optional<TimePoint> ReaderFront::next_deadline() {
-  return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  return askers_.next_deadline();
 }
 
 bool ReaderFront::is_finished() {
   const std::lock_guard lock(mutex_);
-  return is_ended_ && !alias_;
+  return is_ended_ && !alias_ && askers_.empty();
 }
 
 void ReaderFront::on_closing() {
@@ -360,6 +411,7 @@ void ReaderFront::on_closing() {
 void ReaderFront::on_closed(const Error&) {
   on_closing();
   handler_ = nullptr;
+  answer_askers(engine_->clock().now());
 }
 
 }  // namespace weir::sdk

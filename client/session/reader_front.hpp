@@ -3,6 +3,7 @@
 #include "client/core/backoff.hpp"
 #include "client/core/random.hpp"
 #include "client/core/reader_machine.hpp"
+#include "client/session/askers.hpp"
 #include "client/session/engine.hpp"
 #include "client/session/participant.hpp"
 #include "weir/topic_reader.hpp"
@@ -30,7 +31,8 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
 
   /// Waits until the reading began or was refused.
   [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
-  [[nodiscard]] Result<std::optional<Record>> next(std::chrono::milliseconds timeout);
+  [[nodiscard]] Result<std::optional<Record>> next(const CallOptions& call);
+  [[nodiscard]] Future<std::optional<Record>> async_next(const CallOptions& call);
   /// next() without waiting: nullopt when nothing has come.
   [[nodiscard]] Result<std::optional<Record>> take();
   [[nodiscard]] bool finished() const;
@@ -58,10 +60,14 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
   void unsubscribe();
   void send_credit();
   void feed_handler(TimePoint now);
+  void answer_askers(TimePoint now);
+  void on_stop(std::uint64_t asker);
   void fail(Error why);
   [[nodiscard]] static Record to_record(ReadRecord read);
   /// With the lock held: why nothing more can be read, if that is so.
   [[nodiscard]] Result<> readable() const;
+  /// With the lock held: the next record that has come; nullopt when there is none.
+  [[nodiscard]] Result<std::optional<Record>> take_waiting();
 
   const std::shared_ptr<Engine> engine_;
   const std::string topic_;
@@ -70,6 +76,7 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   ReaderMachine machine_;  // guarded by mutex_, as what follows
+  Askers<Record> askers_;
   bool was_ready_ = false;
   bool is_ended_ = false;  // by close()
   bool is_finished_ = false;

@@ -3,6 +3,7 @@
 #include "client/core/convert.hpp"
 #include "client/core/grant.hpp"
 #include "client/session/engine.hpp"
+#include "client/session/pending_call.hpp"
 #include "client/session/settle_channel.hpp"
 
 #include <cstddef>
@@ -51,8 +52,8 @@ Result<std::vector<Delivery>> deliveries_of(const v1::Received& received, std::s
 
 }  // namespace
 
-bool receive(Engine& engine, std::string queue, const ReceiveOptions& options, TimePoint deadline,
-             ReceiveCallback done) {
+bool receive(Engine& engine, std::string queue, const ReceiveOptions& options,
+             const RequestPolicy& policy, ReceiveCallback done) {
   v1::Request request;
   v1::Receive& wire = *request.mutable_receive();
   wire.set_queue(queue);
@@ -60,8 +61,6 @@ bool receive(Engine& engine, std::string queue, const ReceiveOptions& options, T
   wire.set_wait_ms(static_cast<std::uint32_t>(options.wait().count()));
   wire.set_lease_ms(static_cast<std::uint64_t>(options.lease().count()));
   wire.set_max_bytes(options.max_bytes());
-  RequestPolicy policy;
-  policy.deadline = deadline;
   const std::size_t max_messages = options.max_messages();
   return engine.post([request = std::move(request), policy, max_messages,
                       channel = engine.received_from(queue),
@@ -81,26 +80,19 @@ bool receive(Engine& engine, std::string queue, const ReceiveOptions& options, T
   });
 }
 
-Result<std::vector<Delivery>> receive(Engine& engine, std::string queue,
-                                      const ReceiveOptions& options) {
-  if (Result<> may = engine.may_wait(); !may) {
-    return std::move(may).error();
-  }
-  const TimePoint deadline =
-      engine.clock().now() + options.wait() + engine.options().request_timeout();
-  // An answer that comes after this call has given up is still taken in: its deliveries are then
-  // destroyed unseen, which gives the messages back.
-  Promise<std::vector<Delivery>> answer;
-  Future<std::vector<Delivery>> awaited = answer.future();
-  static_cast<void>(
-      receive(engine, std::move(queue), options, deadline,
-              [answer = std::move(answer)](Result<std::vector<Delivery>> received) mutable {
-                answer.set(std::move(received));
-              }));
-  if (awaited.wait_until(deadline + kGrace)) {
-    return awaited.get();
-  }
-  return Error(ErrorCode::kDeadlineExceeded, "no answer: a callback holds up the I/O thread");
+Future<std::vector<Delivery>> receive(const std::shared_ptr<Engine>& engine, std::string queue,
+                                      const ReceiveOptions& options, const CallOptions& call) {
+  const auto pending =
+      std::make_shared<PendingCall<std::vector<Delivery>>>(/*changes_something=*/false);
+  Future<std::vector<Delivery>> future = pending->future();
+  RequestPolicy policy;
+  policy.deadline = engine->deadline_of(call, options.wait() + engine->options().request_timeout());
+  policy.ticket = engine->next_ticket();
+  static_cast<void>(receive(
+      *engine, std::move(queue), options, policy,
+      [pending](Result<std::vector<Delivery>> received) { pending->answer(std::move(received)); }));
+  pending->stop_by(call.stop_token(), engine, policy.ticket);
+  return future;
 }
 
 }  // namespace weir::sdk

@@ -1,11 +1,13 @@
 #pragma once
 
-#include "client/core/time.hpp"
+#include "client/core/request_table.hpp"
 #include "weir/consumer.hpp"
 #include "weir/function.hpp"
+#include "weir/future.hpp"
 #include "weir/options.hpp"
 #include "weir/result.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,11 +20,14 @@ using ReceiveCallback = UniqueFunction<void(Result<std::vector<Delivery>>)>;
 /// Takes messages of a queue in one request; `done` is called with them on the I/O thread. They are
 /// not handed out yet: dropped, they go back as not handled. False once the client is closed: then
 /// `done` is destroyed. Any thread.
-bool receive(Engine& engine, std::string queue, const ReceiveOptions& options, TimePoint deadline,
-             ReceiveCallback done);
+bool receive(Engine& engine, std::string queue, const ReceiveOptions& options,
+             const RequestPolicy& policy, ReceiveCallback done);
 
-/// Takes messages of a queue in one request. Any thread but the I/O thread.
-[[nodiscard]] Result<std::vector<Delivery>> receive(Engine& engine, std::string queue,
-                                                    const ReceiveOptions& options);
+/// The same for the application. An answer that comes after the call was stopped is taken in all
+/// the same: its deliveries are destroyed unseen, which gives the messages back.
+[[nodiscard]] Future<std::vector<Delivery>> receive(const std::shared_ptr<Engine>& engine,
+                                                    std::string queue,
+                                                    const ReceiveOptions& options,
+                                                    const CallOptions& call);
 
 }  // namespace weir::sdk

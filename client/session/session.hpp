@@ -60,6 +60,8 @@ class Session : private LinkEvents {
   [[nodiscard]] const LinkMachine& link_machine() const { return link_machine_; }
 
   void request(v1::Request request, const RequestPolicy& policy, RequestTable::Done done);
+  /// See RequestTable::withdraw().
+  bool withdraw(std::uint64_t ticket) { return requests_.withdraw(ticket); }
 
   /// Room within the broker's send credit; without it, `who` gets a turn once there may be.
   [[nodiscard]] bool has_room(std::size_t batch_bytes, std::uint64_t who);

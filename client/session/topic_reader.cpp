@@ -8,8 +8,12 @@ namespace weir {
 
 TopicReader::TopicReader(std::shared_ptr<sdk::ReaderFront> front) : front_(std::move(front)) {}
 
-Result<std::optional<Record>> TopicReader::next(std::chrono::milliseconds timeout) {
-  return front_->next(timeout);
+Result<std::optional<Record>> TopicReader::next(const CallOptions& call) {
+  return front_->next(call);
+}
+
+Future<std::optional<Record>> TopicReader::async_next(const CallOptions& call) {
+  return front_->async_next(call);
 }
 
 bool TopicReader::finished() const {

@@ -148,12 +148,12 @@ void SdkClient::receive() {
   if (rng.per_mille(500)) {
     options.set_lease(milliseconds(10 + rng.skewed(stage_.options.lease_ms * 2)));
   }
-  const sdk::TimePoint deadline =
-      engine_->clock().now() + options.wait() + milliseconds(rng.between(10, 2000));
+  sdk::RequestPolicy policy;
+  policy.deadline = engine_->clock().now() + options.wait() + milliseconds(rng.between(10, 2000));
   ++receiving_;
   stage_.world.report().count("sdk: receive");
   const bool is_taken =
-      sdk::receive(*engine_, into.queue().name, options, deadline,
+      sdk::receive(*engine_, into.queue().name, options, policy,
                    [this, &into](Result<std::vector<Delivery>> received) {
                      --receiving_;
                      if (!received) {

@@ -47,6 +47,10 @@ SdkProducer::SdkProducer(Stage& stage, std::shared_ptr<SimEngine> engine, const 
 }
 
 void SdkProducer::step() {
+  if (stage_.world.rng().per_mille(150)) {
+    stage_.world.report().count("sdk: sends stopped");
+    std::exchange(stop_, std::stop_source()).request_stop();
+  }
   for (std::int64_t left = 1 + stage_.world.rng().skewed(stage_.options.max_batch - 1); left > 0;
        --left) {
     send_one();
@@ -70,9 +74,13 @@ void SdkProducer::send_one() {
   } else if (target_.topic && rng.per_mille(300)) {
     message.set_partition(static_cast<std::uint32_t>(rng.below(target_.logs.size())));
   }
+  CallOptions call(timeout_);
+  if (rng.per_mille(200)) {
+    call.set_stop_token(stop_.get_token());
+  }
   ++open_;
   const Result<> taken =
-      front_->send(message, timeout_, true,
+      front_->send(message, call, /*may_block=*/true,
                    [this, sent](const Result<SendReceipt>& result) { hear(*sent, result); });
   if (taken) {
     sent_.push_back(sent);

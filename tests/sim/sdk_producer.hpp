@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 namespace weir::sim {
@@ -38,6 +39,7 @@ class SdkProducer {
   const std::chrono::milliseconds timeout_;
   std::shared_ptr<sdk::ProducerFront> front_;
   std::vector<std::shared_ptr<Sent>> sent_;
+  std::stop_source stop_;  // of some of the sends
   std::size_t open_ = 0;
   bool is_closed_ = false;
 };

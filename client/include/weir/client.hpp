@@ -3,6 +3,7 @@
 #include "weir/admin.hpp"
 #include "weir/consumer.hpp"
 #include "weir/export.hpp"
+#include "weir/future.hpp"
 #include "weir/options.hpp"
 #include "weir/producer.hpp"
 #include "weir/result.hpp"
@@ -27,11 +28,14 @@ class Engine;
 /// Thread-safety: every function may be called from any thread; those that wait refuse with
 /// INVALID_ARGUMENT on the I/O thread (that is: inside callbacks), close() excepted.
 ///
-/// Calls that wait take at most `timeout` (default: the overall timeout) and fail with
+/// A call that waits has a twin with the same promises that gives a Future instead, and may be made
+/// on the I/O thread. Both take the time of their CallOptions (default: the overall timeout) and
+/// fail with
 ///   CONNECT_FAILED     no broker could be reached in that time
 ///   DEADLINE_EXCEEDED  no answer in that time, and nothing was changed
-///   UNKNOWN_OUTCOME    no answer in that time, and something may have been changed
-///   CANCELLED          the client was closed
+///   UNKNOWN_OUTCOME    no answer in that time, or the call was stopped before it came, and
+///                      something may have been changed
+///   CANCELLED          the call was stopped, or the client closed, and nothing was changed
 /// or with the broker's refusal. Retriable refusals are retried within the time.
 class WEIR_API Client {
  public:
@@ -63,34 +67,41 @@ class WEIR_API Client {
 
   /// Succeeds when the queue exists with equal settings; ALREADY_EXISTS tells the difference.
   [[nodiscard]] Result<QueueDescription> create_queue(std::string_view name,
-                                                      const QueueSettings& settings);
-  [[nodiscard]] Result<QueueDescription> create_queue(std::string_view name,
                                                       const QueueSettings& settings,
-                                                      Milliseconds timeout);
-  [[nodiscard]] Result<QueueDescription> describe_queue(std::string_view name);
+                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueueDescription> async_create_queue(
+      std::string_view name, const QueueSettings& settings,
+      const CallOptions& call = CallOptions());
   [[nodiscard]] Result<QueueDescription> describe_queue(std::string_view name,
-                                                        Milliseconds timeout);
+                                                        const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueueDescription> async_describe_queue(
+      std::string_view name, const CallOptions& call = CallOptions());
   /// As create_queue().
   [[nodiscard]] Result<TopicDescription> create_topic(std::string_view name,
-                                                      const TopicSettings& settings);
-  [[nodiscard]] Result<TopicDescription> create_topic(std::string_view name,
                                                       const TopicSettings& settings,
-                                                      Milliseconds timeout);
-  [[nodiscard]] Result<TopicDescription> describe_topic(std::string_view name);
+                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<TopicDescription> async_create_topic(
+      std::string_view name, const TopicSettings& settings,
+      const CallOptions& call = CallOptions());
   [[nodiscard]] Result<TopicDescription> describe_topic(std::string_view name,
-                                                        Milliseconds timeout);
+                                                        const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<TopicDescription> async_describe_topic(
+      std::string_view name, const CallOptions& call = CallOptions());
   /// Where the given positions lie, in the order asked.
   [[nodiscard]] Result<std::vector<PartitionPosition>> list_offsets(
-      std::string_view topic, const std::vector<PartitionStart>& partitions);
-  [[nodiscard]] Result<std::vector<PartitionPosition>> list_offsets(
-      std::string_view topic, const std::vector<PartitionStart>& partitions, Milliseconds timeout);
+      std::string_view topic, const std::vector<PartitionStart>& partitions,
+      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<std::vector<PartitionPosition>> async_list_offsets(
+      std::string_view topic, const std::vector<PartitionStart>& partitions,
+      const CallOptions& call = CallOptions());
 
   /// Copies everything that the broker has stored, of all namespaces, as it is at one moment, while
-  /// all goes on; `timeout` is for each block of about 256 KiB. Ends early with the sink's error;
+  /// all goes on. A timeout of `call` is for each block of about 256 KiB, its deadline and stop for
+  /// all of it. Ends early with the sink's error;
   /// LIMIT_EXCEEDED while another backup of this broker is under way; CANCELLED when the connection
   /// was lost on the way or the sink took too long: begin anew.
-  [[nodiscard]] Result<BackupDescription> backup(BackupSink sink);
-  [[nodiscard]] Result<BackupDescription> backup(BackupSink sink, Milliseconds timeout);
+  [[nodiscard]] Result<BackupDescription> backup(BackupSink sink,
+                                                 const CallOptions& call = CallOptions());
 
   /// QUEUE_NOT_FOUND, TOPIC_NOT_FOUND: nothing is created in passing.
   [[nodiscard]] Result<Producer> queue_producer(std::string_view queue,
@@ -106,16 +117,31 @@ class WEIR_API Client {
                                                 const ConsumerOptions& options);
 
   /// Takes messages in one request. Each counts as one attempt when it is handed out. Empty when
-  /// none came in the time that the options give.
+  /// none came in the time that the options give. The call's time, by default that and the request
+  /// timeout, should be longer: messages of an answer that comes too late stay leased.
   [[nodiscard]] Result<std::vector<Delivery>> receive(std::string_view queue,
-                                                      const ReceiveOptions& options);
+                                                      const ReceiveOptions& options,
+                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<std::vector<Delivery>> async_receive(
+      std::string_view queue, const ReceiveOptions& options,
+      const CallOptions& call = CallOptions());
 
   /// Settle one message by the text of Delivery::handle(), whichever connection it came over.
   /// RECEIPT_INVALID, RECEIPT_EXPIRED, NOT_IN_FLIGHT.
-  [[nodiscard]] Result<> ack(std::string_view handle);
-  [[nodiscard]] Result<> nack(std::string_view handle, Milliseconds delay);
-  [[nodiscard]] Result<> release(std::string_view handle);
-  [[nodiscard]] Result<> extend(std::string_view handle, Milliseconds lease);
+  [[nodiscard]] Result<> ack(std::string_view handle, const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<> async_ack(std::string_view handle,
+                                   const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<> nack(std::string_view handle, Milliseconds delay,
+                              const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<> async_nack(std::string_view handle, Milliseconds delay,
+                                    const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<> release(std::string_view handle, const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<> async_release(std::string_view handle,
+                                       const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<> extend(std::string_view handle, Milliseconds lease,
+                                const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<> async_extend(std::string_view handle, Milliseconds lease,
+                                      const CallOptions& call = CallOptions());
 
   /// Records reach `handler`, or, in the form without one, TopicReader::next().
   [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic, const ReaderOptions& options,

@@ -67,6 +67,14 @@ class WEIR_API Delivery {
   /// Acks and waits until that is durable. DEADLINE_EXCEEDED: not known yet, it is still under way.
   /// INVALID_ARGUMENT on the I/O thread (and the message is not settled).
   [[nodiscard]] Result<> ack_and_wait(std::chrono::milliseconds timeout);
+  /// The four ways to say something about a message, each with a future of whether that is durable.
+  /// It is answered when the broker has said so, or the client is closed; until then the word is
+  /// under way, over any number of connections. INVALID_ARGUMENT when the delivery was settled
+  /// before.
+  [[nodiscard]] Future<> async_ack();
+  [[nodiscard]] Future<> async_nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
+  [[nodiscard]] Future<> async_release();
+  [[nodiscard]] Future<> async_extend(std::chrono::milliseconds lease);
   /// Failed: hand it out again after `delay`. Counts as an attempt.
   void nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
   /// Not handled: hand it out again now. No failure; but the attempt that began when it was handed
@@ -133,10 +141,13 @@ using DeliveryHandler = UniqueFunction<void(Delivery)>;
 /// last handle is gone.
 class WEIR_API QueueConsumer {
  public:
-  /// The next message; nullopt when `timeout` passes without one. Only without a handler
-  /// (INVALID_ARGUMENT otherwise, and on the I/O thread). CANCELLED once closed; other errors say
-  /// why the subscription does not stand.
-  [[nodiscard]] Result<std::optional<Delivery>> next(std::chrono::milliseconds timeout);
+  /// The next message; nullopt when the call's time (default: the client's overall timeout) passes
+  /// without one. Only without a handler (INVALID_ARGUMENT otherwise, and on the I/O thread).
+  /// CANCELLED once closed, or when the call is stopped; other errors say why the subscription does
+  /// not stand.
+  [[nodiscard]] Result<std::optional<Delivery>> next(const CallOptions& call = CallOptions());
+  /// The same without waiting, also on the I/O thread. Messages go to who asked first.
+  [[nodiscard]] Future<std::optional<Delivery>> async_next(const CallOptions& call = CallOptions());
 
   /// Stops and restarts the flow. Messages that wait in the library are given back.
   void pause();

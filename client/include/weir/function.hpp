@@ -53,6 +53,14 @@ class UniqueFunction<R(Args...)> {
 
   explicit operator bool() const noexcept { return operations_ != nullptr; }
 
+  /// The callable inside, if it is of this type, whose captures are kept inside; else nullptr.
+  template <class F>
+  [[nodiscard]] const F* target() const noexcept {
+    static_assert(fits<F>());
+    return operations_ == &kInline<F> ? std::launder(reinterpret_cast<const F*>(storage_))
+                                      : nullptr;
+  }
+
   /// Must not be empty.
   // NOLINTNEXTLINE(performance-unnecessary-value-param): as std::function
   R operator()(Args... args) { return operations_->call(storage_, std::forward<Args>(args)...); }

@@ -176,7 +176,12 @@ class Promise {
  public:
   Promise() : state_(std::make_shared<sdk::FutureState<T>>()) {}
   Promise(Promise&&) noexcept = default;
-  Promise& operator=(Promise&&) = delete;
+  /// What it held is dropped.
+  Promise& operator=(Promise&& other) noexcept {
+    const Promise dropped(std::move(*this));
+    state_ = std::move(other.state_);
+    return *this;
+  }
   Promise(const Promise&) = delete;
   Promise& operator=(const Promise&) = delete;
   ~Promise() {

@@ -8,13 +8,51 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 // Options are classes with setters that can be chained; each has a usable default. They are plain
 // values without synchronisation, read once when they are handed over.
 namespace weir {
+
+/// When one call is to give up. Converts from a time and from a stop token, so that
+/// `producer.send("hello", 2s)` and `client.describe_queue("work", token)` work.
+///
+/// A call that is stopped ends with CANCELLED when nothing came of it and nothing will, and with
+/// UNKNOWN_OUTCOME when it had left for the broker and may have been carried out: a message may
+/// then have been stored, or may still be.
+class WEIR_API CallOptions {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  CallOptions();
+  template <class Rep, class Period>
+  CallOptions(std::chrono::duration<Rep, Period> timeout) {  // NOLINT: a time is one
+    set_timeout(std::chrono::ceil<std::chrono::milliseconds>(timeout));
+  }
+  CallOptions(TimePoint deadline);          // NOLINT
+  CallOptions(std::stop_token stop_token);  // NOLINT
+
+  /// For the call with all its tries. Default: what the call's own options say, else the client's
+  /// overall timeout.
+  CallOptions& set_timeout(std::chrono::milliseconds timeout);
+  /// The same as a moment. With both, the earlier one counts.
+  CallOptions& set_deadline(TimePoint deadline);
+  /// Stops the call from any thread. request_stop() does not wait for its end.
+  CallOptions& set_stop_token(std::stop_token token);
+
+  [[nodiscard]] std::optional<std::chrono::milliseconds> timeout() const { return timeout_; }
+  [[nodiscard]] std::optional<TimePoint> deadline() const { return deadline_; }
+  [[nodiscard]] const std::stop_token& stop_token() const { return stop_token_; }
+
+ private:
+  std::optional<std::chrono::milliseconds> timeout_;
+  std::optional<TimePoint> deadline_;
+  std::stop_token stop_token_;
+};
 
 /// What happened to a client's connection or to one of its subscriptions.
 struct ClientEvent {

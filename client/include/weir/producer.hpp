@@ -2,11 +2,11 @@
 
 #include "weir/export.hpp"
 #include "weir/function.hpp"
+#include "weir/future.hpp"
 #include "weir/message.hpp"
 #include "weir/options.hpp"
 #include "weir/result.hpp"
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,11 +19,11 @@ class ProducerFront;
 
 /// Called exactly once for a message that was taken, on the client's I/O thread; must neither block
 /// nor throw. It may send, close and destroy. The result is valid during the call. Errors:
-///   UNKNOWN_OUTCOME    the time ran out after the message had left: it may have been stored, or
-///   may
-///                      still be
+///   UNKNOWN_OUTCOME    the time ran out, or the application stopped the send, after the message
+///                      had left: it may have been stored, or may still be
 ///   DEADLINE_EXCEEDED  the time ran out before: it was not stored and will not be
-///   CANCELLED          the producer or client was closed before it left: not stored
+///   CANCELLED          the application stopped the send, or the producer or client was closed,
+///                      before it left: it was not stored and will not be
 ///   anything else      the broker refused it: not stored
 using SendCallback = UniqueFunction<void(const Result<SendReceipt>&)>;
 
@@ -38,31 +38,42 @@ using SendCallback = UniqueFunction<void(const Result<SendReceipt>&)>;
 class WEIR_API Producer {
  public:
   /// Takes the message and answers through `callback`. While the buffer is full it blocks until
-  /// there is room or the send timeout passes; on the I/O thread it never blocks. When an error is
-  /// returned the message was not taken and the callback is not called:
+  /// there is room or the call is over (default: the send timeout); on the I/O thread it never
+  /// blocks. When an error is returned the message was not taken and the callback is not called:
   ///   OVERLOADED         no room (only on the I/O thread)
   ///   DEADLINE_EXCEEDED  no room until the time was up
   ///   MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, PARTITION_NOT_FOUND, INVALID_ARGUMENT
-  ///   CANCELLED          closed
-  [[nodiscard]] Result<> send(const MessageView& message, SendCallback callback);
-  [[nodiscard]] Result<> send(const Message& message, SendCallback callback);
+  ///   CANCELLED          closed, or stopped
+  [[nodiscard]] Result<> send(const MessageView& message, SendCallback callback,
+                              const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<> send(const Message& message, SendCallback callback,
+                              const CallOptions& call = CallOptions());
 
   /// As send(), but never blocks: OVERLOADED when there is no room.
-  [[nodiscard]] Result<> try_send(const MessageView& message, SendCallback callback);
-  [[nodiscard]] Result<> try_send(const Message& message, SendCallback callback);
+  [[nodiscard]] Result<> try_send(const MessageView& message, SendCallback callback,
+                                  const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<> try_send(const Message& message, SendCallback callback,
+                                  const CallOptions& call = CallOptions());
 
-  /// Sends one message and waits until it is stored, at most `timeout` (default: the send timeout).
-  /// INVALID_ARGUMENT on the I/O thread, where nothing may wait.
-  [[nodiscard]] Result<SendReceipt> send(const MessageView& message);
-  [[nodiscard]] Result<SendReceipt> send(const Message& message);
+  /// As try_send(), with a future of what the callback would be told, or of why the message was not
+  /// taken: OVERLOADED when there is no room. Never blocks; keep as many futures as messages may be
+  /// under way, and wait for the oldest.
+  [[nodiscard]] Future<SendReceipt> async_send(const MessageView& message,
+                                               const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<SendReceipt> async_send(const Message& message,
+                                               const CallOptions& call = CallOptions());
+
+  /// Sends one message and waits until it is stored, as long as the call may take (default: the
+  /// send timeout). INVALID_ARGUMENT on the I/O thread, where nothing may wait.
   [[nodiscard]] Result<SendReceipt> send(const MessageView& message,
-                                         std::chrono::milliseconds timeout);
-  [[nodiscard]] Result<SendReceipt> send(const Message& message, std::chrono::milliseconds timeout);
+                                         const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<SendReceipt> send(const Message& message,
+                                         const CallOptions& call = CallOptions());
 
   /// Waits until each message taken so far is confirmed or has failed. DEADLINE_EXCEEDED when that
-  /// takes longer; INVALID_ARGUMENT on the I/O thread.
-  [[nodiscard]] Result<> flush();
-  [[nodiscard]] Result<> flush(std::chrono::milliseconds timeout);
+  /// takes longer (default: the send timeout), CANCELLED when the wait was stopped: the messages go
+  /// on. INVALID_ARGUMENT on the I/O thread.
+  [[nodiscard]] Result<> flush(const CallOptions& call = CallOptions());
 
   /// Takes nothing more; what was taken is still sent. Idempotent, never blocks.
   void close();

@@ -3,6 +3,7 @@
 #include "weir/admin.hpp"
 #include "weir/export.hpp"
 #include "weir/function.hpp"
+#include "weir/future.hpp"
 #include "weir/message.hpp"
 #include "weir/options.hpp"
 #include "weir/result.hpp"
@@ -61,10 +62,13 @@ using RecordHandler = UniqueFunction<void(const Record&)>;
 /// with its client, or when the last handle is gone.
 class WEIR_API TopicReader {
  public:
-  /// The next record; nullopt when `timeout` passes without one, and at once when finished(). Only
-  /// without a handler (INVALID_ARGUMENT otherwise, and on the I/O thread). CANCELLED once closed;
-  /// CORRUPT_BATCH, OFFSET_OUT_OF_RANGE, TOPIC_NOT_FOUND and the like end the reading.
-  [[nodiscard]] Result<std::optional<Record>> next(std::chrono::milliseconds timeout);
+  /// The next record; nullopt when the call's time (default: the client's overall timeout) passes
+  /// without one, and at once when finished(). Only without a handler (INVALID_ARGUMENT otherwise,
+  /// and on the I/O thread). CANCELLED once closed, or when the call is stopped; CORRUPT_BATCH,
+  /// OFFSET_OUT_OF_RANGE, TOPIC_NOT_FOUND and the like end the reading.
+  [[nodiscard]] Result<std::optional<Record>> next(const CallOptions& call = CallOptions());
+  /// The same without waiting, also on the I/O thread. Records go to who asked first.
+  [[nodiscard]] Future<std::optional<Record>> async_next(const CallOptions& call = CallOptions());
 
   /// True when the application has got all records in front of the stop position.
   [[nodiscard]] bool finished() const;

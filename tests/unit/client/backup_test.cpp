@@ -134,7 +134,7 @@ TEST_F(BackupTest, AsksForNoBlockTwiceHoweverLateItIs) {
   ClientOptions options = fast_options();
   options.set_request_timeout(std::chrono::milliseconds(20));
   Client client = Client::connect(options).value();
-  const auto backup = client.backup(keep(), std::chrono::milliseconds(200));
+  const auto backup = client.backup(keep(), CallOptions(std::chrono::milliseconds(200)));
   EXPECT_EQ(backup.error().code, ErrorCode::kDeadlineExceeded);
   broker_.with([&] { EXPECT_EQ(broker_.requests.size(), 1U); });
 }

@@ -405,5 +405,61 @@ TEST_F(ProducerMachineTest, CompressesTheBatchesOfATopic) {
   EXPECT_TRUE(rig.receipt(text).message_id.is_nil());
 }
 
+// ---- stopped by the application
+
+TEST_F(ProducerMachineTest, AStoppedMessageThatDidNotLeaveIsNotStored) {
+  rig_.connect();
+  const auto stop = rig_.say_stoppably("a");
+  rig_.say("b");
+  stop->request();
+  rig_.drop_stopped();
+  EXPECT_EQ(rig_.outcome("a"), "CANCELLED");
+  EXPECT_EQ(rig_.buffered_messages, 1U);
+  rig_.answer_all();
+  EXPECT_EQ(rig_.outcome("b"), "ok");
+  EXPECT_THAT(log(), ElementsAre("b"));
+  EXPECT_EQ(rig_.buffered_messages, 0U);
+  EXPECT_EQ(rig_.buffered_bytes, 0U);
+}
+
+TEST_F(ProducerMachineTest, AStoppedMessageThatIsOutMayBeStored) {
+  warm_up();
+  const auto stop = rig_.say_stoppably("a");
+  rig_.turn();
+  stop->request();
+  rig_.drop_stopped();
+  EXPECT_EQ(rig_.outcome("a"), "UNKNOWN_OUTCOME");
+  rig_.answer_all();
+  EXPECT_EQ(rig_.outcome("a"), "UNKNOWN_OUTCOME");
+  EXPECT_THAT(log(), ElementsAre("warm0", "a"));
+  EXPECT_EQ(rig_.buffered_bytes, 0U);
+}
+
+TEST_F(ProducerMachineTest, AStoppedMessageThatWasRefusedDoesNotLeaveAgain) {
+  warm_up();
+  const auto stop = rig_.say_stoppably("a");
+  rig_.say("b");
+  rig_.turn();
+  rig_.refuse(proto::Errc::kOverloaded);
+  stop->request();
+  rig_.drop_stopped();
+  EXPECT_EQ(rig_.outcome("a"), "CANCELLED");
+  rig_.now += seconds(6);
+  rig_.answer_all();
+  EXPECT_EQ(rig_.outcome("b"), "ok");
+  EXPECT_THAT(log(), ElementsAre("warm0", "b"));
+  EXPECT_EQ(rig_.buffered_bytes, 0U);
+}
+
+TEST_F(ProducerMachineTest, AStoppedMessageIsNotAnsweredTwice) {
+  warm_up();
+  const auto stop = rig_.say_stoppably("a");
+  rig_.answer_all();
+  EXPECT_EQ(rig_.outcome("a"), "ok");
+  stop->request();
+  rig_.drop_stopped();
+  EXPECT_EQ(rig_.outcome("a"), "ok");
+}
+
 }  // namespace
 }  // namespace weir::sdk

@@ -3,11 +3,13 @@
 #include "client/core/batcher.hpp"
 #include "client/core/producer_machine.hpp"
 #include "client/core/send_ledger.hpp"
+#include "client/core/stoppable_send.hpp"
 #include "tests/unit/client/model_broker.hpp"
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,15 +69,26 @@ class ProducerRig : public BatchSource, public SendPort {
            Duration patience = std::chrono::seconds(15)) {
     proto::RecordInput record;
     record.value = text;
-    buffered_bytes += batchers[partition].add(
-        record,
-        [this, text](const Result<SendReceipt>& result) {
-          results[text].push_back(result);
-          order.push_back(text);
-        },
-        now + patience);
+    buffered_bytes += batchers[partition].add(record, listen(text), now + patience);
     ++buffered_messages;
     machine.on_waiting(partition);
+  }
+  /// Takes a message that the test stops by what it gets.
+  std::shared_ptr<SendStop> say_stoppably(const std::string& text) {
+    auto stop = std::make_shared<SendStop>(listen(text));
+    proto::RecordInput record;
+    record.value = text;
+    buffered_bytes += batchers[0].add(record, StoppableSend(stop), now + std::chrono::seconds(15));
+    ++buffered_messages;
+    machine.on_waiting(0);
+    return stop;
+  }
+  /// Looks for what was stopped.
+  void drop_stopped() {
+    machine.take_stopped();
+    Batcher::Dropped stopped;
+    batchers[0].take_stopped(stopped);
+    finish(stopped, ErrorCode::kCancelled);
   }
   void turn() {
     machine.expire(now);
@@ -182,11 +195,17 @@ class ProducerRig : public BatchSource, public SendPort {
   ProducerMachine machine;
 
  private:
-  void finish(Batcher::Dropped& expired) {
-    for (SendCallback& callback : expired.callbacks) {
-      callback(Error(ErrorCode::kDeadlineExceeded));
+  SendCallback listen(const std::string& text) {
+    return [this, text](const Result<SendReceipt>& result) {
+      results[text].push_back(result);
+      order.push_back(text);
+    };
+  }
+  void finish(Batcher::Dropped& dropped, ErrorCode why = ErrorCode::kDeadlineExceeded) {
+    for (SendCallback& callback : dropped.callbacks) {
+      callback(Error(why));
     }
-    for (const Released& room : expired.released) {
+    for (const Released& room : dropped.released) {
       release(room);
     }
   }

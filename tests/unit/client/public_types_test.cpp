@@ -84,6 +84,25 @@ TEST(UniqueFunction, DestroysItsCaptureOnce) {
   }
 }
 
+TEST(UniqueFunction, KnowsTheTypeInside) {
+  auto one = [] { return 1; };
+  const UniqueFunction<int()> function = one;
+  EXPECT_NE(function.target<decltype(one)>(), nullptr);
+  EXPECT_EQ(function.target<int (*)()>(), nullptr);
+  EXPECT_EQ(UniqueFunction<int()>().target<decltype(one)>(), nullptr);
+}
+
+TEST(CallOptions, AreMadeOfWhatIsAtHand) {
+  const auto moment = std::chrono::steady_clock::now();
+  const std::stop_source source;
+  EXPECT_EQ(CallOptions(std::chrono::seconds(2)).timeout(), std::chrono::milliseconds(2'000));
+  EXPECT_EQ(CallOptions(std::chrono::microseconds(1)).timeout(), std::chrono::milliseconds(1));
+  EXPECT_EQ(CallOptions(moment).deadline(), moment);
+  EXPECT_EQ(CallOptions(source.get_token()).stop_token(), source.get_token());
+  EXPECT_FALSE(CallOptions().timeout() || CallOptions().deadline() ||
+               CallOptions().stop_token().stop_possible());
+}
+
 TEST(UniqueFunction, TakesMoveOnlyCapturesAndArguments) {
   UniqueFunction<int(std::unique_ptr<int>)> sum =
       [held = std::make_unique<int>(2)](std::unique_ptr<int> given) { return *held + *given; };
@@ -136,7 +155,11 @@ static_assert(!std::is_aggregate_v<ClientOptions> && !std::is_aggregate_v<Produc
               !std::is_aggregate_v<ReaderOptions> && !std::is_aggregate_v<QueueSettings> &&
               !std::is_aggregate_v<TopicSettings> && !std::is_aggregate_v<Error> &&
               !std::is_aggregate_v<SendReceipt> && !std::is_aggregate_v<HeaderView> &&
-              !std::is_aggregate_v<PartitionStart>);
+              !std::is_aggregate_v<PartitionStart> && !std::is_aggregate_v<CallOptions> &&
+              !std::is_aggregate_v<Message> && !std::is_aggregate_v<MessageView> &&
+              !std::is_aggregate_v<StartPosition> && !std::is_aggregate_v<ClientEvent> &&
+              !std::is_aggregate_v<Record> && !std::is_aggregate_v<PartitionPosition> &&
+              !std::is_aggregate_v<Future<int>> && !std::is_aggregate_v<Promise<int>>);
 static_assert(std::is_move_constructible_v<Delivery> && !std::is_copy_constructible_v<Delivery>);
 
 }  // namespace

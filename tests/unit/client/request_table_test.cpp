@@ -162,5 +162,41 @@ TEST_F(RequestTableTest, CancelsEverything) {
   EXPECT_THAT(outcomes_, testing::ElementsAre("CANCELLED", "CANCELLED"));
 }
 
+TEST_F(RequestTableTest, WithdrawsWhatHasNotLeft) {
+  RequestPolicy policy = within(seconds(5));
+  policy.ticket = 4;
+  add(policy);
+  EXPECT_FALSE(table_.withdraw(3));
+  EXPECT_TRUE(table_.withdraw(4));
+  EXPECT_FALSE(table_.withdraw(4));
+  send(kStart);
+  EXPECT_TRUE(sent_.empty());
+  EXPECT_TRUE(table_.empty());
+  EXPECT_TRUE(outcomes_.empty());
+}
+
+TEST_F(RequestTableTest, SaysThatAWithdrawnRequestMayHaveBeenCarriedOut) {
+  RequestPolicy policy = within(seconds(5));
+  policy.ticket = 4;
+  add(policy);
+  send(kStart);
+  // Its answer is on the way.
+  EXPECT_FALSE(table_.withdraw(4));
+  EXPECT_TRUE(table_.is_waiting_for_answers());
+  // No answer can come any more, and it is not to be sent again.
+  table_.on_session_lost();
+  EXPECT_FALSE(table_.withdraw(4));
+  EXPECT_TRUE(table_.empty());
+}
+
+TEST_F(RequestTableTest, KnowsThatARefusedRequestWasNotCarriedOut) {
+  RequestPolicy policy = within(seconds(5));
+  policy.ticket = 4;
+  add(policy);
+  send(kStart);
+  table_.on_response(refusal(sent_[0].id(), proto::Errc::kOverloaded), kStart);
+  EXPECT_TRUE(table_.withdraw(4));
+}
+
 }  // namespace
 }  // namespace weir::sdk
