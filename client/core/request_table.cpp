@@ -66,6 +66,8 @@ void RequestTable::on_session_lost() {
   std::erase_if(waiting_, [](const auto& entry) { return entry.second.policy.is_for_session; });
   for (auto& [id, pending] : open_) {
     if (!pending.policy.is_for_session) {
+      // As with a try that had no answer in its time.
+      pending.refusal.reset();
       pending.not_before = TimePoint{};
       waiting_.emplace(next_order_++, std::move(pending));
     }

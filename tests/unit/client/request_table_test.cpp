@@ -198,5 +198,19 @@ TEST_F(RequestTableTest, KnowsThatARefusedRequestWasNotCarriedOut) {
   EXPECT_TRUE(table_.withdraw(4));
 }
 
+// The broker refused the first try; what became of the second nobody knows.
+TEST_F(RequestTableTest, DoesNotTakeAnEarlierRefusalForTheAnswerToALostTry) {
+  RequestPolicy policy = within(seconds(5));
+  policy.changes_something = true;
+  add(policy);
+  send(kStart);
+  table_.on_response(refusal(sent_[0].id(), proto::Errc::kOverloaded), kStart);
+  send(kStart + seconds(1));
+  ASSERT_EQ(sent_.size(), 2U);
+  table_.on_session_lost();
+  table_.expire(kStart + seconds(5), std::nullopt);
+  EXPECT_THAT(outcomes_, testing::ElementsAre("UNKNOWN_OUTCOME"));
+}
+
 }  // namespace
 }  // namespace weir::sdk
