@@ -269,9 +269,8 @@ class [[nodiscard]] Future {
 
   /// Has then() and co_await go on there. Before either of them.
   [[nodiscard]] Future via(Executor executor) && {
-    if (valid()) {
-      state_->set_executor(std::move(executor));
-    }
+    hold_something();
+    state_->set_executor(std::move(executor));
     return std::move(*this);
   }
 
@@ -284,15 +283,22 @@ class [[nodiscard]] Future {
     using Value = typename sdk::Unwrapped<Returned>::Type;
     Promise<Value> promise;
     Future<Value> future = promise.future();
-    if (!valid()) {
-      call(continuation, used_up(), std::move(promise));
-      return future;
-    }
+    hold_something();
     State::continue_with(
         std::exchange(state_, nullptr),
         [continuation = std::move(continuation), promise = std::move(promise)](
             State& state) mutable { call(continuation, state.take(), std::move(promise)); });
     return future;
+  }
+
+  /// Calls `receiver` with the Result<T> and makes nothing of what it does: then() without a future
+  /// of its own. What it throws leaves through the executor of via(); else it must not throw.
+  template <class F>
+  void deliver_to(F receiver) && {
+    hold_something();
+    State::continue_with(
+        std::exchange(state_, nullptr),
+        [receiver = std::move(receiver)](State& state) mutable { receiver(state.take()); });
   }
 
   /// What co_await works on; lives in the waiting coroutine.
@@ -337,6 +343,12 @@ class [[nodiscard]] Future {
   static Result<T> used_up() {
     return Error(ErrorCode::kInvalidArgument, "the result was taken out of the future before");
   }
+  // The error of a future that is used up, where it is.
+  void hold_something() {
+    if (!valid()) {
+      *this = Future(used_up());
+    }
+  }
   Result<> may_take() const {
     if (!valid()) {
       return Error(ErrorCode::kInvalidArgument, "the result was taken out of the future before");
@@ -371,10 +383,7 @@ class [[nodiscard]] Future {
     }
   }
   void answer(Promise<T> promise) {
-    if (!valid()) {
-      promise.set(used_up());
-      return;
-    }
+    hold_something();
     State::continue_with(
         std::exchange(state_, nullptr),
         [promise = std::move(promise)](State& state) mutable { promise.set(state.pass_on()); });

@@ -202,6 +202,27 @@ TEST(FutureVia, GoesOnThereWhetherTheAnswerIsThereOrNot) {
   EXPECT_EQ(runs, 2);
 }
 
+TEST(FutureVia, SaysThereThatTheFutureIsUsedUp) {
+  Bench bench;
+  ErrorCode code{};
+  Future<int>().via(bench.executor()).deliver_to([&code](const Result<int>& result) {
+    code = result.error().code;
+  });
+  EXPECT_EQ(code, ErrorCode{});
+  bench.run();
+  EXPECT_EQ(code, ErrorCode::kInvalidArgument);
+}
+
+TEST(FutureVia, LetsWhatIsThrownOutThroughTheExecutor) {
+  Bench bench;
+  Promise<int> promise;
+  promise.future().via(bench.executor()).deliver_to([](const Result<int>&) {
+    throw std::runtime_error("receiver");
+  });
+  promise.set(1);
+  EXPECT_THROW(bench.run(), std::runtime_error);
+}
+
 // ---- co_await
 
 Detached await_into(Future<int> future, Result<int>& result, std::thread::id& thread) {
