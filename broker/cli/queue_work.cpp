@@ -94,7 +94,7 @@ class EmptyWatch {
 
 // Says on the standard error what a person who watches wants to know about the connection.
 void tell(const ClientEvent& event) {
-  if (event.kind == ClientEvent::Kind::kDisconnected) {
+  if (event.kind == ClientEvent::Kind::kLost) {
     print_error_line("weir: " + event.error.to_string() + "; reconnecting");
   }
 }

@@ -6,6 +6,28 @@
 
 namespace weir {
 
+std::string_view name(Metric metric) {
+  switch (metric) {
+    case Metric::kConnects:
+      return "weir_client_connects_total";
+    case Metric::kLosses:
+      return "weir_client_losses_total";
+    case Metric::kMessagesStored:
+      return "weir_client_messages_stored_total";
+    case Metric::kMessagesRefused:
+      return "weir_client_messages_refused_total";
+    case Metric::kSendSeconds:
+      return "weir_client_send_seconds";
+    case Metric::kMessagesArrived:
+      return "weir_client_messages_arrived_total";
+    case Metric::kMessagesSettled:
+      return "weir_client_messages_settled_total";
+    case Metric::kSettlesFailed:
+      return "weir_client_settles_failed_total";
+  }
+  return "weir_client_unknown";
+}
+
 CallOptions::CallOptions() = default;
 CallOptions::CallOptions(TimePoint deadline) : deadline_(deadline) {}
 CallOptions::CallOptions(std::stop_token stop_token) : stop_token_(std::move(stop_token)) {}
@@ -53,6 +75,14 @@ ClientOptions& ClientOptions::set_reconnect_backoff(Milliseconds first, Millisec
 }
 ClientOptions& ClientOptions::set_drain_timeout(Milliseconds timeout) {
   drain_timeout_ = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::set_log_handler(LogHandler handler) {
+  log_handler_ = std::move(handler);
+  return *this;
+}
+ClientOptions& ClientOptions::set_metric_handler(MetricHandler handler) {
+  metric_handler_ = std::move(handler);
   return *this;
 }
 ClientOptions& ClientOptions::set_event_handler(EventHandler handler) {

@@ -277,6 +277,7 @@ bool ProducerMachine::send(std::uint32_t partition, Flights& flights, Flight& fl
   out.alias = *alias_;
   out.partition = partition;
   out.ordinal = flight.ordinal;
+  out.messages = static_cast<std::uint32_t>(flight.count());
   // The patience of the most patient; without one when nobody waits any more and the batch is sent
   // for its sequence alone.
   if (flight.waiters.alive() != 0 && flight.waiters.latest() > now) {

@@ -36,6 +36,7 @@ struct OutgoingBatch {
   std::uint32_t partition = 0;
   /// Names the batch in the answer.
   std::uint64_t ordinal = 0;
+  std::uint32_t messages = 0;
   std::uint32_t deadline_ms = 0;
   std::shared_ptr<const std::string> batch;
 };

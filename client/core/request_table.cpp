@@ -143,6 +143,12 @@ void RequestTable::cancel_all(const proto::Error& error) {
   }
 }
 
+bool RequestTable::has_any_for_session() const {
+  const auto is_for_session = [](const auto& entry) { return entry.second.policy.is_for_session; };
+  return std::ranges::any_of(waiting_, is_for_session) ||
+         std::ranges::any_of(open_, is_for_session);
+}
+
 std::optional<TimePoint> RequestTable::next_deadline(bool has_session) const {
   std::optional<TimePoint> next;
   for (const auto& [order, pending] : waiting_) {

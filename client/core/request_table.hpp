@@ -56,6 +56,8 @@ class RequestTable {
 
   /// When expire() or (with a session) send_ready() have something to do.
   [[nodiscard]] std::optional<TimePoint> next_deadline(bool has_session) const;
+  /// True while a request that means something on this session alone is not answered.
+  [[nodiscard]] bool has_any_for_session() const;
   /// True while an answer is outstanding on this session.
   [[nodiscard]] bool is_waiting_for_answers() const { return !open_.empty(); }
   [[nodiscard]] bool empty() const { return open_.empty() && waiting_.empty(); }

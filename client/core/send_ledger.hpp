@@ -1,5 +1,7 @@
 #pragma once
 
+#include "client/core/time.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -16,6 +18,8 @@ class SendLedger {
     std::uint64_t producer = 0;
     std::uint32_t partition = 0;
     std::uint64_t ordinal = 0;
+    std::uint32_t messages = 0;
+    TimePoint left_at{};
   };
 
   /// A new connection: nothing is unanswered.

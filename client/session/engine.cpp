@@ -55,7 +55,7 @@ void Engine::begin(const LinkMaker& make_link) {
   session_options.service =
       options_.service().empty() ? program_invocation_short_name : options_.service();
   session_options.name_space = address_.name_space;
-  session_options.on_event = options_.event_handler();
+  session_options.teller = Teller(options_);
   session_options.seed = seed();
   session_ = std::make_unique<Session>(std::move(session_options), make_link, clock_);
 }

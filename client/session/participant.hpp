@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace weir::sdk {
@@ -29,6 +30,8 @@ class Participant {
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
 
+  /// The name of its queue or topic.
+  [[nodiscard]] virtual const std::string& subject() const = 0;
   /// A session stands (again).
   virtual void on_session_up() = 0;
   virtual void on_session_lost() = 0;

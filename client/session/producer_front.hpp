@@ -59,6 +59,7 @@ class ProducerFront : public Participant,
 
   // ---- I/O thread
 
+  [[nodiscard]] const std::string& subject() const override { return destination_.name; }
   void on_session_up() override;
   void on_session_lost() override;
   void on_turn(TimePoint now) override;

@@ -43,6 +43,7 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
 
   // ---- I/O thread
 
+  [[nodiscard]] const std::string& subject() const override { return topic_; }
   void on_session_up() override;
   void on_session_lost() override;
   void on_turn(TimePoint now) override;

@@ -68,6 +68,7 @@ bool Session::turn(TimePoint now) {
   run_participants(now);
   if (is_up()) {
     requests_.send_ready(now, request_sink_);
+    tell_restored();
   }
   link_->flush();
   link_->read_on();
@@ -84,6 +85,7 @@ void Session::tick_link(TimePoint now) {
     case LinkMachine::Action::Kind::kNone:
       break;
     case LinkMachine::Action::Kind::kConnect:
+      options_.teller.log(LogLevel::kDebug, "connecting to " + link_machine_.host().to_string());
       link_->connect(link_machine_.host());
       break;
     case LinkMachine::Action::Kind::kPing:
@@ -206,8 +208,8 @@ void Session::send(std::uint64_t producer, OutgoingBatch batch) {
   frame.alias = batch.alias;
   frame.partition = batch.partition;
   frame.deadline_ms = batch.deadline_ms;
-  frame.send_number =
-      sends_.add({producer, batch.partition, batch.ordinal}, kSendFixedBytes + batch.batch->size());
+  frame.send_number = sends_.add({producer, batch.partition, batch.ordinal, batch.messages, now_},
+                                 kSendFixedBytes + batch.batch->size());
   std::string& small = link_->outbox().small();
   if (batch.batch->size() < kCopiedBatchBytes) {
     frame.batch = *batch.batch;
@@ -289,12 +291,16 @@ void Session::lose_session(const proto::Error& why) {
       participant->take_back(std::move(batches));
     }
   }
+  is_restoring_ = false;
   if (std::exchange(had_session_, false)) {
+    options_.teller.measure(Metric::kLosses, host, 1);
     for (const auto& [id, participant] : participants_) {
       participant->on_session_lost();
       mark_ready(id);
     }
-    emit(ClientEvent::Kind::kDisconnected, host, why);
+    emit(ClientEvent::Kind::kLost, host, why);
+  } else {
+    options_.teller.log(LogLevel::kWarning, why.to_string());
   }
 }
 
@@ -305,10 +311,15 @@ void Session::wake_starved() {
 }
 
 void Session::emit(ClientEvent::Kind kind, std::string subject, const proto::Error& error) {
-  if (options_.on_event) {
-    const ClientEvent event(kind, std::move(subject),
-                            Error(static_cast<ErrorCode>(error.code), error.message));
-    [&]() noexcept { options_.on_event(event); }();
+  options_.teller.tell(ClientEvent(kind, std::move(subject),
+                                   Error(static_cast<ErrorCode>(error.code), error.message)));
+}
+
+// Participants ask for what they need as soon as a session stands.
+void Session::tell_restored() {
+  if (is_restoring_ && !requests_.has_any_for_session()) {
+    is_restoring_ = false;
+    emit(ClientEvent::Kind::kRestored, link_machine_.host().to_string(), proto::Error{});
   }
 }
 
@@ -388,6 +399,8 @@ proto::Result<> Session::on_welcome(std::string_view body) {
   link_machine_.on_welcome(or_default(welcome->heartbeat_ms(), proto::kHeartbeatMs),
                            or_default(welcome->dead_after_ms(), proto::kDeadAfterMs), now_);
   had_session_ = true;
+  is_restoring_ = !std::exchange(is_first_, false);
+  options_.teller.measure(Metric::kConnects, link_machine_.host().to_string(), 1);
   for (const auto& [id, participant] : participants_) {
     participant->on_session_up();
     mark_ready(id);
@@ -437,6 +450,7 @@ proto::Result<> Session::on_sent(std::string_view body) {
       return proto::fail(proto::Errc::kMalformed, "a send was stored at an offset that is none");
     }
     if (Participant* const producer = find(origin->producer)) {
+      options_.teller.tell_answer(producer->subject(), *origin, entry, now_);
       producer->on_sent(origin->partition, origin->ordinal, entry, now_);
       mark_ready(origin->producer);
     }
@@ -456,6 +470,7 @@ proto::Result<> Session::on_settled(std::string_view body) {
   }
   for (SettleLedger::Outcome& outcome : *done) {
     if (Participant* const participant = find(outcome.channel)) {
+      options_.teller.tell_settled(participant->subject(), outcome);
       participant->on_settled(std::move(outcome.batch), outcome.failures);
       mark_ready(outcome.channel);
     }
@@ -476,6 +491,7 @@ proto::Result<> Session::on_deliver(std::string_view body) {
     return {};  // on the way when the subscription ended: the broker takes it back
   }
   mark_ready(consumer->id());
+  options_.teller.measure(Metric::kMessagesArrived, consumer->subject(), deliver->count);
   return consumer->on_deliver(*deliver, now_);
 }
 

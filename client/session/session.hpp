@@ -9,6 +9,7 @@
 #include "client/session/clock.hpp"
 #include "client/session/link.hpp"
 #include "client/session/participant.hpp"
+#include "client/session/teller.hpp"
 #include "weir/options.hpp"
 
 #include <cstdint>
@@ -31,7 +32,7 @@ class Session : private LinkEvents {
     LinkMachine::Options link;
     std::string service;
     std::string name_space;
-    ClientOptions::EventHandler on_event;
+    Teller teller;
     std::uint64_t seed = 0;
   };
   /// What the broker said of itself.
@@ -115,6 +116,7 @@ class Session : private LinkEvents {
   void tick_link(TimePoint now);
   void run_participants(TimePoint now);
   void wake_starved();
+  void tell_restored();
   void set_timer(Participant& participant);
 
   Options options_;
@@ -127,7 +129,9 @@ class Session : private LinkEvents {
   Broker broker_;
   std::uint64_t pong_until_ = 0;  // position() behind the last Pong
   TimePoint now_;                 // of this turn
-  bool had_session_ = false;
+  bool had_session_ = false;      // on this connection
+  bool is_first_ = true;          // there was no session before
+  bool is_restoring_ = false;     // kRestored is still to be told
   bool is_closing_ = false;
   bool is_closed_ = false;
 

@@ -35,6 +35,7 @@ class SettleChannel : public SettleSink,
   void on_grant_gone() noexcept override;
 
   // I/O thread.
+  [[nodiscard]] const std::string& subject() const override { return queue_; }
   void on_session_up() override;
   void on_session_lost() override;
   void on_turn(TimePoint now) override;

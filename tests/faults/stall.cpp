@@ -199,7 +199,7 @@ proto::Result<> StallRun::check_held() {
 proto::Result<> StallRun::open_library() {
   ClientOptions options("weir://127.0.0.1:" + std::to_string(broker_.port()));
   options.set_event_handler([this](const ClientEvent& event) {
-    if (event.kind == ClientEvent::Kind::kDisconnected) {
+    if (event.kind == ClientEvent::Kind::kLost) {
       ++disconnects_;
     }
   });

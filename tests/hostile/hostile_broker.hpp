@@ -23,7 +23,7 @@ class Disconnects {
  public:
   void add(const ClientEvent& event) {
     const std::lock_guard lock(mutex_);
-    if (event.kind == ClientEvent::Kind::kDisconnected && !first_) {
+    if (event.kind == ClientEvent::Kind::kLost && !first_) {
       first_ = event.error;
       happened_.notify_all();
     }

@@ -84,13 +84,15 @@ TEST_P(Readme, ShowsAnExampleThatCompiles) {
   EXPECT_GT(compared, 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tidy, Readme,
-                         testing::Values(Example{"Client", "README.md", "## Use it from C++",
-                                                 "tests/unit/client/readme_example.cpp"},
-                                         Example{"Testkit", "broker/testkit/README.md",
-                                                 "## Example",
-                                                 "tests/unit/testkit/readme_example_test.cpp"}),
-                         testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(
+    Tidy, Readme,
+    testing::Values(Example{"Client", "README.md", "## Use it from C++",
+                            "tests/unit/client/readme_example.cpp"},
+                    Example{"Faces", "client/README.md", "## One call, five faces",
+                            "tests/unit/client/faces_example.cpp"},
+                    Example{"Testkit", "broker/testkit/README.md", "## Example",
+                            "tests/unit/testkit/readme_example_test.cpp"}),
+    testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace weir::tidy

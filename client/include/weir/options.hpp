@@ -10,6 +10,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -57,8 +58,10 @@ class WEIR_API CallOptions {
 /// What happened to a client's connection or to one of its subscriptions.
 struct ClientEvent {
   enum class Kind : std::uint8_t {
-    kConnected,           // a session stands; everything was or is being restored
-    kDisconnected,        // the session ended, `error` says why; the client reconnects by itself
+    kConnected,           // a session stands
+    kLost,                // the session ended, `error` says why; the client reconnects by itself
+    kRestored,            // after kLost and kConnected: subscriptions, readers and producers stand
+                          // again, but for those of which kSubscriptionFailed told
     kDraining,            // the broker asked to leave; the client finishes and reconnects
     kSubscriptionFailed,  // restoring `subject` was refused, or the broker has ended it
   };
@@ -73,11 +76,31 @@ struct ClientEvent {
 inline ClientEvent::ClientEvent(Kind event_kind, std::string event_subject, Error event_error)
     : kind(event_kind), subject(std::move(event_subject)), error(std::move(event_error)) {}
 
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+
+/// What a client counts and measures, for the application's own metrics. `value` is a number of
+/// messages or events, or a time in seconds; `subject` the queue or topic, or the host.
+enum class Metric : std::uint8_t {
+  kConnects,         // sessions that began; subject: the host
+  kLosses,           // sessions that ended; subject: the host
+  kMessagesStored,   // confirmed sends
+  kMessagesRefused,  // of a batch that was refused: it is tried again, or its senders are told
+  kSendSeconds,      // from a batch's leaving to its answer
+  kMessagesArrived,  // of queues, as they come from the broker
+  kMessagesSettled,  // settlements, starts and extensions that became durable
+  kSettlesFailed,    // those that came too late
+};
+
+/// The metric's name as Prometheus would have it, e.g. "weir_client_messages_stored_total".
+[[nodiscard]] WEIR_API std::string_view name(Metric metric);
+
 /// How a client finds and keeps its broker.
 class WEIR_API ClientOptions {
  public:
   using Milliseconds = std::chrono::milliseconds;
   using EventHandler = std::function<void(const ClientEvent&)>;
+  using LogHandler = std::function<void(LogLevel level, std::string_view line)>;
+  using MetricHandler = std::function<void(Metric metric, std::string_view subject, double value)>;
 
   ClientOptions();
   /// `weir://host[:port][,host[:port]…][/namespace]`.
@@ -97,8 +120,14 @@ class WEIR_API ClientOptions {
   ClientOptions& set_reconnect_backoff(Milliseconds first, Milliseconds longest);
   /// How long close() and the destructor wait for unconfirmed sends and acks. Default 10 s.
   ClientOptions& set_drain_timeout(Milliseconds timeout);
-  /// Called on the client's I/O thread; must not block.
+  /// Called on the client's I/O thread; must neither block nor throw, as the two below. Default:
+  /// none of them.
   ClientOptions& set_event_handler(EventHandler handler);
+  /// One line of text without its end for each thing that an operator may want to know of: where it
+  /// connects, why it cannot, what it lost and restored, which batches were refused.
+  ClientOptions& set_log_handler(LogHandler handler);
+  /// Called once a batch, frame or request, never once a message.
+  ClientOptions& set_metric_handler(MetricHandler handler);
 
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] const std::string& service() const { return service_; }
@@ -109,6 +138,8 @@ class WEIR_API ClientOptions {
   [[nodiscard]] Milliseconds longest_backoff() const { return longest_backoff_; }
   [[nodiscard]] Milliseconds drain_timeout() const { return drain_timeout_; }
   [[nodiscard]] const EventHandler& event_handler() const { return event_handler_; }
+  [[nodiscard]] const LogHandler& log_handler() const { return log_handler_; }
+  [[nodiscard]] const MetricHandler& metric_handler() const { return metric_handler_; }
 
  private:
   std::string address_ = "weir://127.0.0.1:7340";
@@ -120,6 +151,8 @@ class WEIR_API ClientOptions {
   Milliseconds longest_backoff_{5'000};
   Milliseconds drain_timeout_{10'000};
   EventHandler event_handler_;
+  LogHandler log_handler_;
+  MetricHandler metric_handler_;
 };
 
 /// Of the batches of a topic; queues take none.

@@ -186,7 +186,7 @@ TEST_F(ClientDriverTest, TellsWhatHappensToItsConnection) {
   options.set_event_handler([&](const ClientEvent& event) {
     const std::lock_guard lock(mutex);
     kinds.push_back(event.kind);
-    if (kinds.size() == 3) {
+    if (kinds.size() == 4) {
       reconnected.open();
     }
   });
@@ -196,8 +196,8 @@ TEST_F(ClientDriverTest, TellsWhatHappensToItsConnection) {
   ASSERT_TRUE(reconnected.wait());
   const std::lock_guard lock(mutex);
   EXPECT_THAT(kinds,
-              testing::ElementsAre(ClientEvent::Kind::kConnected, ClientEvent::Kind::kDisconnected,
-                                   ClientEvent::Kind::kConnected));
+              testing::ElementsAre(ClientEvent::Kind::kConnected, ClientEvent::Kind::kLost,
+                                   ClientEvent::Kind::kConnected, ClientEvent::Kind::kRestored));
 }
 
 TEST_F(ClientDriverTest, ConnectsInTheBackgroundWhenItIsOnlyCreated) {

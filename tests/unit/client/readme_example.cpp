@@ -13,6 +13,7 @@ void example() {
     auto client = weir::Client::connect(weir::ClientOptions("weir://127.0.0.1:7340")).value();
     auto producer = client.queue_producer("work", weir::ProducerOptions()).value();
     auto receipt = producer.send("hello");            // waits until it is on disk
+    auto later = producer.async_send("hello");        // later.get(), later.then(…), or co_await it
 
     auto workers = client.subscribe("work", weir::ConsumerOptions(), [](weir::Delivery delivery) {
       handle(delivery.body());

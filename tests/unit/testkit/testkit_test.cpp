@@ -253,7 +253,7 @@ TEST_F(TestkitTest, StopCutsConnectionsUntilTheRestart) {
   Client watcher =
       Client::connect(options_for(broker_).set_event_handler([&](const ClientEvent& event) {
         const std::lock_guard lock(mutex);
-        is_cut |= event.kind == ClientEvent::Kind::kDisconnected;
+        is_cut |= event.kind == ClientEvent::Kind::kLost;
         changed.notify_all();
       })).value();
   broker_.stop();
