@@ -54,7 +54,8 @@ enum class ErrorCode : std::uint16_t {
   kUnknownOutcome = 1001,
   /// No broker could be reached.
   kConnectFailed = 1002,
-  /// The client, producer, consumer or reader was closed first. For a send: it was not stored.
+  /// The application stopped the call, or the client, producer, consumer or reader was closed,
+  /// before anything came of it. For a send: it was not stored and will not be.
   kCancelled = 1003,
 };
 
