@@ -1,5 +1,7 @@
 #include "broker/server/own_command.hpp"
 
+#include "broker/server/exit_status.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -10,15 +12,11 @@
 namespace weir::server {
 namespace {
 
-constexpr int kDone = 0;
-constexpr int kRefused = 1;
-constexpr int kBadUsage = 2;
-
 volatile std::sig_atomic_t stop_signals = 0;
 
 void note_signal(int /*signal*/) {
   if (stop_signals != 0) {
-    std::_Exit(kRefused);
+    std::_Exit(kExitRefused);
   }
   stop_signals = 1;
 }
@@ -38,16 +36,16 @@ int run_own_command(CLI::App& app, const std::vector<std::string>& args,
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return say(std::string(error.what()) + " (see: " + app.get_name() + " --help)", kBadUsage);
+    return say(std::string(error.what()) + " (see: " + app.get_name() + " --help)", kExitBadUsage);
   }
   const proto::Result<std::string> text = work();
   if (!text) {
-    return say(text.error().to_string(), kRefused);
+    return say(text.error().to_string(), kExitRefused);
   }
   if (std::fputs(text->c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    return say("cannot write the output", kRefused);
+    return say("cannot write the output", kExitRefused);
   }
-  return kDone;
+  return kExitDone;
 }
 
 StopSignals::StopSignals() {

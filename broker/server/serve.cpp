@@ -3,6 +3,7 @@
 #include "broker/server/broker.hpp"
 #include "broker/server/config.hpp"
 #include "broker/server/config_file.hpp"
+#include "broker/server/exit_status.hpp"
 #include "broker/server/logging.hpp"
 #include "broker/server/settings.hpp"
 
@@ -18,13 +19,9 @@
 namespace weir::server {
 namespace {
 
-constexpr int kStopped = 0;
-constexpr int kNotStarted = 1;
-constexpr int kBadUsage = 2;
-
 int say_bad_usage(const proto::Error& error) {
   std::fprintf(stderr, "weir serve: %s\n", error.message.c_str());
-  return kBadUsage;
+  return kExitBadUsage;
 }
 
 // What the command line says, and the path of the file that it names.
@@ -81,9 +78,9 @@ int run(Config config, Broker::Gather gather_again) {
   if (!done) {
     spdlog::error("the broker does not start: {}", done.error().message);
     flush_log();
-    return kNotStarted;
+    return kExitRefused;
   }
-  return kStopped;
+  return kExitDone;
 }
 
 }  // namespace
@@ -100,7 +97,7 @@ int serve_main(const std::vector<std::string>& args) {
     std::vector<std::string> reversed(args.rbegin(), args.rend());  // as CLI11 wants them
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kStopped : kBadUsage;
+    return app.exit(error) == 0 ? kExitDone : kExitBadUsage;
   }
   proto::Result<Config> config = gather(flags);
   if (!config) {
@@ -110,7 +107,7 @@ int serve_main(const std::vector<std::string>& args) {
     std::fputs(to_config_file(*config).c_str(), stdout);
   }
   if (flags.check || flags.print) {
-    return kStopped;
+    return kExitDone;
   }
   return run(std::move(*config), [&flags] { return gather(flags); });
 }
