@@ -46,8 +46,7 @@ TEST_F(CampaignTest, GoesOnWhereItsStateSaysAndAddsToItsTotals) {
 }
 
 TEST_F(CampaignTest, TellsASeedThatBreaksAPromiseAndHowToRunItAgain) {
-  CampaignPlan planted = plan(1, "");
-  planted.first_seed = 3;
+  CampaignPlan planted = plan(10, "");  // the story of one of them has a crash in it
   planted.steps = 400;
   planted.overrides = {"planted_loss=1", "crash_per_mille=20"};
   const auto [code, said] = run(planted);
