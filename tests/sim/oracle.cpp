@@ -149,7 +149,8 @@ Oracle::Place* Oracle::find_place(MessageNumber number, proto::LogId log) {
 bool Oracle::may_have_died(const Place& place) const {
   const Log& log = logs_.at(place.log);
   // One attempt more than said may have begun: of the newest lease.
-  return place.attempts + (place.lease ? 1 : 0) >= static_cast<int>(log.settings.max_receive_count);
+  return place.attempts + place.unsure_attempts + (place.lease ? 1 : 0) >=
+         static_cast<int>(log.settings.max_receive_count);
 }
 
 // ---- sends
@@ -267,6 +268,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
           log, offset, number);
   }
   where.attempts = static_cast<std::uint16_t>(delivery.attempts + (received ? 1 : 0));
+  where.unsure_attempts = 0;
   Lease lease;
   lease.grant = delivery.grant;
   lease.nonce = delivery.nonce;

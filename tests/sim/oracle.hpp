@@ -110,6 +110,7 @@ class Oracle {
     proto::LogId log;
     proto::Offset offset = -1;
     std::uint16_t attempts = 0;  // at least; as said
+    int unsure_attempts = 0;     // begun, unless an ack that was heard before has held
     std::optional<Lease> lease = std::nullopt;
     bool ack_heard = false;     // of its newest lease
     bool acked = false;         // and the broker said so
@@ -161,6 +162,8 @@ class Oracle {
   HeardRange hear(proto::SessionId session, proto::LogId log, const proto::SettleRange& range);
   void expect_nothing_of_others(proto::SessionId session, proto::LogId log, proto::GrantId grant,
                                 MessageNumber message);
+  static bool said_once(const std::vector<HeardRange>& settlement, const HeardRange& heard,
+                        const HeardMessage& message);
   void judge(const HeardRange& heard, const HeardMessage& message,
              std::optional<std::uint16_t> refused);
   void end_leases(proto::SessionId session, std::optional<std::uint32_t> alias);

@@ -156,7 +156,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   };
   switch (kind) {
     case SettleKind::kAck:
-      where.acked = where.acked || message.must_succeed || !may_have_died(where);
+      where.acked = where.acked || message.must_succeed || (is_last && !may_have_died(where));
       break;
     case SettleKind::kNack:
       begun();
@@ -164,6 +164,8 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
     case SettleKind::kStarted:
       if (!where.ack_heard) {
         begun();
+      } else {
+        ++where.unsure_attempts;  // none when the ack came first and held
       }
       break;
     case SettleKind::kExtend:
@@ -178,6 +180,15 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   }
 }
 
+bool Oracle::said_once(const std::vector<HeardRange>& settlement, const HeardRange& heard,
+                       const HeardMessage& message) {
+  return std::ranges::none_of(settlement, [&](const HeardRange& other) {
+    return &other != &heard && other.range.grant == heard.range.grant &&
+           message.index >= other.range.first_index &&
+           message.index - other.range.first_index < other.range.count;
+  });
+}
+
 void Oracle::said_settled(proto::SessionId session, std::uint64_t up_to,
                           std::span<const proto::SettleFailure> failed) {
   world_.fold(up_to);
@@ -188,7 +199,9 @@ void Oracle::said_settled(proto::SessionId session, std::uint64_t up_to,
        it != settles_.end() && it->first.first == session && it->first.second <= up_to;
        it = settles_.erase(it)) {
     for (const HeardRange& heard : it->second) {
-      for (const HeardMessage& message : heard.messages) {
+      for (HeardMessage message : heard.messages) {
+        // A failure does not say which of several words about one message it answers.
+        message.must_succeed = message.must_succeed && said_once(it->second, heard, message);
         std::optional<std::uint16_t> refused;
         for (const proto::SettleFailure& failure : failed) {
           if (failure.settle_number == it->first.second && failure.grant == heard.range.grant &&
