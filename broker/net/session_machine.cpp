@@ -394,9 +394,10 @@ std::uint32_t SessionMachine::finish(const OpenRequest& open,
       }
       return open.alias;
     case Kind::kUnsubscribe:
-      if (Subscription& subscription = subscriptions_.at(open.alias);
-          reply && subscription.active) {
-        subscription.active = false;
+      // A peer may end a subscription before it was answered, and that is refused then.
+      if (const auto ended = subscriptions_.find(open.alias);
+          reply && ended != subscriptions_.end() && ended->second.active) {
+        ended->second.active = false;
         --active_subscriptions_;
       }
       return open.alias;

@@ -304,6 +304,23 @@ TEST(SessionMachine, SettlesForASubscriptionThatHasEnded) {
   EXPECT_EQ(session.response().error().code(), static_cast<std::uint32_t>(Errc::kInvalidArgument));
 }
 
+TEST(SessionMachine, TakesTheEndOfASubscriptionThatIsRefusedMeanwhile) {
+  Session session;
+  session.open();
+  const std::uint32_t alias = session.subscribe() + 1;  // of the next one
+  weir::v1::Request request;
+  request.set_id(1);
+  request.mutable_subscribe()->set_queue("work");
+  ASSERT_TRUE(session.ask(request));
+  request.set_id(2);
+  request.mutable_unsubscribe()->set_alias(alias);
+  ASSERT_TRUE(session.ask(request));
+  session.machine.on_reply(1, proto::fail(Errc::kQueueNotFound, "no"));
+  EXPECT_EQ(session.response().error().code(), static_cast<std::uint32_t>(Errc::kQueueNotFound));
+  session.machine.on_reply(2, core::Reply(core::Done()));
+  EXPECT_TRUE(session.response().has_done());
+}
+
 TEST(SessionMachine, TellsThatASubscriptionHasEndedBehindWhatItGot) {
   Session session;
   session.open();
