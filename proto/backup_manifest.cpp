@@ -1,6 +1,7 @@
 #include "proto/backup_manifest.hpp"
 
 #include "proto/batch/crc32c.hpp"
+#include "proto/hex.hpp"
 
 #include <charconv>
 #include <concepts>
@@ -12,12 +13,9 @@ namespace {
 constexpr std::string_view kFirst = "weir-backup";
 constexpr std::string_view kLast = "crc32c";
 
-std::string hex(std::uint64_t number, std::size_t digits) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text(digits, '0');
-  for (std::size_t i = digits; i-- > 0; number >>= 4U) {
-    text[i] = kDigits[number & 0xfU];
-  }
+std::string hex(std::uint64_t number, unsigned digits) {
+  std::string text;
+  append_hex(text, number, digits);
   return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include "proto/batch/crc32c.hpp"
 #include "proto/endian.hpp"
+#include "proto/hex.hpp"
 
 namespace weir::proto {
 namespace {
@@ -84,13 +85,6 @@ template <class T>
 void take(const char*& at, T& value) {
   value = load_be<T>(at);
   at += sizeof(T);
-}
-
-void append_hex(std::string& text, std::uint64_t value, unsigned digits) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (unsigned i = digits; i > 0; --i) {
-    text.push_back(kDigits[(value >> (4 * (i - 1))) & 0xfU]);
-  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "proto/json_string.hpp"
 
+#include "proto/hex.hpp"
+
 #include <algorithm>
 #include <cstddef>
 
@@ -34,7 +36,6 @@ std::size_t character_bytes(std::string_view text) {
 }  // namespace
 
 std::string json_string(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   constexpr std::string_view kReplacement = "\xef\xbf\xbd";
   std::string json = "\"";
   while (!text.empty()) {
@@ -45,9 +46,8 @@ std::string json_string(std::string_view text) {
     } else if (c == '"' || c == '\\') {
       json += {'\\', c};
     } else if (static_cast<unsigned char>(c) < 0x20U) {
-      json += "\\u00";
-      json +=
-          {kHex[static_cast<unsigned char>(c) >> 4U], kHex[static_cast<unsigned char>(c) & 0xfU]};
+      json += "\\u";
+      append_hex(json, static_cast<unsigned char>(c), 4);
     } else {
       json += text.substr(0, bytes);
     }

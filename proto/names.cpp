@@ -1,5 +1,7 @@
 #include "proto/names.hpp"
 
+#include "proto/hex.hpp"
+
 #include <algorithm>
 
 namespace weir::proto {
@@ -90,7 +92,6 @@ Result<> check_namespace_name(std::string_view name) {
 }
 
 std::string printable(std::string_view name) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
@@ -101,7 +102,8 @@ std::string printable(std::string_view name) {
     if (plain) {
       text.push_back(c);
     } else {
-      text.append("\\x").append(1, kDigits[byte >> 4U]).append(1, kDigits[byte & 0xfU]);
+      text.append("\\x");
+      append_hex(text, byte, 2);
     }
   }
   return text;

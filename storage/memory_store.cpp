@@ -1,6 +1,7 @@
 #include "storage/memory_store.hpp"
 
 #include "proto/assert.hpp"
+#include "proto/hex.hpp"
 
 #include <algorithm>
 #include <array>
@@ -29,15 +30,6 @@ std::uint64_t hash_bytes(std::uint64_t hash, std::string_view bytes) {
     hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
   }
   return hash;
-}
-
-void append_hex(std::string& out, std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const char byte : bytes) {
-    const auto number = static_cast<unsigned char>(byte);
-    out.push_back(kDigits[number >> 4U]);
-    out.push_back(kDigits[number & 0xfU]);
-  }
 }
 
 constexpr std::size_t kDumpedValueBytes = 64;
@@ -472,9 +464,9 @@ std::string MemoryStore::dump() const {
   std::string text;
   visit_rows([&](Family family, std::string_view key, std::string_view value) {
     text += family == Family::kState ? "state " : "log ";
-    append_hex(text, key);
+    proto::append_hex(text, key);
     text += " = ";
-    append_hex(text, value.substr(0, kDumpedValueBytes));
+    proto::append_hex(text, value.substr(0, kDumpedValueBytes));
     if (value.size() > kDumpedValueBytes) {
       text += "… (" + std::to_string(value.size()) + " bytes)";
     }

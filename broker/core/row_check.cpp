@@ -3,6 +3,7 @@
 #include "broker/core/row_codec.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
+#include "proto/hex.hpp"
 
 #include <algorithm>
 #include <compare>
@@ -22,13 +23,8 @@ namespace {
 constexpr std::size_t kShownKeyBytes = 40;
 
 std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
-  for (const char byte : bytes.substr(0, kShownKeyBytes)) {
-    const auto number = static_cast<unsigned char>(byte);
-    text += kDigits[number >> 4U];
-    text += kDigits[number & 0xfU];
-  }
+  proto::append_hex(text, bytes.substr(0, kShownKeyBytes));
   return text;
 }
 

@@ -1,4 +1,5 @@
 #include "broker/net/messages.hpp"
+#include "proto/hex.hpp"
 #include "proto/wire_message.hpp"
 
 #include <string>
@@ -142,15 +143,13 @@ struct Writer {
 }  // namespace
 
 std::string to_text(const core::Uuid& uuid) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   text.reserve(36);
   for (std::size_t i = 0; i < uuid.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) {
       text += '-';
     }
-    text += kDigits[uuid[i] >> 4U];
-    text += kDigits[uuid[i] & 0xfU];
+    proto::append_hex(text, uuid[i], 2);
   }
   return text;
 }
