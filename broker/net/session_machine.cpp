@@ -387,18 +387,15 @@ std::uint32_t SessionMachine::finish(const OpenRequest& open,
       return reply ? attach(open.destination, std::get<core::Attached>(*reply)) : 0;
     case Kind::kSubscribe:
       if (!reply) {
+        end_subscription(open.alias);
         subscriptions_.erase(open.alias);
-        --active_subscriptions_;
       } else if (const auto* subscribed = std::get_if<core::Subscribed>(&*reply)) {
         subscriptions_.at(open.alias).queue = subscribed->id;
       }
       return open.alias;
     case Kind::kUnsubscribe:
-      // A peer may end a subscription before it was answered, and that is refused then.
-      if (const auto ended = subscriptions_.find(open.alias);
-          reply && ended != subscriptions_.end() && ended->second.active) {
-        ended->second.active = false;
-        --active_subscriptions_;
+      if (reply) {
+        end_subscription(open.alias);
       }
       return open.alias;
     case Kind::kReceive:
@@ -418,12 +415,20 @@ std::uint32_t SessionMachine::finish(const OpenRequest& open,
   return 0;
 }
 
+// Its end may have been told before: by the peer, which need not wait for the answer to Subscribe,
+// by that answer, or by the shard.
+void SessionMachine::end_subscription(std::uint32_t alias) {
+  if (const auto found = subscriptions_.find(alias);
+      found != subscriptions_.end() && std::exchange(found->second.active, false)) {
+    --active_subscriptions_;
+  }
+}
+
 void SessionMachine::on_subscription_ended(std::uint32_t alias, const proto::Error& why) {
   if (phase_ != Phase::kOpen) {
     return;
   }
-  subscriptions_.at(alias).active = false;
-  --active_subscriptions_;
+  end_subscription(alias);
   weir::v1::SubscriptionEnded ended;
   ended.set_alias(alias);
   *ended.mutable_error() = proto::to_wire(why);

@@ -137,6 +137,7 @@ class SessionMachine {
   proto::Result<> refuse_if_busy(const weir::v1::Request& request) const;
   void remember(OpenRequest& open, const weir::v1::Request& request);
   std::uint32_t finish(const OpenRequest& open, const proto::Result<core::Reply>& reply);
+  void end_subscription(std::uint32_t alias);
   void refuse(std::uint64_t request_id, const proto::Error& error);
   void write_settled();
   void refuse_send(const proto::Send& send, const proto::Error& error);
