@@ -3,11 +3,9 @@
 #include "proto/assert.hpp"
 #include "proto/batch/crc32c.hpp"
 #include "proto/endian.hpp"
-#include "storage/import.hpp"
-#include "storage/row_digest.hpp"
+#include "storage/shard_rows.hpp"
 #include "storage/transfer_format.hpp"
 
-#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,14 +22,12 @@ void append(std::string& out, T number) {
   out.append(bytes, sizeof(bytes));
 }
 
-constexpr std::array kFamilies = {Family::kState, Family::kLog};
-
 }  // namespace
 
 class ShardExport::Impl {
  public:
   Impl(std::unique_ptr<Reader> reader, std::size_t block_bytes)
-      : reader_(std::move(reader)), block_bytes_(block_bytes) {
+      : reader_(std::move(reader)), rows_(*reader_), block_bytes_(block_bytes) {
     WEIR_ASSERT(block_bytes <= transfer::kMaxBlockBytes - transfer::kMaxKeyBytes -
                                    transfer::kMaxValueBytes - transfer::kRowHeadBytes,
                 "a block and one row more fit into what a reader takes");
@@ -42,79 +38,50 @@ class ShardExport::Impl {
     if (std::exchange(is_first_, false)) {
       return header();
     }
-    std::string rows;
-    while (family_ < kFamilies.size() && rows.size() < block_bytes_) {
-      if (const proto::Result<> taken = take_rows(rows); !taken) {
+    std::string block_rows;
+    while (rows_.valid() && block_rows.size() < block_bytes_) {
+      if (const proto::Result<> taken = take_row(block_rows); !taken) {
         return taken.error();
       }
     }
-    if (!rows.empty()) {
+    if (!block_rows.empty()) {
       ++totals_.blocks;
-      return block(Block::kRows, rows);
+      return block(Block::kRows, block_rows);
     }
     is_done_ = true;
-    summary_.digest = digest_.value();
     return trailer();
   }
 
   [[nodiscard]] bool is_done() const { return is_done_; }
-  [[nodiscard]] const TransferSummary& summary() const { return summary_; }
+  [[nodiscard]] TransferSummary summary() const { return rows_.summary(); }
 
  private:
   proto::Result<std::string> header() {
-    if (const auto imported = was_imported(*reader_); !imported) {
-      return imported.error();
+    if (const proto::Result<> begun = rows_.begin(); !begun) {
+      return begun.error();
     }
-    const proto::Result<CommitPoint> point = read_commit_point(*reader_);
-    if (!point) {
-      return point.error();
-    }
-    summary_.point = *point;
     std::string header(transfer::kMagic);
     append<std::uint32_t>(header, transfer::kVersion);
     append<std::uint32_t>(header, 0);
-    header += encode_commit_point(*point);
+    header += encode_commit_point(rows_.summary().point);
     return checked(std::move(header));
   }
 
-  // Fills the block from where the scan stands; at the end of a family goes on to the next one.
-  proto::Result<> take_rows(std::string& rows) {
-    if (!scan_) {
-      scan_ = reader_->scan(kFamilies.at(family_), "", "", {.sequential = true});
-    }
-    for (; scan_->valid() && rows.size() < block_bytes_; scan_->next()) {
-      if (transfer::is_left_out(kFamilies.at(family_), scan_->key())) {
-        continue;
-      }
-      if (const proto::Result<> added = add(rows, scan_->key(), scan_->value()); !added) {
-        return added;
-      }
-    }
-    if (scan_->valid()) {
-      return {};
-    }
-    const proto::Result<> status = scan_->status();
-    scan_.reset();
-    ++family_;
-    return status;
-  }
-
-  proto::Result<> add(std::string& rows, std::string_view key, std::string_view value) {
+  proto::Result<> take_row(std::string& block_rows) {
+    const std::string_view key = rows_.key();
+    const std::string_view value = rows_.value();
     if (key.size() > transfer::kMaxKeyBytes || value.size() > transfer::kMaxValueBytes) {
       return proto::fail(proto::Errc::kLimitExceeded,
                          "a row of " + std::to_string(key.size() + value.size()) +
                              " bytes is larger than a reader of the stream takes");
     }
-    append<std::uint8_t>(rows, static_cast<std::uint8_t>(kFamilies.at(family_)));
-    append<std::uint32_t>(rows, static_cast<std::uint32_t>(key.size()));
-    append<std::uint32_t>(rows, static_cast<std::uint32_t>(value.size()));
-    rows.append(key).append(value);
-    ++totals_.rows[static_cast<std::size_t>(kFamilies.at(family_))];
+    append<std::uint8_t>(block_rows, static_cast<std::uint8_t>(rows_.family()));
+    append<std::uint32_t>(block_rows, static_cast<std::uint32_t>(key.size()));
+    append<std::uint32_t>(block_rows, static_cast<std::uint32_t>(value.size()));
+    block_rows.append(key).append(value);
+    ++totals_.rows[static_cast<std::size_t>(rows_.family())];
     totals_.bytes += key.size() + value.size();
-    ++summary_.rows;
-    summary_.bytes = totals_.bytes;
-    digest_.add(kFamilies.at(family_), key, value);
-    return {};
+    return rows_.next();
   }
 
   std::string trailer() {
@@ -142,15 +109,12 @@ class ShardExport::Impl {
   }
 
   const std::unique_ptr<Reader> reader_;
+  ShardRows rows_;
   const std::size_t block_bytes_;
-  std::unique_ptr<Iterator> scan_;
-  std::size_t family_ = 0;  // of kFamilies: where the scan is
   bool is_first_ = true;
   bool is_done_ = false;
   std::uint32_t crc_ = 0;
   transfer::Totals totals_;
-  RowsDigest digest_;
-  TransferSummary summary_;
 };
 
 ShardExport::ShardExport(std::unique_ptr<Reader> reader, const ExportOptions& options)
@@ -168,7 +132,7 @@ bool ShardExport::is_done() const {
   return impl_->is_done();
 }
 
-const TransferSummary& ShardExport::summary() const {
+TransferSummary ShardExport::summary() const {
   return impl_->summary();
 }
 

@@ -47,7 +47,7 @@ class ShardExport {
   /// The last piece was given.
   [[nodiscard]] bool is_done() const;
   /// What was given so far; the commit point from the first piece on.
-  [[nodiscard]] const TransferSummary& summary() const;
+  [[nodiscard]] TransferSummary summary() const;
 
  private:
   class Impl;

@@ -95,7 +95,7 @@ void Backups::load_block(Done done) {
       read->is_reading = false;
       read->read_on_until = now_() + kIdleMs;
       if (read->rows->is_done()) {
-        const storage::TransferSummary& rows = read->rows->summary();
+        const storage::TransferSummary rows = read->rows->summary();
         block.summary = {.incarnation = read->incarnation,
                          .point = rows.point,
                          .rows = rows.rows,
