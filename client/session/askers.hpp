@@ -44,8 +44,16 @@ class Askers {
   };
   using Answers = std::vector<Answer>;
 
-  /// The asker that was added last is in the list until the lock is given away.
-  Asker& add(TimePoint deadline) { return askers_.emplace_back(++last_number_, deadline); }
+  /// What whoever asked keeps: the answer, and what stop() and an answer need to know.
+  struct Place {
+    Future<Value> future;
+    std::shared_ptr<Stopper> stopper;
+    std::uint64_t number = 0;
+  };
+  Place add(TimePoint deadline) {
+    Asker& asker = askers_.emplace_back(++last_number_, deadline);
+    return {.future = asker.promise.future(), .stopper = asker.stopper, .number = asker.number};
+  }
   /// Has him told that he asked to stop, if he is still there.
   void stop(std::uint64_t number) {
     const auto found = std::ranges::find(askers_, number, &Asker::number);

@@ -48,9 +48,7 @@ Future<std::optional<Delivery>> ConsumerFront::async_next(const CallOptions& cal
     return Next(
         Error(ErrorCode::kInvalidArgument, "the messages of this consumer go to its handler"));
   }
-  Next future;
-  std::shared_ptr<Stopper> stopper;
-  std::uint64_t number = 0;
+  Askers<Delivery>::Place place;
   {
     std::unique_lock lock(mutex_);
     Result<std::optional<Delivery>> taken = take_begun();
@@ -62,22 +60,18 @@ Future<std::optional<Delivery>> ConsumerFront::async_next(const CallOptions& cal
       }
       return Next(std::move(taken));
     }
-    Askers<Delivery>::Asker& asker =
-        askers_.add(engine_->deadline_of(call, engine_->options().overall_timeout()));
-    future = asker.promise.future();
-    stopper = asker.stopper;
-    number = asker.number;
+    place = askers_.add(engine_->deadline_of(call, engine_->options().overall_timeout()));
     count_caller();
   }
   notify_engine();
   if (call.stop_token().stop_possible()) {
-    stopper->arm(call.stop_token(), [front = weak_from_this(), number] {
+    place.stopper->arm(call.stop_token(), [front = weak_from_this(), number = place.number] {
       if (const auto self = std::static_pointer_cast<ConsumerFront>(front.lock())) {
         self->on_stop(number);
       }
     });
   }
-  return future;
+  return std::move(place.future);
 }
 
 void ConsumerFront::on_stop(std::uint64_t asker) {
@@ -167,12 +161,7 @@ void ConsumerFront::close() {
   changed_.notify_all();
   notify_engine();
   if (is_push_ && !engine_->on_io_thread()) {
-    // A handler may be at work: one round through the I/O thread sees the end of it.
-    Promise<> answer;
-    const Future<> awaited = answer.future();
-    engine_->post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
-    static_cast<void>(
-        awaited.wait_until(engine_->clock().now() + engine_->options().drain_timeout()));
+    engine_->wait_for_round();  // a handler may be at work
   }
 }
 

@@ -184,6 +184,13 @@ Result<> Engine::may_wait() const {
   return {};
 }
 
+void Engine::wait_for_round() {
+  Promise<> answer;
+  const Future<> awaited = answer.future();
+  post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
+  static_cast<void>(awaited.wait_until(clock_.now() + options_.drain_timeout()));
+}
+
 TimePoint Engine::deadline_of(const CallOptions& call, std::chrono::milliseconds otherwise) const {
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);
   const std::chrono::milliseconds timeout =

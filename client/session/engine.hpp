@@ -49,6 +49,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   }
   /// INVALID_ARGUMENT on the I/O thread.
   [[nodiscard]] Result<> may_wait() const;
+  /// Waits until the I/O thread has done what it is at, at most the drain timeout. Not on it.
+  void wait_for_round();
   [[nodiscard]] std::uint64_t next_participant_id() { return ++last_participant_; }
 
   /// Differs from request to request.

@@ -77,9 +77,7 @@ Future<std::optional<Record>> ReaderFront::async_next(const CallOptions& call) {
   if (is_push_) {
     return Next(Error(ErrorCode::kInvalidArgument, "the records of this reader go to its handler"));
   }
-  Next future;
-  std::shared_ptr<Stopper> stopper;
-  std::uint64_t number = 0;
+  Askers<Record>::Place place;
   {
     std::unique_lock lock(mutex_);
     Result<std::optional<Record>> taken = take_waiting();
@@ -91,21 +89,17 @@ Future<std::optional<Record>> ReaderFront::async_next(const CallOptions& call) {
       }
       return Next(std::move(taken));
     }
-    Askers<Record>::Asker& asker =
-        askers_.add(engine_->deadline_of(call, engine_->options().overall_timeout()));
-    future = asker.promise.future();
-    stopper = asker.stopper;
-    number = asker.number;
+    place = askers_.add(engine_->deadline_of(call, engine_->options().overall_timeout()));
   }
   engine_->notify(id());
   if (call.stop_token().stop_possible()) {
-    stopper->arm(call.stop_token(), [front = weak_from_this(), number] {
+    place.stopper->arm(call.stop_token(), [front = weak_from_this(), number = place.number] {
       if (const auto self = front.lock()) {
         self->on_stop(number);
       }
     });
   }
-  return future;
+  return std::move(place.future);
 }
 
 void ReaderFront::on_stop(std::uint64_t asker) {
@@ -179,12 +173,7 @@ void ReaderFront::close() {
   changed_.notify_all();
   engine_->notify(id());
   if (is_push_ && !engine_->on_io_thread()) {
-    // The handler may be at work: one round through the I/O thread sees the end of it.
-    Promise<> answer;
-    const Future<> awaited = answer.future();
-    engine_->post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
-    static_cast<void>(
-        awaited.wait_until(engine_->clock().now() + engine_->options().drain_timeout()));
+    engine_->wait_for_round();  // a handler may be at work
   }
 }
 
