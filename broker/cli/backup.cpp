@@ -15,9 +15,6 @@
 namespace weir::cli {
 namespace {
 
-// What a shell returns for a process that Ctrl-C ended.
-constexpr int kInterruptedStatus = 130;
-
 struct BackupArguments {
   std::string directory;
   std::string output = "table";

@@ -1,5 +1,6 @@
 #include "broker/cli/backup_files.hpp"
 
+#include "broker/cli/output.hpp"
 #include "proto/backup_manifest.hpp"
 
 #include <cerrno>
@@ -20,16 +21,9 @@ Error cannot(const char* do_what, const std::string& path, int number) {
                    "': " + std::error_code(number, std::generic_category()).message());
 }
 
-Result<> write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    } else if (errno != EINTR) {
-      return cannot("write", path, errno);
-    }
-  }
-  return {};
+Result<> write_to(int fd, std::string_view bytes, const std::string& path) {
+  const int number = write_all(fd, bytes);
+  return number == 0 ? Result<>() : Result<>(cannot("write", path, number));
 }
 
 Result<int> make_file(const std::string& path) {
@@ -118,7 +112,7 @@ BackupFiles::~BackupFiles() {
 }
 
 Result<> BackupFiles::write(std::string_view bytes) {
-  return write_all(shard_, bytes, file_in(directory_, proto::kBackupShardName));
+  return write_to(shard_, bytes, file_in(directory_, proto::kBackupShardName));
 }
 
 Result<> BackupFiles::finish(std::string_view text) {
@@ -132,7 +126,7 @@ Result<> BackupFiles::finish(std::string_view text) {
   if (!file) {
     return std::move(file).error();
   }
-  Result<> written = write_all(*file, text, unfinished);
+  Result<> written = write_to(*file, text, unfinished);
   Result<> synced = sync_and_close(*file, unfinished);
   if (!written || !synced) {
     return written ? std::move(synced) : std::move(written);

@@ -18,6 +18,9 @@ enum class ExitCode : std::uint8_t {
   kUnknownOutcome = 5,  // or the time was up
 };
 
+/// What a shell returns for a process that Ctrl-C ended: of one that does not end in any other way.
+inline constexpr int kInterruptedStatus = 130;
+
 [[nodiscard]] ExitCode exit_code_for(ErrorCode code);
 
 /// What the person can do about it, e.g. "create it with: weir queue create work"; empty where

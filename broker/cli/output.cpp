@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t kFlushBytes = std::size_t{64} << 10;
 
-// Returns 0 or errno.
+}  // namespace
+
 int write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd, bytes.data(), bytes.size());
@@ -26,8 +27,6 @@ int write_all(int fd, std::string_view bytes) {
   }
   return 0;
 }
-
-}  // namespace
 
 Output::Output(int fd) : fd_(fd) {}
 

@@ -40,6 +40,9 @@ class Output {
   std::string buffer_;
 };
 
+/// Writes all of it, however often that takes; 0, or the error's number.
+[[nodiscard]] int write_all(int fd, std::string_view bytes);
+
 /// One line on the standard error, in one write, so that lines of threads and children do not mix.
 void print_error_line(std::string_view line);
 

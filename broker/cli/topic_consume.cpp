@@ -22,8 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 // How often a wait looks whether it should go on.
 constexpr milliseconds kLook{100};
-// What a shell returns for a process that Ctrl-C ended.
-constexpr int kInterruptedStatus = 130;
 
 struct ConsumeArguments {
   std::string name;
