@@ -5,13 +5,12 @@
 #include "broker/server/file_limit.hpp"
 #include "broker/server/memory_budget.hpp"
 #include "broker/server/ready_file.hpp"
+#include "broker/server/text_file.hpp"
 
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
-#include <fstream>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,13 +25,6 @@ constexpr std::chrono::milliseconds kTick{100};
 constexpr std::uint32_t kShardId = 0;
 // What the database and the listeners have open, and some more.
 constexpr std::uint64_t kFilesOfOurOwn = 1'024;
-
-std::optional<std::string> read_whole_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return file ? std::optional(text.str()) : std::nullopt;
-}
 
 }  // namespace
 
@@ -53,7 +45,7 @@ Broker::~Broker() {
 // ---- start
 
 proto::Result<> Broker::open() {
-  if (const auto warning = memory_warning(config_, control_group_limit(read_whole_file))) {
+  if (const auto warning = memory_warning(config_, control_group_limit(read_text_file))) {
     spdlog::warn("{}", *warning);
   }
   warn_about_files();

@@ -2,6 +2,7 @@
 
 #include "broker/server/setting_values.hpp"
 #include "broker/server/settings.hpp"
+#include "broker/server/text_file.hpp"
 
 #include <stdexcept>
 
@@ -30,9 +31,8 @@ namespace {
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <numeric>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -99,16 +99,10 @@ proto::Result<Values> parse_config_file(std::string_view text, std::string_view 
 }
 
 proto::Result<Values> read_config_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  std::array<char, 4096> part{};
-  while (file.read(part.data(), part.size()) || file.gcount() > 0) {
-    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
-  }
-  if (!file.is_open() || file.bad()) {
-    return invalid_setting("cannot read the configuration file " + path);
-  }
-  return parse_config_file(text, path);
+  const std::optional<std::string> text = read_text_file(path);
+  return text
+             ? parse_config_file(*text, path)
+             : proto::Result<Values>(invalid_setting("cannot read the configuration file " + path));
 }
 
 std::string to_config_file(const Config& config) {

@@ -1,5 +1,6 @@
 #include "broker/server/end_process.hpp"
 
+#include "broker/server/exit_status.hpp"
 #include "broker/server/logging.hpp"
 
 #include <spdlog/spdlog.h>

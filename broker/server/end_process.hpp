@@ -4,11 +4,8 @@
 
 namespace weir::server {
 
-/// The status of a process that ended because it could not go on.
-inline constexpr int kExitFailed = 3;
-
-/// Logs the failure and ends the process at once, from any thread: after a failed commit nothing
-/// more may be written, not even by an orderly end. Recovery is the next start's.
+/// Logs the failure and ends the process at once (kExitFailed), from any thread: after a failed
+/// commit nothing more may be written, not even by an orderly end. Recovery is the next start's.
 [[noreturn]] void end_process(const proto::Error& error);
 
 }  // namespace weir::server

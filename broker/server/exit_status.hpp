@@ -2,10 +2,11 @@
 
 namespace weir::server {
 
-/// Of `weir serve` and of the commands that work on directories. A serving broker also ends with 3:
-/// a commit has failed (end_process.hpp).
+/// Of `weir serve` and of the commands that work on directories.
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitRefused = 1;
 inline constexpr int kExitBadUsage = 2;
+/// A serving broker could not go on: a commit has failed.
+inline constexpr int kExitFailed = 3;
 
 }  // namespace weir::server

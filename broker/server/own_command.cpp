@@ -27,10 +27,36 @@ int say(std::string line, int status) {
   return status;
 }
 
+proto::Result<> check_signals() {
+  return stop_signals == 0 ? proto::Result<>()
+                           : proto::fail(proto::Errc::kCancelled, "interrupted before it was done");
+}
+
+// Catches what is to stop the work while it lives.
+class StopSignals {
+ public:
+  StopSignals() {
+    stop_signals = 0;
+    std::signal(SIGINT, note_signal);
+    std::signal(SIGTERM, note_signal);
+  }
+  ~StopSignals() {
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+};
+
 }  // namespace
 
-int run_own_command(CLI::App& app, const std::vector<std::string>& args,
-                    const std::function<proto::Result<std::string>()>& work) {
+int run_own_command(
+    CLI::App& app, const std::vector<std::string>& args,
+    const std::function<proto::Result<StoredFacts>(const MayGoOn& may_go_on)>& work) {
+  std::string output = "table";
+  app.add_option("-o,--output", output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // as CLI11 wants them
   } catch (const CLI::CallForHelp& help) {
@@ -38,30 +64,18 @@ int run_own_command(CLI::App& app, const std::vector<std::string>& args,
   } catch (const CLI::ParseError& error) {
     return say(std::string(error.what()) + " (see: " + app.get_name() + " --help)", kExitBadUsage);
   }
-  const proto::Result<std::string> text = work();
-  if (!text) {
-    return say(text.error().to_string(), kExitRefused);
+  const proto::Result<StoredFacts> facts = [&work] {
+    const StopSignals signals;
+    return work(check_signals);
+  }();
+  if (!facts) {
+    return say(facts.error().to_string(), kExitRefused);
   }
-  if (std::fputs(text->c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+  const std::string text = output == "json" ? facts_json(*facts) : facts_table(*facts);
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
     return say("cannot write the output", kExitRefused);
   }
   return kExitDone;
-}
-
-StopSignals::StopSignals() {
-  stop_signals = 0;
-  std::signal(SIGINT, note_signal);
-  std::signal(SIGTERM, note_signal);
-}
-
-StopSignals::~StopSignals() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-}
-
-proto::Result<> StopSignals::check() const {
-  return stop_signals == 0 ? proto::Result<>()
-                           : proto::fail(proto::Errc::kCancelled, "interrupted before it was done");
 }
 
 }  // namespace weir::server

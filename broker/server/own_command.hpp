@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/server/stored_facts.hpp"
 #include "proto/result.hpp"
 
 #include <CLI/App.hpp>
@@ -10,23 +11,13 @@
 
 namespace weir::server {
 
-/// A command that works on directories and ends: parses `args` by `app`, then prints the text that
-/// `work` gives. Returns the exit status: 0 done, 1 refused, 2 bad usage; anything but 0 comes with
-/// one line on the standard error, in the manner of the other commands.
-[[nodiscard]] int run_own_command(CLI::App& app, const std::vector<std::string>& args,
-                                  const std::function<proto::Result<std::string>()>& work);
-
-/// Catches SIGINT and SIGTERM while it lives, for work that tidies up when it is broken off. One at
-/// a time. A second signal ends the process at once.
-class StopSignals {
- public:
-  StopSignals();
-  ~StopSignals();
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
-  /// CANCELLED once a signal has come.
-  [[nodiscard]] proto::Result<> check() const;
-};
+/// A command that looks at stored data and ends: parses `args` by `app`, to which it adds --output,
+/// and prints the facts that `work` gives. SIGINT and SIGTERM make MayGoOn CANCELLED, so that work
+/// tidies up when it is broken off; a second one ends the process at once. Returns the exit status
+/// (exit_status.hpp); anything but kExitDone comes with one line on the standard error, in the
+/// manner of the other commands. One at a time.
+[[nodiscard]] int run_own_command(
+    CLI::App& app, const std::vector<std::string>& args,
+    const std::function<proto::Result<StoredFacts>(const MayGoOn& may_go_on)>& work);
 
 }  // namespace weir::server

@@ -109,13 +109,9 @@ int restore_main(const std::vector<std::string>& args) {
   CLI::App app("Makes a data directory of a backup", "weir restore");
   std::string backup;
   std::string data_dir = Config().data_dir;
-  std::string output = "table";
   app.add_option("DIR", backup, "A backup, as `weir backup` made it")->required();
   app.add_option("--data-dir", data_dir, "Where the data goes: new or empty")
       ->envname(environment_name("data_dir"))
-      ->capture_default_str();
-  app.add_option("-o,--output", output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   app.footer(R"(
 The whole backup is checked on the way, and what was written is read back. When the command fails or
@@ -126,15 +122,8 @@ before: clients begin anew by themselves, and messages that were leased come aga
 Example:
   weir restore /backups/monday --data-dir /var/lib/weir
   weir serve --data-dir /var/lib/weir)");
-  return run_own_command(app, args, [&]() -> proto::Result<std::string> {
-    const StopSignals signals;
-    const proto::Result<StoredFacts> facts =
-        restore(backup, data_dir, [&signals] { return signals.check(); });
-    if (!facts) {
-      return facts.error();
-    }
-    return output == "json" ? facts_json(*facts) : facts_table(*facts);
-  });
+  return run_own_command(
+      app, args, [&](const MayGoOn& may_go_on) { return restore(backup, data_dir, may_go_on); });
 }
 
 }  // namespace weir::server

@@ -1,7 +1,6 @@
 #include "broker/server/stored_facts.hpp"
 
 #include "proto/backup_manifest.hpp"
-#include "storage/shard_rows.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -36,10 +35,10 @@ std::vector<Fact> list(const StoredFacts& facts) {
 
 }  // namespace
 
-proto::Result<StoredFacts> check_rows(const storage::Reader& reader, const MayGoOn& may_go_on) {
+proto::Result<StoredFacts> check_rows(std::string_view kind, const VisitRows& visit,
+                                      const MayGoOn& may_go_on) {
   core::RowCheck check;
-  const auto rows = storage::visit_shard_rows(
-      reader,
+  const auto rows = visit(
       [&](storage::Family family, std::string_view key, std::string_view value) -> proto::Result<> {
         const proto::Result<> goes_on = may_go_on();
         return goes_on ? check.add(family, key, value) : goes_on;
@@ -50,10 +49,15 @@ proto::Result<StoredFacts> check_rows(const storage::Reader& reader, const MayGo
   if (const proto::Result<> whole = check.finish(); !whole) {
     return whole.error();
   }
-  return StoredFacts{.kind = "data directory",
-                     .incarnation = check.incarnation(),
-                     .rows = *rows,
-                     .counts = check.counts()};
+  return StoredFacts{
+      .kind = kind, .incarnation = check.incarnation(), .rows = *rows, .counts = check.counts()};
+}
+
+proto::Result<StoredFacts> check_rows(const storage::Reader& reader, const MayGoOn& may_go_on) {
+  return check_rows(
+      "data directory",
+      [&reader](const storage::RowSink& sink) { return storage::visit_shard_rows(reader, sink); },
+      may_go_on);
 }
 
 std::string facts_table(const StoredFacts& facts) {

@@ -4,6 +4,7 @@
 #include "proto/result.hpp"
 #include "storage/export.hpp"
 #include "storage/kv.hpp"
+#include "storage/shard_rows.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -23,8 +24,13 @@ struct StoredFacts {
 /// Asked before each row; its error ends the work.
 using MayGoOn = std::function<proto::Result<>()>;
 
-/// Looks at every row of the reader's moment (broker/core/row_check.hpp). CORRUPT_BATCH, or what
-/// reading answers.
+/// Gives every row to the sink, in the order of a scan.
+using VisitRows = std::function<proto::Result<storage::TransferSummary>(const storage::RowSink&)>;
+/// Looks at every row that is given (broker/core/row_check.hpp). CORRUPT_BATCH, or what `visit` and
+/// `may_go_on` answer.
+[[nodiscard]] proto::Result<StoredFacts> check_rows(std::string_view kind, const VisitRows& visit,
+                                                    const MayGoOn& may_go_on);
+/// The rows of a data directory, at the reader's moment.
 [[nodiscard]] proto::Result<StoredFacts> check_rows(const storage::Reader& reader,
                                                     const MayGoOn& may_go_on);
 

@@ -22,30 +22,20 @@ proto::Result<StoredFacts> verify_backup(const std::string& directory, const May
   if (!backup) {
     return backup.error();
   }
-  core::RowCheck check;
   const storage::ByteSource source = backup->source();
-  storage::TransferReader reader(source);
-  if (const auto header = reader.read_header(); !header) {
-    return header.error();
-  }
-  const auto rows = reader.read_rows(
-      [&](storage::Family family, std::string_view key, std::string_view value) -> proto::Result<> {
-        const proto::Result<> goes_on = may_go_on();
-        return goes_on ? check.add(family, key, value) : goes_on;
-      });
-  if (!rows) {
-    return rows.error();
-  }
-  if (const proto::Result<> fits = backup->check_end(*rows); !fits) {
-    return fits.error();
-  }
-  if (const proto::Result<> whole = check.finish(); !whole) {
-    return whole.error();
-  }
-  return StoredFacts{.kind = "backup",
-                     .incarnation = check.incarnation(),
-                     .rows = *rows,
-                     .counts = check.counts()};
+  const auto visit = [&](const storage::RowSink& sink) -> proto::Result<storage::TransferSummary> {
+    storage::TransferReader reader(source);
+    if (const auto header = reader.read_header(); !header) {
+      return header.error();
+    }
+    auto rows = reader.read_rows(sink);
+    if (!rows) {
+      return rows;
+    }
+    const proto::Result<> fits = backup->check_end(*rows);
+    return fits ? rows : proto::Result<storage::TransferSummary>(fits.error());
+  };
+  return check_rows("backup", visit, may_go_on);
 }
 
 // What a start compares before it takes up work.
@@ -100,11 +90,7 @@ int verify_main(const std::vector<std::string>& args) {
   CLI::App app("Checks every row and batch of a backup, or of a stopped broker's data directory",
                "weir verify");
   std::string directory;
-  std::string output = "table";
   app.add_option("DIR", directory, "A backup, or a data directory")->required();
-  app.add_option("-o,--output", output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
   app.footer(R"(
 Nothing is changed. Prints what is there and a digest over all rows: it is the same for a backup and
 for the data directory that was restored from it, until a broker starts there. What is damaged is
@@ -113,15 +99,8 @@ named, and the exit status is 1 then.
 Example:
   weir verify /backups/monday
   weir verify /var/lib/weir -o json)");
-  return run_own_command(app, args, [&]() -> proto::Result<std::string> {
-    const StopSignals signals;
-    const proto::Result<StoredFacts> facts =
-        verify(directory, [&signals] { return signals.check(); });
-    if (!facts) {
-      return facts.error();
-    }
-    return output == "json" ? facts_json(*facts) : facts_table(*facts);
-  });
+  return run_own_command(app, args,
+                         [&](const MayGoOn& may_go_on) { return verify(directory, may_go_on); });
 }
 
 }  // namespace weir::server
