@@ -74,7 +74,7 @@ TEST(SessionMachine, CountsASubscriptionThatEndsInTwoWaysOnce) {
   static_cast<void>(session.written());
 
   for (std::uint64_t id = 1; id <= proto::kMaxSubscriptionsPerConnection; ++id) {
-    session.subscribe(100 + id);
+    ASSERT_NE(session.subscribe(100 + id), 0U) << id;
   }
   request.set_id(5'000);
   request.mutable_subscribe()->set_queue("work");
