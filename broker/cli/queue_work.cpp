@@ -1,7 +1,7 @@
 #include "broker/cli/command.hpp"
+#include "broker/cli/message_command.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/signals.hpp"
-#include "broker/cli/work_pool.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -21,43 +21,67 @@ constexpr milliseconds kLook{100};
 constexpr milliseconds kDescribeTimeout{5'000};
 // Messages on the way to the dead-letter queue are waited for, but not for ever.
 constexpr milliseconds kDyingPatience{5'000};
+// A command may take as long as it likes.
+constexpr std::chrono::hours kLongestWork{24 * 365};
 
 struct WorkArguments {
-  WorkSettings settings;
+  std::string queue;
+  MessageCommandSettings command;
+  std::uint32_t concurrency = 1;
   std::int64_t nack_delay_ms = 0;
   std::int64_t lease_ms = 0;
   bool exit_when_empty = false;
 };
 
-// Wakes the waiting first thread when the pool has been stopped.
-class Bell {
+// Stops a pool from a handler of its own, from the thread of signals, and from the first thread,
+// which it wakes.
+class Control {
  public:
-  void ring() {
+  // Those who want to stop it wait for that.
+  void set_pool(WorkerPool& pool) {
     const std::lock_guard lock(mutex_);
-    rung_ = true;
-    condition_.notify_all();
+    pool_ = &pool;
+    changed_.notify_all();
+  }
+  // Running commands go on.
+  void stop() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return pool_ != nullptr; });
+    is_stopping_ = true;
+    changed_.notify_all();
+    pool_->stop();
+  }
+  // Running commands are killed.
+  void kill() {
+    stop();
+    pool_->cancel();
+  }
+  [[nodiscard]] bool is_stopping() const {
+    const std::lock_guard lock(mutex_);
+    return is_stopping_;
   }
   void wait(milliseconds longest) {
     std::unique_lock lock(mutex_);
-    condition_.wait_for(lock, longest, [this] { return rung_; });
+    changed_.wait_for(lock, longest, [this] { return is_stopping_; });
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  bool rung_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  WorkerPool* pool_ = nullptr;
+  bool is_stopping_ = false;
 };
 
 // Tells when a queue has nothing left for this process to do.
 class EmptyWatch {
  public:
-  EmptyWatch(Client& client, const WorkPool& pool, const WorkTally& tally, std::string queue)
-      : client_(client), pool_(pool), tally_(tally), queue_(std::move(queue)) {}
+  EmptyWatch(Client& client, const WorkerPool& pool, std::string queue)
+      : client_(client), pool_(pool), queue_(std::move(queue)) {}
 
   Result<bool> look() {
-    const std::uint64_t activity = pool_.activity();
-    if (!pool_.idle() || tally_.unconfirmed.load() > 0 || activity != last_activity_) {
-      last_activity_ = activity;
+    const WorkerPoolStats before = pool_.stats();
+    if (!is_idle(before) || activity_of(before) != last_activity_) {
+      last_activity_ = activity_of(before);
       looked_empty_ = false;
       return false;
     }
@@ -66,12 +90,20 @@ class EmptyWatch {
       return queue.error();
     }
     // What others hold is theirs; what is on the way to this process shows as activity.
+    const WorkerPoolStats after = pool_.stats();
     const bool is_empty = queue->ready == 0 && queue->delayed == 0 && !waits_for(queue->dying) &&
-                          pool_.idle() && pool_.activity() == activity;
+                          is_idle(after) && activity_of(after) == last_activity_;
     return std::exchange(looked_empty_, is_empty) && is_empty;
   }
 
  private:
+  static bool is_idle(const WorkerPoolStats& stats) {
+    return stats.running == 0 && stats.waiting == 0 && stats.unconfirmed == 0;
+  }
+  // Messages taken and commands ended: equal numbers say that nothing happened in between.
+  static std::uint64_t activity_of(const WorkerPoolStats& stats) {
+    return 2 * stats.taken - stats.running;
+  }
   bool waits_for(std::uint64_t dying) {
     if (dying == 0) {
       dying_since_.reset();
@@ -84,8 +116,7 @@ class EmptyWatch {
   }
 
   Client& client_;
-  const WorkPool& pool_;
-  const WorkTally& tally_;
+  const WorkerPool& pool_;
   std::string queue_;
   std::uint64_t last_activity_ = 0;
   bool looked_empty_ = false;
@@ -100,28 +131,31 @@ void tell(const ClientEvent& event) {
 }
 
 // Until the pool has stopped, or (when asked for) the queue is empty.
-Result<> supervise(Client& client, WorkPool& pool, const WorkTally& tally, Bell& bell,
+Result<> supervise(Client& client, const WorkerPool& pool, Control& control,
                    const WorkArguments& arguments) {
-  EmptyWatch watch(client, pool, tally, arguments.settings.queue);
-  while (!pool.stopping()) {
-    bell.wait(kLook);
-    if (!arguments.exit_when_empty || pool.stopping()) {
-      continue;
-    }
-    const Result<bool> empty = watch.look();
-    if (!empty) {
-      return empty.error();
-    }
-    if (*empty) {
+  EmptyWatch watch(client, pool, arguments.queue);
+  while (true) {
+    control.wait(kLook);
+    if (control.is_stopping()) {
       return {};
     }
+    if (Result<> status = pool.status(); !status) {
+      return status;
+    }
+    if (arguments.exit_when_empty) {
+      const Result<bool> empty = watch.look();
+      if (!empty) {
+        return empty.error();
+      }
+      if (*empty) {
+        return {};
+      }
+    }
   }
-  return {};
 }
 
 ExitCode work(const Connection& connection, const WorkArguments& arguments) {
   const SignalMask mask;
-  WorkTally tally;
   ClientOptions options = connection.client_options();
   std::atomic<bool> ending = false;
   options.set_event_handler([&ending](const ClientEvent& event) {
@@ -133,39 +167,41 @@ ExitCode work(const Connection& connection, const WorkArguments& arguments) {
   if (!client) {
     return report(client.error(), connection.url);
   }
-  const WorkSettings& settings = arguments.settings;
-  ConsumerOptions consumer_options;
+  Control control;
+  MessageCommand command(arguments.command, [&control] { control.stop(); });
+  WorkerPoolOptions pool_options;
   // What waits here for a free command could run elsewhere.
-  consumer_options.set_window_messages(settings.concurrency)
+  pool_options.set_concurrency(arguments.concurrency)
+      .set_prefetch(0)
       .set_lease(milliseconds(arguments.lease_ms))
-      .set_max_hold(std::chrono::hours(24 * 365));
-  const Result<QueueConsumer> consumer = client->subscribe(settings.queue, consumer_options);
-  if (!consumer) {
-    return report(consumer.error(), settings.queue);
+      .set_max_hold(kLongestWork);
+  Result<WorkerPool> pool = client->start_workers(
+      arguments.queue, pool_options, [&command](Delivery& delivery, const std::stop_token& stop) {
+        return command.run(delivery, stop);
+      });
+  if (!pool) {
+    return report(pool.error(), arguments.queue);
   }
-  Bell bell;
-  WorkPool pool(*consumer, settings, tally);
+  control.set_pool(*pool);
   Result<> supervised;
   {
-    const SignalListener listener([&pool, &bell](int count) {
+    const SignalListener listener([&control](int count) {
       if (count == 1) {
-        pool.stop();
+        control.stop();
       } else {
-        pool.kill();
+        control.kill();
       }
-      bell.ring();
     });
-    supervised = supervise(*client, pool, tally, bell, arguments);
-    pool.stop();
-    pool.join();
+    supervised = supervise(*client, *pool, control, arguments);
+    static_cast<void>(pool->drain(kLongestWork));
   }
   ending.store(true);
   client->close();
-  print_error_line(tally.summary());
-  if (const std::optional<Error> failure = pool.failure()) {
-    return report(*failure, settings.queue);
+  print_error_line(summary_of(pool->stats()));
+  if (const std::optional<Error> failure = command.failure()) {
+    return report(*failure, arguments.queue);
   }
-  return supervised ? ExitCode::kDone : report(supervised.error(), settings.queue);
+  return supervised ? ExitCode::kDone : report(supervised.error(), arguments.queue);
 }
 
 }  // namespace
@@ -173,10 +209,10 @@ ExitCode work(const Connection& connection, const WorkArguments& arguments) {
 void add_queue_work(CLI::App& parent, CommandLine& line) {
   CLI::App& command = *parent.add_subcommand("work", "Run a command for each message of a queue");
   auto arguments = std::make_shared<WorkArguments>();
-  command.add_option("NAME", arguments->settings.queue)->required();
-  command.add_option("CMD", arguments->settings.command, "Program and arguments, behind --")
+  command.add_option("NAME", arguments->queue)->required();
+  command.add_option("CMD", arguments->command.command, "Program and arguments, behind --")
       ->required();
-  command.add_option("--concurrency", arguments->settings.concurrency, "Commands at a time")
+  command.add_option("--concurrency", arguments->concurrency, "Commands at a time")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command.add_flag("--exit-when-empty", arguments->exit_when_empty,
@@ -202,7 +238,7 @@ and their messages are given back. Ends with a line `acked A, nacked B` on the s
 Example:
   weir queue work mail --concurrency 4 -- sh -c 'read to && sendmail "$to" < letter.txt')");
   command.callback([&line, arguments] {
-    arguments->settings.nack_delay = milliseconds(arguments->nack_delay_ms);
+    arguments->command.nack_delay = milliseconds(arguments->nack_delay_ms);
     line.action = [&line, arguments] { return work(line.connection, *arguments); };
   });
 }

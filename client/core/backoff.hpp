@@ -4,6 +4,7 @@
 #include "client/core/time.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace weir::sdk {
 
@@ -11,14 +12,21 @@ namespace weir::sdk {
 /// clients that lost the same broker do not come back in step.
 class Backoff {
  public:
-  Backoff(Duration first, Duration cap) : first_(std::max(first, Duration{1})), cap_(cap) {}
+  Backoff(Duration first, Duration cap) : first_(first), cap_(cap) {}
 
   /// The pause in front of the next try.
   Duration next(Random& random) {
-    const Duration full = std::min(cap_, first_ * (std::int64_t{1} << exponent_));
-    if (full < cap_ && exponent_ < kMaxExponent) {
-      ++exponent_;
+    const Duration pause = Backoff::pause(first_, cap_, exponent_, random);
+    exponent_ = std::min(exponent_ + 1, kMaxExponent);
+    return pause;
+  }
+  /// The pause behind `exponent` others.
+  static Duration pause(Duration first, Duration cap, std::uint32_t exponent, Random& random) {
+    Duration full = std::max(first, Duration{1});
+    for (std::uint32_t i = std::min(exponent, kMaxExponent); i > 0 && full < cap; --i) {
+      full *= 2;
     }
+    full = std::min(full, cap);
     const auto half = static_cast<std::uint64_t>((full / 2).count());
     return full - Duration(static_cast<Duration::rep>(random.next() % (half + 1)));
   }
@@ -26,11 +34,11 @@ class Backoff {
   void reset() { exponent_ = 0; }
 
  private:
-  static constexpr unsigned kMaxExponent = 20;
+  static constexpr std::uint32_t kMaxExponent = 20;
 
   Duration first_;
   Duration cap_;
-  unsigned exponent_ = 0;
+  std::uint32_t exponent_ = 0;
 };
 
 }  // namespace weir::sdk

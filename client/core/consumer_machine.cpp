@@ -139,12 +139,24 @@ void ConsumerMachine::on_failed(std::vector<proto::SettleFailure> failures) {
   }
 }
 
-void ConsumerMachine::release_waiting() {
-  for (const std::shared_ptr<Grant>& grant : waiting_) {
-    settlements_.add(
-        grant->range(proto::SettleKind::kRelease, grant->first_waiting(), grant->waiting(), 0));
+void ConsumerMachine::release_waiting_beyond(std::size_t messages) {
+  if (waiting_messages_ <= messages) {
+    return;
   }
-  drop_waiting();
+  std::size_t room = messages;
+  for (const std::shared_ptr<Grant>& grant : waiting_) {
+    const auto kept = static_cast<std::uint32_t>(std::min<std::size_t>(room, grant->waiting()));
+    room -= kept;
+    if (const std::uint32_t count = grant->waiting() - kept; count > 0) {
+      const std::uint32_t first = grant->drop_last_waiting(count);
+      settlements_.add(grant->range(proto::SettleKind::kRelease, first, count, 0));
+      waiting_messages_ -= count;
+    }
+  }
+  while (!waiting_.empty() && waiting_.back()->waiting() == 0) {
+    waiting_bytes_ -= waiting_.back()->bytes();
+    waiting_.pop_back();
+  }
 }
 
 void ConsumerMachine::drop_waiting() {

@@ -54,8 +54,8 @@ class ConsumerMachine {
   /// These are no longer ours. Costs one look at what is held, however many they are.
   void on_failed(std::vector<proto::SettleFailure> failures);
 
-  /// Gives back what waits, uncounted.
-  void release_waiting();
+  /// Gives back, uncounted, what waits beyond the first `messages`.
+  void release_waiting_beyond(std::size_t messages);
   /// Forgets what waits: the broker takes it back by itself.
   void drop_waiting();
 

@@ -14,20 +14,45 @@ std::uint32_t whole_ms(std::chrono::milliseconds duration) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(duration.count(), 0, UINT32_MAX));
 }
 
-Future<> settled_before() {
-  return Future<>(Error(ErrorCode::kInvalidArgument, "the delivery is settled already"));
-}
-
-Future<> tell(sdk::Grant& grant, std::uint32_t index, proto::SettleKind kind, std::uint32_t value) {
-  Promise<> promise;
-  Future<> future = promise.future();
-  grant.sink().settle(
-      grant, index, kind, value,
-      [promise = std::move(promise)](const Result<>& result) mutable { promise.set(result); });
-  return future;
-}
-
 }  // namespace
+
+namespace sdk {
+
+/// What the ways of settling a delivery have in common.
+struct Settling {
+  using Milliseconds = std::chrono::milliseconds;
+
+  // Nothing, if the delivery was settled before.
+  static void say(Delivery& delivery, proto::SettleKind kind, Milliseconds value,
+                  SettleCallback callback) {
+    if (begin(delivery, kind)) {
+      delivery.grant_->sink().settle(*delivery.grant_, delivery.index_, kind, whole_ms(value),
+                                     std::move(callback));
+    }
+  }
+  static Future<> ask(Delivery& delivery, proto::SettleKind kind, Milliseconds value) {
+    if (delivery.settled_) {
+      return Future<>(Error(ErrorCode::kInvalidArgument, "the delivery is settled already"));
+    }
+    Promise<> promise;
+    Future<> future = promise.future();
+    say(delivery, kind, value,
+        [promise = std::move(promise)](const Result<>& result) mutable { promise.set(result); });
+    return future;
+  }
+
+ private:
+  static bool begin(Delivery& delivery, proto::SettleKind kind) {
+    const bool was_settled = delivery.settled_;
+    delivery.settled_ = was_settled || kind != proto::SettleKind::kExtend;
+    return !was_settled;
+  }
+};
+
+}  // namespace sdk
+
+using proto::SettleKind;
+using sdk::Settling;
 
 Delivery::Delivery(Delivery&& other) noexcept
     : grant_(std::move(other.grant_)),
@@ -101,9 +126,27 @@ void Delivery::ack() {
 }
 
 void Delivery::ack(SettleCallback callback) {
-  if (!std::exchange(settled_, true)) {
-    grant_->sink().settle(*grant_, index_, proto::SettleKind::kAck, 0, std::move(callback));
-  }
+  Settling::say(*this, SettleKind::kAck, Settling::Milliseconds{0}, std::move(callback));
+}
+
+void Delivery::nack(std::chrono::milliseconds delay) {
+  nack(delay, nullptr);
+}
+
+void Delivery::nack(std::chrono::milliseconds delay, SettleCallback callback) {
+  Settling::say(*this, SettleKind::kNack, delay, std::move(callback));
+}
+
+void Delivery::release() {
+  release(nullptr);
+}
+
+void Delivery::release(SettleCallback callback) {
+  Settling::say(*this, SettleKind::kRelease, Settling::Milliseconds{0}, std::move(callback));
+}
+
+void Delivery::extend(std::chrono::milliseconds lease) {
+  Settling::say(*this, SettleKind::kExtend, lease, nullptr);
 }
 
 Result<> Delivery::ack_and_wait(std::chrono::milliseconds timeout) {
@@ -116,42 +159,19 @@ Result<> Delivery::ack_and_wait(std::chrono::milliseconds timeout) {
 }
 
 Future<> Delivery::async_ack() {
-  return std::exchange(settled_, true) ? settled_before()
-                                       : tell(*grant_, index_, proto::SettleKind::kAck, 0);
+  return Settling::ask(*this, SettleKind::kAck, Settling::Milliseconds{0});
 }
 
 Future<> Delivery::async_nack(std::chrono::milliseconds delay) {
-  return std::exchange(settled_, true)
-             ? settled_before()
-             : tell(*grant_, index_, proto::SettleKind::kNack, whole_ms(delay));
+  return Settling::ask(*this, SettleKind::kNack, delay);
 }
 
 Future<> Delivery::async_release() {
-  return std::exchange(settled_, true) ? settled_before()
-                                       : tell(*grant_, index_, proto::SettleKind::kRelease, 0);
+  return Settling::ask(*this, SettleKind::kRelease, Settling::Milliseconds{0});
 }
 
 Future<> Delivery::async_extend(std::chrono::milliseconds lease) {
-  return settled_ ? settled_before()
-                  : tell(*grant_, index_, proto::SettleKind::kExtend, whole_ms(lease));
-}
-
-void Delivery::nack(std::chrono::milliseconds delay) {
-  if (!std::exchange(settled_, true)) {
-    grant_->sink().settle(*grant_, index_, proto::SettleKind::kNack, whole_ms(delay), nullptr);
-  }
-}
-
-void Delivery::release() {
-  if (!std::exchange(settled_, true)) {
-    grant_->sink().settle(*grant_, index_, proto::SettleKind::kRelease, 0, nullptr);
-  }
-}
-
-void Delivery::extend(std::chrono::milliseconds lease) {
-  if (!settled_) {
-    grant_->sink().settle(*grant_, index_, proto::SettleKind::kExtend, whole_ms(lease), nullptr);
-  }
+  return Settling::ask(*this, SettleKind::kExtend, lease);
 }
 
 }  // namespace weir

@@ -31,6 +31,7 @@ Grant::Grant(const proto::Deliver& frame, const GrantOrigin& origin,
       unread_(records_),
       next_index_(frame.first_index),
       waiting_(frame.count),
+      waiting_end_(frame.first_index + frame.count),
       settled_(frame.count, false) {
   sink_->on_grant_made();
 }
@@ -86,6 +87,13 @@ proto::Result<Delivery> Grant::next() {
     delivery.headers_.emplace_back(header.key, header.value);
   }
   return delivery;
+}
+
+std::uint32_t Grant::drop_last_waiting(std::uint32_t count) {
+  waiting_ -= count;
+  waiting_end_ -= count;
+  mark_settled(waiting_end_, count);
+  return waiting_end_;
 }
 
 void Grant::mark_settled(std::uint32_t index, std::uint32_t count) {

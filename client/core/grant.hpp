@@ -87,10 +87,13 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// Ranges of `kind` over what is not settled.
   [[nodiscard]] std::vector<proto::SettleRange> unsettled(proto::SettleKind kind,
                                                           std::uint32_t value) const;
-  /// Messages whose attempt has not begun: the last `waiting` ones.
+  /// Messages whose attempt has not begun, neighbours all of them.
   [[nodiscard]] std::uint32_t waiting() const { return waiting_; }
-  [[nodiscard]] std::uint32_t first_waiting() const { return first_index_ + count_ - waiting_; }
+  [[nodiscard]] std::uint32_t first_waiting() const { return waiting_end_ - waiting_; }
   void begin(std::uint32_t count) { waiting_ -= count; }
+  /// Of those that wait the last ones, at most all, are no more to be done here: the index of the
+  /// first of them.
+  std::uint32_t drop_last_waiting(std::uint32_t count);
   /// When the lease ends, as far as this side knows, and until when it is to be extended.
   TimePoint lease_until{};
   TimePoint hold_until{};
@@ -113,6 +116,7 @@ class Grant : public std::enable_shared_from_this<Grant> {
   std::string_view unread_;
   std::uint32_t next_index_;
   std::uint32_t waiting_;
+  std::uint32_t waiting_end_;  // index behind the last that waits
   std::vector<bool> settled_;
   std::uint32_t settled_count_ = 0;
 };

@@ -11,6 +11,7 @@
 #include "client/session/reader_front.hpp"
 #include "client/session/receive.hpp"
 #include "client/session/wire_convert.hpp"
+#include "client/session/worker_crew.hpp"
 #include "proto/names.hpp"
 
 #include <algorithm>
@@ -21,6 +22,8 @@ namespace weir {
 namespace {
 
 using sdk::to_public;
+
+constexpr std::uint32_t kMaxConcurrency = 1'000;
 
 Error without_content() {
   return Error(ErrorCode::kMalformed, "the broker's answer lacks its content");
@@ -297,6 +300,30 @@ Result<QueueConsumer> Client::subscribe(std::string_view queue, const ConsumerOp
 
 Result<QueueConsumer> Client::subscribe(std::string_view queue, const ConsumerOptions& options) {
   return subscribe(queue, options, nullptr);
+}
+
+Result<WorkerPool> Client::start_workers(std::string_view queue, const WorkerPoolOptions& options,
+                                         WorkHandler handler) {
+  if (options.concurrency() < 1 || options.concurrency() > kMaxConcurrency) {
+    return Error(ErrorCode::kInvalidArgument, "a pool has 1 to " + std::to_string(kMaxConcurrency) +
+                                                  " workers, not " +
+                                                  std::to_string(options.concurrency()));
+  }
+  ConsumerOptions consumer_options;
+  consumer_options.set_window_messages(sdk::WorkerCrew::first_window(options))
+      .set_window_bytes(options.window_bytes())
+      .set_lease(options.lease())
+      .set_max_hold(options.max_hold());
+  Result<QueueConsumer> consumer = subscribe(queue, consumer_options);
+  if (!consumer) {
+    return std::move(consumer).error();
+  }
+  auto crew = std::make_shared<sdk::WorkerCrew>(std::move(*consumer), options, std::move(handler),
+                                                engine_->clock(), engine_->seed());
+  if (Result<> started = crew->start(); !started) {
+    return std::move(started).error();
+  }
+  return WorkerPool(std::move(crew));
 }
 
 Result<TopicReader> Client::read_topic(std::string_view topic, const ReaderOptions& options,

@@ -25,6 +25,10 @@ void QueueConsumer::resume() {
   front_->set_paused(false);
 }
 
+void QueueConsumer::set_window(std::uint32_t messages, std::uint32_t bytes) {
+  front_->set_window(messages, bytes);
+}
+
 void QueueConsumer::close() {
   front_->close();
 }

@@ -14,6 +14,7 @@ ConsumerFront::ConsumerFront(std::shared_ptr<Engine> engine, std::string queue,
     : SettleChannel(std::move(engine), std::move(queue), options.max_hold()),
       options_(options),
       is_push_(static_cast<bool>(handler)),
+      window_{options.window_messages(), options.window_bytes()},
       handler_(std::move(handler)),
       random_(engine_->seed()),
       backoff_(engine_->options().first_backoff(), engine_->options().longest_backoff()) {}
@@ -150,6 +151,14 @@ void ConsumerFront::set_paused(bool paused) {
   notify_engine();
 }
 
+void ConsumerFront::set_window(std::uint32_t messages, std::uint32_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    window_ = Window{messages, bytes};
+  }
+  notify_engine();
+}
+
 void ConsumerFront::close() {
   std::deque<Delivery> dropped;
   {
@@ -204,10 +213,10 @@ void ConsumerFront::subscribe() {
   subscription.set_lease_ms(static_cast<std::uint64_t>(options_.lease().count()));
   {
     const std::lock_guard lock(mutex_);
-    told_paused_ = is_paused_;
+    told_window_ = wanted_window();
   }
-  subscription.set_window_messages(told_paused_ ? 0 : options_.window_messages());
-  subscription.set_window_bytes(told_paused_ ? 0 : options_.window_bytes());
+  subscription.set_window_messages(told_window_.messages);
+  subscription.set_window_bytes(told_window_.bytes);
   RequestPolicy policy;
   policy.is_for_session = true;
   session().request(std::move(request), policy,
@@ -281,23 +290,25 @@ void ConsumerFront::unsubscribe(std::uint32_t alias) {
   session().request(std::move(request), policy, [](const proto::Result<v1::Response>&) {});
 }
 
+ConsumerFront::Window ConsumerFront::wanted_window() const {
+  return is_paused_ ? Window() : window_;
+}
+
+// What waits beyond a window that was made smaller could be handled elsewhere.
 void ConsumerFront::send_credit() {
-  bool paused = false;
   {
     const std::lock_guard lock(mutex_);
-    paused = is_paused_;
-    if (paused == told_paused_) {
+    const Window wanted = wanted_window();
+    if (wanted == told_window_) {
       return;
     }
-    if (paused) {
-      machine_.release_waiting();
-    }
+    machine_.release_waiting_beyond(wanted.messages);
+    told_window_ = wanted;
   }
-  told_paused_ = paused;
   proto::Credit credit;
   credit.alias = *alias_;
-  credit.window_messages = paused ? 0 : options_.window_messages();
-  credit.window_bytes = paused ? 0 : options_.window_bytes();
+  credit.window_messages = told_window_.messages;
+  credit.window_bytes = told_window_.bytes;
   session().set_credit(credit);
 }
 
@@ -308,7 +319,7 @@ void ConsumerFront::wind_up() {
   }
   {
     const std::lock_guard lock(mutex_);
-    machine_.release_waiting();
+    machine_.release_waiting_beyond(0);
   }
   flush_settlements();
   if (alias_) {
@@ -328,11 +339,10 @@ proto::Result<> ConsumerFront::on_deliver(const proto::Deliver& frame, TimePoint
   const std::lock_guard lock(mutex_);
   machine_.add_grant(std::move(grant), now);
   // Leases that end here later than there make it twice the window; one grant may be above it.
-  machine_.keep_waiting_within(
-      2 * std::size_t{options_.window_messages()} + proto::kMaxBatchRecords,
-      2 * std::size_t{options_.window_bytes()} + proto::kMaxFrameBytes);
+  machine_.keep_waiting_within(2 * std::size_t{window_.messages} + proto::kMaxBatchRecords,
+                               2 * std::size_t{window_.bytes} + proto::kMaxFrameBytes);
   if (is_paused_) {
-    machine_.release_waiting();
+    machine_.release_waiting_beyond(0);
   }
   return {};
 }

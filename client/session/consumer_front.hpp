@@ -38,6 +38,7 @@ class ConsumerFront : public SettleChannel {
   void ask();
   void stop_asking();
   void set_paused(bool paused);
+  void set_window(std::uint32_t messages, std::uint32_t bytes);
   void close();
   [[nodiscard]] Result<> status() const;
   [[nodiscard]] std::size_t buffered() const;
@@ -77,6 +78,13 @@ class ConsumerFront : public SettleChannel {
   [[nodiscard]] bool wants_more() const;
   /// With the lock held: somebody waits.
   void count_caller();
+  struct Window {
+    std::uint32_t messages = 0;
+    std::uint32_t bytes = 0;
+    friend bool operator==(const Window&, const Window&) = default;
+  };
+  /// With the lock held: what the broker should know; nothing while paused.
+  [[nodiscard]] Window wanted_window() const;
 
   const ConsumerOptions options_;
   const bool is_push_;
@@ -89,6 +97,7 @@ class ConsumerFront : public SettleChannel {
   std::uint32_t taken_ = 0;     // since chunk_began_
   TimePoint chunk_began_{};
   bool is_paused_ = false;
+  Window window_;
   bool was_ready_ = false;
   std::optional<Error> refusal_;
 
@@ -99,7 +108,7 @@ class ConsumerFront : public SettleChannel {
   std::optional<std::uint32_t> alias_;
   std::optional<TimePoint> subscribe_at_;
   bool is_subscribing_ = false;
-  bool told_paused_ = false;
+  Window told_window_;
   struct Held {
     ConsumerMachine::Chunk chunk;
     std::uint64_t position = 0;  // of the outbox, behind the report that it begins

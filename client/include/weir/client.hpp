@@ -8,6 +8,7 @@
 #include "weir/producer.hpp"
 #include "weir/result.hpp"
 #include "weir/topic_reader.hpp"
+#include "weir/worker_pool.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -115,6 +116,11 @@ class WEIR_API Client {
                                                 DeliveryHandler handler);
   [[nodiscard]] Result<QueueConsumer> subscribe(std::string_view queue,
                                                 const ConsumerOptions& options);
+  /// Handles a queue's messages on threads of their own. INVALID_ARGUMENT for a concurrency out of
+  /// its range. The pool should end before the client: what it drains then, it can confirm.
+  [[nodiscard]] Result<WorkerPool> start_workers(std::string_view queue,
+                                                 const WorkerPoolOptions& options,
+                                                 WorkHandler handler);
 
   /// Takes messages in one request. Each counts as one attempt when it is handed out. Empty when
   /// none came in the time that the options give. The call's time, by default that and the request

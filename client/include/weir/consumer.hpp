@@ -22,6 +22,7 @@ namespace weir {
 namespace sdk {
 class ConsumerFront;
 class Grant;
+struct Settling;
 }  // namespace sdk
 
 /// Tells whether a settlement is durable. RECEIPT_EXPIRED, RECEIPT_INVALID or NOT_IN_FLIGHT: the
@@ -77,14 +78,17 @@ class WEIR_API Delivery {
   [[nodiscard]] Future<> async_extend(std::chrono::milliseconds lease);
   /// Failed: hand it out again after `delay`. Counts as an attempt.
   void nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
+  void nack(std::chrono::milliseconds delay, SettleCallback callback);
   /// Not handled: hand it out again now. No failure; but the attempt that began when it was handed
   /// to the handler, or received, stays counted.
   void release();
+  void release(SettleCallback callback);
   /// The lease now ends `lease` from now.
   void extend(std::chrono::milliseconds lease);
 
  private:
   friend class sdk::Grant;
+  friend struct sdk::Settling;
   friend struct sdk::Taken<Delivery>;
   Delivery() = default;
   void abandon() noexcept;
@@ -152,6 +156,9 @@ class WEIR_API QueueConsumer {
   /// Stops and restarts the flow. Messages that wait in the library are given back.
   void pause();
   void resume();
+  /// How many messages and bytes may be delivered and not settled, from now on. What waits in the
+  /// library beyond a window that became smaller is given back uncounted.
+  void set_window(std::uint32_t messages, std::uint32_t bytes);
 
   /// Ends the subscription: no handler is called after it returns (from within a handler: after
   /// that handler). What was not begun is given back uncounted; deliveries that the application

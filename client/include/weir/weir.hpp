@@ -13,3 +13,4 @@
 #include "weir/result.hpp"
 #include "weir/topic_reader.hpp"
 #include "weir/version.hpp"
+#include "weir/worker_pool.hpp"

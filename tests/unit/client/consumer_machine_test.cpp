@@ -168,7 +168,7 @@ TEST_F(ConsumerMachineTest, BeginsWhatWasBegunBeforeAlone) {
     machine_.on_handled(machine_.begin_chunk(kStart, true)->count, microseconds(0));
   }
   ConsumerMachine other(seconds(0));
-  machine_.release_waiting();
+  machine_.release_waiting_beyond(0);
   machine_.add_grant(grant(2, many(3), /*attempts=*/1), kStart);
   EXPECT_FALSE(machine_.begin_chunk(kStart, /*takes_suspects=*/false).has_value());
   const auto chunk = machine_.begin_chunk(kStart, /*takes_suspects=*/true);
@@ -302,11 +302,35 @@ TEST_F(ConsumerMachineTest, GivesBackWhatWaits) {
   machine_.add_grant(grant(2, many(2)), kStart);
   Delivery held = begin_one();
   static_cast<void>(said());
-  machine_.release_waiting();
+  machine_.release_waiting_beyond(0);
   EXPECT_THAT(said(), ElementsAre("release 1 3+4", "release 2 2+2"));
   EXPECT_EQ(machine_.waiting_messages(), 0U);
   machine_.tick(kStart + seconds(15));
   EXPECT_THAT(said(), ElementsAre("extend 1 2+1"));
+  held.ack();
+}
+
+TEST_F(ConsumerMachineTest, GivesBackWhatWaitsBeyondASmallerWindow) {
+  machine_.add_grant(grant(1, many(5)), kStart);
+  machine_.add_grant(grant(2, many(2)), kStart);
+  Delivery held = begin_one();
+  static_cast<void>(said());
+  machine_.release_waiting_beyond(6);
+  EXPECT_THAT(said(), IsEmpty());
+  machine_.release_waiting_beyond(3);
+  EXPECT_THAT(said(), ElementsAre("release 1 6+1", "release 2 2+2"));
+  EXPECT_EQ(machine_.waiting_messages(), 3U);
+  // The leases of what is left are kept, and it is begun; nothing else is.
+  machine_.tick(kStart + seconds(15));
+  EXPECT_THAT(said(), ElementsAre("extend 1 2+4"));
+  for (std::uint32_t first = 3; first < 6; ++first) {
+    const auto chunk = machine_.begin_chunk(kStart, true);
+    ASSERT_TRUE(chunk.has_value());
+    EXPECT_EQ(chunk->first, first);
+    EXPECT_EQ(chunk->count, 1U);
+  }
+  EXPECT_FALSE(machine_.begin_chunk(kStart, true).has_value());
+  static_cast<void>(said());
   held.ack();
 }
 

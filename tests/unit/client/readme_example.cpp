@@ -15,10 +15,10 @@ void example() {
     auto receipt = producer.send("hello");            // waits until it is on disk
     auto later = producer.async_send("hello");        // later.get(), later.then(…), or co_await it
 
-    auto workers = client.subscribe("work", weir::ConsumerOptions(), [](weir::Delivery delivery) {
-      handle(delivery.body());
-      delivery.ack();                                 // destroyed without: given back
-    });
+    auto workers = client.start_workers("work", weir::WorkerPoolOptions().set_concurrency(8),
+                                        [](const weir::Delivery& delivery) {
+      handle(delivery.body());                        // returns: acknowledged; throws: handed out again
+    }).value();
   // clang-format on
 }
 

@@ -1,4 +1,4 @@
-#include "broker/cli/work_pool.hpp"
+#include "broker/cli/message_command.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,13 +34,13 @@ TEST(MessageEnvironment, KeepsAnEmptyKey) {
   EXPECT_THAT(message_environment("mail", "id-1", 1, ""), Contains(Pair("WEIR_KEY", Value(""))));
 }
 
-TEST(WorkTally, SumsUp) {
-  WorkTally tally;
-  tally.acked = 3;
-  tally.nacked = 1;
-  EXPECT_EQ(tally.summary(), "acked 3, nacked 1");
-  tally.lost = 2;
-  EXPECT_EQ(tally.summary(), "acked 3, nacked 1, done but not acknowledged 2");
+TEST(Summary, SaysWhatCameToNothingIfSomethingDid) {
+  WorkerPoolStats stats;
+  stats.acked = 3;
+  stats.nacked = 1;
+  EXPECT_EQ(summary_of(stats), "acked 3, nacked 1");
+  stats.late = 2;
+  EXPECT_EQ(summary_of(stats), "acked 3, nacked 1, done but not acknowledged 2");
 }
 
 }  // namespace

@@ -1,0 +1,65 @@
+#include "broker/cli/message_command.hpp"
+
+#include <memory>
+
+namespace weir::cli {
+namespace {
+
+constexpr std::size_t kMaxKeyBytes = std::size_t{64} << 10;
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::optional<std::string>>> message_environment(
+    const std::string& queue, const std::string& message_id, std::uint32_t attempt,
+    std::optional<std::string_view> key) {
+  const bool fits = key && key->size() <= kMaxKeyBytes && key->find('\0') == std::string_view::npos;
+  return {{"WEIR_QUEUE", queue},
+          {"WEIR_MESSAGE_ID", message_id},
+          {"WEIR_ATTEMPT", std::to_string(attempt)},
+          {"WEIR_KEY", fits ? std::optional<std::string>(*key) : std::nullopt}};
+}
+
+std::string summary_of(const WorkerPoolStats& stats) {
+  std::string text =
+      "acked " + std::to_string(stats.acked) + ", nacked " + std::to_string(stats.nacked);
+  if (stats.late > 0) {
+    text += ", done but not acknowledged " + std::to_string(stats.late);
+  }
+  return text;
+}
+
+MessageCommand::MessageCommand(MessageCommandSettings settings, std::function<void()> on_failure)
+    : settings_(std::move(settings)), on_failure_(std::move(on_failure)) {}
+
+std::optional<Error> MessageCommand::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+Outcome MessageCommand::run(const Delivery& delivery, const std::stop_token& stop) {
+  const ChildSpec spec{
+      .command = settings_.command,
+      .environment = message_environment(delivery.queue(), delivery.message_id().to_string(),
+                                         delivery.attempt(), delivery.key()),
+      .input = delivery.body()};
+  Result<std::unique_ptr<ChildProcess>> started = ChildProcess::start(spec);
+  if (!started) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) {
+        failure_ = started.error();
+      }
+    }
+    on_failure_();
+    return Outcome::release();
+  }
+  ChildProcess& child = **started;
+  const std::stop_callback kills(stop, [&child] { child.kill(); });
+  const ChildEnd end = child.wait();
+  if (end.ok()) {
+    return Outcome::ack();
+  }
+  return stop.stop_requested() ? Outcome::release() : Outcome::nack(settings_.nack_delay);
+}
+
+}  // namespace weir::cli

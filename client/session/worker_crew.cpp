@@ -1,0 +1,225 @@
+#include "client/session/worker_crew.hpp"
+
+#include "client/core/backoff.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace weir::sdk {
+namespace {
+
+// Between two tries of a subscription that is refused: the library asks the broker again by itself.
+constexpr std::chrono::milliseconds kRefusedPause{200};
+// As good as for ever.
+constexpr std::chrono::hours kLongestWait{24 * 365};
+
+thread_local const WorkerCrew* this_threads_crew = nullptr;
+
+}  // namespace
+
+WorkerCrew::WorkerCrew(QueueConsumer consumer, WorkerPoolOptions options, WorkHandler handler,
+                       const Clock& clock, std::uint64_t seed)
+    : consumer_(std::move(consumer)),
+      options_(std::move(options)),
+      handler_(std::move(handler)),
+      clock_(clock),
+      prefetch_(options_.concurrency()),
+      random_(seed) {}
+
+std::uint32_t WorkerCrew::first_window(const WorkerPoolOptions& options) {
+  return options.concurrency() + options.prefetch().value_or(options.concurrency());
+}
+
+Result<> WorkerCrew::start() {
+  threads_.reserve(options_.concurrency());
+  try {
+    for (std::uint32_t i = 0; i < options_.concurrency(); ++i) {
+      threads_.emplace_back([crew = shared_from_this()] { crew->work(); });
+    }
+  } catch (const std::system_error& thrown) {
+    const std::size_t count = threads_.size();
+    join();
+    return Error(ErrorCode::kLimitExceeded, "the system gives no more than " +
+                                                std::to_string(count) +
+                                                " threads: " + thrown.code().message());
+  }
+  return {};
+}
+
+void WorkerCrew::set_paused(bool paused) {
+  if (paused) {
+    consumer_.pause();
+  } else {
+    consumer_.resume();
+  }
+}
+
+void WorkerCrew::stop() {
+  if (taking_.request_stop()) {
+    consumer_.close();
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  }
+}
+
+void WorkerCrew::cancel() {
+  stop();
+  handling_.request_stop();
+}
+
+Result<> WorkerCrew::drain(std::chrono::milliseconds timeout) {
+  if (is_mine() || is_io_thread()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "handlers and callbacks cannot wait for their own end");
+  }
+  stop();
+  std::unique_lock lock(mutex_);
+  if (changed_.wait_for(lock, std::min<std::chrono::milliseconds>(timeout, kLongestWait),
+                        [this] { return is_quiet(); })) {
+    return {};
+  }
+  return Error(ErrorCode::kDeadlineExceeded,
+               std::to_string(counts_.running) + " messages are still being handled, and " +
+                   std::to_string(counts_.unconfirmed) + " outcomes are not confirmed");
+}
+
+void WorkerCrew::join() {
+  stop();
+  for (std::thread& thread : threads_) {
+    if (thread.get_id() == std::this_thread::get_id()) {
+      thread.detach();
+    } else {
+      thread.join();
+    }
+  }
+  threads_.clear();
+}
+
+bool WorkerCrew::is_mine() const {
+  return this_threads_crew == this;
+}
+
+Result<> WorkerCrew::status() const {
+  return consumer_.status();
+}
+
+WorkerPoolStats WorkerCrew::stats() const {
+  WorkerPoolStats stats;
+  {
+    const std::lock_guard lock(mutex_);
+    stats = counts_;
+  }
+  stats.waiting = consumer_.buffered();
+  return stats;
+}
+
+// ---- the workers' threads
+
+void WorkerCrew::work() {
+  this_threads_crew = this;
+  const CallOptions call = CallOptions(kLongestWait).set_stop_token(taking_.get_token());
+  while (!taking_.stop_requested()) {
+    Result<std::optional<Delivery>> next = consumer_.next(call);
+    if (!next && next.error().code == ErrorCode::kCancelled) {
+      return;
+    }
+    if (!next) {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, kRefusedPause, [this] { return taking_.stop_requested(); });
+      continue;
+    }
+    if (*next) {
+      handle(std::move(**next));
+    }
+  }
+}
+
+void WorkerCrew::handle(Delivery delivery) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++counts_.taken;
+    ++counts_.running;
+  }
+  const TimePoint began = clock_.now();
+  const Outcome outcome = call(delivery);
+  const Duration spent = clock_.now() - began;
+  if (!delivery.settled()) {
+    settle(delivery, outcome);
+  }
+  on_handled(spent);
+}
+
+Outcome WorkerCrew::call(Delivery& delivery) {
+  // A message that came as the pool was stopped.
+  if (taking_.stop_requested()) {
+    return Outcome::release();
+  }
+  try {
+    return handler_(delivery, handling_.get_token());
+  } catch (const Exception& thrown) {
+    return Outcome::nack(thrown.error());
+  } catch (const std::exception& thrown) {
+    return Outcome::nack(thrown.what());
+  } catch (...) {
+    return Outcome::nack("the handler threw something that is no std::exception");
+  }
+}
+
+void WorkerCrew::settle(Delivery& delivery, const Outcome& outcome) {
+  switch (outcome.kind()) {
+    case Outcome::Kind::kAck:
+      delivery.ack(count_into(&WorkerPoolStats::acked));
+      break;
+    case Outcome::Kind::kNack:
+      if (options_.failure_handler()) {
+        options_.failure_handler()(delivery, outcome.reason());
+      }
+      delivery.nack(outcome.delay() ? *outcome.delay() : pause_after(delivery.attempt()),
+                    count_into(&WorkerPoolStats::nacked));
+      break;
+    case Outcome::Kind::kRelease:
+      delivery.release(count_into(&WorkerPoolStats::released));
+      break;
+  }
+}
+
+SettleCallback WorkerCrew::count_into(std::uint64_t WorkerPoolStats::* counter) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++counts_.unconfirmed;
+  }
+  return [crew = shared_from_this(), counter](const Result<>& result) {
+    const std::lock_guard lock(crew->mutex_);
+    --crew->counts_.unconfirmed;
+    ++(crew->counts_.*(result ? counter : &WorkerPoolStats::late));
+    if (crew->is_quiet()) {
+      crew->changed_.notify_all();
+    }
+  };
+}
+
+std::chrono::milliseconds WorkerCrew::pause_after(std::uint32_t attempt) {
+  const std::lock_guard lock(mutex_);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      Backoff::pause(options_.first_backoff(), options_.longest_backoff(), attempt - 1, random_));
+}
+
+void WorkerCrew::on_handled(Duration spent) {
+  std::optional<std::uint32_t> prefetch;
+  {
+    const std::lock_guard lock(mutex_);
+    --counts_.running;
+    if (is_quiet()) {
+      changed_.notify_all();
+    }
+    if (!options_.prefetch()) {
+      prefetch = prefetch_.on_handled(spent);
+    }
+  }
+  if (prefetch) {
+    consumer_.set_window(options_.concurrency() + *prefetch, options_.window_bytes());
+  }
+}
+
+}  // namespace weir::sdk
