@@ -2,6 +2,7 @@
 
 #include "proto/error.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -77,6 +78,13 @@ std::uint32_t draw(Rng& rng, std::int64_t low, std::int64_t high) {
 /// Zero in most runs.
 std::uint32_t rate(Rng& rng, std::uint32_t runs_per_mille, std::int64_t most) {
   return rng.per_mille(runs_per_mille) ? draw(rng, 1, most) : 0;
+}
+
+/// A message whose lease is hardly longer than the way of its hand-out and of the answer comes back
+/// again and again, and nothing comes to rest.
+std::int64_t shortest_lease_ms(const Options& o) {
+  const std::int64_t way_us = 2 * (2 * o.link_us) + o.commit_us;
+  return 3 * way_us / 1000;
 }
 
 void draw_faults(Rng& rng, Options& o) {
@@ -167,6 +175,7 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.link_us = rng.between(10, 5000);
   o.commit_us = rng.between(10, 10'000);
   o.load_us = rng.between(10, 5000);
+  o.lease_ms = std::max(o.lease_ms, shortest_lease_ms(o));
   o.skew_ms = rng.per_mille(300) ? rng.between(1, 100'000) : 0;
   o.deadline_per_mille = rate(rng, 300, 300);
   o.nack_per_mille = draw(rng, 0, 400);
