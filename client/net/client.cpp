@@ -11,7 +11,7 @@
 #include "client/session/reader_front.hpp"
 #include "client/session/receive.hpp"
 #include "client/session/wire_convert.hpp"
-#include "client/session/worker_crew.hpp"
+#include "client/workers/worker_crew.hpp"
 #include "proto/names.hpp"
 
 #include <algorithm>

@@ -208,8 +208,8 @@ class WEIR_API WorkerPool {
   /// Takes no more messages, for good, and gives back those that wait. Does not wait itself.
   void stop();
   /// stop(), then waits until every message that was begun is handled and its outcome durable.
-  /// DEADLINE_EXCEEDED says what is left, which goes on. INVALID_ARGUMENT in handlers and callbacks,
-  /// where nothing may wait for itself.
+  /// DEADLINE_EXCEEDED says what is left, which goes on. INVALID_ARGUMENT in handlers and
+  /// callbacks, where nothing may wait for itself.
   [[nodiscard]] Result<> drain(std::chrono::milliseconds timeout);
   /// With the pool's drain timeout.
   [[nodiscard]] Result<> drain();

@@ -17,7 +17,7 @@ void example() {
 
     auto workers = client.start_workers("work", weir::WorkerPoolOptions().set_concurrency(8),
                                         [](const weir::Delivery& delivery) {
-      handle(delivery.body());                        // returns: acknowledged; throws: handed out again
+      handle(delivery.body());                        // returns: done; throws: handed out again
     }).value();
   // clang-format on
 }

@@ -1,4 +1,4 @@
-#include "client/session/worker_crew.hpp"
+#include "client/workers/worker_crew.hpp"
 
 #include "client/core/backoff.hpp"
 

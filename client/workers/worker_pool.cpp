@@ -1,6 +1,6 @@
 #include "weir/worker_pool.hpp"
 
-#include "client/session/worker_crew.hpp"
+#include "client/workers/worker_crew.hpp"
 
 #include <utility>
 
