@@ -66,16 +66,17 @@ void Broker::wait_for_reload() {
 void Broker::reload_settings() {
   service_manager_.reloading();
   const proto::Result<Config> fresh = gather_();
-  if (fresh) {
-    take_settings(*fresh);
+  proto::Result<Reloaded> reloaded =
+      fresh ? reload(config_, *fresh) : proto::Result<Reloaded>(fresh.error());
+  if (reloaded) {
+    take_settings(*std::move(reloaded));
   } else {
-    spdlog::error("the settings stay as they were: {}", fresh.error().message);
+    spdlog::error("the settings stay as they were: {}", reloaded.error().message);
   }
   service_manager_.ready(status_);
 }
 
-void Broker::take_settings(const Config& fresh) {
-  Reloaded reloaded = reload(config_, fresh);
+void Broker::take_settings(Reloaded reloaded) {
   config_ = std::move(reloaded.config);
   start_logging(config_.log_level, config_.log_format);
   disk_->set_min_free_bytes(config_.min_free_disk_bytes);

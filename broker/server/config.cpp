@@ -54,7 +54,7 @@ proto::Result<Config> make_config(const std::vector<Values>& sources) {
   return config;
 }
 
-Reloaded reload(const Config& running, const Config& fresh) {
+proto::Result<Reloaded> reload(const Config& running, const Config& fresh) {
   Reloaded made{.config = running, .taken = {}, .left = {}};
   for (const Setting& setting : settings()) {
     const std::string before = setting.get(running);
@@ -69,6 +69,9 @@ Reloaded reload(const Config& running, const Config& fresh) {
     setting.set(after, made.config).value();
     std::string change(setting.key);
     made.taken.push_back(change.append(" = ").append(after).append(" (was ").append(before) + ")");
+  }
+  if (const proto::Result<> fits = check_memory(made.config); !fits) {
+    return invalid_setting("without what takes a new start, " + fits.error().message);
   }
   return made;
 }

@@ -25,6 +25,8 @@ struct Config {
   /// Gets the addresses in use once the broker takes requests; empty: none.
   std::string ready_file;
   std::uint32_t max_connections = 10'000;
+  /// Queues, and partitions, with series of their own on the metrics page.
+  std::uint32_t metrics_max_objects = 1'000;
   /// What all that takes memory and is bounded may come to together (memory_budget.hpp).
   std::uint64_t max_memory_bytes = std::uint64_t{8} << 30;
   std::uint64_t producer_budget_bytes = std::uint64_t{64} << 20;
@@ -64,6 +66,8 @@ struct Reloaded {
   std::vector<std::string> taken;  // these have changed, as "drain_ms = 10000 (was 5000)"
   std::vector<std::string> left;   // and these would need a new start
 };
-Reloaded reload(const Config& running, const Config& fresh);
+/// INVALID_ARGUMENT when the settings that can be taken do not fit those that stay: the file fits
+/// only as a whole, and nothing of it is taken.
+proto::Result<Reloaded> reload(const Config& running, const Config& fresh);
 
 }  // namespace weir::server

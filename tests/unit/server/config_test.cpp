@@ -147,14 +147,24 @@ TEST(Config, IsReloadedWhereThatIsPossible) {
                                      {"data_dir", "/elsewhere"},
                                      {"min_free_disk_bytes", "2GiB"}}})
                            .value();
-  const Reloaded reloaded = reload(running, fresh);
+  const Reloaded reloaded = reload(running, fresh).value();
   EXPECT_THAT(reloaded.taken, testing::ElementsAre("min_free_disk_bytes = 2GiB (was default)",
                                                    "drain_ms = 6 (was 5)"));
   EXPECT_THAT(reloaded.left, testing::ElementsAre("data_dir"));
   EXPECT_EQ(reloaded.config.drain_ms, 6U);
   EXPECT_EQ(reloaded.config.min_free_disk_bytes, std::uint64_t{2} << 30);
   EXPECT_EQ(reloaded.config.data_dir, running.data_dir);
-  EXPECT_FALSE(reload(fresh, running).config.min_free_disk_bytes.has_value());
+  EXPECT_FALSE(reload(fresh, running).value().config.min_free_disk_bytes.has_value());
+}
+
+TEST(Config, IsNotReloadedInHalfWhereOnlyTheWholeFits) {
+  const Config running = make_config({{{"tail_cache_bytes", "2GiB"}}}).value();
+  const Config fresh = make_config({{{"max_connections", "13000"}}}).value();
+  const auto reloaded = reload(running, fresh);
+  ASSERT_FALSE(reloaded.has_value());
+  EXPECT_EQ(reloaded.error().code, proto::Errc::kInvalidArgument);
+  EXPECT_THAT(reloaded.error().message,
+              testing::StartsWith("without what takes a new start, max_memory_bytes: 8192 MiB"));
 }
 
 TEST(Config, NamesASettingAlikeEverywhere) {
