@@ -1,141 +1,14 @@
 #include "broker/http/metrics_page.hpp"
 
-#include <prometheus/client_metric.h>
-#include <prometheus/metric_family.h>
-#include <prometheus/metric_type.h>
-#include <prometheus/text_serializer.h>
+#include "broker/http/exposition.hpp"
+#include "proto/error.hpp"
 
-#include <algorithm>
-#include <limits>
 #include <string_view>
-#include <utility>
 
 namespace weir::http {
 namespace {
 
-using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
-
-// The families of one page, in the order in which they were begun.
-class Page {
- public:
-  void begin(std::string_view name, std::string_view help, prometheus::MetricType type) {
-    prometheus::MetricFamily& family = families_.emplace_back();
-    family.name = name;
-    family.help = help;
-    family.type = type;
-  }
-  void begin_gauge(std::string_view name, std::string_view help) {
-    begin(name, help, prometheus::MetricType::Gauge);
-  }
-  void begin_counter(std::string_view name, std::string_view help) {
-    begin(name, help, prometheus::MetricType::Counter);
-  }
-
-  /// One value of the family that was begun last.
-  void add(double value, const Labels& labels = {}) {
-    prometheus::ClientMetric& metric = add_metric(labels);
-    if (families_.back().type == prometheus::MetricType::Counter) {
-      metric.counter.value = value;
-    } else {
-      metric.gauge.value = value;
-    }
-  }
-  void add(std::uint64_t value, const Labels& labels = {}) {
-    add(static_cast<double>(value), labels);
-  }
-
-  void gauge(std::string_view name, std::string_view help, std::uint64_t value) {
-    begin_gauge(name, help);
-    add(value);
-  }
-  void counter(std::string_view name, std::string_view help, std::uint64_t value) {
-    begin_counter(name, help);
-    add(value);
-  }
-  void histogram(std::string_view name, std::string_view help,
-                 const LatencyHistogram::Snapshot& from) {
-    begin(name, help, prometheus::MetricType::Histogram);
-    prometheus::ClientMetric::Histogram& to = add_metric({}).histogram;
-    to.sample_count = from.count;
-    to.sample_sum = from.sum_seconds;
-    std::uint64_t cumulative = 0;
-    for (std::size_t i = 0; i < from.buckets.size(); ++i) {
-      cumulative += from.buckets[i];
-      const double bound = i < LatencyHistogram::kBounds.size()
-                               ? LatencyHistogram::kBounds[i]
-                               : std::numeric_limits<double>::infinity();
-      to.bucket.push_back({cumulative, bound});
-    }
-  }
-
-  [[nodiscard]] std::string text() const {
-    return prometheus::TextSerializer().Serialize(families_);
-  }
-
- private:
-  prometheus::ClientMetric& add_metric(const Labels& labels) {
-    prometheus::ClientMetric& metric = families_.back().metric.emplace_back();
-    for (const auto& [name, value] : labels) {
-      metric.label.push_back({std::string(name), std::string(value)});
-    }
-    return metric;
-  }
-
-  std::vector<prometheus::MetricFamily> families_;
-};
-
-void add_queues(const MetricsFacts& facts, Page& page) {
-  page.begin_gauge("weir_queue_messages", "Messages of a queue by state");
-  for (const auto& [name_space, info] : facts.queues) {
-    const std::pair<std::string_view, std::uint64_t> states[] = {{"ready", info.ready},
-                                                                 {"in_flight", info.in_flight},
-                                                                 {"delayed", info.delayed},
-                                                                 {"dying", info.dying},
-                                                                 {"parked", info.parked}};
-    for (const auto& [state, count] : states) {
-      page.add(count, {{"namespace", name_space}, {"queue", info.name}, {"state", state}});
-    }
-  }
-  page.begin_gauge("weir_queue_bytes", "Bytes of all messages of a queue");
-  for (const auto& [name_space, info] : facts.queues) {
-    page.add(info.bytes, {{"namespace", name_space}, {"queue", info.name}});
-  }
-  page.begin_gauge("weir_queue_oldest_age_seconds",
-                   "Age of the oldest message of a queue that is not done");
-  for (const auto& [name_space, info] : facts.queues) {
-    const proto::TimeMs age_ms =
-        info.oldest_append_time == 0
-            ? 0
-            : std::max<proto::TimeMs>(facts.now - info.oldest_append_time, 0);
-    page.add(static_cast<double>(age_ms) / 1e3, {{"namespace", name_space}, {"queue", info.name}});
-  }
-  page.begin_gauge("weir_queue_subscribers", "Subscriptions to a queue");
-  for (const auto& [name_space, info] : facts.queues) {
-    page.add(std::uint64_t{info.subscribers}, {{"namespace", name_space}, {"queue", info.name}});
-  }
-}
-
-void add_topics(const MetricsFacts& facts, Page& page) {
-  using Field = double (*)(const core::PartitionInfo&);
-  const auto add = [&](std::string_view name, std::string_view help, Field field) {
-    page.begin_gauge(name, help);
-    for (const auto& [name_space, info] : facts.topics) {
-      for (const core::PartitionInfo& partition : info.partitions) {
-        page.add(field(partition), {{"namespace", name_space},
-                                    {"topic", info.name},
-                                    {"partition", std::to_string(partition.partition)}});
-      }
-    }
-  };
-  add("weir_topic_log_start_offset", "First offset that can be read",
-      [](const core::PartitionInfo& p) { return static_cast<double>(p.log_start); });
-  add("weir_topic_high_watermark_offset", "First offset that can not be read yet",
-      [](const core::PartitionInfo& p) { return static_cast<double>(p.high_watermark); });
-  add("weir_topic_bytes", "Bytes kept",
-      [](const core::PartitionInfo& p) { return static_cast<double>(p.bytes); });
-}
-
-void add_totals(const shard::ShardMetrics& shard, Page& page) {
+void add_totals(const shard::ShardMetrics& shard, Exposition& page) {
   page.counter("weir_sent_total", "Messages stored in queues and topics", shard.sent_messages);
   page.counter("weir_duplicate_batches_total", "Batches that had been stored before",
                shard.duplicate_batches);
@@ -153,6 +26,17 @@ void add_totals(const shard::ShardMetrics& shard, Page& page) {
                shard.fetched_records);
   page.counter("weir_topic_fetched_bytes_total", "Bytes pushed to readers of topics",
                shard.fetched_bytes);
+  page.begin_counter("weir_refused_total",
+                     "What was asked for and refused: messages sent, messages settled, requests");
+  const auto add_refused = [&page](std::string_view what, const shard::RefusalCounts& counts) {
+    counts.visit([&](proto::Errc code, std::uint64_t count) {
+      page.add(count, {{"what", what}, {"code", proto::name(code)}});
+    });
+  };
+  add_refused("send", shard.refused_messages);
+  add_refused("settlement", shard.refused_settlements);
+  add_refused("request", shard.refused_requests);
+  page.gauge("weir_sessions", "Sessions of clients", shard.sessions);
   page.counter("weir_turns_total", "Turns of the shard", shard.turns);
   page.counter("weir_commits_total", "Commits that are on disk", shard.commits);
   page.gauge("weir_queues", "Queues", shard.queues);
@@ -172,14 +56,17 @@ void add_totals(const shard::ShardMetrics& shard, Page& page) {
                shard.corrupt_batches);
 }
 
-void add_times(const MetricsFacts& facts, Page& page) {
+void add_times(const MetricsFacts& facts, Exposition& page) {
   page.histogram("weir_commit_seconds", "Write and sync of one commit", facts.commits);
   page.histogram("weir_fsync_seconds", "Sync of the write-ahead log alone", facts.syncs);
   page.histogram("weir_time_in_queue_seconds", "From the append of a message to its first hand-out",
                  facts.times_in_queue);
+  page.histogram("weir_end_to_end_seconds",
+                 "From the append of a message to its acknowledgement by who handled it",
+                 facts.times_to_done);
 }
 
-void add_storage(const MetricsFacts& facts, Page& page) {
+void add_storage(const MetricsFacts& facts, Exposition& page) {
   page.counter("weir_rocksdb_write_stalls_total", "Times that the database slowed writes down",
                facts.storage.write_stalls);
   page.counter("weir_rocksdb_reads_total", "Gets and moves of scans", facts.storage.reads);
@@ -190,6 +77,18 @@ void add_storage(const MetricsFacts& facts, Page& page) {
              facts.storage.write_buffer_bytes);
   page.gauge("weir_rocksdb_block_cache_bytes", "Block cache in use",
              facts.storage.block_cache_bytes);
+  page.gauge("weir_rocksdb_pending_compaction_bytes", "Bytes that compactions have to rewrite",
+             facts.storage.pending_compaction_bytes);
+  page.gauge("weir_rocksdb_level0_files", "Flushed tables that are not compacted yet",
+             facts.storage.level0_files);
+  page.gauge("weir_rocksdb_running_compactions", "Compactions at work",
+             facts.storage.running_compactions);
+  page.gauge("weir_rocksdb_running_flushes", "Flushes at work", facts.storage.running_flushes);
+  page.gauge("weir_rocksdb_delayed_write_bytes_per_second",
+             "What the database slows writes down to; 0: it does not",
+             facts.storage.delayed_write_bytes_per_second);
+  page.gauge("weir_rocksdb_write_stopped", "1 while the database takes no writes",
+             std::uint64_t{facts.storage.is_write_stopped ? 1U : 0U});
   page.gauge("weir_commit_waiting_seconds",
              "How long the disk has not finished a commit that is under way",
              facts.commit_waits_seconds);
@@ -199,23 +98,35 @@ void add_storage(const MetricsFacts& facts, Page& page) {
              facts.disk_total_bytes);
 }
 
+void add_process(const MetricsFacts::Process& process, Exposition& page) {
+  page.counter("process_cpu_seconds_total", "Processor time, user and system", process.cpu_seconds);
+  page.gauge("process_start_time_seconds", "Start, in seconds since 1970",
+             process.start_time_seconds);
+  page.gauge("process_resident_memory_bytes", "Resident memory", process.resident_memory_bytes);
+  page.gauge("process_open_fds", "Open files and sockets", process.open_fds);
+  page.gauge("process_max_fds", "How many there may be", process.max_fds);
+}
+
 }  // namespace
 
 std::string metrics_page(const MetricsFacts& facts) {
-  Page page;
+  Exposition page;
   page.begin_gauge("weir_build_info", "What runs here");
   page.add(std::uint64_t{1},
            {{"version", facts.version}, {"compiler", facts.compiler}, {"crc32c", facts.crc32c}});
-  page.gauge("weir_ready", "1 when sends are taken", facts.ready ? 1 : 0);
+  page.gauge("weir_ready", "1 when sends are taken", std::uint64_t{facts.ready ? 1U : 0U});
   page.gauge("weir_connections", "Open connections of clients", facts.connections);
   page.counter("weir_connections_accepted_total", "Connections taken", facts.connections_accepted);
   page.counter("weir_connections_refused_total", "Connections refused at the limit",
                facts.connections_refused);
   add_totals(facts.shard, page);
-  add_queues(facts, page);
-  add_topics(facts, page);
+  add_queue_metrics(facts.queues, facts.max_objects, facts.now, page);
+  add_topic_metrics(facts.topics, facts.max_objects, page);
   add_times(facts, page);
   add_storage(facts, page);
+  add_process(facts.process, page);
+  page.gauge("weir_scrape_seconds", "What it took to make the page before this one",
+             facts.last_scrape_seconds);
   return page.text();
 }
 

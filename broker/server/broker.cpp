@@ -172,6 +172,9 @@ shard::Ports Broker::shard_ports() {
   ports.on_first_hand_out = [this](std::int64_t waited_ms, std::uint32_t messages) {
     times_in_queue_.add(std::chrono::milliseconds(waited_ms), messages);
   };
+  ports.on_done = [this](std::int64_t took_ms, std::uint32_t messages) {
+    times_to_done_.add(std::chrono::milliseconds(took_ms), messages);
+  };
   ports.store = store_.get();
   ports.loader = &*loader_;
   return ports;

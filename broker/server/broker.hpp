@@ -74,7 +74,7 @@ class Broker {
   void wait_for_signals();
   void wait_for_reload();
   void reload_settings();
-  void take_settings(const Config& fresh);
+  void take_settings(Reloaded reloaded);
   void begin_leaving();
   void go_on_leaving();
 
@@ -91,6 +91,8 @@ class Broker {
   http::LatencyHistogram commits_;
   http::LatencyHistogram syncs_;
   http::LatencyHistogram times_in_queue_;
+  http::LatencyHistogram times_to_done_;
+  double last_scrape_seconds_ = 0;
   shard::RandomBits random_;
   std::optional<storage::DataDir> data_dir_;
   std::optional<DiskWatch> disk_;

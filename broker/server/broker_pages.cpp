@@ -1,4 +1,5 @@
 #include "broker/server/broker.hpp"
+#include "broker/server/process_facts.hpp"
 
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ std::vector<std::string> Broker::not_ready() const {
 }
 
 std::string Broker::metrics() {
+  const auto began = std::chrono::steady_clock::now();
   http::MetricsFacts facts;
   facts.now = clock_->now();
   facts.version = WEIR_VERSION;
@@ -69,17 +71,31 @@ std::string Broker::metrics() {
                    .blob_bytes = storage.blob_bytes,
                    .wal_bytes = storage.wal_bytes,
                    .write_buffer_bytes = storage.write_buffer_bytes,
-                   .block_cache_bytes = storage.block_cache_bytes};
+                   .block_cache_bytes = storage.block_cache_bytes,
+                   .pending_compaction_bytes = storage.pending_compaction_bytes,
+                   .level0_files = storage.level0_files,
+                   .running_compactions = storage.running_compactions,
+                   .running_flushes = storage.running_flushes,
+                   .delayed_write_bytes_per_second = storage.delayed_write_bytes_per_second,
+                   .is_write_stopped = storage.is_write_stopped};
+  facts.process = read_process_facts();
   facts.commits = commits_.read();
   facts.syncs = syncs_.read();
   facts.times_in_queue = times_in_queue_.read();
+  facts.times_to_done = times_to_done_.read();
+  facts.max_objects = config_.metrics_max_objects;
+  facts.last_scrape_seconds = last_scrape_seconds_;
   shard_->visit_queues([&](const std::string& name_space, const core::QueueInfo& info) {
-    facts.queues.push_back({.name_space = name_space, .info = info});
+    facts.queues.push_back(
+        {.name_space = name_space, .info = info, .counters = shard_->queue_counters(info.id)});
   });
   shard_->visit_topics([&](const std::string& name_space, const core::TopicInfo& info) {
     facts.topics.push_back({.name_space = name_space, .info = info});
   });
-  return http::metrics_page(facts);
+  std::string page = http::metrics_page(facts);
+  last_scrape_seconds_ =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return page;
 }
 
 }  // namespace weir::server

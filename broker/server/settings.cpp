@@ -13,6 +13,7 @@ using proto::Result;
 
 constexpr std::uint64_t kMaxSpinUs = 10'000;
 constexpr std::uint64_t kMaxConnectionsSetting = 1'000'000;
+constexpr std::uint64_t kMaxMetricsObjects = 1'000'000;
 
 template <class To>
 Result<> assign_bytes(std::string_view text, To& to) {
@@ -159,6 +160,9 @@ const std::vector<Setting>& settings() {
                                           "File that gets the addresses once the broker is ready"),
       at_run_time(number<&Config::max_connections, 1, kMaxConnectionsSetting>(
           "max_connections", "Clients at one time")),
+      at_run_time(number<&Config::metrics_max_objects, 0, kMaxMetricsObjects>(
+          "metrics_max_objects",
+          "Queues, and partitions, with metrics of their own; the others are summed up")),
       size<&Config::max_memory_bytes>(
           "max_memory_bytes",
           "A start is refused when the parts below and the clients may need more"),

@@ -90,6 +90,7 @@ proto::SessionId Shard::Impl::open_session(SessionPort& port) {
 
 ShardMetrics Shard::Impl::metrics() const {
   metrics_.queues = state_->queues().size();
+  metrics_.sessions = sessions_.size();
   metrics_.topics = state_->catalog().topics().size();
   metrics_.producers = state_->producers().size();
   metrics_.tail_cache_bytes = cache_.bytes();
@@ -161,6 +162,9 @@ void Shard::when_idle(std::function<void()> done) {
 }
 ShardMetrics Shard::metrics() const {
   return impl_->metrics();
+}
+QueueCounters Shard::queue_counters(proto::QueueId queue) const {
+  return impl_->queue_counters(queue);
 }
 void Shard::visit_queues(
     const std::function<void(const std::string&, const core::QueueInfo&)>& visit) const {

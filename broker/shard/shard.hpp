@@ -3,6 +3,7 @@
 #include "broker/core/command.hpp"
 #include "broker/shard/replicated_log.hpp"
 #include "broker/shard/session_port.hpp"
+#include "broker/shard/shard_metrics.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/ids.hpp"
 #include "proto/result.hpp"
@@ -44,6 +45,8 @@ struct Ports {
   std::function<void(const proto::Error&)> on_damage = {};
   /// Told how long messages waited for being handed out for the first time. May be empty.
   std::function<void(std::int64_t waited_ms, std::uint32_t messages)> on_first_hand_out = {};
+  /// Told how long after their append messages were acknowledged. May be empty.
+  std::function<void(std::int64_t took_ms, std::uint32_t messages)> on_done = {};
   storage::KeyValueStore* store = nullptr;
   Loader* loader = nullptr;
 };
@@ -63,35 +66,6 @@ struct ShardOptions {
   /// Commits were given up (RecoveredLog::accepted_loss): the first start begins a new incarnation,
   /// so that old handles and ids never fit offsets that are given again.
   bool raise_incarnation = false;
-};
-
-/// Running totals and gauges of one shard, for the metrics page. Read on the shard's executor.
-struct ShardMetrics {
-  std::uint64_t turns = 0;
-  std::uint64_t commits = 0;
-  std::uint64_t storage_reads = 0;    // reads of message data that the tail cache did not have
-  std::uint64_t corrupt_batches = 0;  // places where that data could not be read
-  std::uint64_t sent_messages = 0;
-  std::uint64_t duplicate_batches = 0;
-  std::uint64_t delivered_messages = 0;
-  std::uint64_t redelivered_messages = 0;
-  std::uint64_t acked_messages = 0;
-  std::uint64_t nacked_messages = 0;
-  std::uint64_t expired_leases = 0;
-  std::uint64_t dead_lettered_messages = 0;
-  std::uint64_t appended_records = 0;  // topics
-  std::uint64_t appended_bytes = 0;
-  std::uint64_t fetched_records = 0;
-  std::uint64_t fetched_bytes = 0;
-  std::uint64_t queues = 0;
-  std::uint64_t topics = 0;
-  std::uint64_t producers = 0;
-  std::uint64_t tail_cache_bytes = 0;
-  std::uint64_t backlog_bytes = 0;
-  std::uint64_t idle_bytes = 0;
-  std::uint64_t paged_out_batches = 0;
-  std::uint64_t paged_in_batches = 0;
-  std::uint64_t waited_inputs = 0;  // for what had been paged out
 };
 
 /// The runtime of one shard: takes commands, decides and applies them in turns, hands each turn to
@@ -137,6 +111,8 @@ class Shard final : public CommitListener {
   void when_idle(std::function<void()> done);
 
   [[nodiscard]] ShardMetrics metrics() const;
+  /// Zeros for a queue to which nothing has happened yet.
+  [[nodiscard]] QueueCounters queue_counters(proto::QueueId queue) const;
   /// Facts for each queue and topic, for the metrics page; not stamped, may run ahead of the disk.
   void visit_queues(const std::function<void(const std::string& name_space,
                                              const core::QueueInfo&)>& visit) const;

@@ -26,7 +26,9 @@ void Shard::Impl::expire() {
     if (!records) {
       break;
     }
-    ++metrics_.expired_leases;
+    for (const core::Record& record : *records) {
+      count(std::get<core::Returned>(record).range.queue, &QueueCounters::expired_leases, 1);
+    }
     apply(*records);
   }
 }

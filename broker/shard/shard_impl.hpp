@@ -44,6 +44,9 @@ class Shard::Impl {
   void when_idle(std::function<void()> done);
   [[nodiscard]] ShardMetrics metrics() const;
   [[nodiscard]] const core::ShardState& state() const { return *state_; }
+  [[nodiscard]] QueueCounters queue_counters(proto::QueueId queue) const {
+    return counts_.of(queue);
+  }
   [[nodiscard]] core::QueueInfo describe(const core::Queue& queue) const;
   void on_committed(proto::CommitIndex index);
   void on_log_failed(const proto::Error& error);
@@ -189,6 +192,9 @@ class Shard::Impl {
   void apply(const std::vector<core::Record>& records);
   void apply(const core::Record& record);
   void cache(const core::BatchAppended& record);
+  void count(proto::QueueId queue, std::uint64_t QueueCounters::* counter, std::uint64_t count) {
+    counts_.add(queue, counter, count, metrics_);
+  }
   void close_unit();
   void release(Unit& unit);
   bool leaves(const core::Delivery& delivery, bool is_heard, proto::TimeMs now);
@@ -205,6 +211,7 @@ class Shard::Impl {
   TailCache cache_;
   DamagedPlaces damaged_;
   mutable ShardMetrics metrics_;
+  QueueCounts counts_;
   Consumers consumers_;
   UncommittedBulk bulk_;
   std::unique_ptr<TopicFeed> feed_;

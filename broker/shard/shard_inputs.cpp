@@ -64,7 +64,7 @@ bool Shard::Impl::is_late(const Input& input) const {
 void Shard::Impl::handle(const Input& input, SendInput& sent) {
   proto::SentEntry entry;
   entry.send_number = sent.batch.send_number;
-  const std::uint32_t count = sent.batch.columns.count();
+  const std::uint32_t messages = sent.batch.columns.count();
   auto decision = state_->decide(sent.batch, now_);
   std::optional<proto::Error> refused;
   if (decision && !decision->record) {
@@ -85,10 +85,13 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
   } else if (!decision) {
     refused = decision.error();
   } else {
-    metrics_.sent_messages += decision->record->topic ? 0 : count;
+    if (!decision->record->topic) {
+      count(proto::QueueId{decision->record->log.value}, &QueueCounters::sent_messages, messages);
+    }
     apply(*std::move(decision->record));
   }
   if (refused) {
+    metrics_.refused_messages.add(refused->code, messages);
     entry.code = static_cast<std::uint16_t>(refused->code);
     entry.retry_after_ms = refused->retry_after_ms;
   } else {
@@ -118,7 +121,8 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
     auto& decision = std::get<core::ShardState::SettleDecision>(decided);
     if (range.kind == proto::SettleKind::kNack) {
       for (const core::Record& record : decision.records) {
-        metrics_.nacked_messages += std::get<core::Returned>(record).range.count;
+        count(settled.queue, &QueueCounters::nacked_messages,
+              std::get<core::Returned>(record).range.count);
       }
     }
     apply(decision.records);
@@ -128,6 +132,7 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
       failed.resize(1);
     }
     for (const auto& failure : decision.failed) {
+      metrics_.refused_settlements.add(failure.code, failure.count);
       settled.failed.push_back({number, range.grant, failure.first, failure.count,
                                 static_cast<std::uint16_t>(failure.code)});
     }

@@ -15,6 +15,9 @@ using proto::fail;
 
 void Shard::Impl::reply(proto::SessionId session, std::uint64_t id,
                         proto::Result<core::Reply> reply, std::optional<std::uint32_t> feeds) {
+  if (!reply) {
+    metrics_.refused_requests.add(reply.error().code, 1);
+  }
   open_.effects.push_back({session, ReplyEffect{id, std::move(reply), feeds}});
 }
 
@@ -210,7 +213,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
     return proto::make_error(decision.failed.front().code);
   }
   if (command.kind == proto::SettleKind::kNack) {
-    metrics_.nacked_messages += decision.records.size();
+    count(decoded->queue, &QueueCounters::nacked_messages, decision.records.size());
   }
   apply(decision.records);
   return core::Reply{core::Done{}};

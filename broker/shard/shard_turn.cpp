@@ -97,14 +97,17 @@ void Shard::Impl::apply(const core::Record& record) {
       dispatchable_.insert(proto::QueueId{appended->log.value});
     }
   } else if (const auto* acked = std::get_if<core::Acked>(&record)) {
-    metrics_.acked_messages += acked->range.count;
+    count(acked->range.queue, &QueueCounters::acked_messages, effects.done);
+    if (ports_.on_done && effects.done > 0) {
+      ports_.on_done(now_ - effects.append_time, effects.done);
+    }
     dispatchable_.insert(acked->range.queue);
   } else if (const auto* returned = std::get_if<core::Returned>(&record)) {
     if (!WEIR_PLANTED(lose_wake_up)) {
       dispatchable_.insert(returned->range.queue);
     }
   } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
-    metrics_.dead_lettered_messages += dead->range.count;
+    count(dead->range.queue, &QueueCounters::dead_lettered_messages, effects.done);
   } else if (const auto* out = std::get_if<core::PagedOut>(&record)) {
     ++metrics_.paged_out_batches;
     paging_[out->queue] = proto::CommitIndex{last_index_.value + 1};
@@ -209,8 +212,9 @@ void Shard::Impl::release(Unit& unit) {
 /// of its lease that the work would come too late.
 bool Shard::Impl::leaves(const core::Delivery& delivery, bool is_heard, proto::TimeMs now) {
   if (is_heard && state_->is_worth_saying(delivery, now)) {
-    metrics_.delivered_messages += delivery.count;
-    metrics_.redelivered_messages += delivery.again ? delivery.count : 0;
+    count(delivery.queue, &QueueCounters::delivered_messages, delivery.count);
+    count(delivery.queue, &QueueCounters::redelivered_messages,
+          delivery.again ? delivery.count : 0);
     return true;
   }
   unsaid_.push_back({delivery.queue, delivery.base_offset, delivery.grant});

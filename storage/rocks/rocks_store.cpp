@@ -223,7 +223,13 @@ class RocksStore::Impl {
             .blob_bytes = sum_of("rocksdb.total-blob-file-size"),
             .wal_bytes = wal_bytes_in(options_.path),
             .write_buffer_bytes = sum_of("rocksdb.cur-size-all-mem-tables"),
-            .block_cache_bytes = block_cache_->GetUsage()};
+            .block_cache_bytes = block_cache_->GetUsage(),
+            .pending_compaction_bytes = sum_of("rocksdb.estimate-pending-compaction-bytes"),
+            .level0_files = sum_of(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0"),
+            .running_compactions = of_all("rocksdb.num-running-compactions"),
+            .running_flushes = of_all("rocksdb.num-running-flushes"),
+            .delayed_write_bytes_per_second = of_all("rocksdb.actual-delayed-write-rate"),
+            .is_write_stopped = of_all("rocksdb.is-write-stopped") != 0};
   }
 
   [[nodiscard]] bool is_crc_ours() const { return is_crc_ours_; }
@@ -360,6 +366,12 @@ class RocksStore::Impl {
                                rocksdb::Slice(range.end));
   }
 
+  // Of the database as a whole.
+  [[nodiscard]] std::uint64_t of_all(const std::string& property) const {
+    std::uint64_t value = 0;
+    return database_.db->GetIntProperty(property, &value) ? value : 0;
+  }
+  // What each family has a number of its own for.
   [[nodiscard]] std::uint64_t sum_of(const std::string& property) const {
     std::uint64_t sum = 0;
     for (rocksdb::ColumnFamilyHandle* family : database_.families) {

@@ -49,6 +49,12 @@ struct RocksStatistics {
   std::uint64_t wal_bytes = 0;  // on disk, zeros ahead of the records included
   std::uint64_t write_buffer_bytes = 0;
   std::uint64_t block_cache_bytes = 0;
+  std::uint64_t pending_compaction_bytes = 0;
+  std::uint64_t level0_files = 0;
+  std::uint64_t running_compactions = 0;
+  std::uint64_t running_flushes = 0;
+  std::uint64_t delayed_write_bytes_per_second = 0;  // 0: writes are not slowed down
+  bool is_write_stopped = false;
 };
 
 /// RocksDB behind the store's interface. One thread commits; any thread reads.

@@ -155,9 +155,11 @@ void Queue::apply(const Leased& record) {
 void Queue::finish(const MessageRange& range, Effects& effects) {
   const auto it = find(range);
   unindex(it->second);
-  it->second.ack(range.first, range.count, [&effects](proto::GrantId grant, std::uint32_t live) {
-    effects.freed.emplace_back(grant, live);
-  });
+  effects.append_time = it->second.append_time();
+  effects.done = it->second.ack(range.first, range.count,
+                                [&effects](proto::GrantId grant, std::uint32_t live) {
+                                  effects.freed.emplace_back(grant, live);
+                                });
   settle(it);
 }
 

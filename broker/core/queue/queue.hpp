@@ -76,6 +76,8 @@ class Queue {
   /// What a change did beyond the queue itself.
   struct Effects {
     std::vector<std::pair<proto::GrantId, std::uint32_t>> freed;  // live messages that left a lease
+    std::uint32_t done = 0;                                       // messages that are gone now
+    proto::TimeMs append_time = 0;                                // of those
   };
 
   void append(const BatchAppended& record);

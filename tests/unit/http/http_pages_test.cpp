@@ -78,7 +78,15 @@ TEST(MetricsPage, ShowsQueuesTopicsAndCommits) {
   queue.name = "work";
   queue.ready = 5;
   queue.oldest_append_time = 7'500;
-  facts.queues.push_back({.name_space = "default", .info = queue});
+  facts.queues.push_back(
+      {.name_space = "default", .info = queue, .counters = {.acked_messages = 3}});
+  facts.shard.refused_messages.add(proto::Errc::kDiskFull, 7);
+  facts.process.open_fds = 21;
+  facts.storage.is_write_stopped = true;
+  queue.name = "source";
+  queue.settings.dead_letter_queue = "work";
+  facts.queues.push_back({.name_space = "default", .info = queue, .counters = {}});
+  facts.queues.push_back({.name_space = "other", .info = queue, .counters = {}});
   core::TopicInfo topic;
   topic.name = "events";
   core::PartitionInfo partition;
@@ -105,12 +113,55 @@ TEST(MetricsPage, ShowsQueuesTopicsAndCommits) {
   EXPECT_THAT(page, HasSubstr("# TYPE weir_sent_total counter"));
   EXPECT_THAT(page, HasSubstr("weir_sent_total 12"));
   EXPECT_THAT(page, HasSubstr("weir_connections 4"));
+  EXPECT_THAT(page, HasSubstr("weir_queue_acked_total{namespace=\"default\",queue=\"work\"} 3"));
+  EXPECT_THAT(page, HasSubstr("weir_refused_total{what=\"send\",code=\"DISK_FULL\"} 7"));
+  EXPECT_THAT(page, HasSubstr("process_open_fds 21"));
+  EXPECT_THAT(page, HasSubstr("weir_rocksdb_write_stopped 1"));
+  EXPECT_THAT(page, testing::Not(HasSubstr("(other)")));
+  EXPECT_THAT(page, HasSubstr("weir_queue_dead_letter_sources{namespace=\"default\","
+                              "queue=\"work\"} 1"));
+  EXPECT_THAT(page, HasSubstr("weir_queue_dead_letter_sources{namespace=\"default\","
+                              "queue=\"source\"} 0"));
   EXPECT_THAT(page, HasSubstr("weir_commit_seconds_bucket{le=\"0.0025\"} 0"));
   EXPECT_THAT(page, HasSubstr("weir_commit_seconds_bucket{le=\"0.005\"} 1"));
   EXPECT_THAT(page, HasSubstr("weir_commit_seconds_bucket{le=\"+Inf\"} 1"));
   EXPECT_THAT(page, HasSubstr("weir_time_in_queue_seconds_bucket{le=\"60\"} 0"));
   EXPECT_THAT(page, HasSubstr("weir_time_in_queue_seconds_bucket{le=\"600\"} 5"));
   EXPECT_THAT(page, HasSubstr("weir_time_in_queue_seconds_sum 600"));
+}
+
+TEST(MetricsPage, SumsUpWhatIsBeyondItsLimit) {
+  MetricsFacts facts;
+  facts.now = 10'000;
+  facts.max_objects = 2;
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    core::QueueInfo queue;
+    queue.name = "q" + std::to_string(i);
+    queue.ready = i;
+    queue.bytes = 100 * i;
+    queue.subscribers = 1;
+    queue.oldest_append_time = i == 5 ? 0 : static_cast<proto::TimeMs>(9'000 - 1'000 * i);
+    facts.queues.push_back(
+        {.name_space = "default", .info = queue, .counters = {.sent_messages = 10 * i}});
+    core::TopicInfo topic;
+    topic.name = "t" + std::to_string(i);
+    core::PartitionInfo partition;
+    partition.bytes = i;
+    topic.partitions.push_back(partition);
+    facts.topics.push_back({.name_space = "default", .info = topic});
+  }
+  const std::string page = metrics_page(facts);
+  const std::string others = "{namespace=\"(other)\",queue=\"(other)\"";
+  EXPECT_THAT(page, HasSubstr("queue=\"q2\""));
+  EXPECT_THAT(page, testing::Not(HasSubstr("queue=\"q3\"")));
+  EXPECT_THAT(page, HasSubstr("weir_queue_messages" + others + ",state=\"ready\"} 12"));
+  EXPECT_THAT(page, HasSubstr("weir_queue_bytes" + others + "} 1200"));
+  EXPECT_THAT(page, HasSubstr("weir_queue_subscribers" + others + "} 3"));
+  EXPECT_THAT(page, HasSubstr("weir_queue_oldest_age_seconds" + others + "} 5"));
+  EXPECT_THAT(page, HasSubstr("weir_queue_sent_total" + others + "} 120"));
+  EXPECT_THAT(page, testing::Not(HasSubstr("topic=\"t3\"")));
+  EXPECT_THAT(page, HasSubstr("weir_topic_bytes{namespace=\"(other)\",topic=\"(other)\","
+                              "partition=\"(other)\"} 12"));
 }
 
 }  // namespace

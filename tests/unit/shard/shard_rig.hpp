@@ -144,6 +144,9 @@ struct ShardRig {
     made.on_first_hand_out = [this](std::int64_t waited_ms, std::uint32_t messages) {
       waited.emplace_back(waited_ms, messages);
     };
+    made.on_done = [this](std::int64_t took_ms, std::uint32_t messages) {
+      done.emplace_back(took_ms, messages);
+    };
     made.store = &store;
     made.loader = &loader;
     return made;
@@ -235,6 +238,7 @@ struct ShardRig {
   std::vector<proto::Error> damages;
   std::uint64_t settles = 0;
   std::vector<std::pair<std::int64_t, std::uint32_t>> waited;
+  std::vector<std::pair<std::int64_t, std::uint32_t>> done;
   storage::MemoryStore store;
   FakeLog log;
   FakeLoader loader;
