@@ -1,6 +1,7 @@
 #include "broker/cli/cli.hpp"
 
 #include "broker/cli/command.hpp"
+#include "broker/cli/contexts.hpp"
 #include "broker/cli/output.hpp"
 #include "weir/version.hpp"
 
@@ -30,15 +31,15 @@ void build(CLI::App& app, CommandLine& line) {
   app.fallthrough();
   app.set_version_flag("--version", "weir " + std::string(version()), "Print the version");
   app.footer(kFooter);
-  app.add_option("--url", line.connection.url,
-                 "The broker: weir://HOST[:PORT][,HOST[:PORT]...][/NAMESPACE]")
-      ->envname("WEIR_URL")
-      ->capture_default_str();
-  app.add_option("--timeout-ms", line.connection.timeout_ms, "For one request with all its tries")
-      ->check(CLI::Range(1, 24 * 3600 * 1000))
-      ->capture_default_str();
+  app.add_option("--url", line.connection.url_flag,
+                 "The broker: weir://HOST[:PORT][,HOST[:PORT]...][/NAMESPACE] (WEIR_URL)");
+  app.add_option("--context", line.connection.context_flag,
+                 "A broker by its name: weir context --help (WEIR_CONTEXT)");
+  app.add_option("--timeout-ms", line.connection.timeout_flag_ms,
+                 "For one request with all its tries (default: 15000)")
+      ->check(CLI::Range(1, 24 * 3600 * 1000));
 
-  // serve, restore and verify parse their own arguments; here they only show in the help.
+  // serve, restore, verify and config parse their own arguments; here they only show in the help.
   app.add_subcommand("serve", "Run a broker (weir serve --help)");
   CLI::App& queue = *app.add_subcommand("queue", "Create, inspect, fill and work off queues");
   queue.require_subcommand(1);
@@ -55,6 +56,27 @@ void build(CLI::App& app, CommandLine& line) {
   add_backup(app, line);
   app.add_subcommand("restore", "Make a data directory of a backup (weir restore --help)");
   app.add_subcommand("verify", "Check a backup or a data directory (weir verify --help)");
+  CLI::App& config = *app.add_subcommand("config", "Check and print the settings of a broker");
+  config.require_subcommand(1);
+  config.add_subcommand("check", "Say whether settings are good (weir config check --help)");
+  config.add_subcommand("print", "Print the settings that would be in force");
+  add_bench(app, line);
+  CLI::App& context = *app.add_subcommand("context", "Give brokers names, and choose one of them");
+  context.require_subcommand(1);
+  add_context_admin(context, line);
+}
+
+// Where the command's broker is.
+Result<> resolve(Connection& connection) {
+  Result<Target> target =
+      find_target(connection.url_flag, connection.context_flag, process_environment);
+  if (!target) {
+    return std::move(target).error();
+  }
+  connection.url = std::move(target->url);
+  connection.timeout_ms =
+      connection.timeout_flag_ms.value_or(target->timeout_ms.value_or(connection.timeout_ms));
+  return {};
 }
 
 // The words in front of the command's own arguments, for "try: weir queue send --help".
@@ -90,15 +112,26 @@ ExitCode parse_and_run(const std::vector<std::string>& args) {
   } catch (const CLI::ParseError& error) {
     return refuse(app, error);
   }
-  return line.action ? line.action() : ExitCode::kBadUsage;
+  if (!line.action) {
+    return ExitCode::kBadUsage;
+  }
+  if (!line.is_local) {
+    if (const Result<> resolved = resolve(line.connection); !resolved) {
+      return report(resolved.error(), "");
+    }
+  }
+  return line.action();
 }
 
 }  // namespace
 
 int run(const std::vector<std::string>& args, const OwnCommands& commands) {
-  const auto own = args.empty() ? commands.end() : commands.find(args.front());
-  if (own != commands.end()) {
-    return own->second(std::vector<std::string>(args.begin() + 1, args.end()));
+  std::string name;
+  for (std::size_t words = 1; words <= std::min<std::size_t>(args.size(), 2); ++words) {
+    name += (words > 1 ? " " : "") + args[words - 1];
+    if (const auto own = commands.find(name); own != commands.end()) {
+      return own->second({args.begin() + static_cast<std::ptrdiff_t>(words), args.end()});
+    }
   }
   // A reader that has gone shows as an error where it is written.
   ::signal(SIGPIPE, SIG_IGN);

@@ -7,8 +7,9 @@
 
 namespace weir::cli {
 
-/// Commands that work on a data directory and not through a client, by their name: each gets what
-/// follows the name on the command line, parses that by itself, and returns the exit status.
+/// Commands that work on a data directory or a file and not through a client, by their name, of one
+/// or two words: each gets what follows the name on the command line, parses that by itself, and
+/// returns the exit status.
 using OwnCommands =
     std::map<std::string, std::function<int(const std::vector<std::string>&)>, std::less<>>;
 

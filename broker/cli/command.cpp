@@ -1,6 +1,9 @@
 #include "broker/cli/command.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <algorithm>
+#include <cstdlib>
 
 namespace weir::cli {
 
@@ -10,6 +13,16 @@ ClientOptions Connection::client_options() const {
   options.set_overall_timeout(timeout());
   options.set_request_timeout(std::min(options.request_timeout(), timeout()));
   return options;
+}
+
+const char* process_environment(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before the first thread
+}
+
+void add_output_option(CLI::App& command, std::string& output) {
+  command.add_option("-o,--output", output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
 }
 
 }  // namespace weir::cli

@@ -8,13 +8,19 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace weir::cli {
 
 /// What every command that talks to a broker is told.
 struct Connection {
-  std::string url = "weir://127.0.0.1:7340";
+  // As the command line said it.
+  std::optional<std::string> url_flag = {};
+  std::optional<std::string> context_flag = {};
+  std::optional<std::int64_t> timeout_flag_ms = {};
+  // What follows from that, the environment and the contexts, before the action runs.
+  std::string url = {};
   std::int64_t timeout_ms = 15'000;
 
   [[nodiscard]] std::chrono::milliseconds timeout() const {
@@ -29,7 +35,14 @@ struct Connection {
 struct CommandLine {
   Connection connection;
   std::function<ExitCode()> action;
+  bool is_local = false;  // the action asks no broker
 };
+
+/// getenv(), for the first thread.
+[[nodiscard]] const char* process_environment(const char* name);
+
+/// -o: table or json, the form of what a command prints.
+void add_output_option(CLI::App& command, std::string& output);
 
 // Each adds its commands to `parent`. The objects live until the action has run.
 void add_queue_admin(CLI::App& parent, CommandLine& line);    // create, info, ack, nack, extend
@@ -41,5 +54,7 @@ void add_topic_publish(CLI::App& parent, CommandLine& line);  // publish
 void add_topic_consume(CLI::App& parent, CommandLine& line);  // consume
 void add_health(CLI::App& parent, CommandLine& line);         // health
 void add_backup(CLI::App& parent, CommandLine& line);         // backup
+void add_bench(CLI::App& parent, CommandLine& line);          // bench
+void add_context_admin(CLI::App& parent, CommandLine& line);  // add, use, rm, ls, show
 
 }  // namespace weir::cli

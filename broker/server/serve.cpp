@@ -103,6 +103,9 @@ int serve_main(const std::vector<std::string>& args) {
   if (!config) {
     return say_bad_usage(config.error());
   }
+  if (flags.check) {
+    std::puts("the settings are good");
+  }
   if (flags.print) {
     std::fputs(to_config_file(*config).c_str(), stdout);
   }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -36,9 +38,11 @@ TEST(CommandLine, HandsTheRestToWhoWorksOnADataDirectory) {
     got = words;
     return 9;
   };
-  const int status = run({"serve", "--data-dir", "x", "--help"}, {{"serve", take}});
-  EXPECT_EQ(status, 9);
+  const OwnCommands commands = {{"serve", take}, {"config check", take}};
+  EXPECT_EQ(run({"serve", "--data-dir", "x", "--help"}, commands), 9);
   EXPECT_EQ(got, (Words{"--data-dir", "x", "--help"}));
+  EXPECT_EQ(run({"config", "check", "--help"}, commands), 9);
+  EXPECT_EQ(got, Words{"--help"});
 }
 
 TEST(CommandLine, PrintsItsVersion) {
@@ -48,12 +52,27 @@ TEST(CommandLine, PrintsItsVersion) {
 }
 
 TEST(CommandLine, TeachesEachCommandByAnExample) {
-  for (const Words& words :
-       {Words{}, Words{"health"}, Words{"backup"}, Words{"queue", "create"}, Words{"queue", "info"},
-        Words{"queue", "send"}, Words{"queue", "receive"}, Words{"queue", "work"},
-        Words{"queue", "ack"}, Words{"queue", "nack"}, Words{"queue", "extend"},
-        Words{"topic", "create"}, Words{"topic", "publish"}, Words{"topic", "consume"},
-        Words{"topic", "info"}}) {
+  for (const Words& words : {Words{},
+                             Words{"health"},
+                             Words{"backup"},
+                             Words{"queue", "create"},
+                             Words{"queue", "info"},
+                             Words{"queue", "send"},
+                             Words{"queue", "receive"},
+                             Words{"queue", "work"},
+                             Words{"queue", "ack"},
+                             Words{"queue", "nack"},
+                             Words{"queue", "extend"},
+                             Words{"topic", "create"},
+                             Words{"topic", "publish"},
+                             Words{"topic", "consume"},
+                             Words{"topic", "info"},
+                             Words{"bench"},
+                             Words{"context", "add"},
+                             Words{"context", "use"},
+                             Words{"context", "rm"},
+                             Words{"context", "ls"},
+                             Words{"context", "show"}}) {
     Words with_help = words;
     with_help.emplace_back("--help");
     const Outcome outcome = run_weir(with_help);
@@ -117,6 +136,38 @@ TEST(CommandLine, TakesTheAddressInFrontAndBehind) {
   const Outcome behind = run_weir({"queue", "info", "q", "--url", "nonsense"});
   EXPECT_EQ(behind.status, 2);
   EXPECT_THAT(behind.err, HasSubstr("INVALID_ARGUMENT"));
+}
+
+TEST(CommandLine, KnowsBrokersByTheirNames) {
+  char dir[] = "/tmp/weir-command-line-XXXXXX";
+  ASSERT_NE(::mkdtemp(dir), nullptr);
+  ::setenv("XDG_CONFIG_HOME", dir, 1);
+  EXPECT_EQ(run_weir({"context", "ls"}).out, "");
+  EXPECT_EQ(run_weir({"context", "add", "near", "weir://127.0.0.1:1"}).out,
+            "context near is weir://127.0.0.1:1\n");
+  EXPECT_EQ(
+      run_weir({"context", "add", "far", "weir://10.0.0.7/a", "--timeout-ms", "60000"}).status, 0);
+  EXPECT_EQ(run_weir({"context", "ls"}).out,
+            "  far   weir://10.0.0.7/a  timeout_ms=60000\n* near  weir://127.0.0.1:1\n");
+  EXPECT_EQ(run_weir({"context", "show", "--context", "far"}).out,
+            "weir://10.0.0.7/a  (context far)\n");
+  EXPECT_EQ(run_weir({"context", "show"}).out, "weir://127.0.0.1:1  (WEIR_URL)\n");
+  EXPECT_EQ(run_weir({"--context", "near", "health"}).status, 3);
+  EXPECT_EQ(run_weir({"context", "use", "far"}).out, "commands go to context far\n");
+  EXPECT_EQ(run_weir({"context", "rm", "near"}).out, "removed context near\n");
+  EXPECT_EQ(run_weir({"context", "ls", "-o", "json"}).out,
+            "[{\"name\": \"far\", \"url\": \"weir://10.0.0.7/a\", \"timeout_ms\": 60000, "
+            "\"in_use\": true}]\n");
+  for (const Words& words :
+       {Words{"--context", "near", "health"}, Words{"context", "use", "near"},
+        Words{"context", "rm", "near"}, Words{"context", "add", "a/b", "weir://h"},
+        Words{"context", "add", "bad", "http://h"}, Words{"context", "add", "bad"}}) {
+    const Outcome outcome = run_weir(words);
+    EXPECT_EQ(outcome.status, 2) << testing::PrintToString(words);
+    EXPECT_THAT(outcome.err, testing::StartsWith("weir: "));
+  }
+  ::unsetenv("XDG_CONFIG_HOME");
+  std::filesystem::remove_all(dir);
 }
 
 TEST(CommandLine, TakesAQueueThatIsNamedLikeACommand) {
