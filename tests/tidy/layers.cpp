@@ -62,6 +62,7 @@ const std::vector<Layer>& layers() {
       {.folder = "broker/", .project = {}, .libraries = {}, .is_free = true},
       {.folder = "client/include/", .project = {"weir/"}, .libraries = {}},
       {.folder = kAsioHeader, .project = {"weir/"}, .libraries = {"boost/asio/"}},
+      {.folder = "client/examples/", .project = {"weir/", "example.hpp"}, .libraries = {}},
       {.folder = "client/core/",
        .project = {"proto/", "weir/", "client/core/"},
        .libraries = {"boost/system/", "boost/container/"}},

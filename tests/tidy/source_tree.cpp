@@ -199,8 +199,8 @@ std::vector<Include> includes_of(const SourceFile& file) {
 }
 
 const SourceFile* resolve(const SourceTree& tree, const Include& include) {
-  // The public headers are included as users do.
-  for (const char* root : {"", "client/include/", "broker/testkit/include/"}) {
+  // The public headers, and what lies beside an example, are included as users do.
+  for (const char* root : {"", "client/include/", "broker/testkit/include/", "client/examples/"}) {
     if (const SourceFile* file = find_file(tree, root + include.name)) {
       return file;
     }

@@ -1,0 +1,51 @@
+# find_package(weir [VERSION] [COMPONENTS static|shared]) gives weir::client.
+#
+# It is the library of the component that was asked for; without one, the kind that BUILD_SHARED_LIBS
+# names where that is set; else the shared one where it is installed. weir::client_static and
+# weir::client_shared are there for who needs both. Only the static library has dependencies.
+set(_weir_kinds)
+foreach(_weir_kind IN ITEMS shared static)
+  if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/weir-${_weir_kind}-targets.cmake)
+    list(APPEND _weir_kinds ${_weir_kind})
+  endif()
+endforeach()
+
+set(_weir_wanted ${weir_FIND_COMPONENTS})
+if(NOT _weir_wanted)
+  list(GET _weir_kinds 0 _weir_wanted)
+  if(DEFINED BUILD_SHARED_LIBS AND NOT BUILD_SHARED_LIBS AND "static" IN_LIST _weir_kinds)
+    set(_weir_wanted static)
+  endif()
+endif()
+
+foreach(_weir_kind IN LISTS _weir_wanted)
+  if(_weir_kind IN_LIST _weir_kinds)
+    if(_weir_kind STREQUAL static)
+      include(CMakeFindDependencyMacro)
+      find_dependency(Threads)
+      find_dependency(Protobuf)
+      find_dependency(PkgConfig)
+      pkg_check_modules(WEIR_LZ4 QUIET IMPORTED_TARGET liblz4)
+      pkg_check_modules(WEIR_ZSTD QUIET IMPORTED_TARGET libzstd)
+      if(NOT WEIR_LZ4_FOUND OR NOT WEIR_ZSTD_FOUND)
+        set(${CMAKE_FIND_PACKAGE_NAME}_FOUND FALSE)
+        set(${CMAKE_FIND_PACKAGE_NAME}_NOT_FOUND_MESSAGE
+            "weir: the static library needs liblz4 and libzstd (pkg-config).")
+        return()
+      endif()
+    endif()
+    include(${CMAKE_CURRENT_LIST_DIR}/weir-${_weir_kind}-targets.cmake)
+    set(${CMAKE_FIND_PACKAGE_NAME}_${_weir_kind}_FOUND TRUE)
+    if(NOT TARGET weir::client)
+      add_library(weir::client ALIAS weir::client_${_weir_kind})
+    endif()
+  elseif(weir_FIND_REQUIRED_${_weir_kind})
+    set(${CMAKE_FIND_PACKAGE_NAME}_FOUND FALSE)
+    set(${CMAKE_FIND_PACKAGE_NAME}_NOT_FOUND_MESSAGE
+        "weir: no component '${_weir_kind}' here, only: ${_weir_kinds}.")
+    return()
+  endif()
+endforeach()
+unset(_weir_kinds)
+unset(_weir_kind)
+unset(_weir_wanted)
