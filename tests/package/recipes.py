@@ -1,4 +1,4 @@
-"""Recipes of other package managers are of this repository and this version, and can be read.
+"""The header and the recipes of package managers are of this version and repository, and can be read.
 tests/package/recipes.py ROOT VERSION"""
 
 import ast
@@ -10,6 +10,10 @@ import sys
 root, version = pathlib.Path(sys.argv[1]), sys.argv[2]
 packaging = root / "client" / "packaging"
 homepage = re.search(r'HOMEPAGE_URL "([^"]+)"', (root / "CMakeLists.txt").read_text()).group(1)
+
+header = (root / "client" / "include" / "weir" / "version.hpp").read_text()
+numbers = re.findall(r"#define WEIR_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header)
+assert ".".join(numbers) == version, f"version.hpp says {numbers}"
 
 port = json.loads((packaging / "vcpkg" / "weir" / "vcpkg.json").read_text())
 assert port["version"] == version, f"the port is of version {port['version']}"
