@@ -2,8 +2,10 @@
 
 #include "weir/client.hpp"
 
+#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
+#include <mutex>
 #include <stop_token>
 #include <thread>
 
@@ -27,6 +29,14 @@ inline std::stop_token stop_on_signal() {
     std::_Exit(128 + received);
   }).detach();
   return source.get_token();
+}
+
+/// Returns when the token is stopped.
+inline void wait_for(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any nothing_else;
+  std::unique_lock lock(mutex);
+  nothing_else.wait(lock, stop, [] { return false; });
 }
 
 /// Connects to the broker that WEIR_URL names, else to the one on this machine; throws when it
