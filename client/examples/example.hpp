@@ -5,7 +5,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
-#include <mutex>
+#include <latch>
 #include <stop_token>
 #include <thread>
 
@@ -31,12 +31,11 @@ inline std::stop_token stop_on_signal() {
   return source.get_token();
 }
 
-/// Returns when the token is stopped.
+/// Waits until the token is stopped.
 inline void wait_for(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any nothing_else;
-  std::unique_lock lock(mutex);
-  nothing_else.wait(lock, stop, [] { return false; });
+  std::latch stopped(1);
+  const std::stop_callback on_stop(stop, [&stopped] { stopped.count_down(); });
+  stopped.wait();
 }
 
 /// Connects to the broker that WEIR_URL names, else to the one on this machine; throws when it

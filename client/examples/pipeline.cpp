@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <latch>
 #include <string>
 #include <utility>
 
@@ -42,9 +41,7 @@ void forward(const std::string& orders, const std::string& invoices, const std::
   };
   auto consumer = client.subscribe(orders, weir::ConsumerOptions(), std::move(handler)).value();
 
-  std::latch stopped(1);
-  const std::stop_callback on_stop(stop, [&stopped] { stopped.count_down(); });
-  stopped.wait();
+  wait_for(stop);
   consumer.close();  // no handler runs any more
   client.close();    // waits for the sends that are under way and for their acknowledgements
 }

@@ -1,13 +1,12 @@
-// Works off a queue with several threads, until SIGINT:
+// Works off a queue with a pool of threads, until SIGINT:
 //
 //     ./worker orders 4
 //
-// A message whose handler throws comes again later, and later each time. Its lease is kept alive
-// while its handler runs, so that no other worker gets it.
+// A handler that returns acknowledges its message, one that throws has it handed out again after a
+// pause. Leases are extended while handlers run, so that no other worker gets their messages.
 #include "example.hpp"
 #include "weir/weir.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +18,7 @@
 
 namespace {
 
-// Runs on several threads at once.
+// On the pool's threads, several at a time. It may take as long as it needs.
 void handle(const weir::Delivery& order) {
   if (order.body().empty()) {
     throw std::runtime_error("an order without a body");
@@ -28,27 +27,31 @@ void handle(const weir::Delivery& order) {
   std::fflush(stdout);
 }
 
-void tell(const weir::Delivery& /*order*/, std::string_view reason) {
-  std::fprintf(stderr, "worker: %s\n", std::string(reason).c_str());
+void tell_failure(const weir::Delivery& order, std::string_view reason) {
+  std::fprintf(stderr, "worker: message %lld, attempt %u: %s\n",
+               static_cast<long long>(order.offset()), order.attempt(),
+               std::string(reason).c_str());
+}
+
+void work_off(const std::string& queue, std::uint32_t threads, const std::stop_token& stop) {
+  auto client = connect();
+  const auto options =
+      weir::WorkerPoolOptions().set_concurrency(threads).set_failure_handler(tell_failure);
+  auto pool = client.start_workers(queue, options, handle).value();
+  wait_for(stop);
+  pool.drain().value();  // what was begun is handled and acknowledged, what waits is given back
+  std::fprintf(stderr, "handled %llu\n", static_cast<unsigned long long>(pool.stats().acked));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::stop_token stop = stop_on_signal();
-  const std::string queue = argc > 1 ? argv[1] : "orders";
-  const auto threads = static_cast<std::uint32_t>(argc > 2 ? std::atoi(argv[2]) : 4);
   try {
-    auto client = connect();
-    weir::WorkerPoolOptions options;
-    options.set_concurrency(threads)
-        .set_retry_backoff(std::chrono::seconds(1), std::chrono::minutes(1))
-        .set_failure_handler(tell);
-    auto workers = client.start_workers(queue, options, handle).value();
-    wait_for(stop);
-    workers.drain().value();  // finishes what was begun, and gives the rest to other workers
+    work_off(argc > 1 ? argv[1] : "orders",
+             argc > 2 ? static_cast<std::uint32_t>(std::atoi(argv[2])) : 4, stop);
     return 0;
-  } catch (const std::exception& error) {
+  } catch (const std::exception& error) {  // value() of a Result that holds an error
     std::fprintf(stderr, "worker: %s\n", error.what());
     return 1;
   }
