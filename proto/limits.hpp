@@ -24,6 +24,9 @@ inline constexpr std::uint32_t kMaxConnections = 10'000;
 inline constexpr std::uint32_t kMaxSubscriptionsPerConnection = 1'000;
 inline constexpr std::uint64_t kMaxObjects = 1'000'000;
 inline constexpr std::uint32_t kMaxPartitionsPerTopic = 1'000;
+/// Of a list of queues or topics one answer holds, and looks at, at most so many.
+inline constexpr std::uint32_t kMaxPageResults = 1'000;
+inline constexpr std::size_t kMaxPatternBytes = 249;
 inline constexpr std::uint32_t kMaxInFlightPerQueue = 120'000;
 
 inline constexpr std::int64_t kMaxWaitMs = 20'000;

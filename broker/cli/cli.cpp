@@ -44,12 +44,14 @@ void build(CLI::App& app, CommandLine& line) {
   CLI::App& queue = *app.add_subcommand("queue", "Create, inspect, fill and work off queues");
   queue.require_subcommand(1);
   add_queue_admin(queue, line);
+  add_queue_list(queue, line);
   add_queue_send(queue, line);
   add_queue_receive(queue, line);
   add_queue_work(queue, line);
   CLI::App& topic = *app.add_subcommand("topic", "Create, inspect, fill and replay topics");
   topic.require_subcommand(1);
   add_topic_admin(topic, line);
+  add_topic_list(topic, line);
   add_topic_publish(topic, line);
   add_topic_consume(topic, line);
   add_health(app, line);

@@ -1,5 +1,6 @@
 #include "broker/cli/describe.hpp"
 
+#include "broker/cli/table.hpp"
 #include "proto/json_string.hpp"
 
 #include <algorithm>
@@ -115,13 +116,47 @@ Facts facts_of(const BackupDescription& backup) {
   return facts;
 }
 
-constexpr std::array<std::string_view, 6> kColumns = {
-    "partition", "log_start", "high_watermark", "last_stable", "leader_epoch", "bytes"};
+constexpr std::array<Table::Column, 6> kColumns = {{{"partition"},
+                                                    {"log_start"},
+                                                    {"high_watermark"},
+                                                    {"last_stable"},
+                                                    {"leader_epoch"},
+                                                    {"bytes"}}};
 
 std::array<std::string, kColumns.size()> row_of(const PartitionDescription& partition) {
   return {std::to_string(partition.partition),      std::to_string(partition.log_start),
           std::to_string(partition.high_watermark), std::to_string(partition.last_stable),
           std::to_string(partition.leader_epoch),   std::to_string(partition.bytes)};
+}
+
+std::string object_of(const QueueDescription& queue) {
+  return "{" + joined(facts_of(queue).json_members()) + "}";
+}
+
+std::string object_of(const TopicDescription& topic) {
+  std::vector<std::string> partitions;
+  for (const PartitionDescription& partition : topic.partitions) {
+    const auto cells = row_of(partition);
+    std::vector<std::string> members;
+    members.reserve(kColumns.size());
+    for (std::size_t i = 0; i < kColumns.size(); ++i) {
+      members.push_back(proto::json_string(kColumns[i].name) + ": " + cells[i]);
+    }
+    partitions.push_back("{" + joined(members) + "}");
+  }
+  std::vector<std::string> members = facts_of(topic).json_members();
+  members.push_back("\"partitions\": [" + joined(partitions) + "]");
+  return "{" + joined(members) + "}";
+}
+
+// One object a line, so that tools for lines have an easy time as well.
+template <class Description>
+std::string array_of(const std::vector<Description>& descriptions) {
+  std::string out = "[";
+  for (const Description& description : descriptions) {
+    out += (out.size() > 1 ? ",\n" : "\n") + object_of(description);
+  }
+  return out + (descriptions.empty() ? "]\n" : "\n]\n");
 }
 
 }  // namespace
@@ -131,47 +166,64 @@ std::string queue_table(const QueueDescription& queue) {
 }
 
 std::string queue_json(const QueueDescription& queue) {
-  return "{" + joined(facts_of(queue).json_members()) + "}\n";
+  return object_of(queue) + "\n";
+}
+
+std::string queues_table(const std::vector<QueueDescription>& queues) {
+  Table table({{"name", Table::Align::kLeft},
+               {"ready"},
+               {"in_flight"},
+               {"delayed"},
+               {"dying"},
+               {"parked"},
+               {"bytes"},
+               {"subscribers"}});
+  for (const QueueDescription& queue : queues) {
+    table.add({queue.name, std::to_string(queue.ready), std::to_string(queue.in_flight),
+               std::to_string(queue.delayed), std::to_string(queue.dying),
+               std::to_string(queue.parked), std::to_string(queue.bytes),
+               std::to_string(queue.subscribers)});
+  }
+  return table.text();
+}
+
+std::string queues_json(const std::vector<QueueDescription>& queues) {
+  return array_of(queues);
 }
 
 std::string topic_table(const TopicDescription& topic) {
   Facts facts = facts_of(topic);
   facts.add("partitions", topic.partitions.size());
   std::string out = facts.table() + "\n";
-  std::array<std::size_t, kColumns.size()> widths{};
-  for (std::size_t i = 0; i < kColumns.size(); ++i) {
-    widths[i] = kColumns[i].size();
-    for (const PartitionDescription& partition : topic.partitions) {
-      widths[i] = std::max(widths[i], row_of(partition)[i].size());
-    }
-  }
-  const auto add_row = [&](const auto& cells) {
-    for (std::size_t i = 0; i < kColumns.size(); ++i) {
-      out += std::string(widths[i] - cells[i].size(), ' ') + std::string(cells[i]);
-      out += i + 1 < kColumns.size() ? "  " : "\n";
-    }
-  };
-  add_row(kColumns);
+  Table table({kColumns.begin(), kColumns.end()});
   for (const PartitionDescription& partition : topic.partitions) {
-    add_row(row_of(partition));
+    const auto cells = row_of(partition);
+    table.add({cells.begin(), cells.end()});
   }
-  return out;
+  return out + table.text();
 }
 
 std::string topic_json(const TopicDescription& topic) {
-  std::vector<std::string> partitions;
-  for (const PartitionDescription& partition : topic.partitions) {
-    const auto cells = row_of(partition);
-    std::vector<std::string> members;
-    members.reserve(kColumns.size());
-    for (std::size_t i = 0; i < kColumns.size(); ++i) {
-      members.push_back(proto::json_string(kColumns[i]) + ": " + cells[i]);
+  return object_of(topic) + "\n";
+}
+
+std::string topics_table(const std::vector<TopicDescription>& topics) {
+  Table table({{"name", Table::Align::kLeft}, {"partitions"}, {"records"}, {"bytes"}});
+  for (const TopicDescription& topic : topics) {
+    std::int64_t records = 0;
+    std::uint64_t bytes = 0;
+    for (const PartitionDescription& partition : topic.partitions) {
+      records += partition.high_watermark - partition.log_start;
+      bytes += partition.bytes;
     }
-    partitions.push_back("{" + joined(members) + "}");
+    table.add({topic.name, std::to_string(topic.partitions.size()), std::to_string(records),
+               std::to_string(bytes)});
   }
-  std::vector<std::string> members = facts_of(topic).json_members();
-  members.push_back("\"partitions\": [" + joined(partitions) + "]");
-  return "{" + joined(members) + "}\n";
+  return table.text();
+}
+
+std::string topics_json(const std::vector<TopicDescription>& topics) {
+  return array_of(topics);
 }
 
 std::string backup_table(const BackupDescription& backup) {

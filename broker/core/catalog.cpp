@@ -54,6 +54,26 @@ proto::Result<const TopicCreated*> Catalog::topic(std::string_view name_space_na
   return &topics_.at(it->second);
 }
 
+void Catalog::visit_queues(proto::NamespaceId owner, std::string_view after,
+                           const QueueVisit& visit) const {
+  for (auto it = queue_names_.upper_bound({owner, std::string(after)});
+       it != queue_names_.end() && it->first.first == owner; ++it) {
+    if (!visit(it->first.second, it->second)) {
+      return;
+    }
+  }
+}
+
+void Catalog::visit_topics(proto::NamespaceId owner, std::string_view after,
+                           const TopicVisit& visit) const {
+  for (auto it = topic_names_.upper_bound({owner, std::string(after)});
+       it != topic_names_.end() && it->first.first == owner; ++it) {
+    if (!visit(topics_.at(it->second))) {
+      return;
+    }
+  }
+}
+
 void Catalog::apply(const NamespaceCreated& record) {
   namespaces_.emplace(record.id, record.name);
   namespace_ids_.emplace(record.name, record.id);

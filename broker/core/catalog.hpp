@@ -4,6 +4,7 @@
 #include "proto/ids.hpp"
 #include "proto/result.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -26,6 +27,14 @@ class Catalog {
     return namespaces_.at(id);
   }
   [[nodiscard]] const std::map<proto::TopicId, TopicCreated>& topics() const { return topics_; }
+  /// Calls `visit` for each queue of the namespace whose name comes behind `after`, in the order of
+  /// names, until it says false.
+  using QueueVisit = std::function<bool(const std::string& name, proto::QueueId id)>;
+  void visit_queues(proto::NamespaceId owner, std::string_view after,
+                    const QueueVisit& visit) const;
+  using TopicVisit = std::function<bool(const TopicCreated& topic)>;
+  void visit_topics(proto::NamespaceId owner, std::string_view after,
+                    const TopicVisit& visit) const;
   /// Number of queues and topics.
   [[nodiscard]] std::size_t objects() const { return queue_names_.size() + topics_.size(); }
   [[nodiscard]] bool empty() const { return namespaces_.empty(); }

@@ -49,6 +49,21 @@ struct DescribeTopic {
   std::string name;
 };
 
+/// One page of a list, in the order of names.
+struct ListPage {
+  std::string pattern;            // of the names; `*` is any text, `?` any character; empty: all
+  std::string after;              // names behind this one; empty: from the first
+  std::uint32_t max_results = 0;  // 0: proto::kMaxPageResults
+};
+struct ListQueues {
+  std::string name_space;
+  ListPage page;
+};
+struct ListTopics {
+  std::string name_space;
+  ListPage page;
+};
+
 /// A fresh producer id (previous 0), or the next epoch of an earlier one.
 struct InitProducer {
   proto::ProducerId previous;
@@ -129,7 +144,7 @@ struct ReadBackup {
 /// Everything that is answered by one Reply.
 using Request = std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer,
                              Attach, Subscribe, Unsubscribe, Receive, SettleByHandle,
-                             SubscribeTopic, ListOffsets, ReadBackup>;
+                             SubscribeTopic, ListOffsets, ReadBackup, ListQueues, ListTopics>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

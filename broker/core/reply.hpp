@@ -52,6 +52,16 @@ struct TopicInfo {
   bool created = false;
 };
 
+/// A page. `next` names where the following one begins; empty when this is the last.
+struct QueueList {
+  std::vector<QueueInfo> queues;
+  std::string next;
+};
+struct TopicList {
+  std::vector<TopicInfo> topics;
+  std::string next;
+};
+
 struct ProducerInfo {
   proto::ProducerId id;
   std::uint16_t epoch = 0;
@@ -123,6 +133,6 @@ struct BackupBlock {
 };
 
 using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
-                           SubscribedTopic, Offsets, BackupBlock>;
+                           SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList>;
 
 }  // namespace weir::core

@@ -14,6 +14,42 @@ std::uint64_t to_unsigned_ms(std::int64_t ms) {
   return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
 }
 
+void write(const core::QueueInfo& info, weir::v1::QueueInfo& queue) {
+  queue.set_name(info.name);
+  queue.set_uuid(to_text(info.uuid));
+  queue.set_id(info.id.value);
+  queue.mutable_settings()->set_lease_ms(to_unsigned_ms(info.settings.lease_ms));
+  queue.mutable_settings()->set_max_receive_count(info.settings.max_receive_count);
+  queue.mutable_settings()->set_dead_letter_queue(info.settings.dead_letter_queue);
+  queue.set_ready(info.ready);
+  queue.set_in_flight(info.in_flight);
+  queue.set_delayed(info.delayed);
+  queue.set_dying(info.dying);
+  queue.set_parked(info.parked);
+  queue.set_bytes(info.bytes);
+  queue.set_next_offset(info.next_offset);
+  queue.set_oldest_append_time(info.oldest_append_time);
+  queue.set_created(info.created);
+  queue.set_subscribers(info.subscribers);
+}
+
+void write(const core::TopicInfo& info, weir::v1::TopicInfo& topic) {
+  topic.set_name(info.name);
+  topic.set_uuid(to_text(info.uuid));
+  topic.set_id(info.id.value);
+  topic.mutable_settings()->set_partitions(info.settings.partitions);
+  for (const core::PartitionInfo& from : info.partitions) {
+    weir::v1::PartitionInfo& partition = *topic.add_partitions();
+    partition.set_partition(from.partition);
+    partition.set_log_start(from.log_start);
+    partition.set_high_watermark(from.high_watermark);
+    partition.set_last_stable(from.last_stable);
+    partition.set_leader_epoch(from.leader_epoch);
+    partition.set_bytes(from.bytes);
+  }
+  topic.set_created(info.created);
+}
+
 // One function a kind of reply; each fills its own result.
 struct Writer {
   weir::v1::Response& response;
@@ -21,42 +57,24 @@ struct Writer {
 
   void operator()(const core::Done& /*done*/) const { response.mutable_done(); }
 
-  void operator()(const core::QueueInfo& info) const {
-    weir::v1::QueueInfo& queue = *response.mutable_queue();
-    queue.set_name(info.name);
-    queue.set_uuid(to_text(info.uuid));
-    queue.set_id(info.id.value);
-    queue.mutable_settings()->set_lease_ms(to_unsigned_ms(info.settings.lease_ms));
-    queue.mutable_settings()->set_max_receive_count(info.settings.max_receive_count);
-    queue.mutable_settings()->set_dead_letter_queue(info.settings.dead_letter_queue);
-    queue.set_ready(info.ready);
-    queue.set_in_flight(info.in_flight);
-    queue.set_delayed(info.delayed);
-    queue.set_dying(info.dying);
-    queue.set_parked(info.parked);
-    queue.set_bytes(info.bytes);
-    queue.set_next_offset(info.next_offset);
-    queue.set_oldest_append_time(info.oldest_append_time);
-    queue.set_created(info.created);
-    queue.set_subscribers(info.subscribers);
+  void operator()(const core::QueueInfo& info) const { write(info, *response.mutable_queue()); }
+
+  void operator()(const core::TopicInfo& info) const { write(info, *response.mutable_topic()); }
+
+  void operator()(const core::QueueList& from) const {
+    weir::v1::QueueList& list = *response.mutable_queue_list();
+    for (const core::QueueInfo& info : from.queues) {
+      write(info, *list.add_queues());
+    }
+    list.set_next_page_token(from.next);
   }
 
-  void operator()(const core::TopicInfo& info) const {
-    weir::v1::TopicInfo& topic = *response.mutable_topic();
-    topic.set_name(info.name);
-    topic.set_uuid(to_text(info.uuid));
-    topic.set_id(info.id.value);
-    topic.mutable_settings()->set_partitions(info.settings.partitions);
-    for (const core::PartitionInfo& from : info.partitions) {
-      weir::v1::PartitionInfo& partition = *topic.add_partitions();
-      partition.set_partition(from.partition);
-      partition.set_log_start(from.log_start);
-      partition.set_high_watermark(from.high_watermark);
-      partition.set_last_stable(from.last_stable);
-      partition.set_leader_epoch(from.leader_epoch);
-      partition.set_bytes(from.bytes);
+  void operator()(const core::TopicList& from) const {
+    weir::v1::TopicList& list = *response.mutable_topic_list();
+    for (const core::TopicInfo& info : from.topics) {
+      write(info, *list.add_topics());
     }
-    topic.set_created(info.created);
+    list.set_next_page_token(from.next);
   }
 
   void operator()(const core::ProducerInfo& info) const {

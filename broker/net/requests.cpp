@@ -29,6 +29,11 @@ core::QueueSettings settings_of(const weir::v1::QueueSettings& settings) {
                              .dead_letter_queue = settings.dead_letter_queue()};
 }
 
+core::ListPage page_of(const weir::v1::ListPage& page) {
+  return core::ListPage{
+      .pattern = page.pattern(), .after = page.page_token(), .max_results = page.max_results()};
+}
+
 proto::Result<core::StartPosition> position_of(const weir::v1::StartPosition& position) {
   using At = core::StartPosition::At;
   switch (position.at_case()) {
@@ -205,6 +210,12 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
     case WireRequest::kReadBackup:
       return core::ReadBackup{.backup = request.read_backup().backup(),
                               .block = request.read_backup().block()};
+    case WireRequest::kListQueues:
+      return core::ListQueues{.name_space = name_space,
+                              .page = page_of(request.list_queues().page())};
+    case WireRequest::kListTopics:
+      return core::ListTopics{.name_space = name_space,
+                              .page = page_of(request.list_topics().page())};
     case WireRequest::METHOD_NOT_SET:
       break;
   }

@@ -213,9 +213,26 @@ TopicSettings& TopicSettings::set_partitions(std::uint32_t partitions) {
   return *this;
 }
 
+ListOptions::ListOptions() = default;
+
+ListOptions& ListOptions::set_pattern(std::string pattern) {
+  pattern_ = std::move(pattern);
+  return *this;
+}
+ListOptions& ListOptions::set_page_token(std::string token) {
+  page_token_ = std::move(token);
+  return *this;
+}
+ListOptions& ListOptions::set_max_results(std::uint32_t count) {
+  max_results_ = count;
+  return *this;
+}
+
 QueueDescription::QueueDescription() = default;
 PartitionDescription::PartitionDescription() = default;
 TopicDescription::TopicDescription() = default;
+QueuePage::QueuePage() = default;
+TopicPage::TopicPage() = default;
 PartitionPosition::PartitionPosition() = default;
 
 BackupDescription::BackupDescription() = default;

@@ -2,17 +2,15 @@
 
 #include "client/core/address.hpp"
 #include "client/core/convert.hpp"
+#include "client/net/client_calls.hpp"
 #include "client/net/io_thread.hpp"
-#include "client/session/backup.hpp"
 #include "client/session/consumer_front.hpp"
 #include "client/session/engine.hpp"
 #include "client/session/pending_call.hpp"
 #include "client/session/producer_front.hpp"
 #include "client/session/reader_front.hpp"
 #include "client/session/receive.hpp"
-#include "client/session/wire_convert.hpp"
 #include "client/workers/worker_crew.hpp"
-#include "proto/names.hpp"
 
 #include <algorithm>
 #include <string>
@@ -21,37 +19,12 @@
 namespace weir {
 namespace {
 
+using sdk::check_queue;
+using sdk::check_topic;
 using sdk::to_public;
+using sdk::wait;
 
 constexpr std::uint32_t kMaxConcurrency = 1'000;
-
-Error without_content() {
-  return Error(ErrorCode::kMalformed, "the broker's answer lacks its content");
-}
-
-Result<> check_queue(std::string_view name) {
-  return to_public(proto::check_queue_name(name));
-}
-
-Result<> check_topic(std::string_view name) {
-  return to_public(proto::check_topic_name(name));
-}
-
-Result<QueueDescription> queue_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_queue() ? Result<QueueDescription>(sdk::to_description(response->queue()))
-                               : without_content();
-}
-
-Result<TopicDescription> topic_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_topic() ? Result<TopicDescription>(sdk::to_description(response->topic()))
-                               : without_content();
-}
 
 // The application's handle on a front: when its last copy goes, the front closes. The session goes
 // on with it for as long as there is something to finish.
@@ -77,25 +50,6 @@ Result<Handle> open(sdk::Engine& engine, const std::shared_ptr<Front>& front) {
   return Handle(std::move(handle));
 }
 
-Result<std::vector<PartitionPosition>> positions_of(Result<v1::Response> response,
-                                                    const std::vector<std::uint32_t>& asked) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  if (!response->has_offsets()) {
-    return without_content();
-  }
-  std::vector<PartitionPosition> positions = sdk::to_positions(response->offsets().positions());
-  if (!std::ranges::equal(positions, asked, {}, &PartitionPosition::partition)) {
-    return Error(ErrorCode::kMalformed, "the broker's answer is about other partitions");
-  }
-  return positions;
-}
-
-Result<> nothing_of(Result<v1::Response> response) {
-  return response ? Result<>() : Result<>(std::move(response).error());
-}
-
 Future<> settle_by_handle(const std::shared_ptr<sdk::Engine>& engine, std::string_view handle,
                           v1::SettleAction action, std::chrono::milliseconds value,
                           const CallOptions& call) {
@@ -104,14 +58,8 @@ Future<> settle_by_handle(const std::shared_ptr<sdk::Engine>& engine, std::strin
   settle.set_handle(std::string(handle));
   settle.set_action(action);
   settle.set_value_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0)));
-  return sdk::ask<void>(engine, std::move(request), call, /*changes_something=*/true, nothing_of);
-}
-
-// Waits for a call that takes the overall timeout where it names none.
-template <class Start>
-auto wait(const sdk::Engine& engine, const CallOptions& call, bool changes_something, Start start) {
-  return sdk::wait_for(engine, engine.deadline_of(call, engine.options().overall_timeout()),
-                       changes_something, std::move(start));
+  return sdk::ask<void>(engine, std::move(request), call, /*changes_something=*/true,
+                        sdk::nothing_of);
 }
 
 }  // namespace
@@ -165,100 +113,6 @@ void Client::close(Milliseconds drain) {
 
 bool Client::connected() const {
   return engine_->connected();
-}
-
-// ---- administration
-
-Result<QueueDescription> Client::create_queue(std::string_view name, const QueueSettings& settings,
-                                              const CallOptions& call) {
-  return wait(*engine_, call, true, [&] { return async_create_queue(name, settings, call); });
-}
-
-Future<QueueDescription> Client::async_create_queue(std::string_view name,
-                                                    const QueueSettings& settings,
-                                                    const CallOptions& call) {
-  if (Result<> checked = check_queue(name); !checked) {
-    return Future<QueueDescription>(std::move(checked).error());
-  }
-  v1::Request request;
-  request.mutable_create_queue()->set_name(std::string(name));
-  sdk::fill(*request.mutable_create_queue()->mutable_settings(), settings);
-  return sdk::ask<QueueDescription>(engine_, std::move(request), call, true, queue_of);
-}
-
-Result<QueueDescription> Client::describe_queue(std::string_view name, const CallOptions& call) {
-  return wait(*engine_, call, false, [&] { return async_describe_queue(name, call); });
-}
-
-Future<QueueDescription> Client::async_describe_queue(std::string_view name,
-                                                      const CallOptions& call) {
-  if (Result<> checked = check_queue(name); !checked) {
-    return Future<QueueDescription>(std::move(checked).error());
-  }
-  v1::Request request;
-  request.mutable_describe_queue()->set_name(std::string(name));
-  return sdk::ask<QueueDescription>(engine_, std::move(request), call, false, queue_of);
-}
-
-Result<TopicDescription> Client::create_topic(std::string_view name, const TopicSettings& settings,
-                                              const CallOptions& call) {
-  return wait(*engine_, call, true, [&] { return async_create_topic(name, settings, call); });
-}
-
-Future<TopicDescription> Client::async_create_topic(std::string_view name,
-                                                    const TopicSettings& settings,
-                                                    const CallOptions& call) {
-  if (Result<> checked = check_topic(name); !checked) {
-    return Future<TopicDescription>(std::move(checked).error());
-  }
-  v1::Request request;
-  request.mutable_create_topic()->set_name(std::string(name));
-  sdk::fill(*request.mutable_create_topic()->mutable_settings(), settings);
-  return sdk::ask<TopicDescription>(engine_, std::move(request), call, true, topic_of);
-}
-
-Result<TopicDescription> Client::describe_topic(std::string_view name, const CallOptions& call) {
-  return wait(*engine_, call, false, [&] { return async_describe_topic(name, call); });
-}
-
-Future<TopicDescription> Client::async_describe_topic(std::string_view name,
-                                                      const CallOptions& call) {
-  if (Result<> checked = check_topic(name); !checked) {
-    return Future<TopicDescription>(std::move(checked).error());
-  }
-  v1::Request request;
-  request.mutable_describe_topic()->set_name(std::string(name));
-  return sdk::ask<TopicDescription>(engine_, std::move(request), call, false, topic_of);
-}
-
-Result<std::vector<PartitionPosition>> Client::list_offsets(
-    std::string_view topic, const std::vector<PartitionStart>& partitions,
-    const CallOptions& call) {
-  return wait(*engine_, call, false, [&] { return async_list_offsets(topic, partitions, call); });
-}
-
-Future<std::vector<PartitionPosition>> Client::async_list_offsets(
-    std::string_view topic, const std::vector<PartitionStart>& partitions,
-    const CallOptions& call) {
-  using Positions = std::vector<PartitionPosition>;
-  if (Result<> checked = check_topic(topic); !checked) {
-    return Future<Positions>(std::move(checked).error());
-  }
-  v1::Request request;
-  request.mutable_list_offsets()->set_topic(std::string(topic));
-  std::vector<std::uint32_t> asked;
-  for (const PartitionStart& start : partitions) {
-    sdk::fill(*request.mutable_list_offsets()->add_partitions(), start);
-    asked.push_back(start.partition);
-  }
-  return sdk::ask<Positions>(engine_, std::move(request), call, false,
-                             [asked = std::move(asked)](Result<v1::Response> response) {
-                               return positions_of(std::move(response), asked);
-                             });
-}
-
-Result<BackupDescription> Client::backup(BackupSink sink, const CallOptions& call) {
-  return sdk::read_backup(engine_, sink, call);
 }
 
 // ---- producers, consumers, readers

@@ -59,6 +59,30 @@ TopicDescription to_description(const v1::TopicInfo& topic) {
   return description;
 }
 
+QueuePage to_page(const v1::QueueList& list) {
+  QueuePage page;
+  for (const v1::QueueInfo& queue : list.queues()) {
+    page.queues.push_back(to_description(queue));
+  }
+  page.next_page_token = list.next_page_token();
+  return page;
+}
+
+TopicPage to_page(const v1::TopicList& list) {
+  TopicPage page;
+  for (const v1::TopicInfo& topic : list.topics()) {
+    page.topics.push_back(to_description(topic));
+  }
+  page.next_page_token = list.next_page_token();
+  return page;
+}
+
+void fill(v1::ListPage& wire, const ListOptions& options) {
+  wire.set_pattern(options.pattern());
+  wire.set_page_token(options.page_token());
+  wire.set_max_results(options.max_results());
+}
+
 void fill(v1::StartPosition& wire, const StartPosition& position) {
   switch (position.kind()) {
     case StartPosition::Kind::kStart:

@@ -16,11 +16,14 @@ using WirePositions = google::protobuf::RepeatedPtrField<v1::PartitionPosition>;
 [[nodiscard]] std::vector<PartitionPosition> to_positions(const WirePositions& positions);
 [[nodiscard]] QueueDescription to_description(const v1::QueueInfo& queue);
 [[nodiscard]] TopicDescription to_description(const v1::TopicInfo& topic);
+[[nodiscard]] QueuePage to_page(const v1::QueueList& list);
+[[nodiscard]] TopicPage to_page(const v1::TopicList& list);
 
 void fill(v1::StartPosition& wire, const StartPosition& position);
 void fill(v1::PartitionStart& wire, const PartitionStart& start);
 void fill(v1::QueueSettings& wire, const QueueSettings& settings);
 void fill(v1::TopicSettings& wire, const TopicSettings& settings);
+void fill(v1::ListPage& wire, const ListOptions& options);
 void fill(v1::SubscribeTopic& wire, std::string_view topic, const ReaderMachine::Request& request);
 
 }  // namespace weir::sdk

@@ -61,6 +61,8 @@ void response(std::string_view body) {
   static_cast<void>(sdk::to_positions(parsed->subscribed_topic().positions()));
   static_cast<void>(sdk::to_description(parsed->queue()));
   static_cast<void>(sdk::to_description(parsed->topic()));
+  static_cast<void>(sdk::to_page(parsed->queue_list()));
+  static_cast<void>(sdk::to_page(parsed->topic_list()));
   check_same_again(*parsed, proto::FrameType::kResponse, proto::parse_response);
 }
 

@@ -117,6 +117,9 @@ void add_messages(Seeds& seeds) {
   request.mutable_settle_by_handle()->set_handle(proto::encode_handle({}));
   request.mutable_settle_by_handle()->set_action(weir::v1::SETTLE_ACTION_ACK);
   seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
+  request.mutable_list_queues()->mutable_page()->set_pattern("a*b?c");
+  request.mutable_list_queues()->mutable_page()->set_page_token("aab");
+  seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
   weir::v1::Response response;
   response.set_id(1);
   *response.mutable_error() = proto::to_wire(proto::make_error(proto::Errc::kQueueNotFound));

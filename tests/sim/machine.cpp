@@ -20,6 +20,9 @@ struct OpOf {
   std::optional<Op> operator()(const core::CreateQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::CreateTopic&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::Attach&) const { return std::nullopt; }
+  // No machine asks for these.
+  std::optional<Op> operator()(const core::ListQueues&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::ListTopics&) const { return std::nullopt; }
   // No machine asks for it: a shard is exported by the host (BrokerHost::move_to_copy).
   std::optional<Op> operator()(const core::ReadBackup&) const { return std::nullopt; }
 };

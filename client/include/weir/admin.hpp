@@ -94,6 +94,46 @@ struct WEIR_API TopicDescription {
   bool created = false;
 };
 
+/// Which part of a list. Unset, the first page of all.
+class WEIR_API ListOptions {
+ public:
+  ListOptions();
+
+  /// Names that match: `*` stands for any text, `?` for any one character.
+  ListOptions& set_pattern(std::string pattern);
+  /// What the page before gave as its `next_page_token`.
+  ListOptions& set_page_token(std::string token);
+  /// At most so many; 0 is what the broker gives at most, 1000.
+  ListOptions& set_max_results(std::uint32_t count);
+
+  [[nodiscard]] const std::string& pattern() const { return pattern_; }
+  [[nodiscard]] const std::string& page_token() const { return page_token_; }
+  [[nodiscard]] std::uint32_t max_results() const { return max_results_; }
+
+ private:
+  std::string pattern_;
+  std::string page_token_;
+  std::uint32_t max_results_ = 0;
+};
+
+/// A part of the queues, in the order of their names. It may hold less than was asked for, or
+/// nothing, and yet have a next one.
+struct WEIR_API QueuePage {
+  QueuePage();
+
+  std::vector<QueueDescription> queues;
+  /// Empty when this page is the last.
+  std::string next_page_token;
+};
+
+/// As QueuePage.
+struct WEIR_API TopicPage {
+  TopicPage();
+
+  std::vector<TopicDescription> topics;
+  std::string next_page_token;
+};
+
 /// Where a position lies.
 struct WEIR_API PartitionPosition {
   PartitionPosition();

@@ -88,6 +88,17 @@ class WEIR_API Client {
                                                         const CallOptions& call = CallOptions());
   [[nodiscard]] Future<TopicDescription> async_describe_topic(
       std::string_view name, const CallOptions& call = CallOptions());
+  /// One page of the queues of this connection's namespace: queues that exist from the first page
+  /// to the last are listed once each, whatever else is created and deleted meanwhile.
+  [[nodiscard]] Result<QueuePage> list_queues(const ListOptions& options,
+                                              const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueuePage> async_list_queues(const ListOptions& options,
+                                                    const CallOptions& call = CallOptions());
+  /// As list_queues().
+  [[nodiscard]] Result<TopicPage> list_topics(const ListOptions& options,
+                                              const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<TopicPage> async_list_topics(const ListOptions& options,
+                                                    const CallOptions& call = CallOptions());
   /// Where the given positions lie, in the order asked.
   [[nodiscard]] Result<std::vector<PartitionPosition>> list_offsets(
       std::string_view topic, const std::vector<PartitionStart>& partitions,

@@ -46,6 +46,24 @@ TEST(QueueInfo, IsATableForPeople) {
   EXPECT_THAT(table, HasSubstr("dead_letter_queue      -\n"));
 }
 
+TEST(QueueList, IsALineForEachBelowTheColumns) {
+  QueueDescription other = sample_queue();
+  other.name = "a-longer-name";
+  other.ready = 12'345;
+  EXPECT_EQ(queues_table({sample_queue(), other}),
+            "name           ready  in_flight  delayed  dying  parked  bytes  subscribers\n"
+            "mail               5          1        0      0       0    123            0\n"
+            "a-longer-name  12345          1        0      0       0    123            0\n");
+}
+
+TEST(QueueList, IsAnArrayOfTheObjectsOfInfo) {
+  const std::string one = queue_json(sample_queue());
+  const std::string object = one.substr(0, one.size() - 1);
+  EXPECT_EQ(queues_json({sample_queue(), sample_queue()}),
+            "[\n" + object + ",\n" + object + "\n]\n");
+  EXPECT_EQ(queues_json({}), "[]\n");
+}
+
 TopicDescription sample_topic() {
   TopicDescription topic;
   topic.name = "clicks";

@@ -261,6 +261,16 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
       response.mutable_topic()->set_name(request.describe_topic().name());
       response.mutable_topic()->add_partitions()->set_high_watermark(7);
       break;
+    case v1::Request::kListQueues: {
+      // Two pages.
+      const bool is_first = request.list_queues().page().page_token().empty();
+      response.mutable_queue_list()->add_queues()->set_name(is_first ? "a" : "b");
+      response.mutable_queue_list()->set_next_page_token(is_first ? "a" : "");
+      break;
+    }
+    case v1::Request::kListTopics:
+      response.mutable_topic_list()->add_topics()->add_partitions()->set_high_watermark(7);
+      break;
     case v1::Request::kInitProducer: {
       const auto [id, epoch] = model.init_producer(request.init_producer().previous_id(),
                                                    request.init_producer().previous_epoch());

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::cli {
+
+/// Rows of cells below the names of their columns, two spaces between columns.
+class Table {
+ public:
+  enum class Align : bool { kLeft, kRight };  // text, numbers
+  struct Column {
+    std::string_view name;
+    Align align = Align::kRight;
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  /// One cell a column.
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  /// All lines. No line ends with a space.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace weir::cli

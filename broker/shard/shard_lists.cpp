@@ -1,0 +1,109 @@
+#include "broker/core/name_pattern.hpp"
+#include "broker/shard/shard_impl.hpp"
+#include "proto/limits.hpp"
+
+#include <string>
+#include <utility>
+
+// Requests for lists: a page is bounded by what it holds and by what is looked at for it, so that
+// neither a frame grows nor a turn takes long, however many there are.
+namespace weir::shard {
+namespace {
+
+/// Of all topics of one page: a topic may have a thousand.
+constexpr std::size_t kMaxPagePartitions = 10'000;
+
+/// Counts what one page looks at.
+class Page {
+ public:
+  explicit Page(const core::ListPage& asked)
+      : asked_(asked),
+        max_results_(asked.max_results != 0 ? asked.max_results : proto::kMaxPageResults) {}
+
+  [[nodiscard]] proto::Result<> check() const {
+    if (max_results_ > proto::kMaxPageResults) {
+      return proto::fail(proto::Errc::kInvalidArgument,
+                         "max_results may be at most " + std::to_string(proto::kMaxPageResults));
+    }
+    return core::check_pattern(asked_.pattern);
+  }
+  /// Whether the page has room for one that weighs so much. Not behind one for which it had none.
+  [[nodiscard]] bool looks_at(const std::string& name, std::size_t weight, std::size_t max_weight) {
+    if (looked_at_ == proto::kMaxPageResults || taken_ == max_results_ || weight_ >= max_weight) {
+      has_more_ = true;
+      return false;
+    }
+    ++looked_at_;
+    weight_ += weight;
+    last_ = name;
+    return true;
+  }
+  [[nodiscard]] bool takes(const std::string& name) {
+    const bool is_meant = core::matches(asked_.pattern, name);
+    taken_ += is_meant ? 1 : 0;
+    return is_meant;
+  }
+  [[nodiscard]] std::string next() const { return has_more_ ? last_ : std::string(); }
+
+ private:
+  const core::ListPage& asked_;
+  const std::uint32_t max_results_;
+  std::uint32_t looked_at_ = 0;
+  std::uint32_t taken_ = 0;
+  std::size_t weight_ = 0;
+  std::string last_;
+  bool has_more_ = false;
+};
+
+}  // namespace
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::ListQueues& command) {
+  const auto owner = state_->catalog().name_space(command.name_space);
+  if (!owner) {
+    return owner.error();
+  }
+  Page page(command.page);
+  if (const auto valid = page.check(); !valid) {
+    return valid.error();
+  }
+  core::QueueList list;
+  state_->catalog().visit_queues(*owner, command.page.after,
+                                 [&](const std::string& name, proto::QueueId id) {
+                                   if (!page.looks_at(name, 0, 1)) {
+                                     return false;
+                                   }
+                                   if (page.takes(name)) {
+                                     list.queues.push_back(describe(*state_->queue(id)));
+                                   }
+                                   return true;
+                                 });
+  list.next = page.next();
+  return core::Reply{std::move(list)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::ListTopics& command) {
+  const auto owner = state_->catalog().name_space(command.name_space);
+  if (!owner) {
+    return owner.error();
+  }
+  Page page(command.page);
+  if (const auto valid = page.check(); !valid) {
+    return valid.error();
+  }
+  core::TopicList list;
+  state_->catalog().visit_topics(*owner, command.page.after, [&](const core::TopicCreated& topic) {
+    if (!page.looks_at(topic.name, topic.partitions.size(), kMaxPagePartitions)) {
+      return false;
+    }
+    if (page.takes(topic.name)) {
+      list.topics.push_back(state_->info(topic));
+    }
+    return true;
+  });
+  list.next = page.next();
+  return core::Reply{std::move(list)};
+}
+
+}  // namespace weir::shard

@@ -1,0 +1,179 @@
+#include "client/net/client_calls.hpp"
+#include "client/session/backup.hpp"
+#include "client/session/wire_convert.hpp"
+#include "weir/client.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+// Calls that administer: what is created, described, listed, changed and deleted.
+namespace weir {
+namespace {
+
+using sdk::check_queue;
+using sdk::check_topic;
+using sdk::wait;
+
+Result<QueueDescription> queue_of(Result<v1::Response> response) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  return response->has_queue() ? Result<QueueDescription>(sdk::to_description(response->queue()))
+                               : sdk::without_content();
+}
+
+Result<TopicDescription> topic_of(Result<v1::Response> response) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  return response->has_topic() ? Result<TopicDescription>(sdk::to_description(response->topic()))
+                               : sdk::without_content();
+}
+
+Result<std::vector<PartitionPosition>> positions_of(Result<v1::Response> response,
+                                                    const std::vector<std::uint32_t>& asked) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  if (!response->has_offsets()) {
+    return sdk::without_content();
+  }
+  std::vector<PartitionPosition> positions = sdk::to_positions(response->offsets().positions());
+  if (!std::ranges::equal(positions, asked, {}, &PartitionPosition::partition)) {
+    return Error(ErrorCode::kMalformed, "the broker's answer is about other partitions");
+  }
+  return positions;
+}
+
+Result<QueuePage> queue_page_of(Result<v1::Response> response) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  return response->has_queue_list() ? Result<QueuePage>(sdk::to_page(response->queue_list()))
+                                    : sdk::without_content();
+}
+
+Result<TopicPage> topic_page_of(Result<v1::Response> response) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  return response->has_topic_list() ? Result<TopicPage>(sdk::to_page(response->topic_list()))
+                                    : sdk::without_content();
+}
+
+}  // namespace
+
+Result<QueueDescription> Client::create_queue(std::string_view name, const QueueSettings& settings,
+                                              const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_create_queue(name, settings, call); });
+}
+
+Future<QueueDescription> Client::async_create_queue(std::string_view name,
+                                                    const QueueSettings& settings,
+                                                    const CallOptions& call) {
+  if (Result<> checked = check_queue(name); !checked) {
+    return Future<QueueDescription>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_create_queue()->set_name(std::string(name));
+  sdk::fill(*request.mutable_create_queue()->mutable_settings(), settings);
+  return sdk::ask<QueueDescription>(engine_, std::move(request), call, true, queue_of);
+}
+
+Result<QueueDescription> Client::describe_queue(std::string_view name, const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_describe_queue(name, call); });
+}
+
+Future<QueueDescription> Client::async_describe_queue(std::string_view name,
+                                                      const CallOptions& call) {
+  if (Result<> checked = check_queue(name); !checked) {
+    return Future<QueueDescription>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_describe_queue()->set_name(std::string(name));
+  return sdk::ask<QueueDescription>(engine_, std::move(request), call, false, queue_of);
+}
+
+Result<TopicDescription> Client::create_topic(std::string_view name, const TopicSettings& settings,
+                                              const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_create_topic(name, settings, call); });
+}
+
+Future<TopicDescription> Client::async_create_topic(std::string_view name,
+                                                    const TopicSettings& settings,
+                                                    const CallOptions& call) {
+  if (Result<> checked = check_topic(name); !checked) {
+    return Future<TopicDescription>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_create_topic()->set_name(std::string(name));
+  sdk::fill(*request.mutable_create_topic()->mutable_settings(), settings);
+  return sdk::ask<TopicDescription>(engine_, std::move(request), call, true, topic_of);
+}
+
+Result<TopicDescription> Client::describe_topic(std::string_view name, const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_describe_topic(name, call); });
+}
+
+Future<TopicDescription> Client::async_describe_topic(std::string_view name,
+                                                      const CallOptions& call) {
+  if (Result<> checked = check_topic(name); !checked) {
+    return Future<TopicDescription>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_describe_topic()->set_name(std::string(name));
+  return sdk::ask<TopicDescription>(engine_, std::move(request), call, false, topic_of);
+}
+
+Result<std::vector<PartitionPosition>> Client::list_offsets(
+    std::string_view topic, const std::vector<PartitionStart>& partitions,
+    const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_list_offsets(topic, partitions, call); });
+}
+
+Future<std::vector<PartitionPosition>> Client::async_list_offsets(
+    std::string_view topic, const std::vector<PartitionStart>& partitions,
+    const CallOptions& call) {
+  using Positions = std::vector<PartitionPosition>;
+  if (Result<> checked = check_topic(topic); !checked) {
+    return Future<Positions>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_list_offsets()->set_topic(std::string(topic));
+  std::vector<std::uint32_t> asked;
+  for (const PartitionStart& start : partitions) {
+    sdk::fill(*request.mutable_list_offsets()->add_partitions(), start);
+    asked.push_back(start.partition);
+  }
+  return sdk::ask<Positions>(engine_, std::move(request), call, false,
+                             [asked = std::move(asked)](Result<v1::Response> response) {
+                               return positions_of(std::move(response), asked);
+                             });
+}
+
+Result<BackupDescription> Client::backup(BackupSink sink, const CallOptions& call) {
+  return sdk::read_backup(engine_, sink, call);
+}
+
+Result<QueuePage> Client::list_queues(const ListOptions& options, const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_list_queues(options, call); });
+}
+
+Future<QueuePage> Client::async_list_queues(const ListOptions& options, const CallOptions& call) {
+  v1::Request request;
+  sdk::fill(*request.mutable_list_queues()->mutable_page(), options);
+  return sdk::ask<QueuePage>(engine_, std::move(request), call, false, queue_page_of);
+}
+
+Result<TopicPage> Client::list_topics(const ListOptions& options, const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_list_topics(options, call); });
+}
+
+Future<TopicPage> Client::async_list_topics(const ListOptions& options, const CallOptions& call) {
+  v1::Request request;
+  sdk::fill(*request.mutable_list_topics()->mutable_page(), options);
+  return sdk::ask<TopicPage>(engine_, std::move(request), call, false, topic_page_of);
+}
+
+}  // namespace weir

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "client/core/convert.hpp"
+#include "client/session/engine.hpp"
+#include "client/session/pending_call.hpp"
+#include "proto/names.hpp"
+#include "weir/options.hpp"
+#include "weir/result.hpp"
+#include "weir/v1/protocol.pb.h"
+
+#include <string_view>
+#include <utility>
+
+// What the calls of Client have in common.
+namespace weir::sdk {
+
+[[nodiscard]] inline Error without_content() {
+  return Error(ErrorCode::kMalformed, "the broker's answer lacks its content");
+}
+
+[[nodiscard]] inline Result<> check_queue(std::string_view name) {
+  return to_public(proto::check_queue_name(name));
+}
+
+[[nodiscard]] inline Result<> check_topic(std::string_view name) {
+  return to_public(proto::check_topic_name(name));
+}
+
+/// Of a call whose answer says that it was done, and no more.
+[[nodiscard]] inline Result<> nothing_of(Result<v1::Response> response) {
+  return response ? Result<>() : Result<>(std::move(response).error());
+}
+
+/// Waits for a call that takes the overall timeout where it names none.
+template <class Start>
+auto wait(const Engine& engine, const CallOptions& call, bool changes_something, Start start) {
+  return wait_for(engine, engine.deadline_of(call, engine.options().overall_timeout()),
+                  changes_something, std::move(start));
+}
+
+}  // namespace weir::sdk

@@ -1,0 +1,59 @@
+#include "tests/unit/client/client_fixture.hpp"
+#include "weir/client.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+// Calls that administer, against a broker that says what the test tells it.
+namespace weir::sdk {
+namespace {
+
+using std::chrono::seconds;
+using test::ClientTest;
+using test::FakeBroker;
+
+class AdminTest : public ClientTest {
+ protected:
+  /// The last request that the broker got.
+  v1::Request asked() {
+    return broker_.with([&] { return broker_.requests.back(); });
+  }
+};
+
+TEST_F(AdminTest, ListsPageByPage) {
+  Client client = connect();
+  ListOptions options;
+  options.set_pattern("m*").set_max_results(7);
+  const Result<QueuePage> first = client.list_queues(options);
+  ASSERT_TRUE(first.has_value()) << first.error().to_string();
+  ASSERT_EQ(first->queues.size(), 1U);
+  EXPECT_EQ(first->queues[0].name, "a");
+  EXPECT_EQ(asked().list_queues().page().pattern(), "m*");
+  EXPECT_EQ(asked().list_queues().page().max_results(), 7U);
+  options.set_page_token(first->next_page_token);
+  const Result<QueuePage> second = client.async_list_queues(options).get(seconds(20));
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->queues.at(0).name, "b");
+  EXPECT_EQ(second->next_page_token, "");
+  EXPECT_EQ(client.list_topics({})->topics.at(0).partitions.at(0).high_watermark, 7);
+}
+
+TEST_F(AdminTest, MissesAListThatIsNotInTheAnswer) {
+  Client client = connect();
+  broker_.with([&] {
+    broker_.on_request = [](FakeBroker::Peer& peer, const v1::Request& request) {
+      v1::Response response;
+      response.set_id(request.id());
+      response.mutable_done();
+      peer.write(proto::FrameType::kResponse, response);
+      return FakeBroker::Answer::kNothing;
+    };
+  });
+  EXPECT_EQ(client.list_queues({}).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(client.list_topics({}).error().code, ErrorCode::kMalformed);
+}
+
+}  // namespace
+}  // namespace weir::sdk
