@@ -30,6 +30,10 @@ class Facts {
   void add(std::string_view name, std::integral auto number) {
     facts_.push_back({std::string(name), std::to_string(number), std::to_string(number)});
   }
+  void add_flag(std::string_view name, bool is_so) {
+    const std::string text = is_so ? "true" : "false";
+    facts_.push_back({std::string(name), text, text});
+  }
   // Shown as a dash, in JSON as null.
   void add_nothing(std::string_view name) { facts_.push_back({std::string(name), "-", "null"}); }
 
@@ -90,6 +94,8 @@ Facts facts_of(const QueueDescription& queue) {
     facts.add("oldest_append_time_ms", oldest);
   }
   facts.add("subscribers", queue.subscribers);
+  facts.add_flag("receives_paused", queue.receives_paused);
+  facts.add_flag("sends_paused", queue.sends_paused);
   return facts;
 }
 
@@ -170,6 +176,12 @@ std::string queue_json(const QueueDescription& queue) {
 }
 
 std::string queues_table(const std::vector<QueueDescription>& queues) {
+  const auto paused = [](const QueueDescription& queue) -> std::string {
+    if (queue.receives_paused && queue.sends_paused) {
+      return "both";
+    }
+    return queue.receives_paused ? "receives" : queue.sends_paused ? "sends" : "-";
+  };
   Table table({{"name", Table::Align::kLeft},
                {"ready"},
                {"in_flight"},
@@ -177,12 +189,13 @@ std::string queues_table(const std::vector<QueueDescription>& queues) {
                {"dying"},
                {"parked"},
                {"bytes"},
-               {"subscribers"}});
+               {"subscribers"},
+               {"paused", Table::Align::kLeft}});
   for (const QueueDescription& queue : queues) {
     table.add({queue.name, std::to_string(queue.ready), std::to_string(queue.in_flight),
                std::to_string(queue.delayed), std::to_string(queue.dying),
                std::to_string(queue.parked), std::to_string(queue.bytes),
-               std::to_string(queue.subscribers)});
+               std::to_string(queue.subscribers), paused(queue)});
   }
   return table.text();
 }
@@ -220,6 +233,36 @@ std::string topics_table(const std::vector<TopicDescription>& topics) {
                std::to_string(bytes)});
   }
   return table.text();
+}
+
+std::string update_text(const QueueUpdate& update, bool dry_run) {
+  if (update.changes.empty()) {
+    return "queue " + update.queue.name + " is like that already\n";
+  }
+  const auto shown = [](const std::string& value) { return value.empty() ? "-" : value; };
+  std::string out;
+  for (const SettingChange& change : update.changes) {
+    out += std::string(dry_run ? "would change " : "changed ") + change.setting + " from " +
+           shown(change.before) + " to " + shown(change.after) + "\n";
+  }
+  return out;
+}
+
+std::string update_json(const QueueUpdate& update, bool dry_run) {
+  std::vector<std::string> changes;
+  for (const SettingChange& change : update.changes) {
+    Facts facts;
+    facts.add("setting", change.setting);
+    facts.add("before", change.before);
+    facts.add("after", change.after);
+    changes.push_back("{" + joined(facts.json_members()) + "}");
+  }
+  Facts facts;
+  facts.add("name", update.queue.name);
+  facts.add_flag("dry_run", dry_run);
+  std::vector<std::string> members = facts.json_members();
+  members.push_back("\"changes\": [" + joined(changes) + "]");
+  return "{" + joined(members) + "}\n";
 }
 
 std::string topics_json(const std::vector<TopicDescription>& topics) {

@@ -18,6 +18,9 @@ namespace weir::cli {
 [[nodiscard]] std::string queues_json(const std::vector<QueueDescription>& queues);
 [[nodiscard]] std::string topics_table(const std::vector<TopicDescription>& topics);
 [[nodiscard]] std::string topics_json(const std::vector<TopicDescription>& topics);
+// Of `queue update`: a line for each setting that was changed, or would be.
+[[nodiscard]] std::string update_text(const QueueUpdate& update, bool dry_run);
+[[nodiscard]] std::string update_json(const QueueUpdate& update, bool dry_run);
 [[nodiscard]] std::string backup_table(const BackupDescription& backup);
 [[nodiscard]] std::string backup_json(const BackupDescription& backup);
 

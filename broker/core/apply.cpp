@@ -71,6 +71,15 @@ void ShardState::apply_one(const QueueCreated& record, Queue::Effects&) {
             rows::encode(record));
 }
 
+void ShardState::apply_one(const QueueChanged& record, Queue::Effects&) {
+  const proto::QueueId id = record.definition.id;
+  const auto it = queues_.find(id);
+  WEIR_ASSERT(it != queues_.end(), "a record of a queue finds it");
+  it->second.apply(record);
+  rows_.put(Family::kState, storage::object_key(KeyKind::kQueue, id.value),
+            rows::encode(record.definition));
+}
+
 void ShardState::apply_one(const TopicCreated& record, Queue::Effects&) {
   catalog_.apply(record);
   allocator_.next_object = std::max(allocator_.next_object, record.partitions.back().value + 1);

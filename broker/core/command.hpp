@@ -23,6 +23,13 @@ struct QueueSettings {
   std::string dead_letter_queue;        // empty: none
 };
 
+/// What is stopped in a queue, on an operator's word. Nothing, when it is created.
+struct QueuePause {
+  bool receives = false;  // nothing is handed out; leases run on, and settlements are taken
+  bool sends = false;     // nothing is taken from senders
+  friend bool operator==(const QueuePause&, const QueuePause&) = default;
+};
+
 struct TopicSettings {
   std::uint32_t partitions = 0;  // 0: 1
 };
@@ -33,6 +40,17 @@ struct CreateQueue {
   std::string name;
   QueueSettings settings;
   Uuid uuid{};
+};
+/// What the queue is to have from here on; what has no value stays as it is.
+struct UpdateQueue {
+  std::string name_space;
+  std::string name;
+  std::optional<std::int64_t> lease_ms;
+  std::optional<std::uint32_t> max_receive_count;
+  std::optional<std::string> dead_letter_queue;  // empty: none
+  std::optional<bool> receives_paused;
+  std::optional<bool> sends_paused;
+  bool dry_run = false;  // nothing is changed
 };
 struct CreateTopic {
   std::string name_space;
@@ -142,9 +160,10 @@ struct ReadBackup {
 };
 
 /// Everything that is answered by one Reply.
-using Request = std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer,
-                             Attach, Subscribe, Unsubscribe, Receive, SettleByHandle,
-                             SubscribeTopic, ListOffsets, ReadBackup, ListQueues, ListTopics>;
+using Request =
+    std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer, Attach,
+                 Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic, ListOffsets,
+                 ReadBackup, ListQueues, ListTopics, UpdateQueue>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

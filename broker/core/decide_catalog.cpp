@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 // Decisions about what exists: namespaces, queues, topics, producers.
@@ -18,6 +19,39 @@ constexpr proto::TimeMs kForgetProducerMs = std::int64_t{7} * 24 * 3600 * 1000;
 
 std::string difference(const char* what, std::int64_t has, std::int64_t asked) {
   return std::string(what) + " is " + std::to_string(has) + ", not " + std::to_string(asked) + "; ";
+}
+
+/// 0 stands for the default of each.
+proto::Result<> check_settings(const QueueSettings& settings) {
+  if (settings.lease_ms < 0 || settings.lease_ms > proto::kMaxLeaseMs) {
+    return fail(Errc::kInvalidArgument,
+                "lease_ms must lie between 1 and " + std::to_string(proto::kMaxLeaseMs));
+  }
+  if (settings.max_receive_count > proto::kMaxReceiveCountLimit) {
+    return fail(Errc::kInvalidArgument, "max_receive_count must lie between 1 and " +
+                                            std::to_string(proto::kMaxReceiveCountLimit));
+  }
+  return {};
+}
+
+std::string text_of(bool value) {
+  return value ? "true" : "false";
+}
+
+/// Notes a setting that becomes another.
+template <class T>
+void note(std::vector<SettingChange>& changes, const char* setting, const T& before,
+          const T& after) {
+  if (before == after) {
+    return;
+  }
+  if constexpr (std::is_same_v<T, std::string>) {
+    changes.push_back({setting, before, after});
+  } else if constexpr (std::is_same_v<T, bool>) {
+    changes.push_back({setting, text_of(before), text_of(after)});
+  } else {
+    changes.push_back({setting, std::to_string(before), std::to_string(after)});
+  }
 }
 
 }  // namespace
@@ -54,13 +88,8 @@ proto::Result<ShardState::Records> ShardState::decide(const CreateQueue& command
                                         "this broker does not have yet");
   }
   QueueSettings settings = command.settings;
-  if (settings.lease_ms < 0 || settings.lease_ms > proto::kMaxLeaseMs) {
-    return fail(Errc::kInvalidArgument,
-                "lease_ms must lie between 1 and " + std::to_string(proto::kMaxLeaseMs));
-  }
-  if (settings.max_receive_count > proto::kMaxReceiveCountLimit) {
-    return fail(Errc::kInvalidArgument, "max_receive_count must lie between 1 and " +
-                                            std::to_string(proto::kMaxReceiveCountLimit));
+  if (auto valid = check_settings(settings); !valid) {
+    return valid.error();
   }
   settings.lease_ms = settings.lease_ms != 0 ? settings.lease_ms : proto::kDefaultLeaseMs;
   settings.max_receive_count =
@@ -86,23 +115,88 @@ proto::Result<ShardState::Records> ShardState::decide(const CreateQueue& command
     return fail(Errc::kAlreadyExists,
                 "queue '" + command.name + "' exists with other settings: " + differs);
   }
-  proto::QueueId dead_letter_queue;
-  if (!settings.dead_letter_queue.empty()) {
-    if (settings.dead_letter_queue == command.name) {
-      return fail(Errc::kInvalidArgument, "a queue cannot be its own dead-letter queue");
-    }
-    const auto target = catalog_.queue(command.name_space, settings.dead_letter_queue);
-    if (!target) {
-      return target.error();
-    }
-    dead_letter_queue = *target;
+  const auto dead_letter_queue =
+      find_dead_letter_queue(command.name_space, command.name, settings.dead_letter_queue);
+  if (!dead_letter_queue) {
+    return dead_letter_queue.error();
   }
   if (catalog_.objects() >= proto::kMaxObjects) {
     return fail(Errc::kLimitExceeded, "the broker holds " + std::to_string(proto::kMaxObjects) +
                                           " queues and topics, the most it may");
   }
   return Records{QueueCreated{proto::QueueId{allocator_.next_object}, *owner, command.name,
-                              command.uuid, settings, dead_letter_queue}};
+                              command.uuid, settings, *dead_letter_queue}};
+}
+
+/// The queue of that name, for the dead letters of `name`; 0 where there is to be none.
+proto::Result<proto::QueueId> ShardState::find_dead_letter_queue(const std::string& name_space,
+                                                                 const std::string& name,
+                                                                 const std::string& target) const {
+  if (target.empty()) {
+    return proto::QueueId{};
+  }
+  if (target == name) {
+    return fail(Errc::kInvalidArgument, "a queue cannot be its own dead-letter queue");
+  }
+  const auto found = catalog_.queue(name_space, target);
+  if (!found) {
+    return found.error();
+  }
+  // What dies there goes on from there: it must not come back.
+  for (const Queue* at = queue(*found); at != nullptr;
+       at = queue(at->definition().dead_letter_queue)) {
+    if (at->definition().dead_letter_queue.value != 0 &&
+        at->definition().settings.dead_letter_queue == name) {
+      return fail(Errc::kInvalidArgument, "'" + target + "' cannot be the dead-letter queue of '" +
+                                              name + "': dead letters of '" +
+                                              at->definition().name + "' go to '" + name + "'");
+    }
+  }
+  return *found;
+}
+
+proto::Result<ShardState::UpdateDecision> ShardState::decide(const UpdateQueue& command) const {
+  const auto id = catalog_.queue(command.name_space, command.name);
+  if (!id) {
+    return id.error();
+  }
+  const QueueCreated& has = queues_.at(*id).definition();
+  QueueCreated after = has;
+  after.settings.lease_ms = command.lease_ms.value_or(has.settings.lease_ms);
+  after.settings.max_receive_count =
+      command.max_receive_count.value_or(has.settings.max_receive_count);
+  after.settings.dead_letter_queue =
+      command.dead_letter_queue.value_or(has.settings.dead_letter_queue);
+  after.pause.receives = command.receives_paused.value_or(has.pause.receives);
+  after.pause.sends = command.sends_paused.value_or(has.pause.sends);
+  if (auto valid = check_settings(after.settings); !valid) {
+    return valid.error();
+  }
+  // What was not named at creation has the broker's default, and so has what is taken back to it.
+  if (after.settings.lease_ms == 0) {
+    after.settings.lease_ms = proto::kDefaultLeaseMs;
+  }
+  if (after.settings.max_receive_count == 0) {
+    after.settings.max_receive_count = proto::kDefaultMaxReceiveCount;
+  }
+  const auto dead_letter_queue =
+      find_dead_letter_queue(command.name_space, command.name, after.settings.dead_letter_queue);
+  if (!dead_letter_queue) {
+    return dead_letter_queue.error();
+  }
+  after.dead_letter_queue = *dead_letter_queue;
+  UpdateDecision decision;
+  note(decision.changes, "lease_ms", has.settings.lease_ms, after.settings.lease_ms);
+  note(decision.changes, "max_receive_count", has.settings.max_receive_count,
+       after.settings.max_receive_count);
+  note(decision.changes, "dead_letter_queue", has.settings.dead_letter_queue,
+       after.settings.dead_letter_queue);
+  note(decision.changes, "receives_paused", has.pause.receives, after.pause.receives);
+  note(decision.changes, "sends_paused", has.pause.sends, after.pause.sends);
+  if (!decision.changes.empty()) {
+    decision.record = QueueChanged{std::move(after)};
+  }
+  return decision;
 }
 
 proto::Result<ShardState::Records> ShardState::decide(const CreateTopic& command) const {

@@ -48,7 +48,7 @@ proto::LogId log_of(const Queue& queue) {
 std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
     const DispatchWish& wish, const BatchSource& batches, proto::TimeMs now) const {
   const Queue* target = queue(wish.queue);
-  if (target == nullptr || wish.max_messages == 0) {
+  if (target == nullptr || wish.max_messages == 0 || target->definition().pause.receives) {
     return std::monostate{};
   }
   // What is on the way to the dead-letter queue counts as well: it is in memory, too.
@@ -114,6 +114,21 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   return step;
 }
 
+/// The queue has lost its dead-letter queue meanwhile: what was on the way there is parked, or
+/// comes again where the limit was raised.
+ShardState::Records ShardState::decide_without_dead_letter_queue(const Queue& source,
+                                                                 const TouchedBatch& batch,
+                                                                 proto::TimeMs now) {
+  Records records;
+  for (const Run& run : batch.runs()) {
+    if (run.state == RunState::kDying) {
+      records.emplace_back(Returned{
+          {source.id(), batch.base_offset(), batch.last_offset(), run.first, run.count}, now});
+    }
+  }
+  return records;
+}
+
 std::variant<std::monostate, Need, ShardState::Records> ShardState::decide_dead_letter(
     proto::QueueId queue_id, const BatchSource& batches, proto::TimeMs now) const {
   const Queue* source = queue(queue_id);
@@ -121,10 +136,10 @@ std::variant<std::monostate, Need, ShardState::Records> ShardState::decide_dead_
     return std::monostate{};
   }
   const Queue* target = queue(source->definition().dead_letter_queue);
-  if (target == nullptr) {
-    return std::monostate{};
-  }
   const TouchedBatch& batch = source->touched_batches().at(*source->dying().begin());
+  if (target == nullptr) {
+    return decide_without_dead_letter_queue(*source, batch, now);
+  }
   const CachedBatch* cached = batches.find(log_of(*source), batch.base_offset());
   if (cached == nullptr) {
     return Need{log_of(*source), source->counters().generation, batch.base_offset()};

@@ -28,7 +28,7 @@ std::optional<PagedOut> ShardState::decide_page_out(std::size_t max_idle_bytes,
 std::optional<NeedRows> ShardState::decide_page_in(proto::QueueId queue_id,
                                                    proto::TimeMs now) const {
   const Queue* target = queue(queue_id);
-  if (target == nullptr) {
+  if (target == nullptr || target->definition().pause.receives) {
     return std::nullopt;
   }
   const proto::TimeMs next_due = target->cold().next_due();

@@ -9,10 +9,18 @@ namespace weir::core {
 using proto::Errc;
 using proto::fail;
 
+namespace {
+
+/// Somebody resumes it by hand: that is not a matter of milliseconds.
+constexpr std::uint32_t kRetryPausedMs = 1'000;
+
+}  // namespace
+
 proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
                                                            proto::TimeMs now) const {
   proto::Offset base_offset = 0;
   proto::Offset prev_last_offset = -1;
+  bool is_paused = false;
   if (command.topic) {
     const Partition* target = partition(proto::PartitionId{command.log.value});
     if (target == nullptr) {
@@ -27,6 +35,7 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
     }
     base_offset = target->counters().next_offset;
     prev_last_offset = target->counters().prev_last_offset;
+    is_paused = target->definition().pause.sends;
   }
   const proto::BatchHeader& header = command.columns.header;
   auto duplicate = producers_.check(command.log, header.producer_id, header.producer_epoch,
@@ -36,6 +45,12 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
   }
   if (*duplicate) {
     return SendDecision{std::nullopt, (*duplicate)->base_offset, (*duplicate)->append_time};
+  }
+  // What was stored before is told to be, paused or not.
+  if (is_paused) {
+    proto::Error paused = fail(Errc::kPaused, "the queue takes no messages: its sends are paused");
+    paused.retry_after_ms = kRetryPausedMs;
+    return paused;
   }
   std::string stored = std::move(command.stored);
   proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,

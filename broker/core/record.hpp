@@ -26,6 +26,12 @@ struct QueueCreated {
   Uuid uuid{};
   QueueSettings settings;            // with defaults filled in
   proto::QueueId dead_letter_queue;  // 0: none
+  QueuePause pause = {};
+};
+
+/// Its settings from here on, and what of it is paused: the rest of the definition never changes.
+struct QueueChanged {
+  QueueCreated definition;
 };
 
 struct TopicCreated {
@@ -116,8 +122,9 @@ struct IncarnationRaised {
   std::uint32_t incarnation = 0;
 };
 
-using Record = std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted,
-                            ProducerForgotten, BatchAppended, Leased, Acked, Returned, Extended,
-                            Started, DeadLettered, PagedOut, PagedIn, IncarnationRaised>;
+using Record =
+    std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted, ProducerForgotten,
+                 BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered, PagedOut,
+                 PagedIn, IncarnationRaised, QueueChanged>;
 
 }  // namespace weir::core

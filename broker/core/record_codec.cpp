@@ -27,6 +27,10 @@ void write(const QueueCreated& from, pb::Record& to) {
   messages::write(from, *to.mutable_queue_created());
 }
 
+void write(const QueueChanged& from, pb::Record& to) {
+  messages::write(from.definition, *to.mutable_queue_changed());
+}
+
 void write(const TopicCreated& from, pb::Record& to) {
   messages::write(from, *to.mutable_topic_created());
 }
@@ -294,6 +298,11 @@ std::optional<IncarnationRaised> read(const pb::IncarnationRaised& from) {
                                 : std::nullopt;
 }
 
+std::optional<QueueChanged> read_changed(const pb::QueueRow& from) {
+  auto definition = read(from);
+  return definition ? std::optional(QueueChanged{*std::move(definition)}) : std::nullopt;
+}
+
 template <class T>
 std::optional<Record> any(std::optional<T> record) {
   return record ? std::optional<Record>(*std::move(record)) : std::nullopt;
@@ -331,6 +340,8 @@ std::optional<Record> read_any(const pb::Record& from) {
       return any(read(from.paged_in()));
     case pb::Record::kIncarnationRaised:
       return any(read(from.incarnation_raised()));
+    case pb::Record::kQueueChanged:
+      return any(read_changed(from.queue_changed()));
     case pb::Record::WHAT_NOT_SET:
       break;
   }

@@ -22,6 +22,7 @@ struct QueueInfo {
   Uuid uuid{};
   proto::QueueId id;
   QueueSettings settings;
+  QueuePause pause;
   std::uint64_t ready = 0;
   std::uint64_t in_flight = 0;
   std::uint64_t delayed = 0;
@@ -32,6 +33,18 @@ struct QueueInfo {
   proto::TimeMs oldest_append_time = 0;  // 0: empty
   bool created = false;
   std::uint32_t subscribers = 0;
+};
+
+/// One setting that an update changes, or would change.
+struct SettingChange {
+  std::string setting;  // as the request calls it
+  std::string before;
+  std::string after;
+  friend bool operator==(const SettingChange&, const SettingChange&) = default;
+};
+struct QueueUpdate {
+  QueueInfo queue;  // as it is now
+  std::vector<SettingChange> changes;
 };
 
 struct PartitionInfo {
@@ -132,7 +145,8 @@ struct BackupBlock {
   std::optional<BackupSummary> summary;  // with the last block
 };
 
-using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
-                           SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList>;
+using Reply =
+    std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
+                 SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList, QueueUpdate>;
 
 }  // namespace weir::core

@@ -32,7 +32,8 @@ bool is_dead_letter_queue(const pb::QueueRow& row) {
   if (target == 0) {
     return row.dead_letter_queue().empty();
   }
-  return target < row.id() && proto::check_queue_name(row.dead_letter_queue());
+  return target != row.id() && messages::is_id(target) &&
+         proto::check_queue_name(row.dead_letter_queue());
 }
 
 }  // namespace
@@ -51,6 +52,8 @@ void write(const QueueCreated& from, pb::QueueRow& to) {
   to.set_max_receive_count(from.settings.max_receive_count);
   to.set_dead_letter_queue(from.settings.dead_letter_queue);
   to.set_dead_letter_queue_id(from.dead_letter_queue.value);
+  to.set_receives_paused(from.pause.receives);
+  to.set_sends_paused(from.pause.sends);
 }
 
 void write(const TopicCreated& from, pb::TopicRow& to) {
@@ -103,6 +106,7 @@ std::optional<QueueCreated> read(const pb::QueueRow& from) {
   queue.name = from.name();
   queue.settings = {from.lease_ms(), from.max_receive_count(), from.dead_letter_queue()};
   queue.dead_letter_queue = proto::QueueId{from.dead_letter_queue_id()};
+  queue.pause = {from.receives_paused(), from.sends_paused()};
   const bool is_sound = is_id(from.id()) && is_id(from.namespace_id()) &&
                         proto::check_queue_name(from.name()) && from.lease_ms() >= 1 &&
                         from.lease_ms() <= proto::kMaxLeaseMs && from.max_receive_count() >= 1 &&

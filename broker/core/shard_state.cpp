@@ -32,6 +32,7 @@ QueueInfo ShardState::info(const Queue& queue, proto::TimeMs now) const {
   info.uuid = definition.uuid;
   info.id = definition.id;
   info.settings = definition.settings;
+  info.pause = definition.pause;
   info.in_flight = counters.runs.leased;
   info.delayed = queue.delayed(now);
   info.ready = queue.fresh() + counters.runs.returned - info.delayed;

@@ -48,6 +48,12 @@ class ShardState {
   /// No records: it exists already with equal settings.
   [[nodiscard]] proto::Result<Records> decide(const CreateQueue& command) const;
   [[nodiscard]] proto::Result<Records> decide(const CreateTopic& command) const;
+  /// What would change, and the record of it; no record where nothing does.
+  struct UpdateDecision {
+    std::optional<QueueChanged> record;
+    std::vector<SettingChange> changes;
+  };
+  [[nodiscard]] proto::Result<UpdateDecision> decide(const UpdateQueue& command) const;
   /// Every answer begins with the new producer's record.
   [[nodiscard]] proto::Result<Records> decide(const InitProducer& command, proto::TimeMs now) const;
 
@@ -117,7 +123,7 @@ class ShardState {
   /// begun keeps its lease, longer by the grace for the time that the broker was away.
   [[nodiscard]] Records decide_restart(proto::TimeMs now, std::int64_t grace_ms) const;
   /// Moves dying messages of one batch of this queue to its dead-letter queue, as one unit;
-  /// monostate when there are none.
+  /// monostate when there are none. Where the queue has none any more, what the limit says then.
   [[nodiscard]] std::variant<std::monostate, Need, Records> decide_dead_letter(
       proto::QueueId queue, const BatchSource& batches, proto::TimeMs now) const;
   /// While idle batches take more memory than this: the one that is needed last, of the queue that
@@ -176,8 +182,12 @@ class ShardState {
     std::uint64_t reserved_grant = 1;  // what the row says: grants below may have been used
   };
 
+  [[nodiscard]] static Records decide_without_dead_letter_queue(const Queue& source,
+                                                                const TouchedBatch& batch,
+                                                                proto::TimeMs now);
   void apply_one(const NamespaceCreated& record, Queue::Effects& effects);
   void apply_one(const QueueCreated& record, Queue::Effects& effects);
+  void apply_one(const QueueChanged& record, Queue::Effects& effects);
   void apply_one(const TopicCreated& record, Queue::Effects& effects);
   void apply_one(const ProducerStarted& record, Queue::Effects& effects);
   void apply_one(const ProducerForgotten& record, Queue::Effects& effects);
@@ -192,6 +202,8 @@ class ShardState {
   void apply_one(const PagedIn& record, Queue::Effects& effects);
   void apply_one(const IncarnationRaised& record, Queue::Effects& effects);
   Queue& change(proto::QueueId id);
+  [[nodiscard]] proto::Result<proto::QueueId> find_dead_letter_queue(
+      const std::string& name_space, const std::string& name, const std::string& target) const;
   void reindex(proto::QueueId id);
   proto::Result<> restore_queues(const storage::Reader& reader);
   proto::Result<> restore_topics(const storage::Reader& reader);

@@ -31,6 +31,8 @@ void write(const core::QueueInfo& info, weir::v1::QueueInfo& queue) {
   queue.set_oldest_append_time(info.oldest_append_time);
   queue.set_created(info.created);
   queue.set_subscribers(info.subscribers);
+  queue.set_receives_paused(info.pause.receives);
+  queue.set_sends_paused(info.pause.sends);
 }
 
 void write(const core::TopicInfo& info, weir::v1::TopicInfo& topic) {
@@ -60,6 +62,17 @@ struct Writer {
   void operator()(const core::QueueInfo& info) const { write(info, *response.mutable_queue()); }
 
   void operator()(const core::TopicInfo& info) const { write(info, *response.mutable_topic()); }
+
+  void operator()(const core::QueueUpdate& from) const {
+    weir::v1::QueueUpdate& update = *response.mutable_queue_update();
+    write(from.queue, *update.mutable_queue());
+    for (const core::SettingChange& change : from.changes) {
+      weir::v1::SettingChange& to = *update.add_changes();
+      to.set_setting(change.setting);
+      to.set_before(change.before);
+      to.set_after(change.after);
+    }
+  }
 
   void operator()(const core::QueueList& from) const {
     weir::v1::QueueList& list = *response.mutable_queue_list();

@@ -29,6 +29,29 @@ core::QueueSettings settings_of(const weir::v1::QueueSettings& settings) {
                              .dead_letter_queue = settings.dead_letter_queue()};
 }
 
+core::UpdateQueue update_of(const weir::v1::UpdateQueue& wire, const std::string& name_space) {
+  core::UpdateQueue update;
+  update.name_space = name_space;
+  update.name = wire.name();
+  if (wire.has_lease_ms()) {
+    update.lease_ms = to_ms(wire.lease_ms());
+  }
+  if (wire.has_max_receive_count()) {
+    update.max_receive_count = wire.max_receive_count();
+  }
+  if (wire.has_dead_letter_queue()) {
+    update.dead_letter_queue = wire.dead_letter_queue();
+  }
+  if (wire.has_receives_paused()) {
+    update.receives_paused = wire.receives_paused();
+  }
+  if (wire.has_sends_paused()) {
+    update.sends_paused = wire.sends_paused();
+  }
+  update.dry_run = wire.dry_run();
+  return update;
+}
+
 core::ListPage page_of(const weir::v1::ListPage& page) {
   return core::ListPage{
       .pattern = page.pattern(), .after = page.page_token(), .max_results = page.max_results()};
@@ -216,6 +239,8 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
     case WireRequest::kListTopics:
       return core::ListTopics{.name_space = name_space,
                               .page = page_of(request.list_topics().page())};
+    case WireRequest::kUpdateQueue:
+      return update_of(request.update_queue(), name_space);
     case WireRequest::METHOD_NOT_SET:
       break;
   }

@@ -24,8 +24,8 @@ namespace weir::shard {
 
 /// The turn and what belongs to it. See shard.hpp for the contract; split over shard_turn.cpp (the
 /// turn and the release of what it said), shard_inputs.cpp (sends and settlements),
-/// shard_requests.cpp, shard_lists.cpp, shard_dispatch.cpp, shard_paging.cpp and shard.cpp
-/// (life).
+/// shard_requests.cpp, shard_admin.cpp, shard_lists.cpp, shard_dispatch.cpp, shard_paging.cpp and
+/// shard.cpp (life).
 class Shard::Impl {
  public:
   Impl(ShardOptions options, Ports ports);
@@ -151,6 +151,7 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::SubscribeTopic& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListOffsets& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ReadBackup& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::UpdateQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListQueues& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListTopics& command);
   using Positions = std::vector<core::PartitionPosition>;

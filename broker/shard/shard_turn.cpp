@@ -108,6 +108,8 @@ void Shard::Impl::apply(const core::Record& record) {
     }
   } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
     count(dead->range.queue, &QueueCounters::dead_lettered_messages, effects.done);
+  } else if (const auto* changed = std::get_if<core::QueueChanged>(&record)) {
+    dispatchable_.insert(changed->definition.id);  // perhaps it was resumed
   } else if (const auto* out = std::get_if<core::PagedOut>(&record)) {
     ++metrics_.paged_out_batches;
     paging_[out->queue] = proto::CommitIndex{last_index_.value + 1};

@@ -206,6 +206,33 @@ QueueSettings& QueueSettings::set_dead_letter_queue(std::string name) {
   return *this;
 }
 
+QueueChanges::QueueChanges() = default;
+
+QueueChanges& QueueChanges::set_lease(std::chrono::milliseconds lease) {
+  lease_ = lease;
+  return *this;
+}
+QueueChanges& QueueChanges::set_max_receive_count(std::uint32_t count) {
+  max_receive_count_ = count;
+  return *this;
+}
+QueueChanges& QueueChanges::set_dead_letter_queue(std::string name) {
+  dead_letter_queue_ = std::move(name);
+  return *this;
+}
+QueueChanges& QueueChanges::set_receives_paused(bool paused) {
+  receives_paused_ = paused;
+  return *this;
+}
+QueueChanges& QueueChanges::set_sends_paused(bool paused) {
+  sends_paused_ = paused;
+  return *this;
+}
+QueueChanges& QueueChanges::set_dry_run(bool dry_run) {
+  dry_run_ = dry_run;
+  return *this;
+}
+
 TopicSettings::TopicSettings() = default;
 
 TopicSettings& TopicSettings::set_partitions(std::uint32_t partitions) {
@@ -229,6 +256,8 @@ ListOptions& ListOptions::set_max_results(std::uint32_t count) {
 }
 
 QueueDescription::QueueDescription() = default;
+SettingChange::SettingChange() = default;
+QueueUpdate::QueueUpdate() = default;
 PartitionDescription::PartitionDescription() = default;
 TopicDescription::TopicDescription() = default;
 QueuePage::QueuePage() = default;

@@ -46,6 +46,15 @@ Result<std::vector<PartitionPosition>> positions_of(Result<v1::Response> respons
   return positions;
 }
 
+Result<QueueUpdate> queue_update_of(Result<v1::Response> response) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  return response->has_queue_update()
+             ? Result<QueueUpdate>(sdk::to_update(response->queue_update()))
+             : sdk::without_content();
+}
+
 Result<QueuePage> queue_page_of(Result<v1::Response> response) {
   if (!response) {
     return std::move(response).error();
@@ -93,6 +102,22 @@ Future<QueueDescription> Client::async_describe_queue(std::string_view name,
   v1::Request request;
   request.mutable_describe_queue()->set_name(std::string(name));
   return sdk::ask<QueueDescription>(engine_, std::move(request), call, false, queue_of);
+}
+
+Result<QueueUpdate> Client::update_queue(std::string_view name, const QueueChanges& changes,
+                                         const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_update_queue(name, changes, call); });
+}
+
+Future<QueueUpdate> Client::async_update_queue(std::string_view name, const QueueChanges& changes,
+                                               const CallOptions& call) {
+  if (Result<> checked = check_queue(name); !checked) {
+    return Future<QueueUpdate>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_update_queue()->set_name(std::string(name));
+  sdk::fill(*request.mutable_update_queue(), changes);
+  return sdk::ask<QueueUpdate>(engine_, std::move(request), call, true, queue_update_of);
 }
 
 Result<TopicDescription> Client::create_topic(std::string_view name, const TopicSettings& settings,

@@ -36,6 +36,8 @@ QueueDescription to_description(const v1::QueueInfo& queue) {
   description.next_offset = queue.next_offset();
   description.oldest_append_time = to_timestamp(queue.oldest_append_time());
   description.subscribers = queue.subscribers();
+  description.receives_paused = queue.receives_paused();
+  description.sends_paused = queue.sends_paused();
   description.created = queue.created();
   return description;
 }
@@ -59,6 +61,18 @@ TopicDescription to_description(const v1::TopicInfo& topic) {
   return description;
 }
 
+QueueUpdate to_update(const v1::QueueUpdate& update) {
+  QueueUpdate converted;
+  converted.queue = to_description(update.queue());
+  for (const v1::SettingChange& wire : update.changes()) {
+    SettingChange& change = converted.changes.emplace_back();
+    change.setting = wire.setting();
+    change.before = wire.before();
+    change.after = wire.after();
+  }
+  return converted;
+}
+
 QueuePage to_page(const v1::QueueList& list) {
   QueuePage page;
   for (const v1::QueueInfo& queue : list.queues()) {
@@ -75,6 +89,25 @@ TopicPage to_page(const v1::TopicList& list) {
   }
   page.next_page_token = list.next_page_token();
   return page;
+}
+
+void fill(v1::UpdateQueue& wire, const QueueChanges& changes) {
+  if (changes.lease()) {
+    wire.set_lease_ms(static_cast<std::uint64_t>(changes.lease()->count()));
+  }
+  if (changes.max_receive_count()) {
+    wire.set_max_receive_count(*changes.max_receive_count());
+  }
+  if (changes.dead_letter_queue()) {
+    wire.set_dead_letter_queue(*changes.dead_letter_queue());
+  }
+  if (changes.receives_paused()) {
+    wire.set_receives_paused(*changes.receives_paused());
+  }
+  if (changes.sends_paused()) {
+    wire.set_sends_paused(*changes.sends_paused());
+  }
+  wire.set_dry_run(changes.dry_run());
 }
 
 void fill(v1::ListPage& wire, const ListOptions& options) {

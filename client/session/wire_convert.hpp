@@ -16,6 +16,7 @@ using WirePositions = google::protobuf::RepeatedPtrField<v1::PartitionPosition>;
 [[nodiscard]] std::vector<PartitionPosition> to_positions(const WirePositions& positions);
 [[nodiscard]] QueueDescription to_description(const v1::QueueInfo& queue);
 [[nodiscard]] TopicDescription to_description(const v1::TopicInfo& topic);
+[[nodiscard]] QueueUpdate to_update(const v1::QueueUpdate& update);
 [[nodiscard]] QueuePage to_page(const v1::QueueList& list);
 [[nodiscard]] TopicPage to_page(const v1::TopicList& list);
 
@@ -23,6 +24,7 @@ void fill(v1::StartPosition& wire, const StartPosition& position);
 void fill(v1::PartitionStart& wire, const PartitionStart& start);
 void fill(v1::QueueSettings& wire, const QueueSettings& settings);
 void fill(v1::TopicSettings& wire, const TopicSettings& settings);
+void fill(v1::UpdateQueue& wire, const QueueChanges& changes);
 void fill(v1::ListPage& wire, const ListOptions& options);
 void fill(v1::SubscribeTopic& wire, std::string_view topic, const ReaderMachine::Request& request);
 

@@ -80,6 +80,7 @@ class Queue {
     proto::TimeMs append_time = 0;                                // of those
   };
 
+  void apply(const QueueChanged& record) { definition_ = record.definition; }
   void append(const BatchAppended& record);
   void apply(const Leased& record);
   void apply(const Acked& record, Effects& effects);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,45 @@ class WEIR_API QueueSettings {
   std::string dead_letter_queue_;
 };
 
+/// What of a queue is to change; what is not set stays as it is.
+class WEIR_API QueueChanges {
+ public:
+  QueueChanges();
+
+  /// Of later hand-outs; a subscription keeps the lease that it began with. Zero: the broker's
+  /// default.
+  QueueChanges& set_lease(std::chrono::milliseconds lease);
+  /// Looked at whenever a message comes back. Zero: the broker's default.
+  QueueChanges& set_max_receive_count(std::uint32_t count);
+  /// Empty: none from here on. What is parked stays parked.
+  QueueChanges& set_dead_letter_queue(std::string name);
+  /// While paused nothing is handed out; leases run on, and settlements are taken.
+  QueueChanges& set_receives_paused(bool paused);
+  /// While paused sends are refused with PAUSED.
+  QueueChanges& set_sends_paused(bool paused);
+  /// Tell what would change, and change nothing.
+  QueueChanges& set_dry_run(bool dry_run);
+
+  [[nodiscard]] std::optional<std::chrono::milliseconds> lease() const { return lease_; }
+  [[nodiscard]] std::optional<std::uint32_t> max_receive_count() const {
+    return max_receive_count_;
+  }
+  [[nodiscard]] const std::optional<std::string>& dead_letter_queue() const {
+    return dead_letter_queue_;
+  }
+  [[nodiscard]] std::optional<bool> receives_paused() const { return receives_paused_; }
+  [[nodiscard]] std::optional<bool> sends_paused() const { return sends_paused_; }
+  [[nodiscard]] bool dry_run() const { return dry_run_; }
+
+ private:
+  std::optional<std::chrono::milliseconds> lease_;
+  std::optional<std::uint32_t> max_receive_count_;
+  std::optional<std::string> dead_letter_queue_;
+  std::optional<bool> receives_paused_;
+  std::optional<bool> sends_paused_;
+  bool dry_run_ = false;
+};
+
 /// A queue as the broker knows it.
 struct WEIR_API QueueDescription {
   QueueDescription();
@@ -53,8 +93,30 @@ struct WEIR_API QueueDescription {
   /// Of the oldest message that is not done yet; the epoch when there is none.
   Timestamp oldest_append_time;
   std::uint32_t subscribers = 0;
+  /// An operator has stopped hand-outs, or sends.
+  bool receives_paused = false;
+  bool sends_paused = false;
   /// This very call created it.
   bool created = false;
+};
+
+/// One setting that was changed, in the words of the protocol.
+struct WEIR_API SettingChange {
+  SettingChange();
+
+  std::string setting;
+  std::string before;
+  std::string after;
+};
+
+/// What an update did.
+struct WEIR_API QueueUpdate {
+  QueueUpdate();
+
+  /// As it is now.
+  QueueDescription queue;
+  /// None: everything was like that already.
+  std::vector<SettingChange> changes;
 };
 
 /// What a topic is created with.

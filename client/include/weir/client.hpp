@@ -77,6 +77,12 @@ class WEIR_API Client {
                                                         const CallOptions& call = CallOptions());
   [[nodiscard]] Future<QueueDescription> async_describe_queue(
       std::string_view name, const CallOptions& call = CallOptions());
+  /// Changes settings, pauses and resumes. Idempotent; tells the difference.
+  [[nodiscard]] Result<QueueUpdate> update_queue(std::string_view name, const QueueChanges& changes,
+                                                 const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueueUpdate> async_update_queue(std::string_view name,
+                                                       const QueueChanges& changes,
+                                                       const CallOptions& call = CallOptions());
   /// As create_queue().
   [[nodiscard]] Result<TopicDescription> create_topic(std::string_view name,
                                                       const TopicSettings& settings,

@@ -27,7 +27,8 @@ TEST(QueueInfo, IsOneLineOfJson) {
             R"({"name": "mail", "uuid": "u-1", "id": 7, "lease_ms": 30000, )"
             R"("max_receive_count": 3, "dead_letter_queue": null, "ready": 5, "in_flight": 1, )"
             R"("delayed": 0, "dying": 0, "parked": 0, "bytes": 123, "next_offset": 9, )"
-            R"("oldest_append_time_ms": null, "subscribers": 0})"
+            R"("oldest_append_time_ms": null, "subscribers": 0, "receives_paused": false, )"
+            R"("sends_paused": false})"
             "\n");
 }
 
@@ -50,10 +51,12 @@ TEST(QueueList, IsALineForEachBelowTheColumns) {
   QueueDescription other = sample_queue();
   other.name = "a-longer-name";
   other.ready = 12'345;
-  EXPECT_EQ(queues_table({sample_queue(), other}),
-            "name           ready  in_flight  delayed  dying  parked  bytes  subscribers\n"
-            "mail               5          1        0      0       0    123            0\n"
-            "a-longer-name  12345          1        0      0       0    123            0\n");
+  other.receives_paused = true;
+  EXPECT_EQ(
+      queues_table({sample_queue(), other}),
+      "name           ready  in_flight  delayed  dying  parked  bytes  subscribers  paused\n"
+      "mail               5          1        0      0       0    123            0  -\n"
+      "a-longer-name  12345          1        0      0       0    123            0  receives\n");
 }
 
 TEST(QueueList, IsAnArrayOfTheObjectsOfInfo) {

@@ -40,6 +40,37 @@ TEST_F(AdminTest, ListsPageByPage) {
   EXPECT_EQ(client.list_topics({})->topics.at(0).partitions.at(0).high_watermark, 7);
 }
 
+TEST_F(AdminTest, ChangesOnlyWhatIsSet) {
+  Client client = connect();
+  QueueChanges changes;
+  changes.set_lease(seconds(5)).set_sends_paused(true);
+  const Result<QueueUpdate> update = client.update_queue("jobs", changes);
+  ASSERT_TRUE(update.has_value()) << update.error().to_string();
+  ASSERT_EQ(update->changes.size(), 1U);
+  EXPECT_EQ(update->changes[0].setting, "lease_ms");
+  EXPECT_EQ(update->changes[0].before, "30000");
+  EXPECT_EQ(update->changes[0].after, "5000");
+  EXPECT_TRUE(update->queue.sends_paused);
+  const v1::UpdateQueue sent = asked().update_queue();
+  EXPECT_EQ(sent.name(), "jobs");
+  EXPECT_TRUE(sent.has_lease_ms());
+  EXPECT_TRUE(sent.sends_paused());
+  EXPECT_FALSE(sent.has_receives_paused());
+  EXPECT_FALSE(sent.has_dead_letter_queue());
+  EXPECT_FALSE(sent.has_max_receive_count());
+  EXPECT_FALSE(sent.dry_run());
+  changes.set_dead_letter_queue("").set_max_receive_count(3).set_receives_paused(false);
+  changes.set_dry_run(true);
+  ASSERT_TRUE(client.async_update_queue("jobs", changes).get(seconds(20)).has_value());
+  const v1::UpdateQueue all = asked().update_queue();
+  EXPECT_TRUE(all.has_dead_letter_queue());
+  EXPECT_EQ(all.dead_letter_queue(), "");
+  EXPECT_EQ(all.max_receive_count(), 3U);
+  EXPECT_TRUE(all.has_receives_paused());
+  EXPECT_TRUE(all.dry_run());
+  EXPECT_EQ(client.update_queue("a b", changes).error().code, ErrorCode::kInvalidName);
+}
+
 TEST_F(AdminTest, MissesAListThatIsNotInTheAnswer) {
   Client client = connect();
   broker_.with([&] {

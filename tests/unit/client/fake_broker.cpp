@@ -261,6 +261,15 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
       response.mutable_topic()->set_name(request.describe_topic().name());
       response.mutable_topic()->add_partitions()->set_high_watermark(7);
       break;
+    case v1::Request::kUpdateQueue: {
+      v1::SettingChange& change = *response.mutable_queue_update()->add_changes();
+      change.set_setting("lease_ms");
+      change.set_before("30000");
+      change.set_after(std::to_string(request.update_queue().lease_ms()));
+      response.mutable_queue_update()->mutable_queue()->set_name(request.update_queue().name());
+      response.mutable_queue_update()->mutable_queue()->set_sends_paused(true);
+      break;
+    }
     case v1::Request::kListQueues: {
       // Two pages.
       const bool is_first = request.list_queues().page().page_token().empty();

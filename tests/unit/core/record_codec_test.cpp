@@ -84,6 +84,13 @@ std::vector<Record> samples() {
       PagedOut{proto::QueueId{3}, 109},
       PagedIn{proto::QueueId{3}, returned_batch()},
       IncarnationRaised{2},
+      QueueChanged{{proto::QueueId{3},
+                    proto::NamespaceId{1},
+                    "work",
+                    Uuid{1, 2, 3},
+                    {501, 5, "later"},
+                    proto::QueueId{9},
+                    {true, true}}},
   };
 }
 
@@ -109,6 +116,11 @@ void expect_same(const QueueCreated& a, const QueueCreated& b) {
   EXPECT_EQ(a.settings.max_receive_count, b.settings.max_receive_count);
   EXPECT_EQ(a.settings.dead_letter_queue, b.settings.dead_letter_queue);
   EXPECT_EQ(a.dead_letter_queue, b.dead_letter_queue);
+  EXPECT_EQ(a.pause, b.pause);
+}
+
+void expect_same(const QueueChanged& a, const QueueChanged& b) {
+  expect_same(a.definition, b.definition);
 }
 
 void expect_same(const TopicCreated& a, const TopicCreated& b) {

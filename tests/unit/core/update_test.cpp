@@ -1,0 +1,194 @@
+#include "proto/limits.hpp"
+#include "tests/unit/core/core_rig.hpp"
+#include "tests/unit/core/same_after_restore.hpp"
+
+#include <gtest/gtest.h>
+
+// What can be changed of a queue while it is in use, and what a pause stops.
+namespace weir::core {
+namespace {
+
+using proto::Errc;
+using proto::SettleKind;
+using test::CoreRig;
+using test::expect_same_after_restore;
+using test::kNow;
+using test::values_of;
+
+UpdateQueue update_of(const std::string& name) {
+  UpdateQueue update;
+  update.name_space = "default";
+  update.name = name;
+  return update;
+}
+
+UpdateQueue pause_of(const std::string& name, std::optional<bool> receives,
+                     std::optional<bool> sends) {
+  UpdateQueue update = update_of(name);
+  update.receives_paused = receives;
+  update.sends_paused = sends;
+  return update;
+}
+
+UpdateQueue target_of(const std::string& name, const std::string& target) {
+  UpdateQueue update = update_of(name);
+  update.dead_letter_queue = target;
+  return update;
+}
+
+std::vector<SettingChange> change(CoreRig& rig, const UpdateQueue& update) {
+  const auto decision = rig.state.decide(update).value();
+  EXPECT_EQ(decision.record.has_value(), !decision.changes.empty());
+  if (decision.record) {
+    rig.apply(Record{*decision.record});
+  }
+  return decision.changes;
+}
+
+Errc refusal(const CoreRig& rig, const UpdateQueue& update) {
+  return rig.state.decide(update).error().code;
+}
+
+TEST(Update, ChangesWhatIsNamedAndTellsTheDifference) {
+  CoreRig rig;
+  rig.create_queue("dead");
+  const proto::QueueId queue = rig.create_queue("work", {500, 3, ""});
+  UpdateQueue update = target_of("work", "dead");
+  update.max_receive_count = 4;
+  EXPECT_EQ(change(rig, update), (std::vector<SettingChange>{{"max_receive_count", "3", "4"},
+                                                             {"dead_letter_queue", "", "dead"}}));
+  const QueueInfo info = rig.info(queue, kNow);
+  EXPECT_EQ(info.settings.lease_ms, 500) << "not named";
+  EXPECT_EQ(info.settings.max_receive_count, 4U);
+  EXPECT_EQ(info.settings.dead_letter_queue, "dead");
+  EXPECT_TRUE(change(rig, update).empty()) << "idempotent";
+  storage::MemoryStore store;
+  rig.commit(store);
+  expect_same_after_restore(rig, store, kNow);
+}
+
+TEST(Update, TakesZeroForTheDefault) {
+  CoreRig rig;
+  rig.create_queue("work", {500, 3, ""});
+  UpdateQueue update = update_of("work");
+  update.lease_ms = 0;
+  update.max_receive_count = 0;
+  EXPECT_EQ(change(rig, update).size(), 2U);
+  EXPECT_TRUE(rig.state.decide(CreateQueue{"default", "work", {}, {}}).value().empty());
+}
+
+TEST(Update, RefusesWhatNoQueueCanHave) {
+  CoreRig rig;
+  rig.create_queue("work");
+  EXPECT_EQ(refusal(rig, update_of("none")), Errc::kQueueNotFound);
+  UpdateQueue update = update_of("work");
+  update.lease_ms = proto::kMaxLeaseMs + 1;
+  EXPECT_EQ(refusal(rig, update), Errc::kInvalidArgument);
+  update = update_of("work");
+  update.max_receive_count = proto::kMaxReceiveCountLimit + 1;
+  EXPECT_EQ(refusal(rig, update), Errc::kInvalidArgument);
+  EXPECT_EQ(refusal(rig, target_of("work", "none")), Errc::kQueueNotFound);
+  EXPECT_EQ(refusal(rig, target_of("work", "work")), Errc::kInvalidArgument);
+}
+
+TEST(Update, RefusesDeadLettersThatWouldComeBack) {
+  CoreRig rig;
+  rig.create_queue("c");
+  rig.create_queue("b", {0, 0, "c"});
+  rig.create_queue("a", {0, 0, "b"});
+  const auto refused = rig.state.decide(target_of("c", "a"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("'b' go to 'c'"), std::string::npos)
+      << refused.error().message;
+  change(rig, target_of("b", ""));
+  EXPECT_EQ(change(rig, target_of("c", "a")).size(), 1U) << "the chain was opened";
+}
+
+TEST(Update, MovesWhatDiesToANewerQueue) {
+  CoreRig rig;
+  const proto::QueueId work = rig.create_queue("work", {1000, 1, ""});
+  const proto::QueueId later = rig.create_queue("later");
+  change(rig, target_of("work", "later"));
+  rig.send(work, values_of(2));
+  const Delivery held = *rig.take(work, 2, kNow);
+  rig.settle(work, CoreRig::range(held, SettleKind::kNack), kNow);
+  rig.apply(std::get<ShardState::Records>(rig.state.decide_dead_letter(work, rig.batches, kNow)));
+  EXPECT_EQ(rig.info(later, kNow).ready, 2U);
+  storage::MemoryStore store;
+  rig.commit(store);
+  expect_same_after_restore(rig, store, kNow);
+}
+
+TEST(Update, ParksWhatWasOnItsWayToAQueueThatIsNotMeantAnyMore) {
+  CoreRig rig;
+  rig.create_queue("dead");
+  const proto::QueueId work = rig.create_queue("work", {1000, 1, "dead"});
+  rig.send(work, values_of(3));
+  const Delivery held = *rig.take(work, 3, kNow);
+  rig.settle(work, CoreRig::range(held, SettleKind::kNack), kNow);
+  EXPECT_EQ(rig.info(work, kNow).dying, 3U);
+  change(rig, target_of("work", ""));
+  rig.apply(std::get<ShardState::Records>(rig.state.decide_dead_letter(work, rig.batches, kNow)));
+  EXPECT_EQ(rig.info(work, kNow).dying, 0U);
+  EXPECT_EQ(rig.info(work, kNow).parked, 3U);
+  EXPECT_TRUE(rig.state.dying_queues().empty());
+  storage::MemoryStore store;
+  rig.commit(store);
+  expect_same_after_restore(rig, store, kNow);
+}
+
+TEST(Pause, HandsOutNothingWhileReceivesArePaused) {
+  CoreRig rig;
+  const proto::QueueId queue = rig.create_queue("work");
+  rig.send(queue, values_of(4));
+  const Delivery held = *rig.take(queue, 2, kNow);
+  change(rig, pause_of("work", true, std::nullopt));
+  EXPECT_FALSE(rig.take(queue, 2, kNow));
+  EXPECT_FALSE(rig.state.decide_page_in(queue, kNow));
+  // Leases run on, and their messages can be settled.
+  EXPECT_FALSE(rig.outcome(queue, CoreRig::range(held, SettleKind::kExtend, 5000), kNow));
+  EXPECT_FALSE(rig.outcome(queue, CoreRig::range(held, SettleKind::kAck), kNow));
+  EXPECT_EQ(rig.info(queue, kNow).ready, 2U);
+  EXPECT_TRUE(rig.info(queue, kNow).pause.receives);
+  rig.send(queue, values_of(1));
+  change(rig, pause_of("work", false, std::nullopt));
+  EXPECT_EQ(rig.take(queue, 5, kNow)->count, 2U);
+}
+
+TEST(Pause, RefusesSendsButForThoseThatAreStored) {
+  CoreRig rig;
+  const proto::QueueId queue = rig.create_queue("work");
+  const ProducerStarted producer = rig.start_producer();
+  const proto::BatchBuilder::Producer idempotent{static_cast<std::int64_t>(producer.id.value), 0,
+                                                 0};
+  rig.send(queue, values_of(2), kNow, idempotent);
+  change(rig, pause_of("work", std::nullopt, true));
+  SendBatch twice = test::a_batch(proto::LogId{queue.value}, values_of(2), idempotent);
+  EXPECT_FALSE(rig.state.decide(twice, kNow)->record) << "a duplicate";
+  SendBatch fresh = test::a_batch(proto::LogId{queue.value}, values_of(2));
+  const auto refused = rig.state.decide(fresh, kNow);
+  EXPECT_EQ(refused.error().code, Errc::kPaused);
+  EXPECT_GT(refused.error().retry_after_ms, 0U);
+  EXPECT_FALSE(fresh.stored.empty()) << "not taken, so not lost";
+  EXPECT_TRUE(rig.take(queue, 2, kNow)) << "receives go on";
+  change(rig, pause_of("work", std::nullopt, false));
+  EXPECT_TRUE(rig.state.decide(fresh, kNow)->record);
+}
+
+TEST(Pause, OutlastsARestart) {
+  CoreRig rig;
+  storage::MemoryStore store;
+  const proto::QueueId queue = rig.create_queue("work");
+  rig.send(queue, values_of(1));
+  rig.commit(store);
+  change(rig, pause_of("work", true, true));
+  rig.commit(store);
+  expect_same_after_restore(rig, store, kNow);
+  ShardState again(100);
+  ASSERT_TRUE(again.restore(*store.snapshot()));
+  EXPECT_EQ(again.info(*again.queue(queue), kNow).pause, (QueuePause{true, true}));
+}
+
+}  // namespace
+}  // namespace weir::core
