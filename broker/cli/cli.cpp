@@ -46,6 +46,7 @@ void build(CLI::App& app, CommandLine& line) {
   add_queue_admin(queue, line);
   add_queue_list(queue, line);
   add_queue_update(queue, line);
+  add_queue_remove(queue, line);
   add_queue_send(queue, line);
   add_queue_receive(queue, line);
   add_queue_work(queue, line);

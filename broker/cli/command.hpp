@@ -48,6 +48,7 @@ void add_output_option(CLI::App& command, std::string& output);
 void add_queue_admin(CLI::App& parent, CommandLine& line);    // create, info, ack, nack, extend
 void add_queue_list(CLI::App& parent, CommandLine& line);     // ls
 void add_queue_update(CLI::App& parent, CommandLine& line);   // update, pause, resume
+void add_queue_remove(CLI::App& parent, CommandLine& line);   // purge
 void add_queue_send(CLI::App& parent, CommandLine& line);     // send
 void add_queue_receive(CLI::App& parent, CommandLine& line);  // receive
 void add_queue_work(CLI::App& parent, CommandLine& line);     // work

@@ -80,6 +80,24 @@ void ShardState::apply_one(const QueueChanged& record, Queue::Effects&) {
             rows::encode(record.definition));
 }
 
+/// Every row of that generation: a few operations, however many there are.
+void ShardState::remove_messages(proto::QueueId id, std::uint32_t generation) {
+  const auto remove = [&](Family family, KeyKind kind) {
+    const std::string prefix = storage::generation_prefix(kind, id.value, generation);
+    rows_.remove_range(family, prefix, storage::prefix_end(prefix));
+  };
+  remove(Family::kState, KeyKind::kTouchedBatch);
+  remove(Family::kState, KeyKind::kReturnedIndex);
+  remove(Family::kLog, KeyKind::kBatch);
+}
+
+void ShardState::apply_one(const QueuePurged& record, Queue::Effects& effects) {
+  Queue& queue = change(record.queue);
+  remove_messages(record.queue, queue.counters().generation);
+  queue.apply(record, effects);
+  reindex(record.queue);
+}
+
 void ShardState::apply_one(const TopicCreated& record, Queue::Effects&) {
   catalog_.apply(record);
   allocator_.next_object = std::max(allocator_.next_object, record.partitions.back().value + 1);

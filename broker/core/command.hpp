@@ -52,6 +52,11 @@ struct UpdateQueue {
   std::optional<bool> sends_paused;
   bool dry_run = false;  // nothing is changed
 };
+/// Everything that the queue holds is gone at once, leased messages too.
+struct PurgeQueue {
+  std::string name_space;
+  std::string name;
+};
 struct CreateTopic {
   std::string name_space;
   std::string name;
@@ -163,7 +168,7 @@ struct ReadBackup {
 using Request =
     std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer, Attach,
                  Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic, ListOffsets,
-                 ReadBackup, ListQueues, ListTopics, UpdateQueue>;
+                 ReadBackup, ListQueues, ListTopics, UpdateQueue, PurgeQueue>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

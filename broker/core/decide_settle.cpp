@@ -146,6 +146,8 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
         settle.base_offset + settle.first_index + settle.count > cursor ||
         settle.grant.value >= allocator_.next_grant) {
       refuse(decision, settle.first_index, settle.count, Errc::kReceiptInvalid);
+    } else if (settle.base_offset < target->counters().purged_before) {
+      refuse(decision, settle.first_index, settle.count, Errc::kReceiptExpired);
     } else if (!target->cold().empty() && known_done != settle.base_offset) {
       NeedRows need;
       need.what = NeedRows::What::kBatch;
@@ -178,8 +180,11 @@ proto::Result<ShardState::HandleRange> ShardState::decode(const SettleByHandle& 
   const bool is_of_this_life =
       handle->incarnation == identity_.incarnation || WEIR_PLANTED(accept_old_incarnation);
   if (!is_of_this_life || handle->shard != identity_.shard || handle->epoch > identity_.epoch ||
-      target == nullptr || handle->generation != target->counters().generation) {
+      target == nullptr || handle->generation > target->counters().generation) {
     return proto::make_error(Errc::kReceiptInvalid);
+  }
+  if (handle->generation < target->counters().generation) {
+    return proto::fail(Errc::kReceiptExpired, "the queue was purged meanwhile");
   }
   if (!command.queue.empty()) {
     const auto named = catalog_.queue(command.name_space, command.queue);

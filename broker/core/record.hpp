@@ -34,6 +34,11 @@ struct QueueChanged {
   QueueCreated definition;
 };
 
+/// Everything in it is gone; what comes from here on is of the next generation.
+struct QueuePurged {
+  proto::QueueId queue;
+};
+
 struct TopicCreated {
   proto::TopicId id;
   proto::NamespaceId name_space;
@@ -125,6 +130,6 @@ struct IncarnationRaised {
 using Record =
     std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted, ProducerForgotten,
                  BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered, PagedOut,
-                 PagedIn, IncarnationRaised, QueueChanged>;
+                 PagedIn, IncarnationRaised, QueueChanged, QueuePurged>;
 
 }  // namespace weir::core

@@ -31,6 +31,10 @@ void write(const QueueChanged& from, pb::Record& to) {
   messages::write(from.definition, *to.mutable_queue_changed());
 }
 
+void write(const QueuePurged& from, pb::Record& to) {
+  to.mutable_queue_purged()->set_queue(from.queue.value);
+}
+
 void write(const TopicCreated& from, pb::Record& to) {
   messages::write(from, *to.mutable_topic_created());
 }
@@ -303,6 +307,11 @@ std::optional<QueueChanged> read_changed(const pb::QueueRow& from) {
   return definition ? std::optional(QueueChanged{*std::move(definition)}) : std::nullopt;
 }
 
+std::optional<QueuePurged> read(const pb::QueuePurged& from) {
+  return is_id(from.queue()) ? std::optional(QueuePurged{proto::QueueId{from.queue()}})
+                             : std::nullopt;
+}
+
 template <class T>
 std::optional<Record> any(std::optional<T> record) {
   return record ? std::optional<Record>(*std::move(record)) : std::nullopt;
@@ -342,6 +351,8 @@ std::optional<Record> read_any(const pb::Record& from) {
       return any(read(from.incarnation_raised()));
     case pb::Record::kQueueChanged:
       return any(read_changed(from.queue_changed()));
+    case pb::Record::kQueuePurged:
+      return any(read(from.queue_purged()));
     case pb::Record::WHAT_NOT_SET:
       break;
   }

@@ -33,6 +33,10 @@ struct QueueInfo {
   proto::TimeMs oldest_append_time = 0;  // 0: empty
   bool created = false;
   std::uint32_t subscribers = 0;
+
+  [[nodiscard]] std::uint64_t messages() const {
+    return ready + in_flight + delayed + dying + parked;
+  }
 };
 
 /// One setting that an update changes, or would change.

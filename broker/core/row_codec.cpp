@@ -74,6 +74,7 @@ std::string encode(const Queue::Counters& row) {
   out.set_parked(row.runs.parked);
   out.set_bytes(row.bytes);
   out.set_cursor_time(row.cursor_time);
+  out.set_purged_before(row.purged_before);
   return out.SerializeAsString();
 }
 
@@ -152,7 +153,9 @@ proto::Result<Queue::Counters> decode_counters(std::string_view bytes) {
   counters.runs = {row->leased(), row->returned(), row->dying(), row->parked()};
   counters.bytes = row->bytes();
   counters.cursor_time = row->cursor_time();
-  if (counters.cursor < 0 || counters.cursor > counters.next_offset) {
+  counters.purged_before = row->purged_before();
+  if (counters.cursor < 0 || counters.cursor > counters.next_offset || counters.purged_before < 0 ||
+      counters.purged_before > counters.cursor) {
     return damaged("queue state");
   }
   return counters;

@@ -54,6 +54,7 @@ class ShardState {
     std::vector<SettingChange> changes;
   };
   [[nodiscard]] proto::Result<UpdateDecision> decide(const UpdateQueue& command) const;
+  [[nodiscard]] proto::Result<QueuePurged> decide(const PurgeQueue& command) const;
   /// Every answer begins with the new producer's record.
   [[nodiscard]] proto::Result<Records> decide(const InitProducer& command, proto::TimeMs now) const;
 
@@ -188,6 +189,7 @@ class ShardState {
   void apply_one(const NamespaceCreated& record, Queue::Effects& effects);
   void apply_one(const QueueCreated& record, Queue::Effects& effects);
   void apply_one(const QueueChanged& record, Queue::Effects& effects);
+  void apply_one(const QueuePurged& record, Queue::Effects& effects);
   void apply_one(const TopicCreated& record, Queue::Effects& effects);
   void apply_one(const ProducerStarted& record, Queue::Effects& effects);
   void apply_one(const ProducerForgotten& record, Queue::Effects& effects);
@@ -209,6 +211,7 @@ class ShardState {
   proto::Result<> restore_topics(const storage::Reader& reader);
   proto::Result<> restore_producers(const storage::Reader& reader);
   void put_queue_rows(storage::WriteBatch& rows, Queue& queue);
+  void remove_messages(proto::QueueId id, std::uint32_t generation);
 
   std::uint32_t max_producers_;
   Identity identity_;

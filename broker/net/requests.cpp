@@ -241,6 +241,8 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
                               .page = page_of(request.list_topics().page())};
     case WireRequest::kUpdateQueue:
       return update_of(request.update_queue(), name_space);
+    case WireRequest::kPurgeQueue:
+      return core::PurgeQueue{.name_space = name_space, .name = request.purge_queue().name()};
     case WireRequest::METHOD_NOT_SET:
       break;
   }

@@ -19,4 +19,16 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
       core::QueueUpdate{describe(*state_->queue(*id)), std::move(decision->changes)}};
 }
 
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::PurgeQueue& command) {
+  const auto record = state_->decide(command);
+  if (!record) {
+    return record.error();
+  }
+  core::QueueInfo before = describe(*state_->queue(record->queue));
+  metrics_.purged_messages += before.messages();
+  apply(core::Record{*record});
+  return core::Reply{std::move(before)};
+}
+
 }  // namespace weir::shard

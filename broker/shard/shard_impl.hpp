@@ -152,6 +152,7 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::ListOffsets& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ReadBackup& command);
   Answer answer(const Input& input, std::uint64_t id, const core::UpdateQueue& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::PurgeQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListQueues& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListTopics& command);
   using Positions = std::vector<core::PartitionPosition>;
@@ -189,6 +190,7 @@ class Shard::Impl {
   [[nodiscard]] proto::TimeMs oldest_waiting() const;
   void load_rows(const core::NeedRows& need);
   void take_rows(const core::NeedRows& need, const LoadedRows& rows);
+  [[nodiscard]] bool is_of_this_life(const core::NeedRows& need) const;
   void page_in(proto::QueueId queue);
   void page_out();
   void seek_oldest();

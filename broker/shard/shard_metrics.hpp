@@ -19,6 +19,7 @@ struct QueueCounters {
   std::uint64_t nacked_messages = 0;
   std::uint64_t expired_leases = 0;
   std::uint64_t dead_lettered_messages = 0;
+  std::uint64_t purged_messages = 0;  // with those of deleted queues
 };
 
 /// Refusals by error code, of those that go over the wire.
@@ -77,6 +78,8 @@ class QueueCounts {
     of_[queue].*counter += count;
     total.*counter += count;
   }
+  /// It is gone; the totals stay.
+  void forget(proto::QueueId queue) { of_.erase(queue); }
   [[nodiscard]] QueueCounters of(proto::QueueId queue) const {
     const auto found = of_.find(queue);
     return found == of_.end() ? QueueCounters() : found->second;

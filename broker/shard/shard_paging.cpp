@@ -94,7 +94,17 @@ void Shard::Impl::load_rows(const core::NeedRows& need) {
   });
 }
 
+/// The queue may have been purged since the rows were read.
+bool Shard::Impl::is_of_this_life(const core::NeedRows& need) const {
+  const core::Queue* queue = state_->queue(need.queue);
+  return queue != nullptr && queue->counters().generation == need.generation;
+}
+
 void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) {
+  if (!is_of_this_life(need)) {
+    schedule();  // who waits is told what became of it
+    return;
+  }
   for (const core::TouchedBatch& batch : rows.batches) {
     apply(core::Record{core::PagedIn{need.queue, batch}});
   }

@@ -120,6 +120,19 @@ Future<QueueUpdate> Client::async_update_queue(std::string_view name, const Queu
   return sdk::ask<QueueUpdate>(engine_, std::move(request), call, true, queue_update_of);
 }
 
+Result<QueueDescription> Client::purge_queue(std::string_view name, const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_purge_queue(name, call); });
+}
+
+Future<QueueDescription> Client::async_purge_queue(std::string_view name, const CallOptions& call) {
+  if (Result<> checked = check_queue(name); !checked) {
+    return Future<QueueDescription>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_purge_queue()->set_name(std::string(name));
+  return sdk::ask<QueueDescription>(engine_, std::move(request), call, true, queue_of);
+}
+
 Result<TopicDescription> Client::create_topic(std::string_view name, const TopicSettings& settings,
                                               const CallOptions& call) {
   return wait(*engine_, call, true, [&] { return async_create_topic(name, settings, call); });

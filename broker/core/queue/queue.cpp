@@ -116,6 +116,31 @@ std::optional<proto::Offset> Queue::page_out_candidate(proto::TimeMs now) const 
   return last;
 }
 
+void Queue::apply(const QueuePurged&, Effects& effects) {
+  for (const auto& [deadline, last] : leases_) {
+    const TouchedBatch& batch = touched_.at(last);
+    for (const Run& run : batch.runs()) {
+      const std::uint32_t live = batch.live_in(run.first, run.end());
+      if (run.state == RunState::kLeased && live > 0) {
+        effects.freed.emplace_back(run.grant, live);
+      }
+    }
+  }
+  touched_.clear();
+  returned_.clear();
+  leases_.clear();
+  dying_.clear();
+  idle_.clear();
+  idle_bytes_ = 0;
+  cold_ = {};
+  changes_ = {};  // of rows that go all together
+  ++counters_.generation;
+  counters_.cursor = counters_.next_offset;
+  counters_.purged_before = counters_.next_offset;
+  counters_.runs = {};
+  counters_.bytes = 0;
+}
+
 void Queue::append(const BatchAppended& record) {
   WEIR_ASSERT(record.base_offset == counters_.next_offset, "offsets are dense");
   if (fresh() == 0) {

@@ -32,8 +32,9 @@ class Queue {
     proto::Offset cursor = 0;
     proto::Offset prev_last_offset = -1;
     RunCounts runs;
-    std::uint64_t bytes = 0;        // of all batches still stored
-    proto::TimeMs cursor_time = 0;  // when the batch at the cursor came, or one before it
+    std::uint64_t bytes = 0;          // of all batches still stored
+    proto::TimeMs cursor_time = 0;    // when the batch at the cursor came, or one before it
+    proto::Offset purged_before = 0;  // messages with lower offsets are gone without being settled
     friend bool operator==(const Counters&, const Counters&) = default;
   };
 
@@ -81,6 +82,8 @@ class Queue {
   };
 
   void apply(const QueueChanged& record) { definition_ = record.definition; }
+  /// In time that follows what is leased and what is in memory of the rest, not what waits.
+  void apply(const QueuePurged& record, Effects& effects);
   void append(const BatchAppended& record);
   void apply(const Leased& record);
   void apply(const Acked& record, Effects& effects);

@@ -83,6 +83,13 @@ class WEIR_API Client {
   [[nodiscard]] Future<QueueUpdate> async_update_queue(std::string_view name,
                                                        const QueueChanges& changes,
                                                        const CallOptions& call = CallOptions());
+  /// Everything that the queue holds is gone at once, however much that is: what waits, what is
+  /// delayed or parked, and what consumers hold (to settle it then fails with RECEIPT_EXPIRED).
+  /// Gives the queue as it was.
+  [[nodiscard]] Result<QueueDescription> purge_queue(std::string_view name,
+                                                     const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueueDescription> async_purge_queue(std::string_view name,
+                                                           const CallOptions& call = CallOptions());
   /// As create_queue().
   [[nodiscard]] Result<TopicDescription> create_topic(std::string_view name,
                                                       const TopicSettings& settings,

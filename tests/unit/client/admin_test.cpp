@@ -71,6 +71,14 @@ TEST_F(AdminTest, ChangesOnlyWhatIsSet) {
   EXPECT_EQ(client.update_queue("a b", changes).error().code, ErrorCode::kInvalidName);
 }
 
+TEST_F(AdminTest, PurgesAndTellsWhatWasThere) {
+  Client client = connect();
+  EXPECT_EQ(client.purge_queue("jobs")->parked, 3U);
+  EXPECT_EQ(client.async_purge_queue("jobs").get(seconds(20))->name, "jobs");
+  EXPECT_EQ(asked().purge_queue().name(), "jobs");
+  EXPECT_EQ(client.purge_queue("a b").error().code, ErrorCode::kInvalidName);
+}
+
 TEST_F(AdminTest, MissesAListThatIsNotInTheAnswer) {
   Client client = connect();
   broker_.with([&] {

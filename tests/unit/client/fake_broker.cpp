@@ -270,6 +270,10 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
       response.mutable_queue_update()->mutable_queue()->set_sends_paused(true);
       break;
     }
+    case v1::Request::kPurgeQueue:
+      response.mutable_queue()->set_name(request.purge_queue().name());
+      response.mutable_queue()->set_parked(3);
+      break;
     case v1::Request::kListQueues: {
       // Two pages.
       const bool is_first = request.list_queues().page().page_token().empty();

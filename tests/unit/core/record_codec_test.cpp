@@ -91,6 +91,7 @@ std::vector<Record> samples() {
                     {501, 5, "later"},
                     proto::QueueId{9},
                     {true, true}}},
+      QueuePurged{proto::QueueId{3}},
   };
 }
 
@@ -121,6 +122,10 @@ void expect_same(const QueueCreated& a, const QueueCreated& b) {
 
 void expect_same(const QueueChanged& a, const QueueChanged& b) {
   expect_same(a.definition, b.definition);
+}
+
+void expect_same(const QueuePurged& a, const QueuePurged& b) {
+  EXPECT_EQ(a.queue, b.queue);
 }
 
 void expect_same(const TopicCreated& a, const TopicCreated& b) {

@@ -47,6 +47,7 @@ TEST(RowCodec, KeepsEveryFieldOfState) {
   counters.runs = {1, 2, 3, 4};
   counters.bytes = 12345;
   counters.cursor_time = 678;
+  counters.purged_before = 40;
   EXPECT_EQ(rows::decode_counters(rows::encode(counters)).value(), counters);
   ProducerWindow window;
   window.epoch = 7;

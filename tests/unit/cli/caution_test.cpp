@@ -1,0 +1,67 @@
+#include "broker/cli/caution.hpp"
+
+#include "tests/unit/cli/pipe.hpp"
+
+#include <gtest/gtest.h>
+
+#include <signal.h>
+#include <string_view>
+
+namespace weir::cli {
+namespace {
+
+struct CautionTest : testing::Test {
+  std::optional<ExitCode> answered(std::string_view answer) {
+    in.put(answer);
+    in.close_write();
+    return hold_back({}, "queue mail loses its 5 messages",
+                     {.may_ask = true, .in = in.read_end(), .out = out.write_end()});
+  }
+  Pipe in;
+  Pipe out;
+};
+
+TEST_F(CautionTest, AsksAndGoesOnWithAYes) {
+  EXPECT_EQ(answered("y\n"), std::nullopt);
+  EXPECT_EQ(out.drain(), "queue mail loses its 5 messages. Go on? [y/N] ");
+}
+
+TEST_F(CautionTest, TakesTheWholeWordToo) {
+  EXPECT_EQ(answered("YES\n"), std::nullopt);
+}
+
+TEST_F(CautionTest, TakesAnythingElseForANo) {
+  EXPECT_EQ(answered("yesterday\n"), ExitCode::kRefused);
+}
+
+TEST_F(CautionTest, TakesSilenceForANo) {
+  EXPECT_EQ(answered("\n"), ExitCode::kRefused);
+}
+
+TEST_F(CautionTest, TakesTheEndOfTheInputForANo) {
+  EXPECT_EQ(answered(""), ExitCode::kRefused);
+}
+
+TEST_F(CautionTest, TakesANoWhereTheQuestionCannotBeShown) {
+  out.close_read();
+  ::signal(SIGPIPE, SIG_IGN);
+  EXPECT_EQ(answered("y\n"), ExitCode::kRefused);
+}
+
+TEST(Caution, WantsYesWhereNobodyCanBeAsked) {
+  EXPECT_EQ(hold_back({}, "it goes", {.may_ask = false}), ExitCode::kBadUsage);
+  EXPECT_EQ(hold_back({.yes = true}, "it goes", {.may_ask = false}), std::nullopt);
+}
+
+TEST(Caution, DoesNothingInADryRunEvenWithYes) {
+  EXPECT_EQ(hold_back({.yes = true, .dry_run = true}, "it goes", {.may_ask = true}),
+            ExitCode::kDone);
+}
+
+TEST(Caution, CountsInWords) {
+  EXPECT_EQ(counted(1, "message"), "1 message");
+  EXPECT_EQ(counted(0, "message"), "0 messages");
+}
+
+}  // namespace
+}  // namespace weir::cli
