@@ -46,6 +46,7 @@ enum class Errc : std::uint16_t {
   kStorageFailed = 35,
   kConflict = 36,
   kInternal = 37,
+  kInUse = 38,
   // On the client's side only; a broker never sends these.
   kUnknownOutcome = 1001,
   kConnectFailed = 1002,

@@ -54,6 +54,7 @@ void build(CLI::App& app, CommandLine& line) {
   topic.require_subcommand(1);
   add_topic_admin(topic, line);
   add_topic_list(topic, line);
+  add_topic_remove(topic, line);
   add_topic_publish(topic, line);
   add_topic_consume(topic, line);
   add_health(app, line);

@@ -48,12 +48,13 @@ void add_output_option(CLI::App& command, std::string& output);
 void add_queue_admin(CLI::App& parent, CommandLine& line);    // create, info, ack, nack, extend
 void add_queue_list(CLI::App& parent, CommandLine& line);     // ls
 void add_queue_update(CLI::App& parent, CommandLine& line);   // update, pause, resume
-void add_queue_remove(CLI::App& parent, CommandLine& line);   // purge
+void add_queue_remove(CLI::App& parent, CommandLine& line);   // purge, delete
 void add_queue_send(CLI::App& parent, CommandLine& line);     // send
 void add_queue_receive(CLI::App& parent, CommandLine& line);  // receive
 void add_queue_work(CLI::App& parent, CommandLine& line);     // work
 void add_topic_admin(CLI::App& parent, CommandLine& line);    // create, info
 void add_topic_list(CLI::App& parent, CommandLine& line);     // ls
+void add_topic_remove(CLI::App& parent, CommandLine& line);   // delete
 void add_topic_publish(CLI::App& parent, CommandLine& line);  // publish
 void add_topic_consume(CLI::App& parent, CommandLine& line);  // consume
 void add_health(CLI::App& parent, CommandLine& line);         // health

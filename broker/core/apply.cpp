@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <utility>
 
-// What records do to the state, and the rows that follow from it.
+// What records do to messages and producers, and the rows that follow from it.
 namespace weir::core {
 
 using storage::Family;
@@ -51,68 +51,6 @@ void ShardState::reindex(proto::QueueId id) {
     seeking_oldest_.erase(id);
   }
   idle_bytes_ = idle_bytes_ - by_idle_bytes_.set(id, queue.idle_bytes()) + queue.idle_bytes();
-}
-
-void ShardState::apply_one(const NamespaceCreated& record, Queue::Effects&) {
-  catalog_.apply(record);
-  allocator_.next_object = std::max(allocator_.next_object, record.id.value + 1);
-  allocator_changed_ = true;
-  rows_.put(Family::kState, storage::object_key(KeyKind::kNamespace, record.id.value),
-            rows::encode(record));
-}
-
-void ShardState::apply_one(const QueueCreated& record, Queue::Effects&) {
-  catalog_.apply(record);
-  allocator_.next_object = std::max(allocator_.next_object, record.id.value + 1);
-  allocator_changed_ = true;
-  queues_.emplace(record.id, Queue(record));
-  changed_queues_.insert(record.id);
-  rows_.put(Family::kState, storage::object_key(KeyKind::kQueue, record.id.value),
-            rows::encode(record));
-}
-
-void ShardState::apply_one(const QueueChanged& record, Queue::Effects&) {
-  const proto::QueueId id = record.definition.id;
-  const auto it = queues_.find(id);
-  WEIR_ASSERT(it != queues_.end(), "a record of a queue finds it");
-  it->second.apply(record);
-  rows_.put(Family::kState, storage::object_key(KeyKind::kQueue, id.value),
-            rows::encode(record.definition));
-}
-
-/// Every row of that generation: a few operations, however many there are.
-void ShardState::remove_messages(proto::QueueId id, std::uint32_t generation) {
-  const auto remove = [&](Family family, KeyKind kind) {
-    const std::string prefix = storage::generation_prefix(kind, id.value, generation);
-    rows_.remove_range(family, prefix, storage::prefix_end(prefix));
-  };
-  remove(Family::kState, KeyKind::kTouchedBatch);
-  remove(Family::kState, KeyKind::kReturnedIndex);
-  remove(Family::kLog, KeyKind::kBatch);
-}
-
-void ShardState::apply_one(const QueuePurged& record, Queue::Effects& effects) {
-  Queue& queue = change(record.queue);
-  remove_messages(record.queue, queue.counters().generation);
-  queue.apply(record, effects);
-  reindex(record.queue);
-}
-
-void ShardState::apply_one(const TopicCreated& record, Queue::Effects&) {
-  catalog_.apply(record);
-  allocator_.next_object = std::max(allocator_.next_object, record.partitions.back().value + 1);
-  allocator_changed_ = true;
-  rows_.put(Family::kState, storage::object_key(KeyKind::kTopic, record.id.value),
-            rows::encode(record));
-  std::uint32_t index = 0;
-  for (const proto::PartitionId id : record.partitions) {
-    Partition partition;
-    partition.topic = record.id;
-    partition.index = index++;
-    partition.leader_epoch = record.leader_epoch;
-    partitions_.emplace(id, partition);
-    changed_partitions_.insert(id);
-  }
 }
 
 void ShardState::apply_one(const ProducerStarted& record, Queue::Effects&) {

@@ -88,4 +88,14 @@ void Catalog::apply(const TopicCreated& record) {
   topics_.emplace(record.id, record);
 }
 
+void Catalog::remove(const QueueCreated& queue) {
+  queue_names_.erase(Name{queue.name_space, queue.name});
+}
+
+void Catalog::apply(const TopicDeleted& record) {
+  const auto it = topics_.find(record.topic);
+  topic_names_.erase(Name{it->second.name_space, it->second.name});
+  topics_.erase(it);
+}
+
 }  // namespace weir::core

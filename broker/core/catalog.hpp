@@ -42,6 +42,9 @@ class Catalog {
   void apply(const NamespaceCreated& record);
   void apply(const QueueCreated& record);
   void apply(const TopicCreated& record);
+  /// The queue of that definition is gone.
+  void remove(const QueueCreated& queue);
+  void apply(const TopicDeleted& record);
 
  private:
   using Name = std::pair<proto::NamespaceId, std::string>;

@@ -57,6 +57,16 @@ struct PurgeQueue {
   std::string name_space;
   std::string name;
 };
+struct DeleteQueue {
+  std::string name_space;
+  std::string name;
+  /// Queues whose dead letters go to it have no dead-letter queue from here on.
+  bool force = false;
+};
+struct DeleteTopic {
+  std::string name_space;
+  std::string name;
+};
 struct CreateTopic {
   std::string name_space;
   std::string name;
@@ -165,10 +175,10 @@ struct ReadBackup {
 };
 
 /// Everything that is answered by one Reply.
-using Request =
-    std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer, Attach,
-                 Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic, ListOffsets,
-                 ReadBackup, ListQueues, ListTopics, UpdateQueue, PurgeQueue>;
+using Request = std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer,
+                             Attach, Subscribe, Unsubscribe, Receive, SettleByHandle,
+                             SubscribeTopic, ListOffsets, ReadBackup, ListQueues, ListTopics,
+                             UpdateQueue, PurgeQueue, DeleteQueue, DeleteTopic>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

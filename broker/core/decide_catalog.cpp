@@ -199,14 +199,6 @@ proto::Result<ShardState::UpdateDecision> ShardState::decide(const UpdateQueue& 
   return decision;
 }
 
-proto::Result<QueuePurged> ShardState::decide(const PurgeQueue& command) const {
-  const auto id = catalog_.queue(command.name_space, command.name);
-  if (!id) {
-    return id.error();
-  }
-  return QueuePurged{*id};
-}
-
 proto::Result<ShardState::Records> ShardState::decide(const CreateTopic& command) const {
   const auto owner = catalog_.name_space(command.name_space);
   if (!owner) {

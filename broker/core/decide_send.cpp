@@ -24,7 +24,7 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
   if (command.topic) {
     const Partition* target = partition(proto::PartitionId{command.log.value});
     if (target == nullptr) {
-      return fail(Errc::kPartitionNotFound, "the topic is gone");
+      return fail(Errc::kTopicNotFound, "the topic is gone");
     }
     base_offset = target->next_offset;
     prev_last_offset = target->prev_last_offset;

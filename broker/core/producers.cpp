@@ -87,10 +87,32 @@ std::vector<proto::LogId> Producers::apply(const ProducerForgotten& record) {
   WEIR_ASSERT(it != producers_.end(), "only a known producer is forgotten");
   for (const auto& [log, window] : it->second.windows) {
     logs.push_back(log);
+    leave(log, record.id);
   }
   by_use_.erase({it->second.used_time, record.id});
   producers_.erase(it);
   return logs;
+}
+
+void Producers::leave(proto::LogId log, proto::ProducerId producer) {
+  const auto it = by_log_.find(log);
+  it->second.erase(producer);
+  if (it->second.empty()) {
+    by_log_.erase(it);
+  }
+}
+
+std::vector<proto::ProducerId> Producers::forget(proto::LogId log) {
+  const auto it = by_log_.find(log);
+  if (it == by_log_.end()) {
+    return {};
+  }
+  const std::vector<proto::ProducerId> had_one(it->second.begin(), it->second.end());
+  by_log_.erase(it);
+  for (const proto::ProducerId id : had_one) {
+    producers_.at(id).windows.erase(log);
+  }
+  return had_one;
 }
 
 void Producers::append(const BatchAppended& record) {
@@ -100,7 +122,11 @@ void Producers::append(const BatchAppended& record) {
   const proto::ProducerId id{static_cast<std::uint64_t>(record.producer_id)};
   const auto it = producers_.find(id);
   WEIR_ASSERT(it != producers_.end(), "a batch of an unknown producer is refused");
-  ProducerWindow& window = it->second.windows[record.log];
+  const auto [place, is_new] = it->second.windows.try_emplace(record.log);
+  if (is_new) {
+    by_log_[record.log].insert(id);
+  }
+  ProducerWindow& window = place->second;
   if (window.epoch != record.producer_epoch) {
     window.epoch = record.producer_epoch;
     window.batches.clear();
@@ -115,6 +141,7 @@ void Producers::append(const BatchAppended& record) {
 
 void Producers::restore(proto::ProducerId id, Producer producer) {
   for (const auto& [log, window] : producer.windows) {
+    by_log_[log].insert(id);
     for (const SentBatch& sent : window.batches) {
       producer.used_time = std::max(producer.used_time, sent.append_time);
     }

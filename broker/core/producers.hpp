@@ -57,12 +57,16 @@ class Producers {
   /// Forgets it; returns the logs that it had windows in.
   std::vector<proto::LogId> apply(const ProducerForgotten& record);
   void append(const BatchAppended& record);
+  /// The log is gone: nothing is remembered of it. Returns the producers that had a window there.
+  std::vector<proto::ProducerId> forget(proto::LogId log);
   void restore(proto::ProducerId id, Producer producer);
 
  private:
+  void leave(proto::LogId log, proto::ProducerId producer);
   void touch(proto::ProducerId id, Producer& producer, proto::TimeMs time);
 
   std::map<proto::ProducerId, Producer> producers_;
+  std::map<proto::LogId, std::set<proto::ProducerId>> by_log_;  // who has a window there
   std::set<std::pair<proto::TimeMs, proto::ProducerId>> by_use_;
 };
 

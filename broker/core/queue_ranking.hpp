@@ -28,6 +28,13 @@ class QueueRanking {
     return before;
   }
 
+  /// The queue is gone. Returns the value that it had.
+  Value remove(proto::QueueId queue) {
+    const Value before = set(queue, kNone);
+    values_.erase(queue);
+    return before;
+  }
+
   /// Smallest first.
   [[nodiscard]] const std::set<Entry>& ranked() const { return ranked_; }
 

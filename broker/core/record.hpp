@@ -39,6 +39,14 @@ struct QueuePurged {
   proto::QueueId queue;
 };
 
+/// It is gone with everything in it, and its id is never given again.
+struct QueueDeleted {
+  proto::QueueId queue;
+};
+struct TopicDeleted {
+  proto::TopicId topic;
+};
+
 struct TopicCreated {
   proto::TopicId id;
   proto::NamespaceId name_space;
@@ -130,6 +138,6 @@ struct IncarnationRaised {
 using Record =
     std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted, ProducerForgotten,
                  BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered, PagedOut,
-                 PagedIn, IncarnationRaised, QueueChanged, QueuePurged>;
+                 PagedIn, IncarnationRaised, QueueChanged, QueuePurged, QueueDeleted, TopicDeleted>;
 
 }  // namespace weir::core

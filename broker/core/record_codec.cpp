@@ -35,6 +35,14 @@ void write(const QueuePurged& from, pb::Record& to) {
   to.mutable_queue_purged()->set_queue(from.queue.value);
 }
 
+void write(const QueueDeleted& from, pb::Record& to) {
+  to.mutable_queue_deleted()->set_queue(from.queue.value);
+}
+
+void write(const TopicDeleted& from, pb::Record& to) {
+  to.mutable_topic_deleted()->set_topic(from.topic.value);
+}
+
 void write(const TopicCreated& from, pb::Record& to) {
   messages::write(from, *to.mutable_topic_created());
 }
@@ -312,6 +320,16 @@ std::optional<QueuePurged> read(const pb::QueuePurged& from) {
                              : std::nullopt;
 }
 
+std::optional<QueueDeleted> read(const pb::QueueDeleted& from) {
+  return is_id(from.queue()) ? std::optional(QueueDeleted{proto::QueueId{from.queue()}})
+                             : std::nullopt;
+}
+
+std::optional<TopicDeleted> read(const pb::TopicDeleted& from) {
+  return is_id(from.topic()) ? std::optional(TopicDeleted{proto::TopicId{from.topic()}})
+                             : std::nullopt;
+}
+
 template <class T>
 std::optional<Record> any(std::optional<T> record) {
   return record ? std::optional<Record>(*std::move(record)) : std::nullopt;
@@ -353,6 +371,10 @@ std::optional<Record> read_any(const pb::Record& from) {
       return any(read_changed(from.queue_changed()));
     case pb::Record::kQueuePurged:
       return any(read(from.queue_purged()));
+    case pb::Record::kQueueDeleted:
+      return any(read(from.queue_deleted()));
+    case pb::Record::kTopicDeleted:
+      return any(read(from.topic_deleted()));
     case pb::Record::WHAT_NOT_SET:
       break;
   }

@@ -92,6 +92,7 @@ proto::Result<> ShardState::restore_queues(const storage::Reader& reader) {
                              }
                              catalog_.apply(*row);
                              queues_.emplace(row->id, Queue(*row));
+                             note_dead_letter_queue(*row);
                              return {};
                            });
   if (!done) {

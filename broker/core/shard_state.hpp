@@ -55,6 +55,10 @@ class ShardState {
   };
   [[nodiscard]] proto::Result<UpdateDecision> decide(const UpdateQueue& command) const;
   [[nodiscard]] proto::Result<QueuePurged> decide(const PurgeQueue& command) const;
+  /// IN_USE while other queues send their dead letters there, unless they are to stop. The record
+  /// of the deletion comes last.
+  [[nodiscard]] proto::Result<Records> decide(const DeleteQueue& command) const;
+  [[nodiscard]] proto::Result<TopicDeleted> decide(const DeleteTopic& command) const;
   /// Every answer begins with the new producer's record.
   [[nodiscard]] proto::Result<Records> decide(const InitProducer& command, proto::TimeMs now) const;
 
@@ -190,6 +194,8 @@ class ShardState {
   void apply_one(const QueueCreated& record, Queue::Effects& effects);
   void apply_one(const QueueChanged& record, Queue::Effects& effects);
   void apply_one(const QueuePurged& record, Queue::Effects& effects);
+  void apply_one(const QueueDeleted& record, Queue::Effects& effects);
+  void apply_one(const TopicDeleted& record, Queue::Effects& effects);
   void apply_one(const TopicCreated& record, Queue::Effects& effects);
   void apply_one(const ProducerStarted& record, Queue::Effects& effects);
   void apply_one(const ProducerForgotten& record, Queue::Effects& effects);
@@ -212,6 +218,8 @@ class ShardState {
   proto::Result<> restore_producers(const storage::Reader& reader);
   void put_queue_rows(storage::WriteBatch& rows, Queue& queue);
   void remove_messages(proto::QueueId id, std::uint32_t generation);
+  void forget_producers_of(proto::LogId log);
+  void note_dead_letter_queue(const QueueCreated& definition);
 
   std::uint32_t max_producers_;
   Identity identity_;
@@ -225,6 +233,8 @@ class ShardState {
   QueueRanking<proto::TimeMs, TouchedBatch::kNever> by_deadline_;  // of its first lease
   std::set<proto::QueueId> dying_queues_;
   std::set<proto::QueueId> seeking_oldest_;
+  /// The dead-letter queue, and the queue whose it is.
+  std::set<std::pair<proto::QueueId, proto::QueueId>> dead_letter_sources_;
   QueueRanking<std::size_t, 0> by_idle_bytes_;
   std::size_t idle_bytes_ = 0;
 

@@ -243,6 +243,12 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
       return update_of(request.update_queue(), name_space);
     case WireRequest::kPurgeQueue:
       return core::PurgeQueue{.name_space = name_space, .name = request.purge_queue().name()};
+    case WireRequest::kDeleteQueue:
+      return core::DeleteQueue{.name_space = name_space,
+                               .name = request.delete_queue().name(),
+                               .force = request.delete_queue().force()};
+    case WireRequest::kDeleteTopic:
+      return core::DeleteTopic{.name_space = name_space, .name = request.delete_topic().name()};
     case WireRequest::METHOD_NOT_SET:
       break;
   }

@@ -108,6 +108,22 @@ std::vector<proto::QueueId> Consumers::queues_of(proto::SessionId session) const
   return queues;
 }
 
+std::vector<Consumers::Key> Consumers::keys_of(proto::QueueId queue) const {
+  const auto line = by_queue_.find(queue);
+  return line != by_queue_.end() ? std::vector<Key>(line->second.begin(), line->second.end())
+                                 : std::vector<Key>();
+}
+
+std::vector<Waiter> Consumers::take_waiters(proto::QueueId queue) {
+  const auto line = waiters_.find(queue);
+  if (line == waiters_.end()) {
+    return {};
+  }
+  std::vector<Waiter> waiters(line->second.begin(), line->second.end());
+  waiters_.erase(line);
+  return waiters;
+}
+
 const Waiter* Consumers::first_waiter(proto::QueueId queue) const {
   const auto line = waiters_.find(queue);
   return line != waiters_.end() ? &line->second.front() : nullptr;

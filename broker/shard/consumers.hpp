@@ -66,11 +66,15 @@ class Consumers {
   std::optional<proto::QueueId> free(proto::GrantId grant, std::uint32_t count);
   [[nodiscard]] std::uint32_t count(proto::QueueId queue) const;
   [[nodiscard]] std::vector<proto::QueueId> queues_of(proto::SessionId session) const;
+  /// The subscriptions of the queue.
+  [[nodiscard]] std::vector<Key> keys_of(proto::QueueId queue) const;
 
   void add(Waiter waiter) { waiters_[waiter.queue].push_back(waiter); }
   /// The one that waits longest, or nullptr.
   [[nodiscard]] const Waiter* first_waiter(proto::QueueId queue) const;
   void pop_waiter(proto::QueueId queue);
+  /// Takes out all who wait for messages of the queue.
+  std::vector<Waiter> take_waiters(proto::QueueId queue);
   /// Takes out every waiter whose deadline has passed, except where the queue is being loaded.
   std::vector<Waiter> take_expired(proto::TimeMs now, const std::set<proto::LogId>& loading);
   [[nodiscard]] std::optional<proto::TimeMs> next_deadline() const;

@@ -1,9 +1,13 @@
 #include "broker/shard/shard_impl.hpp"
 
+#include <string>
 #include <utility>
 
 // Requests that change what exists.
 namespace weir::shard {
+
+using proto::Errc;
+using proto::fail;
 
 Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
                                         const core::UpdateQueue& command) {
@@ -27,6 +31,45 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   }
   core::QueueInfo before = describe(*state_->queue(record->queue));
   metrics_.purged_messages += before.messages();
+  apply(core::Record{*record});
+  return core::Reply{std::move(before)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::DeleteQueue& command) {
+  const auto records = state_->decide(command);
+  if (!records) {
+    return records.error();
+  }
+  const proto::QueueId id = std::get<core::QueueDeleted>(records->back()).queue;
+  core::QueueInfo before = describe(*state_->queue(id));
+  const proto::Error gone = fail(Errc::kQueueNotFound, "queue '" + before.name + "' was deleted");
+  for (const Consumers::Key& key : consumers_.keys_of(id)) {
+    end_subscription(*consumers_.find(key), gone);
+  }
+  for (const Waiter& waiter : consumers_.take_waiters(id)) {
+    reply(waiter.session, waiter.request_id, gone);
+  }
+  due_.erase(id);
+  metrics_.purged_messages += before.messages();
+  apply(*records);
+  return core::Reply{std::move(before)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::DeleteTopic& command) {
+  const auto record = state_->decide(command);
+  if (!record) {
+    return record.error();
+  }
+  const core::TopicCreated& topic = state_->catalog().topics().at(record->topic);
+  core::TopicInfo before = state_->info(topic);
+  const proto::Error gone = fail(Errc::kTopicNotFound, "topic '" + topic.name + "' was deleted");
+  for (const proto::PartitionId partition : topic.partitions) {
+    for (const TopicFeed::Key& key : feed_->take_readers(partition)) {
+      open_.effects.push_back({key.first, EndedEffect{key.second, gone}});
+    }
+  }
   apply(core::Record{*record});
   return core::Reply{std::move(before)};
 }

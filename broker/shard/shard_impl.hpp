@@ -153,6 +153,8 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::ReadBackup& command);
   Answer answer(const Input& input, std::uint64_t id, const core::UpdateQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::PurgeQueue& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::DeleteQueue& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::DeleteTopic& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListQueues& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListTopics& command);
   using Positions = std::vector<core::PartitionPosition>;

@@ -265,7 +265,7 @@ void Shard::Impl::resolve(const core::TopicCreated& topic,
     return;
   }
   metrics_.storage_reads += searches.size();
-  ports_.loader->load([this, life = life_, positions = std::move(positions),
+  ports_.loader->load([this, life = life_, topic_id = topic.id, positions = std::move(positions),
                        searches = std::move(searches),
                        done = std::move(done)](const storage::Reader& reader) {
     auto found = std::make_shared<proto::Result<Positions>>(positions);
@@ -277,11 +277,13 @@ void Shard::Impl::resolve(const core::TopicCreated& topic,
       }
       (**found)[search.position].offset = offset->value_or(search.bounds.upper);
     }
-    return Loader::Continuation([this, life, found, done] {
-      if (life == life_ && !failed_) {
-        done(*found);
-        schedule();
+    return Loader::Continuation([this, life, topic_id, found, done] {
+      if (life != life_ || failed_) {
+        return;
       }
+      const bool is_there = state_->catalog().topics().contains(topic_id);
+      done(is_there ? *found : fail(Errc::kTopicNotFound, "the topic was deleted meanwhile"));
+      schedule();
     });
   });
 }

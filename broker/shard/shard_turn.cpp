@@ -177,8 +177,10 @@ void Shard::Impl::close_unit() {
 
 void Shard::Impl::release(Unit& unit) {
   for (const auto& [partition, high_watermark] : unit.high_watermarks) {
-    state_->publish(partition, high_watermark);
-    feed_->wake_partition(partition);
+    if (state_->partition(partition) != nullptr) {  // it may have been deleted since
+      state_->publish(partition, high_watermark);
+      feed_->wake_partition(partition);
+    }
   }
   const proto::TimeMs now = ports_.now();
   for (Effect& effect : unit.effects) {

@@ -99,6 +99,18 @@ void TopicFeed::remove_session(proto::SessionId session) {
   }
 }
 
+std::vector<TopicFeed::Key> TopicFeed::take_readers(proto::PartitionId partition) {
+  std::vector<Key> keys;
+  for (auto it = readers_.lower_bound({partition, Key{}});
+       it != readers_.end() && it->first == partition; ++it) {
+    keys.push_back(it->second);
+  }
+  for (const Key& key : keys) {
+    unsubscribe(key);
+  }
+  return keys;
+}
+
 void TopicFeed::clear() {
   subscriptions_.clear();
   readers_.clear();
@@ -216,6 +228,9 @@ void TopicFeed::loaded(const Load& load, const Loaded& batches, const Hooks& hoo
   if (!batches && batches.error().code != proto::Errc::kCorruptBatch) {
     hooks.failed(batches.error());
     return;
+  }
+  if (state_.partition(proto::PartitionId{load.log.id.value}) == nullptr) {
+    return;  // deleted meanwhile: nothing that is missing of it is damage
   }
   const auto it = subscriptions_.find(load.key);
   const bool is_there = it != subscriptions_.end() && it->second.life == load.life;

@@ -42,6 +42,8 @@ class TopicFeed {
   bool set_credit(const proto::Credit& credit, Key key);
   bool unsubscribe(Key key);
   void remove_session(proto::SessionId session);
+  /// Ends every subscription that reads the partition; who had one is the caller's to tell.
+  std::vector<Key> take_readers(proto::PartitionId partition);
   void clear();
 
   /// A high watermark moved, a credit came, a session has room, a load ended: worth a look.

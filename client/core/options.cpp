@@ -233,6 +233,13 @@ QueueChanges& QueueChanges::set_dry_run(bool dry_run) {
   return *this;
 }
 
+DeleteOptions::DeleteOptions() = default;
+
+DeleteOptions& DeleteOptions::set_force(bool force) {
+  force_ = force;
+  return *this;
+}
+
 TopicSettings::TopicSettings() = default;
 
 TopicSettings& TopicSettings::set_partitions(std::uint32_t partitions) {

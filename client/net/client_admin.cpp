@@ -133,6 +133,37 @@ Future<QueueDescription> Client::async_purge_queue(std::string_view name, const 
   return sdk::ask<QueueDescription>(engine_, std::move(request), call, true, queue_of);
 }
 
+Result<QueueDescription> Client::delete_queue(std::string_view name, const DeleteOptions& options,
+                                              const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_delete_queue(name, options, call); });
+}
+
+Future<QueueDescription> Client::async_delete_queue(std::string_view name,
+                                                    const DeleteOptions& options,
+                                                    const CallOptions& call) {
+  if (Result<> checked = check_queue(name); !checked) {
+    return Future<QueueDescription>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_delete_queue()->set_name(std::string(name));
+  request.mutable_delete_queue()->set_force(options.force());
+  return sdk::ask<QueueDescription>(engine_, std::move(request), call, true, queue_of);
+}
+
+Result<TopicDescription> Client::delete_topic(std::string_view name, const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_delete_topic(name, call); });
+}
+
+Future<TopicDescription> Client::async_delete_topic(std::string_view name,
+                                                    const CallOptions& call) {
+  if (Result<> checked = check_topic(name); !checked) {
+    return Future<TopicDescription>(std::move(checked).error());
+  }
+  v1::Request request;
+  request.mutable_delete_topic()->set_name(std::string(name));
+  return sdk::ask<TopicDescription>(engine_, std::move(request), call, true, topic_of);
+}
+
 Result<TopicDescription> Client::create_topic(std::string_view name, const TopicSettings& settings,
                                               const CallOptions& call) {
   return wait(*engine_, call, true, [&] { return async_create_topic(name, settings, call); });

@@ -25,6 +25,8 @@ struct OpOf {
   std::optional<Op> operator()(const core::ListTopics&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::UpdateQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::PurgeQueue&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::DeleteQueue&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::DeleteTopic&) const { return std::nullopt; }
   // No machine asks for it: a shard is exported by the host (BrokerHost::move_to_copy).
   std::optional<Op> operator()(const core::ReadBackup&) const { return std::nullopt; }
 };

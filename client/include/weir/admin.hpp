@@ -100,6 +100,19 @@ struct WEIR_API QueueDescription {
   bool created = false;
 };
 
+/// How a queue is deleted.
+class WEIR_API DeleteOptions {
+ public:
+  DeleteOptions();
+
+  /// Also when it is the dead-letter queue of others, which have none from then on.
+  DeleteOptions& set_force(bool force);
+  [[nodiscard]] bool force() const { return force_; }
+
+ private:
+  bool force_ = false;
+};
+
 /// One setting that was changed, in the words of the protocol.
 struct WEIR_API SettingChange {
   SettingChange();

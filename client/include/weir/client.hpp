@@ -90,6 +90,15 @@ class WEIR_API Client {
                                                      const CallOptions& call = CallOptions());
   [[nodiscard]] Future<QueueDescription> async_purge_queue(std::string_view name,
                                                            const CallOptions& call = CallOptions());
+  /// The queue is gone with all its messages; its consumers end and its producers fail with
+  /// QUEUE_NOT_FOUND. One that is created by its name afterwards is another queue. IN_USE while it
+  /// is the dead-letter queue of others, unless the options say so. Gives the queue as it was.
+  [[nodiscard]] Result<QueueDescription> delete_queue(
+      std::string_view name, const DeleteOptions& options = DeleteOptions(),
+      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueueDescription> async_delete_queue(
+      std::string_view name, const DeleteOptions& options = DeleteOptions(),
+      const CallOptions& call = CallOptions());
   /// As create_queue().
   [[nodiscard]] Result<TopicDescription> create_topic(std::string_view name,
                                                       const TopicSettings& settings,
@@ -100,6 +109,12 @@ class WEIR_API Client {
   [[nodiscard]] Result<TopicDescription> describe_topic(std::string_view name,
                                                         const CallOptions& call = CallOptions());
   [[nodiscard]] Future<TopicDescription> async_describe_topic(
+      std::string_view name, const CallOptions& call = CallOptions());
+  /// The topic is gone with all its records; its readers and producers end with TOPIC_NOT_FOUND.
+  /// Gives the topic as it was.
+  [[nodiscard]] Result<TopicDescription> delete_topic(std::string_view name,
+                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<TopicDescription> async_delete_topic(
       std::string_view name, const CallOptions& call = CallOptions());
   /// One page of the queues of this connection's namespace: queues that exist from the first page
   /// to the last are listed once each, whatever else is created and deleted meanwhile.

@@ -50,6 +50,7 @@ enum class ErrorCode : std::uint16_t {
   kStorageFailed = 35,
   kConflict = 36,
   kInternal = 37,
+  kInUse = 38,
   /// The request left, its answer did not come: it may or may not have been carried out.
   kUnknownOutcome = 1001,
   /// No broker could be reached.

@@ -79,6 +79,18 @@ TEST_F(AdminTest, PurgesAndTellsWhatWasThere) {
   EXPECT_EQ(client.purge_queue("a b").error().code, ErrorCode::kInvalidName);
 }
 
+TEST_F(AdminTest, Deletes) {
+  Client client = connect();
+  EXPECT_EQ(client.delete_queue("jobs")->name, "jobs");
+  EXPECT_FALSE(asked().delete_queue().force());
+  ASSERT_TRUE(client.async_delete_queue("jobs", DeleteOptions().set_force(true)).get(seconds(20)));
+  EXPECT_TRUE(asked().delete_queue().force());
+  EXPECT_EQ(client.delete_topic("log")->name, "log");
+  EXPECT_EQ(client.async_delete_topic("log").get(seconds(20))->name, "log");
+  EXPECT_EQ(client.delete_queue("a b").error().code, ErrorCode::kInvalidName);
+  EXPECT_EQ(client.delete_topic("..").error().code, ErrorCode::kInvalidName);
+}
+
 TEST_F(AdminTest, MissesAListThatIsNotInTheAnswer) {
   Client client = connect();
   broker_.with([&] {

@@ -274,6 +274,12 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
       response.mutable_queue()->set_name(request.purge_queue().name());
       response.mutable_queue()->set_parked(3);
       break;
+    case v1::Request::kDeleteQueue:
+      response.mutable_queue()->set_name(request.delete_queue().name());
+      break;
+    case v1::Request::kDeleteTopic:
+      response.mutable_topic()->set_name(request.delete_topic().name());
+      break;
     case v1::Request::kListQueues: {
       // Two pages.
       const bool is_first = request.list_queues().page().page_token().empty();

@@ -196,7 +196,7 @@ TEST(Send, RefusesALogThatIsGone) {
   SendBatch to_queue = a_batch(proto::LogId{99}, values_of(1));
   EXPECT_EQ(rig.state.decide(to_queue, kNow).error().code, Errc::kQueueNotFound);
   SendBatch to_topic = a_batch(proto::LogId{99}, values_of(1), {}, true);
-  EXPECT_EQ(rig.state.decide(to_topic, kNow).error().code, Errc::kPartitionNotFound);
+  EXPECT_EQ(rig.state.decide(to_topic, kNow).error().code, Errc::kTopicNotFound);
 }
 
 TEST(CreateTopic, FixesTheEpochOfItsPartitionsInTheRecord) {

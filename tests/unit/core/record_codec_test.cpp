@@ -92,6 +92,8 @@ std::vector<Record> samples() {
                     proto::QueueId{9},
                     {true, true}}},
       QueuePurged{proto::QueueId{3}},
+      QueueDeleted{proto::QueueId{3}},
+      TopicDeleted{proto::TopicId{4}},
   };
 }
 
@@ -126,6 +128,14 @@ void expect_same(const QueueChanged& a, const QueueChanged& b) {
 
 void expect_same(const QueuePurged& a, const QueuePurged& b) {
   EXPECT_EQ(a.queue, b.queue);
+}
+
+void expect_same(const QueueDeleted& a, const QueueDeleted& b) {
+  EXPECT_EQ(a.queue, b.queue);
+}
+
+void expect_same(const TopicDeleted& a, const TopicDeleted& b) {
+  EXPECT_EQ(a.topic, b.topic);
 }
 
 void expect_same(const TopicCreated& a, const TopicCreated& b) {
@@ -340,6 +350,17 @@ TEST(RecordCodec, RefusesDefinitionsThatCannotBe) {
   EXPECT_FALSE(records::decode(records::encode(wide)));
   wide.partitions.pop_back();
   EXPECT_TRUE(records::decode(records::encode(wide)));
+}
+
+TEST(RecordCodec, RefusesChangesAndEndsOfNothing) {
+  EXPECT_REFUSED(QueuePurged{proto::QueueId{3}}, mutable_queue_purged()->set_queue(0));
+  EXPECT_REFUSED(QueueDeleted{proto::QueueId{3}}, mutable_queue_deleted()->set_queue(0));
+  EXPECT_REFUSED(TopicDeleted{proto::TopicId{4}}, mutable_topic_deleted()->set_topic(0));
+  const Record changed = samples()[18];
+  ASSERT_TRUE(std::holds_alternative<QueueChanged>(changed));
+  EXPECT_REFUSED(changed, mutable_queue_changed()->set_id(0));
+  EXPECT_REFUSED(changed, mutable_queue_changed()->set_lease_ms(0));
+  EXPECT_REFUSED(changed, mutable_queue_changed()->set_dead_letter_queue_id(3));
 }
 
 TEST(RecordCodec, RefusesProducersAndIncarnationsThatCannotBe) {
