@@ -47,6 +47,7 @@ enum class Errc : std::uint16_t {
   kConflict = 36,
   kInternal = 37,
   kInUse = 38,
+  kKicked = 39,
   // On the client's side only; a broker never sends these.
   kUnknownOutcome = 1001,
   kConnectFailed = 1002,

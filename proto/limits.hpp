@@ -23,6 +23,7 @@ inline constexpr std::size_t kMaxPieceBytes = std::size_t{256} << 10;
 inline constexpr std::uint32_t kMaxConnections = 10'000;
 inline constexpr std::uint32_t kMaxSubscriptionsPerConnection = 1'000;
 inline constexpr std::uint64_t kMaxObjects = 1'000'000;
+inline constexpr std::uint64_t kMaxNamespaces = 10'000;
 inline constexpr std::uint32_t kMaxPartitionsPerTopic = 1'000;
 /// Of a list of queues or topics one answer holds, and looks at, at most so many.
 inline constexpr std::uint32_t kMaxPageResults = 1'000;

@@ -47,6 +47,7 @@ void build(CLI::App& app, CommandLine& line) {
   add_queue_list(queue, line);
   add_queue_update(queue, line);
   add_queue_remove(queue, line);
+  add_queue_peek(queue, line);
   add_queue_send(queue, line);
   add_queue_receive(queue, line);
   add_queue_work(queue, line);
@@ -55,8 +56,17 @@ void build(CLI::App& app, CommandLine& line) {
   add_topic_admin(topic, line);
   add_topic_list(topic, line);
   add_topic_remove(topic, line);
+  add_topic_browse(topic, line);
   add_topic_publish(topic, line);
   add_topic_consume(topic, line);
+  CLI::App& name_space =
+      *app.add_subcommand("namespace", "Create, list, inspect and delete namespaces");
+  name_space.require_subcommand(1);
+  add_namespace_admin(name_space, line);
+  add_namespace_list(name_space, line);
+  CLI::App& client = *app.add_subcommand("client", "List connections and end them");
+  client.require_subcommand(1);
+  add_client_admin(client, line);
   add_health(app, line);
   add_backup(app, line);
   app.add_subcommand("restore", "Make a data directory of a backup (weir restore --help)");

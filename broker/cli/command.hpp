@@ -45,21 +45,26 @@ struct CommandLine {
 void add_output_option(CLI::App& command, std::string& output);
 
 // Each adds its commands to `parent`. The objects live until the action has run.
-void add_queue_admin(CLI::App& parent, CommandLine& line);    // create, info, ack, nack, extend
-void add_queue_list(CLI::App& parent, CommandLine& line);     // ls
-void add_queue_update(CLI::App& parent, CommandLine& line);   // update, pause, resume
-void add_queue_remove(CLI::App& parent, CommandLine& line);   // purge, delete
-void add_queue_send(CLI::App& parent, CommandLine& line);     // send
-void add_queue_receive(CLI::App& parent, CommandLine& line);  // receive
-void add_queue_work(CLI::App& parent, CommandLine& line);     // work
-void add_topic_admin(CLI::App& parent, CommandLine& line);    // create, info
-void add_topic_list(CLI::App& parent, CommandLine& line);     // ls
-void add_topic_remove(CLI::App& parent, CommandLine& line);   // delete
-void add_topic_publish(CLI::App& parent, CommandLine& line);  // publish
-void add_topic_consume(CLI::App& parent, CommandLine& line);  // consume
-void add_health(CLI::App& parent, CommandLine& line);         // health
-void add_backup(CLI::App& parent, CommandLine& line);         // backup
-void add_bench(CLI::App& parent, CommandLine& line);          // bench
-void add_context_admin(CLI::App& parent, CommandLine& line);  // add, use, rm, ls, show
+void add_queue_admin(CLI::App& parent, CommandLine& line);      // create, info, ack, nack, extend
+void add_queue_list(CLI::App& parent, CommandLine& line);       // ls
+void add_queue_update(CLI::App& parent, CommandLine& line);     // update, pause, resume
+void add_queue_remove(CLI::App& parent, CommandLine& line);     // purge, delete
+void add_queue_peek(CLI::App& parent, CommandLine& line);       // peek
+void add_queue_send(CLI::App& parent, CommandLine& line);       // send
+void add_queue_receive(CLI::App& parent, CommandLine& line);    // receive
+void add_queue_work(CLI::App& parent, CommandLine& line);       // work
+void add_topic_admin(CLI::App& parent, CommandLine& line);      // create, info
+void add_topic_list(CLI::App& parent, CommandLine& line);       // ls
+void add_topic_remove(CLI::App& parent, CommandLine& line);     // delete
+void add_topic_browse(CLI::App& parent, CommandLine& line);     // browse
+void add_topic_publish(CLI::App& parent, CommandLine& line);    // publish
+void add_topic_consume(CLI::App& parent, CommandLine& line);    // consume
+void add_namespace_admin(CLI::App& parent, CommandLine& line);  // create, info, delete
+void add_namespace_list(CLI::App& parent, CommandLine& line);   // ls
+void add_client_admin(CLI::App& parent, CommandLine& line);     // ls, kick
+void add_health(CLI::App& parent, CommandLine& line);           // health
+void add_backup(CLI::App& parent, CommandLine& line);           // backup
+void add_bench(CLI::App& parent, CommandLine& line);            // bench
+void add_context_admin(CLI::App& parent, CommandLine& line);    // add, use, rm, ls, show
 
 }  // namespace weir::cli

@@ -1,72 +1,17 @@
 #include "broker/cli/describe.hpp"
 
+#include "broker/cli/facts.hpp"
 #include "broker/cli/table.hpp"
 #include "proto/json_string.hpp"
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
 namespace weir::cli {
 namespace {
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const std::string& part : parts) {
-    out += out.empty() ? part : ", " + part;
-  }
-  return out;
-}
-
-// Names with values, in the order in which they were added, as a table or as JSON.
-class Facts {
- public:
-  void add(std::string_view name, std::string_view text) {
-    facts_.push_back({std::string(name), std::string(text), proto::json_string(text)});
-  }
-  void add(std::string_view name, std::integral auto number) {
-    facts_.push_back({std::string(name), std::to_string(number), std::to_string(number)});
-  }
-  void add_flag(std::string_view name, bool is_so) {
-    const std::string text = is_so ? "true" : "false";
-    facts_.push_back({std::string(name), text, text});
-  }
-  // Shown as a dash, in JSON as null.
-  void add_nothing(std::string_view name) { facts_.push_back({std::string(name), "-", "null"}); }
-
-  [[nodiscard]] std::string table() const {
-    std::size_t width = 0;
-    for (const Fact& fact : facts_) {
-      width = std::max(width, fact.name.size());
-    }
-    std::string out;
-    for (const Fact& fact : facts_) {
-      out += fact.name + std::string(width + 2 - fact.name.size(), ' ') + fact.shown + "\n";
-    }
-    return out;
-  }
-
-  [[nodiscard]] std::vector<std::string> json_members() const {
-    std::vector<std::string> members;
-    members.reserve(facts_.size());
-    for (const Fact& fact : facts_) {
-      members.push_back(proto::json_string(fact.name) + ": " + fact.json);
-    }
-    return members;
-  }
-
- private:
-  struct Fact {
-    std::string name;
-    std::string shown;
-    std::string json;
-  };
-
-  std::vector<Fact> facts_;
-};
 
 Facts facts_of(const QueueDescription& queue) {
   Facts facts;
@@ -155,16 +100,6 @@ std::string object_of(const TopicDescription& topic) {
   return "{" + joined(members) + "}";
 }
 
-// One object a line, so that tools for lines have an easy time as well.
-template <class Description>
-std::string array_of(const std::vector<Description>& descriptions) {
-  std::string out = "[";
-  for (const Description& description : descriptions) {
-    out += (out.size() > 1 ? ",\n" : "\n") + object_of(description);
-  }
-  return out + (descriptions.empty() ? "]\n" : "\n]\n");
-}
-
 }  // namespace
 
 std::string queue_table(const QueueDescription& queue) {
@@ -201,7 +136,7 @@ std::string queues_table(const std::vector<QueueDescription>& queues) {
 }
 
 std::string queues_json(const std::vector<QueueDescription>& queues) {
-  return array_of(queues);
+  return array_of(queues, [](const QueueDescription& one) { return object_of(one); });
 }
 
 std::string topic_table(const TopicDescription& topic) {
@@ -266,7 +201,7 @@ std::string update_json(const QueueUpdate& update, bool dry_run) {
 }
 
 std::string topics_json(const std::vector<TopicDescription>& topics) {
-  return array_of(topics);
+  return array_of(topics, [](const TopicDescription& one) { return object_of(one); });
 }
 
 std::string backup_table(const BackupDescription& backup) {

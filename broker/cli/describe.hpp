@@ -2,7 +2,9 @@
 
 #include "weir/admin.hpp"
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // What `info` and `ls` print. Pure text, each ending with a newline. The names in the JSON form
@@ -18,6 +20,17 @@ namespace weir::cli {
 [[nodiscard]] std::string queues_json(const std::vector<QueueDescription>& queues);
 [[nodiscard]] std::string topics_table(const std::vector<TopicDescription>& topics);
 [[nodiscard]] std::string topics_json(const std::vector<TopicDescription>& topics);
+[[nodiscard]] std::string namespace_table(const NamespaceDescription& name_space);
+[[nodiscard]] std::string namespace_json(const NamespaceDescription& name_space);
+[[nodiscard]] std::string namespaces_table(const std::vector<NamespaceDescription>& namespaces);
+[[nodiscard]] std::string namespaces_json(const std::vector<NamespaceDescription>& namespaces);
+[[nodiscard]] std::string clients_table(const std::vector<ClientDescription>& clients);
+[[nodiscard]] std::string clients_json(const std::vector<ClientDescription>& clients);
+// Of `queue peek`: in the table values are cut, and what is no printable ASCII is a dot.
+[[nodiscard]] std::string peeked_table(const std::vector<PeekedMessage>& messages);
+[[nodiscard]] std::string peeked_json(const std::vector<PeekedMessage>& messages);
+/// The beginning of a value, on one line.
+[[nodiscard]] std::string preview(const std::optional<std::string_view>& value);
 // Of `queue update`: a line for each setting that was changed, or would be.
 [[nodiscard]] std::string update_text(const QueueUpdate& update, bool dry_run);
 [[nodiscard]] std::string update_json(const QueueUpdate& update, bool dry_run);

@@ -39,8 +39,8 @@ std::string hint_for(ErrorCode code, std::string_view subject) {
       return "start a broker with: weir serve; name another one with --url or WEIR_URL";
     case ErrorCode::kReceiptExpired:
       return "its lease ended, and the message may have been handed out again";
-    case ErrorCode::kInUse:
-      return "--force goes on all the same";
+    case ErrorCode::kNamespaceNotFound:
+      return "see what there is with: weir namespace ls; create one with: weir namespace create";
     case ErrorCode::kUnknownOutcome:
       return "it may have been carried out: look before you repeat it";
     default:

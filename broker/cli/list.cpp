@@ -1,15 +1,15 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/pages.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-// `weir queue ls` and `weir topic ls`: page after page, printed when all are there.
+// `ls` of queues, topics and namespaces: page after page, printed when all are there.
 namespace weir::cli {
 namespace {
 
@@ -28,21 +28,18 @@ std::string names_of(const std::vector<Item>& items) {
   return out;
 }
 
-/// All that match; `page` asks for one page and appends what it holds, giving the next one's token.
-template <class Page>
-Result<> for_each_page(const ListArguments& arguments, Page page) {
-  ListOptions options;
-  options.set_pattern(arguments.pattern);
-  for (;;) {
-    Result<std::string> next = page(options);
-    if (!next) {
-      return std::move(next).error();
-    }
-    if (next->empty()) {
-      return {};
-    }
-    options.set_page_token(*std::move(next));
+/// Prints what a list holds in the form that was asked for.
+template <class Item>
+ExitCode print_list(const Result<std::vector<Item>>& items, const ListArguments& arguments,
+                    std::string (*table)(const std::vector<Item>&),
+                    std::string (*json)(const std::vector<Item>&)) {
+  if (!items) {
+    return report(items.error(), arguments.pattern);
   }
+  if (arguments.names) {
+    return print(names_of(*items));
+  }
+  return print(arguments.output == "json" ? json(*items) : table(*items));
 }
 
 ExitCode list_queues(const Connection& connection, const ListArguments& arguments) {
@@ -50,22 +47,9 @@ ExitCode list_queues(const Connection& connection, const ListArguments& argument
   if (!client) {
     return report(client.error(), connection.url);
   }
-  std::vector<QueueDescription> queues;
-  const auto one = [&](const ListOptions& options) -> Result<std::string> {
-    Result<QueuePage> page = client->list_queues(options);
-    if (!page) {
-      return std::move(page).error();
-    }
-    queues.insert(queues.end(), page->queues.begin(), page->queues.end());
-    return std::move(page->next_page_token);
-  };
-  if (const Result<> listed = for_each_page(arguments, one); !listed) {
-    return report(listed.error(), arguments.pattern);
-  }
-  if (arguments.names) {
-    return print(names_of(queues));
-  }
-  return print(arguments.output == "json" ? queues_json(queues) : queues_table(queues));
+  const auto list = [&](const ListOptions& options) { return client->list_queues(options); };
+  return print_list(list_all<QueueDescription>(arguments.pattern, list, &QueuePage::queues),
+                    arguments, queues_table, queues_json);
 }
 
 ExitCode list_topics(const Connection& connection, const ListArguments& arguments) {
@@ -73,22 +57,20 @@ ExitCode list_topics(const Connection& connection, const ListArguments& argument
   if (!client) {
     return report(client.error(), connection.url);
   }
-  std::vector<TopicDescription> topics;
-  const auto one = [&](const ListOptions& options) -> Result<std::string> {
-    Result<TopicPage> page = client->list_topics(options);
-    if (!page) {
-      return std::move(page).error();
-    }
-    topics.insert(topics.end(), page->topics.begin(), page->topics.end());
-    return std::move(page->next_page_token);
-  };
-  if (const Result<> listed = for_each_page(arguments, one); !listed) {
-    return report(listed.error(), arguments.pattern);
+  const auto list = [&](const ListOptions& options) { return client->list_topics(options); };
+  return print_list(list_all<TopicDescription>(arguments.pattern, list, &TopicPage::topics),
+                    arguments, topics_table, topics_json);
+}
+
+ExitCode list_namespaces(const Connection& connection, const ListArguments& arguments) {
+  Result<Client> client = connection.connect();
+  if (!client) {
+    return report(client.error(), connection.url);
   }
-  if (arguments.names) {
-    return print(names_of(topics));
-  }
-  return print(arguments.output == "json" ? topics_json(topics) : topics_table(topics));
+  const auto list = [&](const ListOptions& options) { return client->list_namespaces(options); };
+  return print_list(
+      list_all<NamespaceDescription>(arguments.pattern, list, &NamespacePage::namespaces),
+      arguments, namespaces_table, namespaces_json);
 }
 
 using List = ExitCode (*)(const Connection&, const ListArguments&);
@@ -126,6 +108,12 @@ In the order of names. Records are those that can be read, of all partitions tog
 
 Example:
   weir topic ls 'clicks.*' -o json)");
+}
+
+void add_namespace_list(CLI::App& parent, CommandLine& line) {
+  add_list(parent, line, "List namespaces with what they hold", list_namespaces).footer(R"(
+Example:
+  weir namespace ls -o json)");
 }
 
 }  // namespace weir::cli

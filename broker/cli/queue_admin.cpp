@@ -57,7 +57,7 @@ void add_create(CLI::App& parent, CommandLine& line) {
                      "Where it is put then; without one it is parked");
   command.footer(R"(
 Creating a queue that exists with the same settings succeeds; with others it is refused, and the
-answer names the difference.
+answer names the difference: `weir queue update` makes it.
 
 Example:
   weir queue create mail-failed

@@ -57,7 +57,7 @@ ExitCode update(const Connection& connection, const UpdateArguments& arguments,
                                           : update_text(*done, arguments.dry_run));
 }
 
-std::shared_ptr<UpdateArguments> add_common(CLI::App& command) {
+std::shared_ptr<UpdateArguments> add_update_arguments(CLI::App& command) {
   auto arguments = std::make_shared<UpdateArguments>();
   command.add_option("NAME", arguments->name)->required();
   command.add_flag("--dry-run", arguments->dry_run, "Say what would change, and change nothing");
@@ -69,7 +69,7 @@ std::shared_ptr<UpdateArguments> add_common(CLI::App& command) {
 
 void add_update(CLI::App& parent, CommandLine& line) {
   CLI::App& command = *parent.add_subcommand("update", "Change a queue's settings");
-  const auto arguments = add_common(command);
+  const auto arguments = add_update_arguments(command);
   command
       .add_option("--lease-ms", arguments->lease_ms,
                   "How long a message stays with its consumer; subscriptions keep what they have")
@@ -102,7 +102,7 @@ void add_pause(CLI::App& parent, CommandLine& line, bool pauses, const std::stri
   const std::string name = pauses ? "pause" : "resume";
   CLI::App& command = *parent.add_subcommand(
       name, pauses ? "Hand out nothing, or take nothing, for a while" : "Go on after a pause");
-  const auto arguments = add_common(command);
+  const auto arguments = add_update_arguments(command);
   command.add_flag("--receives", arguments->receives, "Handing out");
   command.add_flag("--sends", arguments->sends, "Taking messages");
   command.footer(footer);

@@ -78,6 +78,11 @@ ExitCode delete_queue(const Connection& connection, const RemoveArguments& argum
   }
   const Result<QueueDescription> deleted =
       client->delete_queue(arguments.name, DeleteOptions().set_force(arguments.force));
+  if (!deleted && deleted.error().code == ErrorCode::kInUse) {
+    return report(
+        Error(ErrorCode::kInUse, deleted.error().message + "; --force leaves them without one"),
+        arguments.name);
+  }
   if (!deleted) {
     return report(deleted.error(), arguments.name);
   }

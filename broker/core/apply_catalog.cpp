@@ -91,6 +91,11 @@ void ShardState::forget_producers_of(proto::LogId log) {
   }
 }
 
+void ShardState::apply_one(const NamespaceDeleted& record, Queue::Effects&) {
+  catalog_.apply(record);
+  rows_.remove(Family::kState, storage::object_key(KeyKind::kNamespace, record.id.value));
+}
+
 void ShardState::apply_one(const QueueDeleted& record, Queue::Effects&) {
   const proto::QueueId id = record.queue;
   const auto it = queues_.find(id);

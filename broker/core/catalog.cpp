@@ -77,24 +77,44 @@ void Catalog::visit_topics(proto::NamespaceId owner, std::string_view after,
 void Catalog::apply(const NamespaceCreated& record) {
   namespaces_.emplace(record.id, record.name);
   namespace_ids_.emplace(record.name, record.id);
+  contents_.try_emplace(record.id);
 }
 
 void Catalog::apply(const QueueCreated& record) {
   queue_names_.emplace(Name{record.name_space, record.name}, record.id);
+  ++contents_[record.name_space].queues;
 }
 
 void Catalog::apply(const TopicCreated& record) {
   topic_names_.emplace(Name{record.name_space, record.name}, record.id);
   topics_.emplace(record.id, record);
+  ++contents_[record.name_space].topics;
+}
+
+void Catalog::apply(const NamespaceDeleted& record) {
+  const auto it = namespaces_.find(record.id);
+  namespace_ids_.erase(it->second);
+  namespaces_.erase(it);
+  contents_.erase(record.id);
+}
+
+void Catalog::visit_namespaces(std::string_view after, const NamespaceVisit& visit) const {
+  for (auto it = namespace_ids_.upper_bound(after); it != namespace_ids_.end(); ++it) {
+    if (!visit(it->first, it->second)) {
+      return;
+    }
+  }
 }
 
 void Catalog::remove(const QueueCreated& queue) {
   queue_names_.erase(Name{queue.name_space, queue.name});
+  --contents_.at(queue.name_space).queues;
 }
 
 void Catalog::apply(const TopicDeleted& record) {
   const auto it = topics_.find(record.topic);
   topic_names_.erase(Name{it->second.name_space, it->second.name});
+  --contents_.at(it->second.name_space).topics;
   topics_.erase(it);
 }
 

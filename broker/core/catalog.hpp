@@ -4,6 +4,7 @@
 #include "proto/ids.hpp"
 #include "proto/result.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -35,6 +36,14 @@ class Catalog {
   using TopicVisit = std::function<bool(const TopicCreated& topic)>;
   void visit_topics(proto::NamespaceId owner, std::string_view after,
                     const TopicVisit& visit) const;
+  using NamespaceVisit = std::function<bool(const std::string& name, proto::NamespaceId id)>;
+  void visit_namespaces(std::string_view after, const NamespaceVisit& visit) const;
+  struct Contents {
+    std::uint64_t queues = 0;
+    std::uint64_t topics = 0;
+  };
+  [[nodiscard]] Contents contents(proto::NamespaceId id) const { return contents_.at(id); }
+  [[nodiscard]] std::size_t namespaces() const { return namespaces_.size(); }
   /// Number of queues and topics.
   [[nodiscard]] std::size_t objects() const { return queue_names_.size() + topics_.size(); }
   [[nodiscard]] bool empty() const { return namespaces_.empty(); }
@@ -45,11 +54,13 @@ class Catalog {
   /// The queue of that definition is gone.
   void remove(const QueueCreated& queue);
   void apply(const TopicDeleted& record);
+  void apply(const NamespaceDeleted& record);
 
  private:
   using Name = std::pair<proto::NamespaceId, std::string>;
   std::map<proto::NamespaceId, std::string> namespaces_;
   std::map<std::string, proto::NamespaceId, std::less<>> namespace_ids_;
+  std::map<proto::NamespaceId, Contents> contents_;
   std::map<Name, proto::QueueId> queue_names_;
   std::map<Name, proto::TopicId> topic_names_;
   std::map<proto::TopicId, TopicCreated> topics_;

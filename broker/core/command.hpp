@@ -97,6 +97,47 @@ struct ListTopics {
   ListPage page;
 };
 
+/// Succeeds when it exists.
+struct CreateNamespace {
+  std::string name;
+};
+struct DescribeNamespace {
+  std::string name;
+};
+struct ListNamespaces {
+  ListPage page;
+};
+/// Only when nothing is in it.
+struct DeleteNamespace {
+  std::string name;
+};
+
+/// Connections, of all namespaces; the pattern is for their services.
+struct ListClients {
+  ListPage page;
+};
+/// Ends a connection.
+struct KickClient {
+  proto::SessionId session;
+};
+
+/// Looks at messages, in the order of offsets, and changes nothing.
+enum class MessageState : std::uint8_t {
+  kAny = 0,  // of a question only
+  kReady = 1,
+  kDelayed = 2,
+  kInFlight = 3,
+  kDying = 4,
+  kParked = 5,
+};
+struct PeekQueue {
+  std::string name_space;
+  std::string queue;
+  MessageState state = MessageState::kAny;
+  proto::Offset from_offset = 0;
+  std::uint32_t max_messages = 0;  // 0: proto::kMaxPageResults
+};
+
 /// A fresh producer id (previous 0), or the next epoch of an earlier one.
 struct InitProducer {
   proto::ProducerId previous;
@@ -175,10 +216,12 @@ struct ReadBackup {
 };
 
 /// Everything that is answered by one Reply.
-using Request = std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer,
-                             Attach, Subscribe, Unsubscribe, Receive, SettleByHandle,
-                             SubscribeTopic, ListOffsets, ReadBackup, ListQueues, ListTopics,
-                             UpdateQueue, PurgeQueue, DeleteQueue, DeleteTopic>;
+using Request =
+    std::variant<CreateQueue, CreateTopic, DescribeQueue, DescribeTopic, InitProducer, Attach,
+                 Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic, ListOffsets,
+                 ReadBackup, ListQueues, ListTopics, UpdateQueue, PurgeQueue, DeleteQueue,
+                 DeleteTopic, CreateNamespace, DescribeNamespace, ListNamespaces, DeleteNamespace,
+                 ListClients, KickClient, PeekQueue>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

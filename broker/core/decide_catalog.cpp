@@ -74,6 +74,20 @@ IncarnationRaised ShardState::decide_new_incarnation() const {
   return {identity_.incarnation + 1};
 }
 
+proto::Result<ShardState::Records> ShardState::decide(const CreateNamespace& command) const {
+  if (auto valid = proto::check_namespace_name(command.name); !valid) {
+    return valid.error();
+  }
+  if (catalog_.name_space(command.name)) {
+    return Records{};
+  }
+  if (catalog_.namespaces() >= proto::kMaxNamespaces) {
+    return fail(Errc::kLimitExceeded, "the broker holds " + std::to_string(proto::kMaxNamespaces) +
+                                          " namespaces, the most it may");
+  }
+  return Records{NamespaceCreated{proto::NamespaceId{allocator_.next_object}, command.name}};
+}
+
 proto::Result<ShardState::Records> ShardState::decide(const CreateQueue& command) const {
   const auto owner = catalog_.name_space(command.name_space);
   if (!owner) {

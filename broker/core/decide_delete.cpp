@@ -1,4 +1,5 @@
 #include "broker/core/shard_state.hpp"
+#include "proto/names.hpp"
 
 #include <string>
 #include <utility>
@@ -57,6 +58,24 @@ proto::Result<TopicDeleted> ShardState::decide(const DeleteTopic& command) const
     return topic.error();
   }
   return TopicDeleted{(*topic)->id};
+}
+
+proto::Result<NamespaceDeleted> ShardState::decide(const DeleteNamespace& command) const {
+  const auto id = catalog_.name_space(command.name);
+  if (!id) {
+    return id.error();
+  }
+  if (command.name == proto::kDefaultNamespace) {
+    return fail(Errc::kInvalidArgument, "the namespace '" + command.name +
+                                            "' stays: it is where clients are that name none");
+  }
+  const Catalog::Contents contents = catalog_.contents(*id);
+  if (contents.queues + contents.topics > 0) {
+    return fail(Errc::kInUse, "namespace '" + command.name + "' is not empty: it has " +
+                                  std::to_string(contents.queues) + " queues and " +
+                                  std::to_string(contents.topics) + " topics");
+  }
+  return NamespaceDeleted{*id};
 }
 
 }  // namespace weir::core

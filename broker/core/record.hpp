@@ -19,6 +19,11 @@ struct NamespaceCreated {
   std::string name;
 };
 
+/// It was empty.
+struct NamespaceDeleted {
+  proto::NamespaceId id;
+};
+
 struct QueueCreated {
   proto::QueueId id;
   proto::NamespaceId name_space;
@@ -138,6 +143,7 @@ struct IncarnationRaised {
 using Record =
     std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted, ProducerForgotten,
                  BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered, PagedOut,
-                 PagedIn, IncarnationRaised, QueueChanged, QueuePurged, QueueDeleted, TopicDeleted>;
+                 PagedIn, IncarnationRaised, QueueChanged, QueuePurged, QueueDeleted, TopicDeleted,
+                 NamespaceDeleted>;
 
 }  // namespace weir::core

@@ -43,6 +43,10 @@ void write(const TopicDeleted& from, pb::Record& to) {
   to.mutable_topic_deleted()->set_topic(from.topic.value);
 }
 
+void write(const NamespaceDeleted& from, pb::Record& to) {
+  to.mutable_namespace_deleted()->set_name_space(from.id.value);
+}
+
 void write(const TopicCreated& from, pb::Record& to) {
   messages::write(from, *to.mutable_topic_created());
 }
@@ -330,6 +334,12 @@ std::optional<TopicDeleted> read(const pb::TopicDeleted& from) {
                              : std::nullopt;
 }
 
+std::optional<NamespaceDeleted> read(const pb::NamespaceDeleted& from) {
+  return is_id(from.name_space())
+             ? std::optional(NamespaceDeleted{proto::NamespaceId{from.name_space()}})
+             : std::nullopt;
+}
+
 template <class T>
 std::optional<Record> any(std::optional<T> record) {
   return record ? std::optional<Record>(*std::move(record)) : std::nullopt;
@@ -375,6 +385,8 @@ std::optional<Record> read_any(const pb::Record& from) {
       return any(read(from.queue_deleted()));
     case pb::Record::kTopicDeleted:
       return any(read(from.topic_deleted()));
+    case pb::Record::kNamespaceDeleted:
+      return any(read(from.namespace_deleted()));
     case pb::Record::WHAT_NOT_SET:
       break;
   }

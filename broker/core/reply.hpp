@@ -69,6 +69,29 @@ struct TopicInfo {
   bool created = false;
 };
 
+struct NamespaceInfo {
+  std::string name;
+  proto::NamespaceId id;
+  std::uint64_t queues = 0;
+  std::uint64_t topics = 0;
+  bool created = false;
+};
+
+/// Who is at the other end of a session, in its own words but for the address.
+struct ClientFacts {
+  std::string service;
+  std::string client;  // library and version
+  std::string address;
+  std::string name_space;
+  proto::TimeMs since = 0;
+};
+struct ClientInfo {
+  proto::SessionId session;
+  ClientFacts facts;
+  std::uint32_t subscriptions = 0;
+  std::uint64_t in_flight = 0;  // pushed and not settled
+};
+
 /// A page. `next` names where the following one begins; empty when this is the last.
 struct QueueList {
   std::vector<QueueInfo> queues;
@@ -76,6 +99,14 @@ struct QueueList {
 };
 struct TopicList {
   std::vector<TopicInfo> topics;
+  std::string next;
+};
+struct NamespaceList {
+  std::vector<NamespaceInfo> namespaces;
+  std::string next;
+};
+struct ClientList {
+  std::vector<ClientInfo> clients;
   std::string next;
 };
 
@@ -119,6 +150,23 @@ struct Received {
   std::vector<Delivery> deliveries;
 };
 
+/// A message as it lies in the store.
+struct PeekedMessage {
+  proto::Offset base_offset = 0;  // of its batch
+  std::uint32_t index = 0;
+  MessageState state = MessageState::kReady;
+  std::uint16_t attempts = 0;
+  proto::TimeMs due_time = 0;  // when it may be handed out, or its lease ends; 0: neither
+  proto::TimeMs append_time = 0;
+  proto::TimeMs base_timestamp = 0;
+  proto::SharedBytes record;
+};
+struct Peeked {
+  std::vector<PeekedMessage> messages;
+  proto::Offset next_offset = 0;
+  bool is_end = false;
+};
+
 struct PartitionPosition {
   std::uint32_t partition = 0;
   proto::Offset offset = 0;
@@ -149,8 +197,8 @@ struct BackupBlock {
   std::optional<BackupSummary> summary;  // with the last block
 };
 
-using Reply =
-    std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
-                 SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList, QueueUpdate>;
+using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
+                           SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList, QueueUpdate,
+                           NamespaceInfo, NamespaceList, ClientInfo, ClientList, Peeked>;
 
 }  // namespace weir::core

@@ -44,6 +44,11 @@ QueueInfo ShardState::info(const Queue& queue, proto::TimeMs now) const {
   return info;
 }
 
+NamespaceInfo ShardState::info(proto::NamespaceId name_space) const {
+  const Catalog::Contents contents = catalog_.contents(name_space);
+  return {catalog_.namespace_name(name_space), name_space, contents.queues, contents.topics};
+}
+
 TopicInfo ShardState::info(const TopicCreated& topic) const {
   TopicInfo info;
   info.name = topic.name;

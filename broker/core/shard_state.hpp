@@ -59,6 +59,10 @@ class ShardState {
   /// of the deletion comes last.
   [[nodiscard]] proto::Result<Records> decide(const DeleteQueue& command) const;
   [[nodiscard]] proto::Result<TopicDeleted> decide(const DeleteTopic& command) const;
+  /// No records: it exists already.
+  [[nodiscard]] proto::Result<Records> decide(const CreateNamespace& command) const;
+  /// IN_USE unless it is empty.
+  [[nodiscard]] proto::Result<NamespaceDeleted> decide(const DeleteNamespace& command) const;
   /// Every answer begins with the new producer's record.
   [[nodiscard]] proto::Result<Records> decide(const InitProducer& command, proto::TimeMs now) const;
 
@@ -172,6 +176,7 @@ class ShardState {
   [[nodiscard]] const Producers& producers() const { return producers_; }
   [[nodiscard]] QueueInfo info(const Queue& queue, proto::TimeMs now) const;
   [[nodiscard]] TopicInfo info(const TopicCreated& topic) const;
+  [[nodiscard]] NamespaceInfo info(proto::NamespaceId name_space) const;
   /// Earliest lease deadline of all queues; TouchedBatch::kNever without one.
   [[nodiscard]] proto::TimeMs next_deadline() const;
   /// Queues that have messages for their dead-letter queue.
@@ -194,6 +199,7 @@ class ShardState {
   void apply_one(const QueueCreated& record, Queue::Effects& effects);
   void apply_one(const QueueChanged& record, Queue::Effects& effects);
   void apply_one(const QueuePurged& record, Queue::Effects& effects);
+  void apply_one(const NamespaceDeleted& record, Queue::Effects& effects);
   void apply_one(const QueueDeleted& record, Queue::Effects& effects);
   void apply_one(const TopicDeleted& record, Queue::Effects& effects);
   void apply_one(const TopicCreated& record, Queue::Effects& effects);

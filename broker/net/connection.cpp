@@ -54,11 +54,14 @@ class OpenDoor final : public ShardDoor {
       : ports_(ports), shard_(*ports.shard), peer_(peer) {}
 
   void set_port(shard::SessionPort& port) override { port_ = &port; }
-  BrokerFacts open(const std::string& client, const std::string& service) override {
-    session_ = shard_.open_session(*port_);
+  BrokerFacts open(const Introduction& who) override {
+    session_ = shard_.open_session(*port_, {.service = who.service,
+                                            .client = who.client,
+                                            .address = peer_.address,
+                                            .name_space = who.name_space});
     peer_.session = session_->value;
     if (spdlog::should_log(spdlog::level::debug)) {
-      spdlog::debug("{}", about(peer_, "a session of '" + service + "' (" + client + ")"));
+      spdlog::debug("{}", about(peer_, "a session of '" + who.service + "' (" + who.client + ")"));
     }
     return BrokerFacts{.session = *session_,
                        .incarnation = shard_.incarnation(),

@@ -98,6 +98,7 @@ class ConnectionMachine final : private shard::SessionPort {
   void on_topic_batch(const shard::TopicBatch& batch) override;
   void on_reply(std::uint64_t request_id, const proto::Result<core::Reply>& reply) override;
   void on_subscription_ended(std::uint32_t alias, const proto::Error& why) override;
+  void on_kicked(const proto::Error& why) override { say_goodbye(why); }
   void flush() override;
   [[nodiscard]] std::size_t bulk_room() const override;
 

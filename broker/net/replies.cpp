@@ -52,6 +52,25 @@ void write(const core::TopicInfo& info, weir::v1::TopicInfo& topic) {
   topic.set_created(info.created);
 }
 
+void write(const core::NamespaceInfo& info, weir::v1::NamespaceInfo& name_space) {
+  name_space.set_name(info.name);
+  name_space.set_id(info.id.value);
+  name_space.set_queues(info.queues);
+  name_space.set_topics(info.topics);
+  name_space.set_created(info.created);
+}
+
+void write(const core::ClientInfo& info, weir::v1::ClientInfo& client) {
+  client.set_session(info.session.value);
+  client.set_service(info.facts.service);
+  client.set_client(info.facts.client);
+  client.set_address(info.facts.address);
+  client.set_namespace_(info.facts.name_space);
+  client.set_since(info.facts.since);
+  client.set_subscriptions(info.subscriptions);
+  client.set_in_flight(info.in_flight);
+}
+
 // One function a kind of reply; each fills its own result.
 struct Writer {
   weir::v1::Response& response;
@@ -62,6 +81,46 @@ struct Writer {
   void operator()(const core::QueueInfo& info) const { write(info, *response.mutable_queue()); }
 
   void operator()(const core::TopicInfo& info) const { write(info, *response.mutable_topic()); }
+
+  void operator()(const core::NamespaceInfo& info) const {
+    write(info, *response.mutable_name_space());
+  }
+
+  void operator()(const core::Peeked& from) const {
+    weir::v1::Peeked& peeked = *response.mutable_peeked();
+    for (const core::PeekedMessage& message : from.messages) {
+      weir::v1::PeekedMessage& to = *peeked.add_messages();
+      to.set_base_offset(message.base_offset);
+      to.set_index(message.index);
+      to.set_state(static_cast<weir::v1::MessageState>(message.state));
+      to.set_attempts(message.attempts);
+      to.set_due_time(message.due_time);
+      to.set_append_time(message.append_time);
+      to.set_base_timestamp(message.base_timestamp);
+      const std::string_view record = message.record.view();
+      to.set_record(record.data(), record.size());
+    }
+    peeked.set_next_offset(from.next_offset);
+    peeked.set_is_end(from.is_end);
+  }
+
+  void operator()(const core::NamespaceList& from) const {
+    weir::v1::NamespaceList& list = *response.mutable_namespace_list();
+    for (const core::NamespaceInfo& info : from.namespaces) {
+      write(info, *list.add_namespaces());
+    }
+    list.set_next_page_token(from.next);
+  }
+
+  void operator()(const core::ClientInfo& info) const { write(info, *response.mutable_client()); }
+
+  void operator()(const core::ClientList& from) const {
+    weir::v1::ClientList& list = *response.mutable_client_list();
+    for (const core::ClientInfo& info : from.clients) {
+      write(info, *list.add_clients());
+    }
+    list.set_next_page_token(from.next);
+  }
 
   void operator()(const core::QueueUpdate& from) const {
     weir::v1::QueueUpdate& update = *response.mutable_queue_update();

@@ -52,6 +52,19 @@ core::UpdateQueue update_of(const weir::v1::UpdateQueue& wire, const std::string
   return update;
 }
 
+proto::Result<core::Request> peek_of(const weir::v1::PeekQueue& wire,
+                                     const std::string& name_space) {
+  if (wire.state() < weir::v1::MESSAGE_STATE_UNSPECIFIED ||
+      wire.state() > weir::v1::MESSAGE_STATE_PARKED) {
+    return proto::fail(proto::Errc::kUnsupported, "this broker does not know that state");
+  }
+  return core::PeekQueue{.name_space = name_space,
+                         .queue = wire.queue(),
+                         .state = static_cast<core::MessageState>(wire.state()),
+                         .from_offset = wire.from_offset(),
+                         .max_messages = wire.max_messages()};
+}
+
 core::ListPage page_of(const weir::v1::ListPage& page) {
   return core::ListPage{
       .pattern = page.pattern(), .after = page.page_token(), .max_results = page.max_results()};
@@ -249,6 +262,20 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
                                .force = request.delete_queue().force()};
     case WireRequest::kDeleteTopic:
       return core::DeleteTopic{.name_space = name_space, .name = request.delete_topic().name()};
+    case WireRequest::kCreateNamespace:
+      return core::CreateNamespace{.name = request.create_namespace().name()};
+    case WireRequest::kDescribeNamespace:
+      return core::DescribeNamespace{.name = request.describe_namespace().name()};
+    case WireRequest::kListNamespaces:
+      return core::ListNamespaces{.page = page_of(request.list_namespaces().page())};
+    case WireRequest::kDeleteNamespace:
+      return core::DeleteNamespace{.name = request.delete_namespace().name()};
+    case WireRequest::kListClients:
+      return core::ListClients{.page = page_of(request.list_clients().page())};
+    case WireRequest::kKickClient:
+      return core::KickClient{.session = proto::SessionId(request.kick_client().session())};
+    case WireRequest::kPeekQueue:
+      return peek_of(request.peek_queue(), name_space);
     case WireRequest::METHOD_NOT_SET:
       break;
   }

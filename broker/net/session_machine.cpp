@@ -97,8 +97,9 @@ proto::Result<> SessionMachine::on_hello(std::string_view body, MonoMs now) {
   phase_ = Phase::kOpen;
   liveness_.on_hello(now);
   window_ = budget_.open();
-  const BrokerFacts facts =
-      outlet_.open(proto::printable(hello->client()), proto::printable(hello->service()));
+  const BrokerFacts facts = outlet_.open({.client = proto::printable(hello->client()),
+                                          .service = proto::printable(hello->service()),
+                                          .name_space = name_space_});
 
   weir::v1::Welcome welcome;
   welcome.set_protocol(std::min<std::uint32_t>(hello->protocol_max(), proto::kProtocolMax));

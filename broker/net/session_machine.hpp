@@ -36,12 +36,19 @@ struct BrokerFacts {
   std::uint32_t shard = 0;
 };
 
+/// What a client says of itself.
+struct Introduction {
+  std::string client;  // library and version
+  std::string service;
+  std::string name_space;
+};
+
 /// Where a session's commands go: the shard, behind the driver.
 class SessionOutlet {
  public:
   virtual ~SessionOutlet() = default;
   /// The client has said Hello; called once, before anything else.
-  virtual BrokerFacts open(const std::string& client, const std::string& service) = 0;
+  virtual BrokerFacts open(const Introduction& who) = 0;
   virtual void send(core::SendBatch batch, std::uint32_t deadline_ms) = 0;
   virtual void settle(proto::QueueId queue, proto::Settle settle) = 0;
   virtual void set_credit(const proto::Credit& credit) = 0;

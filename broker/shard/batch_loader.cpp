@@ -14,8 +14,10 @@ namespace {
 constexpr std::size_t kReadAheadBytes = std::size_t{1} << 20;
 constexpr std::size_t kReadAheadBatches = 128;
 
-proto::Result<core::CachedBatch> to_cached(const storage::Iterator& row) {
-  const proto::SharedBytes stored{std::string(row.value())};
+}  // namespace
+
+proto::Result<core::CachedBatch> read_batch_row(std::string_view row_key, std::string_view value) {
+  const proto::SharedBytes stored{std::string(value)};
   const auto parsed = proto::parse_stored_batch(stored.view(), true);
   if (!parsed) {
     return parsed.error();
@@ -24,7 +26,7 @@ proto::Result<core::CachedBatch> to_cached(const storage::Iterator& row) {
   if (!columns) {
     return columns.error();
   }
-  const auto key = storage::parse_batch_key(storage::KeyKind::kBatch, row.key());
+  const auto key = storage::parse_batch_key(storage::KeyKind::kBatch, row_key);
   if (!key || key->last_offset != columns->header.last_offset()) {
     return proto::fail(proto::Errc::kCorruptBatch, "the batch belongs to other offsets");
   }
@@ -39,8 +41,6 @@ proto::Result<core::CachedBatch> to_cached(const storage::Iterator& row) {
   return batch;
 }
 
-}  // namespace
-
 proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader& reader,
                                                            const core::Need& need) {
   using storage::KeyKind;
@@ -53,7 +53,7 @@ proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader
   std::size_t bytes = 0;
   for (; rows->valid() && bytes < kReadAheadBytes && batches.size() < kReadAheadBatches;
        rows->next()) {
-    auto batch = to_cached(*rows);
+    auto batch = read_batch_row(rows->key(), rows->value());
     if (!batch) {
       if (batches.empty()) {
         return batch.error();

@@ -4,6 +4,7 @@
 #include "proto/result.hpp"
 #include "storage/kv.hpp"
 
+#include <string_view>
 #include <vector>
 
 namespace weir::shard {
@@ -14,5 +15,8 @@ namespace weir::shard {
 /// shard.
 proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader& reader,
                                                            const core::Need& need);
+
+/// The batch of one row of a queue, its checksums checked. CORRUPT_BATCH, MALFORMED.
+proto::Result<core::CachedBatch> read_batch_row(std::string_view row_key, std::string_view value);
 
 }  // namespace weir::shard

@@ -108,6 +108,16 @@ std::vector<proto::QueueId> Consumers::queues_of(proto::SessionId session) const
   return queues;
 }
 
+Consumers::Held Consumers::held_by(proto::SessionId session) const {
+  Held held;
+  for (auto it = consumers_.lower_bound(Key{session, 0});
+       it != consumers_.end() && it->first.first == session; ++it) {
+    ++held.subscriptions;
+    held.messages += it->second.held_messages;
+  }
+  return held;
+}
+
 std::vector<Consumers::Key> Consumers::keys_of(proto::QueueId queue) const {
   const auto line = by_queue_.find(queue);
   return line != by_queue_.end() ? std::vector<Key>(line->second.begin(), line->second.end())

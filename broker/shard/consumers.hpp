@@ -66,6 +66,11 @@ class Consumers {
   std::optional<proto::QueueId> free(proto::GrantId grant, std::uint32_t count);
   [[nodiscard]] std::uint32_t count(proto::QueueId queue) const;
   [[nodiscard]] std::vector<proto::QueueId> queues_of(proto::SessionId session) const;
+  struct Held {
+    std::uint32_t subscriptions = 0;
+    std::uint64_t messages = 0;  // delivered and not settled
+  };
+  [[nodiscard]] Held held_by(proto::SessionId session) const;
   /// The subscriptions of the queue.
   [[nodiscard]] std::vector<Key> keys_of(proto::QueueId queue) const;
 

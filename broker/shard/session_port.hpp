@@ -34,6 +34,9 @@ class SessionPort {
   virtual void on_reply(std::uint64_t request_id, const proto::Result<core::Reply>& reply) = 0;
   /// This subscription gets nothing more; comes after everything that it got.
   virtual void on_subscription_ended(std::uint32_t alias, const proto::Error& why) = 0;
+  /// An operator has ended this session: say so, and leave. Comes by itself, outside of a turn: the
+  /// session may be closed in it.
+  virtual void on_kicked(const proto::Error& why) = 0;
   /// Nothing more comes in this turn: write now.
   virtual void flush() = 0;
   /// Bytes of deliveries and topic batches that the session still takes before it wants to be asked

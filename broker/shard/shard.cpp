@@ -31,6 +31,7 @@ proto::Result<> Shard::Impl::start(ReplicatedLog& log) {
 proto::Result<> Shard::Impl::reset() {
   ++life_;
   sessions_.clear();
+  clients_.clear();
   consumers_.clear();
   bulk_.clear();
   cache_.clear();
@@ -82,9 +83,11 @@ proto::Result<> Shard::Impl::restore() {
   return {};
 }
 
-proto::SessionId Shard::Impl::open_session(SessionPort& port) {
+proto::SessionId Shard::Impl::open_session(SessionPort& port, core::ClientFacts facts) {
   const proto::SessionId session{++last_session_};
+  facts.since = ports_.now();
   sessions_.emplace(session, &port);
+  clients_.emplace(session, std::move(facts));
   return session;
 }
 
@@ -129,8 +132,8 @@ proto::Result<> Shard::start(ReplicatedLog& log) {
 proto::Result<> Shard::reset() {
   return impl_->reset();
 }
-proto::SessionId Shard::open_session(SessionPort& port) {
-  return impl_->open_session(port);
+proto::SessionId Shard::open_session(SessionPort& port, core::ClientFacts facts) {
+  return impl_->open_session(port, std::move(facts));
 }
 void Shard::close_session(proto::SessionId session) {
   impl_->close_session(session);

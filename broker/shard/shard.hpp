@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/core/command.hpp"
+#include "broker/core/reply.hpp"
 #include "broker/shard/replicated_log.hpp"
 #include "broker/shard/session_port.hpp"
 #include "broker/shard/shard_metrics.hpp"
@@ -91,7 +92,7 @@ class Shard final : public CommitListener {
   proto::Result<> reset();
 
   /// `port` must stay valid until close_session().
-  proto::SessionId open_session(SessionPort& port);
+  proto::SessionId open_session(SessionPort& port, core::ClientFacts facts = {});
   /// What the session held and had not begun goes back uncounted; what it had begun keeps its
   /// lease.
   void close_session(proto::SessionId session);

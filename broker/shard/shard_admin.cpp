@@ -74,4 +74,56 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   return core::Reply{std::move(before)};
 }
 
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::CreateNamespace& command) {
+  const auto records = state_->decide(command);
+  if (!records) {
+    return records.error();
+  }
+  apply(*records);
+  core::NamespaceInfo info = state_->info(*state_->catalog().name_space(command.name));
+  info.created = !records->empty();
+  return core::Reply{std::move(info)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::DescribeNamespace& command) {
+  const auto id = state_->catalog().name_space(command.name);
+  if (!id) {
+    return id.error();
+  }
+  return core::Reply{state_->info(*id)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::DeleteNamespace& command) {
+  const auto record = state_->decide(command);
+  if (!record) {
+    return record.error();
+  }
+  core::NamespaceInfo before = state_->info(record->id);
+  apply(core::Record{*record});
+  return core::Reply{std::move(before)};
+}
+
+core::ClientInfo Shard::Impl::describe(proto::SessionId session,
+                                       const core::ClientFacts& facts) const {
+  const Consumers::Held held = consumers_.held_by(session);
+  return {session, facts, held.subscriptions + feed_->count(session), held.messages};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::KickClient& command) {
+  const auto found = clients_.find(command.session);
+  if (found == clients_.end()) {
+    return fail(Errc::kInvalidArgument,
+                "there is no connection with the session " + std::to_string(command.session.value));
+  }
+  core::ClientInfo before = describe(found->first, found->second);
+  open_.effects.push_back(
+      {command.session,
+       KickedEffect{proto::make_error(Errc::kKicked, "an operator has ended this connection")}});
+  return core::Reply{std::move(before)};
+}
+
 }  // namespace weir::shard

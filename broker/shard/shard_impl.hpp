@@ -32,7 +32,7 @@ class Shard::Impl {
 
   proto::Result<> start(ReplicatedLog& log);
   proto::Result<> reset();
-  proto::SessionId open_session(SessionPort& port);
+  proto::SessionId open_session(SessionPort& port, core::ClientFacts facts);
   void close_session(proto::SessionId session);
   void send(proto::SessionId session, core::SendBatch batch, std::uint32_t deadline_ms);
   void settle(proto::SessionId session, proto::QueueId queue, proto::Settle settle);
@@ -101,9 +101,14 @@ class Shard::Impl {
     std::uint32_t alias = 0;
     proto::Error why;
   };
+  struct KickedEffect {
+    proto::Error why;
+  };
   struct Effect {
     proto::SessionId session;
-    std::variant<proto::SentEntry, DeliveryEffect, SettledEffect, ReplyEffect, EndedEffect> what;
+    std::variant<proto::SentEntry, DeliveryEffect, SettledEffect, ReplyEffect, EndedEffect,
+                 KickedEffect>
+        what;
   };
   struct Unit {
     proto::CommitIndex index;
@@ -155,8 +160,17 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::PurgeQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::DeleteQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::DeleteTopic& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::CreateNamespace& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::DescribeNamespace& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::DeleteNamespace& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::KickClient& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::ListNamespaces& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::ListClients& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::PeekQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListQueues& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListTopics& command);
+  [[nodiscard]] core::ClientInfo describe(proto::SessionId session,
+                                          const core::ClientFacts& facts) const;
   using Positions = std::vector<core::PartitionPosition>;
   using Resolved = std::function<void(const proto::Result<Positions>&)>;
   void resolve(const core::TopicCreated& topic, const std::vector<core::PartitionStart>& starts,
@@ -205,6 +219,7 @@ class Shard::Impl {
   }
   void close_unit();
   void release(Unit& unit);
+  void kick(proto::SessionId session, const proto::Error& why);
   bool leaves(const core::Delivery& delivery, bool is_heard, proto::TimeMs now);
   bool filter_hand_outs(Effect& effect, bool is_heard, proto::TimeMs now);
   void finish_output();
@@ -225,6 +240,7 @@ class Shard::Impl {
   std::unique_ptr<TopicFeed> feed_;
   Backups backups_;
   std::map<proto::SessionId, SessionPort*> sessions_;
+  std::map<proto::SessionId, core::ClientFacts> clients_;  // who they are
   std::uint64_t last_session_ = 0;
   std::uint32_t epoch_ = 0;
 

@@ -36,6 +36,7 @@ void Shard::Impl::request(proto::SessionId session, std::uint64_t request_id, co
 
 void Shard::Impl::close_session(proto::SessionId session) {
   sessions_.erase(session);
+  clients_.erase(session);
   feed_->remove_session(session);
   bulk_.remove_session(session);
   backups_.remove_session(session);

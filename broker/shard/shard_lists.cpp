@@ -1,17 +1,24 @@
 #include "broker/core/name_pattern.hpp"
+#include "broker/shard/peek.hpp"
 #include "broker/shard/shard_impl.hpp"
 #include "proto/limits.hpp"
 
+#include <charconv>
+#include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
-// Requests for lists: a page is bounded by what it holds and by what is looked at for it, so that
-// neither a frame grows nor a turn takes long, however many there are.
+// Requests for lists, and looks at messages: a page is bounded by what it holds and by what is
+// looked at for it, so that neither a frame grows nor a turn takes long, however many there are.
 namespace weir::shard {
 namespace {
 
 /// Of all topics of one page: a topic may have a thousand.
 constexpr std::size_t kMaxPagePartitions = 10'000;
+
+/// Of all clients of one page: each is looked at.
+constexpr std::size_t kMaxPageSubscriptions = 10'000;
 
 /// Counts what one page looks at.
 class Page {
@@ -104,6 +111,91 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   });
   list.next = page.next();
   return core::Reply{std::move(list)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::ListNamespaces& command) {
+  Page page(command.page);
+  if (const auto valid = page.check(); !valid) {
+    return valid.error();
+  }
+  core::NamespaceList list;
+  state_->catalog().visit_namespaces(command.page.after,
+                                     [&](const std::string& name, proto::NamespaceId id) {
+                                       if (!page.looks_at(name, 0, 1)) {
+                                         return false;
+                                       }
+                                       if (page.takes(name)) {
+                                         list.namespaces.push_back(state_->info(id));
+                                       }
+                                       return true;
+                                     });
+  list.next = page.next();
+  return core::Reply{std::move(list)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::ListClients& command) {
+  Page page(command.page);
+  if (const auto valid = page.check(); !valid) {
+    return valid.error();
+  }
+  proto::SessionId after;
+  if (const std::string& token = command.page.after; !token.empty()) {
+    const auto [end, error] =
+        std::from_chars(token.data(), token.data() + token.size(), after.value);
+    if (error != std::errc() || end != token.data() + token.size()) {
+      return proto::fail(proto::Errc::kInvalidArgument, "this is no page token of clients");
+    }
+  }
+  core::ClientList list;
+  for (auto it = clients_.upper_bound(after); it != clients_.end(); ++it) {
+    const core::ClientInfo info = describe(it->first, it->second);
+    if (!page.looks_at(std::to_string(it->first.value), info.subscriptions,
+                       kMaxPageSubscriptions)) {
+      break;
+    }
+    if (page.takes(info.facts.service)) {
+      list.clients.push_back(info);
+    }
+  }
+  list.next = page.next();
+  return core::Reply{std::move(list)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
+                                        const core::PeekQueue& command) {
+  const auto queue = state_->catalog().queue(command.name_space, command.queue);
+  if (!queue) {
+    return queue.error();
+  }
+  if (command.max_messages > proto::kMaxPageResults || command.from_offset < 0) {
+    return proto::fail(proto::Errc::kInvalidArgument, "max_messages may be at most " +
+                                                          std::to_string(proto::kMaxPageResults) +
+                                                          ", and an offset is not negative");
+  }
+  const PeekWish wish{*queue, command.state, command.from_offset,
+                      command.max_messages != 0 ? command.max_messages : proto::kMaxPageResults,
+                      now_};
+  ports_.loader->load(
+      [this, life = life_, wish, session = input.session, id](const storage::Reader& reader) {
+        auto peeked = std::make_shared<proto::Result<core::Peeked>>(peek(reader, wish));
+        return Loader::Continuation([this, life, session, id, peeked] {
+          if (life != life_ || failed_) {
+            return;
+          }
+          if (*peeked) {
+            reply(session, id, core::Reply{std::move(**peeked)});
+          } else if (peeked->error().code == proto::Errc::kCorruptBatch) {
+            reply(session, id, peeked->error());
+          } else {
+            stop_with(peeked->error());
+            return;
+          }
+          schedule();
+        });
+      });
+  return Later{};
 }
 
 }  // namespace weir::shard

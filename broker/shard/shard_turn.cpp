@@ -208,8 +208,20 @@ void Shard::Impl::release(Unit& unit) {
       }
     } else if (const auto* ended = std::get_if<EndedEffect>(&effect.what)) {
       port.on_subscription_ended(ended->alias, ended->why);
+    } else if (const auto* kicked = std::get_if<KickedEffect>(&effect.what)) {
+      kick(effect.session, kicked->why);
     }
   }
+}
+
+/// By itself, since the session closes in it.
+void Shard::Impl::kick(proto::SessionId session, const proto::Error& why) {
+  ports_.post([this, life = life_, session, why] {
+    const auto it = sessions_.find(session);
+    if (life == life_ && it != sessions_.end()) {
+      it->second->on_kicked(why);
+    }
+  });
 }
 
 /// A hand-out stays here when nobody is there to take it, or when a slow disk has used up so much

@@ -99,6 +99,15 @@ void TopicFeed::remove_session(proto::SessionId session) {
   }
 }
 
+std::uint32_t TopicFeed::count(proto::SessionId session) const {
+  std::uint32_t subscriptions = 0;
+  for (auto it = subscriptions_.lower_bound({session, 0});
+       it != subscriptions_.end() && it->first.first == session; ++it) {
+    ++subscriptions;
+  }
+  return subscriptions;
+}
+
 std::vector<TopicFeed::Key> TopicFeed::take_readers(proto::PartitionId partition) {
   std::vector<Key> keys;
   for (auto it = readers_.lower_bound({partition, Key{}});

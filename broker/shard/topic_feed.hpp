@@ -42,6 +42,7 @@ class TopicFeed {
   bool set_credit(const proto::Credit& credit, Key key);
   bool unsubscribe(Key key);
   void remove_session(proto::SessionId session);
+  [[nodiscard]] std::uint32_t count(proto::SessionId session) const;
   /// Ends every subscription that reads the partition; who had one is the caller's to tell.
   std::vector<Key> take_readers(proto::PartitionId partition);
   void clear();

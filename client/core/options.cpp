@@ -269,6 +269,45 @@ PartitionDescription::PartitionDescription() = default;
 TopicDescription::TopicDescription() = default;
 QueuePage::QueuePage() = default;
 TopicPage::TopicPage() = default;
+NamespaceDescription::NamespaceDescription() = default;
+NamespacePage::NamespacePage() = default;
+ClientDescription::ClientDescription() = default;
+ClientPage::ClientPage() = default;
+PeekedMessage::PeekedMessage() = default;
+PeekPage::PeekPage() = default;
+
+PeekOptions::PeekOptions() = default;
+
+PeekOptions& PeekOptions::set_state(MessageState state) {
+  state_ = state;
+  return *this;
+}
+PeekOptions& PeekOptions::set_from_offset(std::int64_t offset) {
+  from_offset_ = offset;
+  return *this;
+}
+PeekOptions& PeekOptions::set_max_messages(std::uint32_t messages) {
+  max_messages_ = messages;
+  return *this;
+}
+
+std::string_view name(MessageState state) {
+  switch (state) {
+    case MessageState::kAny:
+      return "any";
+    case MessageState::kReady:
+      return "ready";
+    case MessageState::kDelayed:
+      return "delayed";
+    case MessageState::kInFlight:
+      return "in_flight";
+    case MessageState::kDying:
+      return "dying";
+    case MessageState::kParked:
+      return "parked";
+  }
+  return "unknown";
+}
 PartitionPosition::PartitionPosition() = default;
 
 BackupDescription::BackupDescription() = default;

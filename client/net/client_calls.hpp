@@ -26,6 +26,10 @@ namespace weir::sdk {
   return to_public(proto::check_topic_name(name));
 }
 
+[[nodiscard]] inline Result<> check_namespace(std::string_view name) {
+  return to_public(proto::check_namespace_name(name));
+}
+
 /// Of a call whose answer says that it was done, and no more.
 [[nodiscard]] inline Result<> nothing_of(Result<v1::Response> response) {
   return response ? Result<>() : Result<>(std::move(response).error());

@@ -1,6 +1,7 @@
 #include "client/session/wire_convert.hpp"
 
 #include "client/core/convert.hpp"
+#include "proto/batch/record_batch.hpp"
 
 #include <string>
 
@@ -61,6 +62,73 @@ TopicDescription to_description(const v1::TopicInfo& topic) {
   return description;
 }
 
+NamespaceDescription to_description(const v1::NamespaceInfo& name_space) {
+  NamespaceDescription description;
+  description.name = name_space.name();
+  description.id = name_space.id();
+  description.queues = name_space.queues();
+  description.topics = name_space.topics();
+  description.created = name_space.created();
+  return description;
+}
+
+NamespacePage to_page(const v1::NamespaceList& list) {
+  NamespacePage page;
+  for (const v1::NamespaceInfo& name_space : list.namespaces()) {
+    page.namespaces.push_back(to_description(name_space));
+  }
+  page.next_page_token = list.next_page_token();
+  return page;
+}
+
+ClientDescription to_description(const v1::ClientInfo& client) {
+  ClientDescription description;
+  description.session = client.session();
+  description.service = client.service();
+  description.library = client.client();
+  description.address = client.address();
+  description.name_space = client.namespace_();
+  description.since = to_timestamp(client.since());
+  description.subscriptions = client.subscriptions();
+  description.in_flight = client.in_flight();
+  return description;
+}
+
+ClientPage to_page(const v1::ClientList& list) {
+  ClientPage page;
+  for (const v1::ClientInfo& client : list.clients()) {
+    page.clients.push_back(to_description(client));
+  }
+  page.next_page_token = list.next_page_token();
+  return page;
+}
+
+proto::Result<PeekPage> to_page(const v1::Peeked& peeked) {
+  PeekPage page;
+  for (const v1::PeekedMessage& wire : peeked.messages()) {
+    const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(wire.record());
+    if (!decoded || decoded->bytes != wire.record().size()) {
+      return proto::fail(proto::Errc::kMalformed, "a message that was looked at cannot be read");
+    }
+    const proto::RecordView& record = decoded->record;
+    PeekedMessage& message = page.messages.emplace_back();
+    message.offset = wire.base_offset() + wire.index();
+    message.state = static_cast<MessageState>(wire.state());
+    message.attempts = wire.attempts();
+    message.due = to_timestamp(wire.due_time());
+    message.append_time = to_timestamp(wire.append_time());
+    message.timestamp = to_timestamp(proto::timestamp_of(wire.base_timestamp(), record));
+    message.key = record.key;
+    message.value = record.value;
+    for (const proto::Header& header : record.headers) {
+      message.headers.emplace_back(header.key, header.value);
+    }
+  }
+  page.next_offset = peeked.next_offset();
+  page.is_end = peeked.is_end();
+  return page;
+}
+
 QueueUpdate to_update(const v1::QueueUpdate& update) {
   QueueUpdate converted;
   converted.queue = to_description(update.queue());
@@ -108,6 +176,12 @@ void fill(v1::UpdateQueue& wire, const QueueChanges& changes) {
     wire.set_sends_paused(*changes.sends_paused());
   }
   wire.set_dry_run(changes.dry_run());
+}
+
+void fill(v1::PeekQueue& wire, const PeekOptions& options) {
+  wire.set_state(static_cast<v1::MessageState>(options.state()));
+  wire.set_from_offset(options.from_offset());
+  wire.set_max_messages(options.max_messages());
 }
 
 void fill(v1::ListPage& wire, const ListOptions& options) {

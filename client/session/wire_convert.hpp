@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/core/reader_machine.hpp"
+#include "proto/result.hpp"
 #include "weir/admin.hpp"
 #include "weir/options.hpp"
 #include "weir/v1/protocol.pb.h"
@@ -16,6 +17,12 @@ using WirePositions = google::protobuf::RepeatedPtrField<v1::PartitionPosition>;
 [[nodiscard]] std::vector<PartitionPosition> to_positions(const WirePositions& positions);
 [[nodiscard]] QueueDescription to_description(const v1::QueueInfo& queue);
 [[nodiscard]] TopicDescription to_description(const v1::TopicInfo& topic);
+[[nodiscard]] NamespaceDescription to_description(const v1::NamespaceInfo& name_space);
+[[nodiscard]] NamespacePage to_page(const v1::NamespaceList& list);
+[[nodiscard]] ClientDescription to_description(const v1::ClientInfo& client);
+[[nodiscard]] ClientPage to_page(const v1::ClientList& list);
+/// MALFORMED when a record is none.
+[[nodiscard]] proto::Result<PeekPage> to_page(const v1::Peeked& peeked);
 [[nodiscard]] QueueUpdate to_update(const v1::QueueUpdate& update);
 [[nodiscard]] QueuePage to_page(const v1::QueueList& list);
 [[nodiscard]] TopicPage to_page(const v1::TopicList& list);
@@ -25,6 +32,7 @@ void fill(v1::PartitionStart& wire, const PartitionStart& start);
 void fill(v1::QueueSettings& wire, const QueueSettings& settings);
 void fill(v1::TopicSettings& wire, const TopicSettings& settings);
 void fill(v1::UpdateQueue& wire, const QueueChanges& changes);
+void fill(v1::PeekQueue& wire, const PeekOptions& options);
 void fill(v1::ListPage& wire, const ListOptions& options);
 void fill(v1::SubscribeTopic& wire, std::string_view topic, const ReaderMachine::Request& request);
 

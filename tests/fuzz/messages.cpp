@@ -63,6 +63,10 @@ void response(std::string_view body) {
   static_cast<void>(sdk::to_description(parsed->topic()));
   static_cast<void>(sdk::to_page(parsed->queue_list()));
   static_cast<void>(sdk::to_page(parsed->topic_list()));
+  static_cast<void>(sdk::to_update(parsed->queue_update()));
+  static_cast<void>(sdk::to_page(parsed->namespace_list()));
+  static_cast<void>(sdk::to_page(parsed->client_list()));
+  static_cast<void>(sdk::to_page(parsed->peeked()));
   check_same_again(*parsed, proto::FrameType::kResponse, proto::parse_response);
 }
 

@@ -117,6 +117,15 @@ void add_messages(Seeds& seeds) {
   request.mutable_settle_by_handle()->set_handle(proto::encode_handle({}));
   request.mutable_settle_by_handle()->set_action(weir::v1::SETTLE_ACTION_ACK);
   seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
+  request.mutable_update_queue()->set_name("work");
+  request.mutable_update_queue()->set_dead_letter_queue("failed");
+  request.mutable_update_queue()->set_sends_paused(true);
+  seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
+  request.mutable_peek_queue()->set_state(weir::v1::MESSAGE_STATE_PARKED);
+  request.mutable_peek_queue()->set_from_offset(7);
+  seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
+  request.mutable_kick_client()->set_session(1);
+  seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
   request.mutable_list_queues()->mutable_page()->set_pattern("a*b?c");
   request.mutable_list_queues()->mutable_page()->set_page_token("aab");
   seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
@@ -126,6 +135,9 @@ void add_messages(Seeds& seeds) {
   response.mutable_received()->add_grants()->set_records("records");
   seeds.add("messages", "\x01", response.SerializeAsString());
   response.mutable_topic()->add_partitions()->set_high_watermark(5);
+  seeds.add("messages", "\x01", response.SerializeAsString());
+  weir::v1::PeekedMessage& peeked = *response.mutable_peeked()->add_messages();
+  peeked.set_record(std::string_view("\x0c\0\0\0\x01\x00\0", 7).data(), 7);
   seeds.add("messages", "\x01", response.SerializeAsString());
   weir::v1::Hello hello;
   hello.set_protocol_max(1);
@@ -217,7 +229,12 @@ void add_records(Seeds& seeds) {
       core::DeadLettered{range},
       core::PagedOut{proto::QueueId(9), 149},
       core::PagedIn{proto::QueueId(9), a_touched_batch()},
-      core::IncarnationRaised{2}};
+      core::IncarnationRaised{2},
+      core::QueueChanged{a_queue()},
+      core::QueuePurged{proto::QueueId(9)},
+      core::QueueDeleted{proto::QueueId(9)},
+      core::TopicDeleted{proto::TopicId(10)},
+      core::NamespaceDeleted{proto::NamespaceId(1)}};
   for (const core::Record& record : records) {
     seeds.add("records", "", core::records::encode(record));
   }

@@ -124,7 +124,7 @@ class Play {
 
   void fill(weir::v1::Request& request) {
     const std::string name = input_.pick(kNames);
-    switch (input_.below(14)) {
+    switch (input_.below(16)) {
       case 0: {
         weir::v1::CreateQueue& create = *request.mutable_create_queue();
         create.set_name(name);
@@ -199,8 +199,84 @@ class Play {
         request.mutable_read_backup()->set_backup(input_.flag() ? 0 : input_.pick(kNumbers));
         request.mutable_read_backup()->set_block(input_.flag() ? 0 : input_.pick(kNumbers));
         break;
+      case 13:
+        administer(request, name);
+        break;
+      case 14:
+        look(request, name);
+        break;
       default:
         break;  // no method at all
+    }
+  }
+
+  void administer(weir::v1::Request& request, const std::string& name) {
+    switch (input_.below(7)) {
+      case 0: {
+        weir::v1::UpdateQueue& update = *request.mutable_update_queue();
+        update.set_name(name);
+        if (input_.flag()) {
+          update.set_lease_ms(input_.pick(kNumbers));
+          update.set_max_receive_count(input_.pick(kNumbers));
+          update.set_dead_letter_queue(input_.pick(kNames));
+        }
+        update.set_receives_paused(input_.flag());
+        update.set_sends_paused(input_.flag());
+        update.set_dry_run(input_.flag());
+        break;
+      }
+      case 1:
+        request.mutable_purge_queue()->set_name(name);
+        break;
+      case 2:
+        request.mutable_delete_queue()->set_name(name);
+        request.mutable_delete_queue()->set_force(input_.flag());
+        break;
+      case 3:
+        request.mutable_delete_topic()->set_name(name);
+        break;
+      case 4:
+        request.mutable_create_namespace()->set_name(name);
+        break;
+      case 5:
+        request.mutable_delete_namespace()->set_name(name);
+        break;
+      default:
+        request.mutable_kick_client()->set_session(input_.pick(kNumbers));
+        break;
+    }
+  }
+
+  void look(weir::v1::Request& request, const std::string& name) {
+    const auto fill_page = [this](weir::v1::ListPage& page) {
+      page.set_pattern(input_.flag() ? "q*" : proto::printable(input_.piece()));
+      page.set_page_token(proto::printable(input_.piece()));
+      page.set_max_results(input_.pick(kNumbers));
+    };
+    switch (input_.below(6)) {
+      case 0:
+        fill_page(*request.mutable_list_queues()->mutable_page());
+        break;
+      case 1:
+        fill_page(*request.mutable_list_topics()->mutable_page());
+        break;
+      case 2:
+        fill_page(*request.mutable_list_namespaces()->mutable_page());
+        break;
+      case 3:
+        fill_page(*request.mutable_list_clients()->mutable_page());
+        break;
+      case 4:
+        request.mutable_describe_namespace()->set_name(name);
+        break;
+      default: {
+        weir::v1::PeekQueue& peek = *request.mutable_peek_queue();
+        peek.set_queue(name);
+        peek.set_state(static_cast<weir::v1::MessageState>(input_.below(7)));
+        peek.set_from_offset(input_.number<std::int8_t>());
+        peek.set_max_messages(input_.pick(kNumbers));
+        break;
+      }
     }
   }
 
@@ -355,6 +431,7 @@ class Play {
 
   // Whatever was said before: a peer that keeps to the protocol is served.
   void check_served() {
+    rig_.settle_down();  // or it is ended for what was asked before it came
     reconnect();
     hello_and_describe();
     rig_.settle_down();

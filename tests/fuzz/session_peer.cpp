@@ -176,8 +176,11 @@ void SessionPeer::hear(const proto::RawFrame& frame) {
   }
 }
 
-net::BrokerFacts SessionPeer::open(const std::string& /*client*/, const std::string& /*service*/) {
-  session_ = rig_.shard.open_session(*this);
+net::BrokerFacts SessionPeer::open(const net::Introduction& who) {
+  session_ = rig_.shard.open_session(*this, {.service = who.service,
+                                             .client = who.client,
+                                             .address = "fuzz",
+                                             .name_space = who.name_space});
   return {.session = *session_, .incarnation = rig_.shard.incarnation(), .epoch = 0, .shard = 0};
 }
 

@@ -60,10 +60,11 @@ class SessionPeer final : private shard::SessionPort, private net::SessionOutlet
   void on_subscription_ended(std::uint32_t alias, const proto::Error& why) override {
     machine_.on_subscription_ended(alias, why);
   }
+  void on_kicked(const proto::Error& why) override { say_goodbye(why); }
   void flush() override { machine_.flush(); }
   [[nodiscard]] std::size_t bulk_room() const override { return closed_ ? 0 : outbox_.bulk_room(); }
 
-  net::BrokerFacts open(const std::string& client, const std::string& service) override;
+  net::BrokerFacts open(const net::Introduction& who) override;
   void send(core::SendBatch batch, std::uint32_t deadline_ms) override;
   void settle(proto::QueueId queue, proto::Settle settle) override;
   void set_credit(const proto::Credit& credit) override;

@@ -63,6 +63,9 @@ class Trial final : public shard::SessionPort {
   void on_subscription_ended(std::uint32_t, const proto::Error& why) override {
     failure_ = "a subscription was ended: " + why.to_string();
   }
+  void on_kicked(const proto::Error& why) override {
+    failure_ = "the session was ended: " + why.to_string();
+  }
   void flush() override {}
   [[nodiscard]] std::size_t bulk_room() const override { return std::size_t{1} << 26; }
 

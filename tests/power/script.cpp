@@ -112,6 +112,9 @@ class Script::Port final : public shard::SessionPort {
   void on_subscription_ended(std::uint32_t /*alias*/, const proto::Error& why) override {
     script_.die(kWrong, "a subscription was ended: " + why.to_string());
   }
+  void on_kicked(const proto::Error& why) override {
+    script_.die(kWrong, "the session was ended: " + why.to_string());
+  }
   void flush() override {}
   [[nodiscard]] std::size_t bulk_room() const override { return std::size_t{1} << 20; }
 

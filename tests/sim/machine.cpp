@@ -20,13 +20,21 @@ struct OpOf {
   std::optional<Op> operator()(const core::CreateQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::CreateTopic&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::Attach&) const { return std::nullopt; }
-  // No machine asks for these.
-  std::optional<Op> operator()(const core::ListQueues&) const { return std::nullopt; }
-  std::optional<Op> operator()(const core::ListTopics&) const { return std::nullopt; }
+  // What an operator does is judged by what becomes of the others.
   std::optional<Op> operator()(const core::UpdateQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::PurgeQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::DeleteQueue&) const { return std::nullopt; }
+  // No machine asks for these.
   std::optional<Op> operator()(const core::DeleteTopic&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::ListQueues&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::ListTopics&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::CreateNamespace&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::DescribeNamespace&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::ListNamespaces&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::DeleteNamespace&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::ListClients&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::KickClient&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::PeekQueue&) const { return std::nullopt; }
   // No machine asks for it: a shard is exported by the host (BrokerHost::move_to_copy).
   std::optional<Op> operator()(const core::ReadBackup&) const { return std::nullopt; }
 };

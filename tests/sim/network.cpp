@@ -126,6 +126,10 @@ void Link::on_subscription_ended(std::uint32_t alias, const proto::Error& why) {
   world_.violate("subscription " + std::to_string(alias) + " was ended: " + why.to_string());
 }
 
+void Link::on_kicked(const proto::Error& why) {
+  world_.violate("a session was ended that nobody asked to end: " + why.to_string());
+}
+
 std::shared_ptr<Link> Network::connect(LinkUser& user) {
   if (!host_.is_open() || host_.stalled_us() > 0) {
     return nullptr;

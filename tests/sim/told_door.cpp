@@ -29,9 +29,12 @@ std::vector<MessageNumber> numbers_of(std::string_view batch, const proto::Batch
 
 }  // namespace
 
-net::BrokerFacts ToldDoor::open(const std::string&, const std::string&) {
+net::BrokerFacts ToldDoor::open(const net::Introduction& who) {
   stage_.world.report().count("wire: session");
-  session_ = shard_->open_session(*this);
+  session_ = shard_->open_session(*this, {.service = who.service,
+                                          .client = who.client,
+                                          .address = "cable",
+                                          .name_space = who.name_space});
   return net::BrokerFacts{.session = *session_,
                           .incarnation = shard_->incarnation(),
                           .epoch = shard_->epoch(),

@@ -18,7 +18,7 @@ class ToldDoor final : public net::ShardDoor, private shard::SessionPort {
   void forget() { shard_ = nullptr; }
 
   void set_port(shard::SessionPort& port) override { port_ = &port; }
-  net::BrokerFacts open(const std::string& client, const std::string& service) override;
+  net::BrokerFacts open(const net::Introduction& who) override;
   void leave() override;
   void send(core::SendBatch batch, std::uint32_t deadline_ms) override;
   void settle(proto::QueueId queue, proto::Settle settle) override;
@@ -35,6 +35,7 @@ class ToldDoor final : public net::ShardDoor, private shard::SessionPort {
   void on_topic_batch(const shard::TopicBatch& batch) override;
   void on_reply(std::uint64_t request_id, const proto::Result<core::Reply>& reply) override;
   void on_subscription_ended(std::uint32_t alias, const proto::Error& why) override;
+  void on_kicked(const proto::Error& why) override { port_->on_kicked(why); }
   void flush() override { port_->flush(); }
   [[nodiscard]] std::size_t bulk_room() const override { return port_->bulk_room(); }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -191,6 +192,91 @@ class WEIR_API ListOptions {
   std::uint32_t max_results_ = 0;
 };
 
+/// A namespace as the broker knows it.
+struct WEIR_API NamespaceDescription {
+  NamespaceDescription();
+
+  std::string name;
+  std::uint64_t id = 0;
+  std::uint64_t queues = 0;
+  std::uint64_t topics = 0;
+  /// This very call created it.
+  bool created = false;
+};
+
+/// A connection as the broker knows it: service and library as its client has said.
+struct WEIR_API ClientDescription {
+  ClientDescription();
+
+  std::uint64_t session = 0;
+  std::string service;
+  std::string library;
+  std::string address;
+  std::string name_space;
+  Timestamp since;
+  std::uint32_t subscriptions = 0;  // to queues and topics
+  std::uint64_t in_flight = 0;      // messages that were pushed to it and are not settled
+};
+
+/// Where a message of a queue is.
+enum class MessageState : std::uint8_t {
+  kAny = 0,  // of a question only
+  kReady = 1,
+  kDelayed = 2,
+  kInFlight = 3,
+  kDying = 4,   // over the limit, on the way to the dead-letter queue
+  kParked = 5,  // over the limit, and there is no dead-letter queue
+};
+/// "ready", "in_flight" and so on; "unknown" for a state of a newer broker.
+[[nodiscard]] WEIR_API std::string_view name(MessageState state);
+
+/// Which messages of a queue to look at.
+class WEIR_API PeekOptions {
+ public:
+  PeekOptions();
+
+  PeekOptions& set_state(MessageState state);
+  /// From there on, in the order of offsets.
+  PeekOptions& set_from_offset(std::int64_t offset);
+  /// At most so many; 0 is what the broker gives at most, 1000.
+  PeekOptions& set_max_messages(std::uint32_t messages);
+
+  [[nodiscard]] MessageState state() const { return state_; }
+  [[nodiscard]] std::int64_t from_offset() const { return from_offset_; }
+  [[nodiscard]] std::uint32_t max_messages() const { return max_messages_; }
+
+ private:
+  MessageState state_ = MessageState::kAny;
+  std::int64_t from_offset_ = 0;
+  std::uint32_t max_messages_ = 0;
+};
+
+/// A message that was looked at, where it is.
+struct WEIR_API PeekedMessage {
+  PeekedMessage();
+
+  std::int64_t offset = -1;
+  MessageState state = MessageState::kReady;
+  std::uint32_t attempts = 0;
+  /// When it may be handed out, or its lease ends; the epoch where it waits for neither.
+  Timestamp due;
+  /// Broker time of the append, and the time that the sender gave it.
+  Timestamp append_time;
+  Timestamp timestamp;
+  std::optional<std::string> key;
+  std::optional<std::string> value;
+  std::vector<std::pair<std::string, std::optional<std::string>>> headers;
+};
+
+struct WEIR_API PeekPage {
+  PeekPage();
+
+  std::vector<PeekedMessage> messages;
+  /// To go on from, unless this is the end. A page may hold nothing and not be the end.
+  std::int64_t next_offset = 0;
+  bool is_end = false;
+};
+
 /// A part of the queues, in the order of their names. It may hold less than was asked for, or
 /// nothing, and yet have a next one.
 struct WEIR_API QueuePage {
@@ -206,6 +292,22 @@ struct WEIR_API TopicPage {
   TopicPage();
 
   std::vector<TopicDescription> topics;
+  std::string next_page_token;
+};
+
+/// As QueuePage.
+struct WEIR_API NamespacePage {
+  NamespacePage();
+
+  std::vector<NamespaceDescription> namespaces;
+  std::string next_page_token;
+};
+
+/// A part of the connections, in the order of their beginning.
+struct WEIR_API ClientPage {
+  ClientPage();
+
+  std::vector<ClientDescription> clients;
   std::string next_page_token;
 };
 

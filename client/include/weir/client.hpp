@@ -110,6 +110,46 @@ class WEIR_API Client {
                                                         const CallOptions& call = CallOptions());
   [[nodiscard]] Future<TopicDescription> async_describe_topic(
       std::string_view name, const CallOptions& call = CallOptions());
+  /// Shows messages where they are: nothing is leased, counted or changed. What others do at the
+  /// same time may or may not be seen.
+  [[nodiscard]] Result<PeekPage> peek_queue(std::string_view name, const PeekOptions& options,
+                                            const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<PeekPage> async_peek_queue(std::string_view name, const PeekOptions& options,
+                                                  const CallOptions& call = CallOptions());
+
+  /// Namespaces keep the names of queues and topics apart. A client lives in the one that its
+  /// address names. Succeeds when it exists.
+  [[nodiscard]] Result<NamespaceDescription> create_namespace(
+      std::string_view name, const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<NamespaceDescription> async_create_namespace(
+      std::string_view name, const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<NamespaceDescription> describe_namespace(
+      std::string_view name, const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<NamespaceDescription> async_describe_namespace(
+      std::string_view name, const CallOptions& call = CallOptions());
+  /// IN_USE unless it is empty; INVALID_ARGUMENT for the one called default. As it was.
+  [[nodiscard]] Result<NamespaceDescription> delete_namespace(
+      std::string_view name, const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<NamespaceDescription> async_delete_namespace(
+      std::string_view name, const CallOptions& call = CallOptions());
+  /// As list_queues(), of all namespaces.
+  [[nodiscard]] Result<NamespacePage> list_namespaces(const ListOptions& options,
+                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<NamespacePage> async_list_namespaces(
+      const ListOptions& options, const CallOptions& call = CallOptions());
+
+  /// The connections of all namespaces whose services match.
+  [[nodiscard]] Result<ClientPage> list_clients(const ListOptions& options,
+                                                const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<ClientPage> async_list_clients(const ListOptions& options,
+                                                      const CallOptions& call = CallOptions());
+  /// Ends a connection; its client hears KICKED and, as this library does, connects again.
+  /// INVALID_ARGUMENT when there is no such session. As it was.
+  [[nodiscard]] Result<ClientDescription> kick_client(std::uint64_t session,
+                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<ClientDescription> async_kick_client(
+      std::uint64_t session, const CallOptions& call = CallOptions());
+
   /// The topic is gone with all its records; its readers and producers end with TOPIC_NOT_FOUND.
   /// Gives the topic as it was.
   [[nodiscard]] Result<TopicDescription> delete_topic(std::string_view name,

@@ -51,6 +51,7 @@ enum class ErrorCode : std::uint16_t {
   kConflict = 36,
   kInternal = 37,
   kInUse = 38,
+  kKicked = 39,
   /// The request left, its answer did not come: it may or may not have been carried out.
   kUnknownOutcome = 1001,
   /// No broker could be reached.

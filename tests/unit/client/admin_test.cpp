@@ -91,6 +91,65 @@ TEST_F(AdminTest, Deletes) {
   EXPECT_EQ(client.delete_topic("..").error().code, ErrorCode::kInvalidName);
 }
 
+TEST_F(AdminTest, AdministersNamespacesAndConnections) {
+  Client client = connect();
+  EXPECT_TRUE(client.create_namespace("billing")->created);
+  EXPECT_EQ(client.describe_namespace("billing")->queues, 2U);
+  EXPECT_EQ(client.async_delete_namespace("billing").get(seconds(20))->name, "billing");
+  EXPECT_EQ(client.create_namespace("No").error().code, ErrorCode::kInvalidName);
+  EXPECT_EQ(client.list_namespaces({})->namespaces.at(0).topics, 3U);
+  EXPECT_EQ(client.list_clients(ListOptions().set_pattern("c*"))->clients.at(0).service,
+            "checkout");
+  EXPECT_EQ(asked().list_clients().page().pattern(), "c*");
+  EXPECT_EQ(client.kick_client(17)->session, 17U);
+}
+
+TEST_F(AdminTest, LooksAtMessages) {
+  Client client = connect();
+  broker_.with([&] {
+    broker_.on_request = [](FakeBroker::Peer& peer, const v1::Request& request) {
+      v1::Response response;
+      response.set_id(request.id());
+      v1::PeekedMessage& message = *response.mutable_peeked()->add_messages();
+      message.set_base_offset(10);
+      message.set_index(2);
+      message.set_state(v1::MESSAGE_STATE_PARKED);
+      message.set_base_timestamp(1'000);
+      message.set_record(FakeBroker::records({"hello"}));
+      response.mutable_peeked()->set_next_offset(13);
+      peer.write(proto::FrameType::kResponse, response);
+      return FakeBroker::Answer::kNothing;
+    };
+  });
+  PeekOptions options;
+  options.set_state(MessageState::kParked).set_from_offset(5).set_max_messages(7);
+  const Result<PeekPage> page = client.peek_queue("jobs", options);
+  ASSERT_TRUE(page.has_value()) << page.error().to_string();
+  ASSERT_EQ(page->messages.size(), 1U);
+  EXPECT_EQ(page->messages[0].offset, 12);
+  EXPECT_EQ(page->messages[0].value, "hello");
+  EXPECT_EQ(name(page->messages[0].state), "parked");
+  EXPECT_EQ(page->next_offset, 13);
+  EXPECT_FALSE(page->is_end);
+  EXPECT_EQ(asked().peek_queue().from_offset(), 5);
+  EXPECT_EQ(asked().peek_queue().max_messages(), 7U);
+  EXPECT_EQ(client.peek_queue("a b", options).error().code, ErrorCode::kInvalidName);
+}
+
+TEST_F(AdminTest, RefusesAMessageThatCannotBeRead) {
+  Client client = connect();
+  broker_.with([&] {
+    broker_.on_request = [](FakeBroker::Peer& peer, const v1::Request& request) {
+      v1::Response response;
+      response.set_id(request.id());
+      response.mutable_peeked()->add_messages()->set_record("nonsense");
+      peer.write(proto::FrameType::kResponse, response);
+      return FakeBroker::Answer::kNothing;
+    };
+  });
+  EXPECT_EQ(client.peek_queue("jobs", {}).error().code, ErrorCode::kMalformed);
+}
+
 TEST_F(AdminTest, MissesAListThatIsNotInTheAnswer) {
   Client client = connect();
   broker_.with([&] {
@@ -104,6 +163,12 @@ TEST_F(AdminTest, MissesAListThatIsNotInTheAnswer) {
   });
   EXPECT_EQ(client.list_queues({}).error().code, ErrorCode::kMalformed);
   EXPECT_EQ(client.list_topics({}).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(client.list_namespaces({}).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(client.list_clients({}).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(client.kick_client(1).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(client.create_namespace("a").error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(client.peek_queue("a", {}).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(client.update_queue("a", {}).error().code, ErrorCode::kMalformed);
 }
 
 }  // namespace

@@ -280,6 +280,26 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
     case v1::Request::kDeleteTopic:
       response.mutable_topic()->set_name(request.delete_topic().name());
       break;
+    case v1::Request::kCreateNamespace:
+      response.mutable_name_space()->set_name(request.create_namespace().name());
+      response.mutable_name_space()->set_created(true);
+      break;
+    case v1::Request::kDescribeNamespace:
+      response.mutable_name_space()->set_name(request.describe_namespace().name());
+      response.mutable_name_space()->set_queues(2);
+      break;
+    case v1::Request::kDeleteNamespace:
+      response.mutable_name_space()->set_name(request.delete_namespace().name());
+      break;
+    case v1::Request::kListNamespaces:
+      response.mutable_namespace_list()->add_namespaces()->set_topics(3);
+      break;
+    case v1::Request::kListClients:
+      response.mutable_client_list()->add_clients()->set_service("checkout");
+      break;
+    case v1::Request::kKickClient:
+      response.mutable_client()->set_session(request.kick_client().session());
+      break;
     case v1::Request::kListQueues: {
       // Two pages.
       const bool is_first = request.list_queues().page().page_token().empty();

@@ -94,6 +94,7 @@ std::vector<Record> samples() {
       QueuePurged{proto::QueueId{3}},
       QueueDeleted{proto::QueueId{3}},
       TopicDeleted{proto::TopicId{4}},
+      NamespaceDeleted{proto::NamespaceId{1}},
   };
 }
 
@@ -136,6 +137,10 @@ void expect_same(const QueueDeleted& a, const QueueDeleted& b) {
 
 void expect_same(const TopicDeleted& a, const TopicDeleted& b) {
   EXPECT_EQ(a.topic, b.topic);
+}
+
+void expect_same(const NamespaceDeleted& a, const NamespaceDeleted& b) {
+  EXPECT_EQ(a.id, b.id);
 }
 
 void expect_same(const TopicCreated& a, const TopicCreated& b) {
@@ -356,6 +361,8 @@ TEST(RecordCodec, RefusesChangesAndEndsOfNothing) {
   EXPECT_REFUSED(QueuePurged{proto::QueueId{3}}, mutable_queue_purged()->set_queue(0));
   EXPECT_REFUSED(QueueDeleted{proto::QueueId{3}}, mutable_queue_deleted()->set_queue(0));
   EXPECT_REFUSED(TopicDeleted{proto::TopicId{4}}, mutable_topic_deleted()->set_topic(0));
+  EXPECT_REFUSED(NamespaceDeleted{proto::NamespaceId{1}},
+                 mutable_namespace_deleted()->set_name_space(0));
   const Record changed = samples()[18];
   ASSERT_TRUE(std::holds_alternative<QueueChanged>(changed));
   EXPECT_REFUSED(changed, mutable_queue_changed()->set_id(0));

@@ -36,7 +36,7 @@ UpdateQueue target_of(const std::string& name, const std::string& target) {
   return update;
 }
 
-std::vector<SettingChange> change(CoreRig& rig, const UpdateQueue& update) {
+std::vector<SettingChange> apply_update(CoreRig& rig, const UpdateQueue& update) {
   const auto decision = rig.state.decide(update).value();
   EXPECT_EQ(decision.record.has_value(), !decision.changes.empty());
   if (decision.record) {
@@ -45,7 +45,7 @@ std::vector<SettingChange> change(CoreRig& rig, const UpdateQueue& update) {
   return decision.changes;
 }
 
-Errc refusal(const CoreRig& rig, const UpdateQueue& update) {
+Errc refused_with(const CoreRig& rig, const UpdateQueue& update) {
   return rig.state.decide(update).error().code;
 }
 
@@ -55,13 +55,14 @@ TEST(Update, ChangesWhatIsNamedAndTellsTheDifference) {
   const proto::QueueId queue = rig.create_queue("work", {500, 3, ""});
   UpdateQueue update = target_of("work", "dead");
   update.max_receive_count = 4;
-  EXPECT_EQ(change(rig, update), (std::vector<SettingChange>{{"max_receive_count", "3", "4"},
-                                                             {"dead_letter_queue", "", "dead"}}));
+  EXPECT_EQ(apply_update(rig, update),
+            (std::vector<SettingChange>{{"max_receive_count", "3", "4"},
+                                        {"dead_letter_queue", "", "dead"}}));
   const QueueInfo info = rig.info(queue, kNow);
   EXPECT_EQ(info.settings.lease_ms, 500) << "not named";
   EXPECT_EQ(info.settings.max_receive_count, 4U);
   EXPECT_EQ(info.settings.dead_letter_queue, "dead");
-  EXPECT_TRUE(change(rig, update).empty()) << "idempotent";
+  EXPECT_TRUE(apply_update(rig, update).empty()) << "idempotent";
   storage::MemoryStore store;
   rig.commit(store);
   expect_same_after_restore(rig, store, kNow);
@@ -73,22 +74,22 @@ TEST(Update, TakesZeroForTheDefault) {
   UpdateQueue update = update_of("work");
   update.lease_ms = 0;
   update.max_receive_count = 0;
-  EXPECT_EQ(change(rig, update).size(), 2U);
+  EXPECT_EQ(apply_update(rig, update).size(), 2U);
   EXPECT_TRUE(rig.state.decide(CreateQueue{"default", "work", {}, {}}).value().empty());
 }
 
 TEST(Update, RefusesWhatNoQueueCanHave) {
   CoreRig rig;
   rig.create_queue("work");
-  EXPECT_EQ(refusal(rig, update_of("none")), Errc::kQueueNotFound);
+  EXPECT_EQ(refused_with(rig, update_of("none")), Errc::kQueueNotFound);
   UpdateQueue update = update_of("work");
   update.lease_ms = proto::kMaxLeaseMs + 1;
-  EXPECT_EQ(refusal(rig, update), Errc::kInvalidArgument);
+  EXPECT_EQ(refused_with(rig, update), Errc::kInvalidArgument);
   update = update_of("work");
   update.max_receive_count = proto::kMaxReceiveCountLimit + 1;
-  EXPECT_EQ(refusal(rig, update), Errc::kInvalidArgument);
-  EXPECT_EQ(refusal(rig, target_of("work", "none")), Errc::kQueueNotFound);
-  EXPECT_EQ(refusal(rig, target_of("work", "work")), Errc::kInvalidArgument);
+  EXPECT_EQ(refused_with(rig, update), Errc::kInvalidArgument);
+  EXPECT_EQ(refused_with(rig, target_of("work", "none")), Errc::kQueueNotFound);
+  EXPECT_EQ(refused_with(rig, target_of("work", "work")), Errc::kInvalidArgument);
 }
 
 TEST(Update, RefusesDeadLettersThatWouldComeBack) {
@@ -101,15 +102,15 @@ TEST(Update, RefusesDeadLettersThatWouldComeBack) {
   EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
   EXPECT_NE(refused.error().message.find("'b' go to 'c'"), std::string::npos)
       << refused.error().message;
-  change(rig, target_of("b", ""));
-  EXPECT_EQ(change(rig, target_of("c", "a")).size(), 1U) << "the chain was opened";
+  apply_update(rig, target_of("b", ""));
+  EXPECT_EQ(apply_update(rig, target_of("c", "a")).size(), 1U) << "the chain was opened";
 }
 
 TEST(Update, MovesWhatDiesToANewerQueue) {
   CoreRig rig;
   const proto::QueueId work = rig.create_queue("work", {1000, 1, ""});
   const proto::QueueId later = rig.create_queue("later");
-  change(rig, target_of("work", "later"));
+  apply_update(rig, target_of("work", "later"));
   rig.send(work, values_of(2));
   const Delivery held = *rig.take(work, 2, kNow);
   rig.settle(work, CoreRig::range(held, SettleKind::kNack), kNow);
@@ -128,7 +129,7 @@ TEST(Update, ParksWhatWasOnItsWayToAQueueThatIsNotMeantAnyMore) {
   const Delivery held = *rig.take(work, 3, kNow);
   rig.settle(work, CoreRig::range(held, SettleKind::kNack), kNow);
   EXPECT_EQ(rig.info(work, kNow).dying, 3U);
-  change(rig, target_of("work", ""));
+  apply_update(rig, target_of("work", ""));
   rig.apply(std::get<ShardState::Records>(rig.state.decide_dead_letter(work, rig.batches, kNow)));
   EXPECT_EQ(rig.info(work, kNow).dying, 0U);
   EXPECT_EQ(rig.info(work, kNow).parked, 3U);
@@ -143,7 +144,7 @@ TEST(Pause, HandsOutNothingWhileReceivesArePaused) {
   const proto::QueueId queue = rig.create_queue("work");
   rig.send(queue, values_of(4));
   const Delivery held = *rig.take(queue, 2, kNow);
-  change(rig, pause_of("work", true, std::nullopt));
+  apply_update(rig, pause_of("work", true, std::nullopt));
   EXPECT_FALSE(rig.take(queue, 2, kNow));
   EXPECT_FALSE(rig.state.decide_page_in(queue, kNow));
   // Leases run on, and their messages can be settled.
@@ -152,7 +153,7 @@ TEST(Pause, HandsOutNothingWhileReceivesArePaused) {
   EXPECT_EQ(rig.info(queue, kNow).ready, 2U);
   EXPECT_TRUE(rig.info(queue, kNow).pause.receives);
   rig.send(queue, values_of(1));
-  change(rig, pause_of("work", false, std::nullopt));
+  apply_update(rig, pause_of("work", false, std::nullopt));
   EXPECT_EQ(rig.take(queue, 5, kNow)->count, 2U);
 }
 
@@ -163,7 +164,7 @@ TEST(Pause, RefusesSendsButForThoseThatAreStored) {
   const proto::BatchBuilder::Producer idempotent{static_cast<std::int64_t>(producer.id.value), 0,
                                                  0};
   rig.send(queue, values_of(2), kNow, idempotent);
-  change(rig, pause_of("work", std::nullopt, true));
+  apply_update(rig, pause_of("work", std::nullopt, true));
   SendBatch twice = test::a_batch(proto::LogId{queue.value}, values_of(2), idempotent);
   EXPECT_FALSE(rig.state.decide(twice, kNow)->record) << "a duplicate";
   SendBatch fresh = test::a_batch(proto::LogId{queue.value}, values_of(2));
@@ -172,7 +173,7 @@ TEST(Pause, RefusesSendsButForThoseThatAreStored) {
   EXPECT_GT(refused.error().retry_after_ms, 0U);
   EXPECT_FALSE(fresh.stored.empty()) << "not taken, so not lost";
   EXPECT_TRUE(rig.take(queue, 2, kNow)) << "receives go on";
-  change(rig, pause_of("work", std::nullopt, false));
+  apply_update(rig, pause_of("work", std::nullopt, false));
   EXPECT_TRUE(rig.state.decide(fresh, kNow)->record);
 }
 
@@ -182,7 +183,7 @@ TEST(Pause, OutlastsARestart) {
   const proto::QueueId queue = rig.create_queue("work");
   rig.send(queue, values_of(1));
   rig.commit(store);
-  change(rig, pause_of("work", true, true));
+  apply_update(rig, pause_of("work", true, true));
   rig.commit(store);
   expect_same_after_restore(rig, store, kNow);
   ShardState again(100);

@@ -30,7 +30,7 @@ class ConnectionMachineTest : public testing::Test, public Wire {
    public:
     explicit Door(ConnectionMachineTest& test) : test_(test) {}
     void set_port(shard::SessionPort& theirs) override { test_.port = &theirs; }
-    BrokerFacts open(const std::string&, const std::string&) override {
+    BrokerFacts open(const Introduction&) override {
       is_open_ = true;
       return BrokerFacts{.session = proto::SessionId(7), .incarnation = 3, .epoch = 2, .shard = 1};
     }

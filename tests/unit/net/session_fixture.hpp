@@ -33,8 +33,9 @@ class RecordingOutlet final : public SessionOutlet {
     std::uint32_t deadline_ms = 0;
   };
 
-  BrokerFacts open(const std::string& client, const std::string& service) override {
-    opened.push_back(client + "|" + service);
+  BrokerFacts open(const Introduction& who) override {
+    opened.push_back(who.client + "|" + who.service);
+    name_spaces.push_back(who.name_space);
     return BrokerFacts{.session = proto::SessionId(7), .incarnation = 3, .epoch = 2, .shard = 1};
   }
   void send(core::SendBatch batch, std::uint32_t deadline_ms) override {
@@ -53,6 +54,7 @@ class RecordingOutlet final : public SessionOutlet {
   }
 
   std::vector<std::string> opened;
+  std::vector<std::string> name_spaces;
   std::vector<SentBatch> sends;
   std::vector<Settlement> settles;
   std::vector<proto::Credit> credits;

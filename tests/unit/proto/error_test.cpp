@@ -22,9 +22,9 @@ TEST(Errc, HasANameAndASentenceForEveryNumber) {
   int known = 0;
   for (std::uint32_t number = 0; number <= 0xffffU; ++number) {
     const auto code = static_cast<Errc>(number);
-    const bool expected = (number >= 1 && number <= 38) || (number >= 1001 && number <= 1003);
+    const bool expected = (number >= 1 && number <= 39) || (number >= 1001 && number <= 1003);
     ASSERT_EQ(name(code) != kUnknown, expected) << number;
-    ASSERT_EQ(is_wire_code(static_cast<std::uint16_t>(number)), number >= 1 && number <= 38);
+    ASSERT_EQ(is_wire_code(static_cast<std::uint16_t>(number)), number >= 1 && number <= 39);
     if (expected) {
       ++known;
       names.insert(name(code));
@@ -33,8 +33,8 @@ TEST(Errc, HasANameAndASentenceForEveryNumber) {
       EXPECT_FALSE(is_retriable(code)) << number;
     }
   }
-  EXPECT_EQ(known, 41);
-  EXPECT_EQ(names.size(), 41U);
+  EXPECT_EQ(known, 42);
+  EXPECT_EQ(names.size(), 42U);
 }
 
 TEST(Errc, KeepsTheNumbersOfTheWire) {
@@ -44,6 +44,7 @@ TEST(Errc, KeepsTheNumbersOfTheWire) {
   EXPECT_EQ(static_cast<int>(Errc::kThrottled), 27);
   EXPECT_EQ(static_cast<int>(Errc::kInternal), 37);
   EXPECT_EQ(static_cast<int>(Errc::kInUse), 38);
+  EXPECT_EQ(static_cast<int>(Errc::kKicked), 39);
 }
 
 TEST(Error, IsReadByAPerson) {

@@ -91,6 +91,7 @@ class Session final : public SessionPort {
   void on_subscription_ended(std::uint32_t alias, const proto::Error& why) override {
     ended.emplace_back(alias, why);
   }
+  void on_kicked(const proto::Error& why) override { kicked.push_back(why); }
   void flush() override { ++flushes; }
   [[nodiscard]] std::size_t bulk_room() const override { return room; }
 
@@ -114,6 +115,7 @@ class Session final : public SessionPort {
   std::vector<TopicBatch> topic_batches;
   std::map<std::uint64_t, proto::Result<core::Reply>> replies;
   std::vector<std::pair<std::uint32_t, proto::Error>> ended;
+  std::vector<proto::Error> kicked;
   int flushes = 0;
   std::size_t room = 1 << 20;
 };

@@ -1,0 +1,153 @@
+#include "broker/cli/describe.hpp"
+#include "broker/cli/facts.hpp"
+#include "broker/cli/table.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+// Namespaces, connections and messages that are looked at, as text.
+namespace weir::cli {
+namespace {
+
+constexpr std::size_t kMaxPreviewBytes = 60;
+
+std::int64_t ms_of(Timestamp time) {
+  return time.time_since_epoch().count();
+}
+
+Facts facts_of(const NamespaceDescription& name_space) {
+  Facts facts;
+  facts.add("name", name_space.name);
+  facts.add("id", name_space.id);
+  facts.add("queues", name_space.queues);
+  facts.add("topics", name_space.topics);
+  return facts;
+}
+
+std::string object_of(const NamespaceDescription& name_space) {
+  return "{" + joined(facts_of(name_space).json_members()) + "}";
+}
+
+std::string object_of(const ClientDescription& client) {
+  Facts facts;
+  facts.add("session", client.session);
+  facts.add("service", client.service);
+  facts.add("library", client.library);
+  facts.add("address", client.address);
+  facts.add("namespace", client.name_space);
+  facts.add("since_ms", ms_of(client.since));
+  facts.add("subscriptions", client.subscriptions);
+  facts.add("in_flight", client.in_flight);
+  return "{" + joined(facts.json_members()) + "}";
+}
+
+void add_text(Facts& facts, std::string_view name, const std::optional<std::string>& text) {
+  if (text) {
+    facts.add(name, *text);
+  } else {
+    facts.add_nothing(name);
+  }
+}
+
+std::string object_of(const PeekedMessage& message) {
+  Facts facts;
+  facts.add("offset", message.offset);
+  facts.add("state", name(message.state));
+  facts.add("attempts", message.attempts);
+  if (ms_of(message.due) != 0) {
+    facts.add("due_ms", ms_of(message.due));
+  } else {
+    facts.add_nothing("due_ms");
+  }
+  facts.add("append_time_ms", ms_of(message.append_time));
+  facts.add("timestamp_ms", ms_of(message.timestamp));
+  add_text(facts, "key", message.key);
+  add_text(facts, "value", message.value);
+  std::vector<std::string> headers;
+  for (const auto& [header, value] : message.headers) {
+    Facts one;
+    one.add("name", header);
+    add_text(one, "value", value);
+    headers.push_back("{" + joined(one.json_members()) + "}");
+  }
+  std::vector<std::string> members = facts.json_members();
+  members.push_back("\"headers\": [" + joined(headers) + "]");
+  return "{" + joined(members) + "}";
+}
+
+}  // namespace
+
+std::string namespace_table(const NamespaceDescription& name_space) {
+  return facts_of(name_space).table();
+}
+
+std::string namespace_json(const NamespaceDescription& name_space) {
+  return object_of(name_space) + "\n";
+}
+
+std::string namespaces_table(const std::vector<NamespaceDescription>& namespaces) {
+  Table table({{"name", Table::Align::kLeft}, {"queues"}, {"topics"}});
+  for (const NamespaceDescription& one : namespaces) {
+    table.add({one.name, std::to_string(one.queues), std::to_string(one.topics)});
+  }
+  return table.text();
+}
+
+std::string namespaces_json(const std::vector<NamespaceDescription>& namespaces) {
+  return array_of(namespaces, [](const NamespaceDescription& one) { return object_of(one); });
+}
+
+std::string clients_table(const std::vector<ClientDescription>& clients) {
+  Table table({{"session"},
+               {"service", Table::Align::kLeft},
+               {"library", Table::Align::kLeft},
+               {"address", Table::Align::kLeft},
+               {"namespace", Table::Align::kLeft},
+               {"since_ms"},
+               {"subscriptions"},
+               {"in_flight"}});
+  for (const ClientDescription& one : clients) {
+    table.add({std::to_string(one.session), one.service.empty() ? "-" : one.service, one.library,
+               one.address, one.name_space, std::to_string(ms_of(one.since)),
+               std::to_string(one.subscriptions), std::to_string(one.in_flight)});
+  }
+  return table.text();
+}
+
+std::string clients_json(const std::vector<ClientDescription>& clients) {
+  return array_of(clients, [](const ClientDescription& one) { return object_of(one); });
+}
+
+std::string preview(const std::optional<std::string_view>& value) {
+  if (!value) {
+    return "-";
+  }
+  std::string shown;
+  for (const char letter : value->substr(0, kMaxPreviewBytes)) {
+    const auto byte = static_cast<unsigned char>(letter);
+    shown += byte >= 0x20 && byte < 0x7f ? letter : '.';
+  }
+  return value->size() > kMaxPreviewBytes ? shown + "..." : shown;
+}
+
+std::string peeked_table(const std::vector<PeekedMessage>& messages) {
+  Table table({{"offset"},
+               {"state", Table::Align::kLeft},
+               {"attempts"},
+               {"due_ms"},
+               {"size"},
+               {"value", Table::Align::kLeft}});
+  for (const PeekedMessage& one : messages) {
+    table.add({std::to_string(one.offset), std::string(name(one.state)),
+               std::to_string(one.attempts),
+               ms_of(one.due) != 0 ? std::to_string(ms_of(one.due)) : "-",
+               one.value ? std::to_string(one.value->size()) : "-", preview(one.value)});
+  }
+  return table.text();
+}
+
+std::string peeked_json(const std::vector<PeekedMessage>& messages) {
+  return array_of(messages, [](const PeekedMessage& one) { return object_of(one); });
+}
+
+}  // namespace weir::cli

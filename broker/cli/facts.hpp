@@ -1,0 +1,79 @@
+#pragma once
+
+#include "proto/json_string.hpp"
+
+#include <algorithm>
+#include <concepts>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// How facts become text.
+namespace weir::cli {
+
+[[nodiscard]] inline std::string joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) {
+    out += out.empty() ? part : ", " + part;
+  }
+  return out;
+}
+
+// Names with values, in the order in which they were added, as a table or as JSON.
+class Facts {
+ public:
+  void add(std::string_view name, std::string_view text) {
+    facts_.push_back({std::string(name), std::string(text), proto::json_string(text)});
+  }
+  void add(std::string_view name, std::integral auto number) {
+    facts_.push_back({std::string(name), std::to_string(number), std::to_string(number)});
+  }
+  void add_flag(std::string_view name, bool is_so) {
+    const std::string text = is_so ? "true" : "false";
+    facts_.push_back({std::string(name), text, text});
+  }
+  // Shown as a dash, in JSON as null.
+  void add_nothing(std::string_view name) { facts_.push_back({std::string(name), "-", "null"}); }
+
+  [[nodiscard]] std::string table() const {
+    std::size_t width = 0;
+    for (const Fact& fact : facts_) {
+      width = std::max(width, fact.name.size());
+    }
+    std::string out;
+    for (const Fact& fact : facts_) {
+      out += fact.name + std::string(width + 2 - fact.name.size(), ' ') + fact.shown + "\n";
+    }
+    return out;
+  }
+
+  [[nodiscard]] std::vector<std::string> json_members() const {
+    std::vector<std::string> members;
+    members.reserve(facts_.size());
+    for (const Fact& fact : facts_) {
+      members.push_back(proto::json_string(fact.name) + ": " + fact.json);
+    }
+    return members;
+  }
+
+ private:
+  struct Fact {
+    std::string name;
+    std::string shown;
+    std::string json;
+  };
+
+  std::vector<Fact> facts_;
+};
+
+/// One object a line, so that tools for lines have an easy time as well; `object` makes one.
+template <class Item, class Object>
+[[nodiscard]] std::string array_of(const std::vector<Item>& items, Object object) {
+  std::string out = "[";
+  for (const Item& item : items) {
+    out += (out.size() > 1 ? ",\n" : "\n") + object(item);
+  }
+  return out + (items.empty() ? "]\n" : "\n]\n");
+}
+
+}  // namespace weir::cli

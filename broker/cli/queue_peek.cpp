@@ -1,0 +1,141 @@
+#include "broker/cli/command.hpp"
+#include "broker/cli/describe.hpp"
+#include "broker/cli/format.hpp"
+#include "broker/cli/output.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+// `weir queue peek`: looks at messages and leaves them as they are.
+namespace weir::cli {
+namespace {
+
+const std::map<std::string, MessageState> kStates = {
+    {"all", MessageState::kAny},         {"ready", MessageState::kReady},
+    {"delayed", MessageState::kDelayed}, {"in_flight", MessageState::kInFlight},
+    {"dying", MessageState::kDying},     {"parked", MessageState::kParked}};
+
+struct PeekArguments {
+  std::string name;
+  std::string state = "all";
+  std::int64_t offset = 0;
+  std::size_t count = 10;
+  std::string format;
+  std::string output = "table";
+};
+
+Result<std::vector<PeekedMessage>> look_at(Client& client, const PeekArguments& arguments) {
+  std::vector<PeekedMessage> messages;
+  PeekOptions options;
+  options.set_state(kStates.at(arguments.state)).set_from_offset(arguments.offset);
+  bool is_end = false;
+  while (!is_end && messages.size() < arguments.count) {
+    constexpr std::size_t kMaxPage = 1'000;
+    const std::size_t left = std::min(arguments.count - messages.size(), kMaxPage);
+    options.set_max_messages(static_cast<std::uint32_t>(left));
+    Result<PeekPage> page = client.peek_queue(arguments.name, options);
+    if (!page) {
+      return std::move(page).error();
+    }
+    std::move(page->messages.begin(), page->messages.end(), std::back_inserter(messages));
+    options.set_from_offset(page->next_offset);
+    is_end = page->is_end;
+  }
+  return messages;
+}
+
+ExitCode print_formatted(const std::vector<PeekedMessage>& messages, const Format& format,
+                         const std::string& queue) {
+  std::string out;
+  for (const PeekedMessage& message : messages) {
+    std::vector<HeaderView> headers;
+    for (const auto& [header, value] : message.headers) {
+      headers.emplace_back(header, value);
+    }
+    format.render({.source = queue,
+                   .offset = message.offset,
+                   .key = message.key,
+                   .value = message.value,
+                   .headers = headers,
+                   .timestamp_ms = message.timestamp.time_since_epoch().count(),
+                   .handle = {},
+                   .message_id = {},
+                   .attempt = message.attempts},
+                  out);
+  }
+  return print(out);
+}
+
+ExitCode peek(const Connection& connection, const PeekArguments& arguments) {
+  std::optional<Format> format;
+  if (!arguments.format.empty()) {
+    Result<Format> parsed = Format::parse(arguments.format);
+    if (parsed && (parsed->uses('R') || parsed->uses('i'))) {
+      parsed = Error(ErrorCode::kInvalidArgument,
+                     "a look takes no message, so there is no %R, and no %i");
+    }
+    if (!parsed) {
+      return report(parsed.error(), arguments.name);
+    }
+    format = *std::move(parsed);
+  }
+  Result<Client> client = connection.connect();
+  if (!client) {
+    return report(client.error(), connection.url);
+  }
+  const Result<std::vector<PeekedMessage>> messages = look_at(*client, arguments);
+  if (!messages) {
+    return report(messages.error(), arguments.name);
+  }
+  if (format) {
+    return print_formatted(*messages, *format, arguments.name);
+  }
+  return print(arguments.output == "json" ? peeked_json(*messages) : peeked_table(*messages));
+}
+
+}  // namespace
+
+void add_queue_peek(CLI::App& parent, CommandLine& line) {
+  CLI::App& command = *parent.add_subcommand("peek", "Look at messages and leave them there");
+  auto arguments = std::make_shared<PeekArguments>();
+  command.add_option("NAME", arguments->name)->required();
+  std::vector<std::string> states;
+  for (const auto& [name, state] : kStates) {
+    states.push_back(name);
+  }
+  command.add_option("--from", arguments->state, "all, ready, delayed, in_flight, dying or parked")
+      ->check(CLI::IsMember(states))
+      ->capture_default_str();
+  command.add_option("-n,--count", arguments->count, "At most so many")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
+      ->capture_default_str();
+  command.add_option("--offset", arguments->offset, "From this offset on")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  CLI::Option* const format = command.add_option(
+      "-f,--format", arguments->format,
+      "%v value %k key %h headers %o offset %d timestamp %s size %a attempts %t queue %%");
+  command.add_option("-o,--output", arguments->output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str()
+      ->excludes(format);
+  command.footer(R"(
+Nothing is leased, counted or changed; whoever works on the queue does not notice. In the order of
+offsets. due_ms is when a delayed message may be handed out again, or a lease ends. The table cuts
+values; -f and -o json show them whole, JSON with a mark for what is no text.
+
+Example:
+  weir queue peek mail --from parked
+  weir queue peek mail --offset 1000 -n 1 -f '%v')");
+  command.callback([&line, arguments] {
+    line.action = [&line, arguments] { return peek(line.connection, *arguments); };
+  });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "broker/core/command.hpp"
+#include "broker/core/reply.hpp"
+#include "proto/ids.hpp"
+#include "proto/result.hpp"
+#include "storage/kv.hpp"
+
+namespace weir::shard {
+
+/// Which messages of a queue are to be shown.
+struct PeekWish {
+  proto::QueueId queue;
+  core::MessageState state = core::MessageState::kAny;
+  proto::Offset from_offset = 0;
+  std::uint32_t max_messages = 0;
+  proto::TimeMs now = 0;  // tells what is delayed from what is ready
+};
+
+/// Looks at what lies in the store at the reader's moment. Bounded by what it shows (its messages
+/// and 1 MiB, but at least one) and by the batches it looks at for that. CORRUPT_BATCH where a
+/// batch that is to be shown cannot be read, STORAGE_FAILED. Runs off the shard.
+[[nodiscard]] proto::Result<core::Peeked> peek(const storage::Reader& reader, const PeekWish& wish);
+
+}  // namespace weir::shard

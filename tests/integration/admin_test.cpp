@@ -1,0 +1,199 @@
+#include "tests/integration/broker_process.hpp"
+#include "weir/client.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <string>
+
+// The command line's administration against a real broker.
+namespace weir::integration {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::Not;
+
+class Admin : public testing::Test {
+ protected:
+  Admin() { start(); }
+  void start() {
+    broker_.emplace(dir_.path(), usual_flags(dir_.path() / "data"));
+    ASSERT_TRUE(broker_->wait_until_ready()) << broker_->log();
+  }
+  void restart() {
+    broker_->signal(SIGKILL);
+    broker_->wait();
+    start();
+  }
+  [[nodiscard]] std::string url(const std::string& name_space = {}) const {
+    return "weir://127.0.0.1:" + std::to_string(broker_->port()) +
+           (name_space.empty() ? "" : "/" + name_space);
+  }
+  /// What the command prints, errors included.
+  Output weir(const std::string& arguments, const std::string& name_space = {}) const {
+    return run_command(std::string(WEIR_TEST_BINARY) + " --url " + url(name_space) + " " +
+                       arguments + " 2>&1 </dev/null");
+  }
+  std::string done(const std::string& arguments, const std::string& name_space = {}) const {
+    const Output output = weir(arguments, name_space);
+    EXPECT_EQ(output.status, 0) << arguments << "\n" << output.text;
+    return output.text;
+  }
+  void send(const std::string& queue, int count) const {
+    const Output sent = run_command("seq " + std::to_string(count) + " | " + WEIR_TEST_BINARY +
+                                    " --url " + url() + " queue send " + queue + " 2>&1");
+    EXPECT_EQ(sent.status, 0) << sent.text;
+  }
+  TempDir dir_;
+  std::optional<BrokerProcess> broker_;
+};
+
+TEST_F(Admin, ListsQueuesAndTopics) {
+  done("queue create mail-failed");
+  done("queue create mail");
+  done("queue create other");
+  done("topic create clicks --partitions 3");
+  send("mail", 5);
+  const std::string listed = done("queue ls 'mail*'");
+  EXPECT_THAT(listed, HasSubstr("mail             5"));
+  EXPECT_THAT(listed, HasSubstr("mail-failed      0"));
+  EXPECT_THAT(listed, Not(HasSubstr("other")));
+  EXPECT_EQ(done("queue ls --names"), "mail\nmail-failed\nother\n");
+  EXPECT_THAT(done("topic ls -o json"), HasSubstr(R"([
+{"name": "clicks")"));
+}
+
+TEST_F(Admin, ChangesAndPausesAQueueAcrossARestart) {
+  done("queue create mail --max-receive-count 3");
+  EXPECT_EQ(done("queue update mail --max-receive-count 5 --dry-run"),
+            "would change max_receive_count from 3 to 5\n");
+  EXPECT_EQ(done("queue update mail --max-receive-count 5"),
+            "changed max_receive_count from 3 to 5\n");
+  EXPECT_EQ(done("queue update mail --max-receive-count 5"), "queue mail is like that already\n");
+  done("queue pause mail");
+  restart();
+  EXPECT_THAT(done("queue info mail -o json"),
+              HasSubstr(R"("receives_paused": true, "sends_paused": true)"));
+  const Output refused = run_command("echo x | " + std::string(WEIR_TEST_BINARY) +
+                                     " --timeout-ms 1500 --url " + url() + " queue send mail 2>&1");
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.text, HasSubstr("PAUSED"));
+  done("queue resume mail --sends");
+  send("mail", 1);
+  EXPECT_EQ(done("queue receive mail --ack"), "");
+  done("queue resume mail");
+  EXPECT_EQ(done("queue receive mail --ack"), "1\n");
+}
+
+TEST_F(Admin, PurgesOnlyWithAWord) {
+  done("queue create mail");
+  send("mail", 7);
+  const Output asked = weir("queue purge mail");
+  EXPECT_EQ(asked.status, 2);
+  EXPECT_THAT(asked.text, HasSubstr("nothing was done"));
+  EXPECT_THAT(done("queue purge mail --dry-run"), HasSubstr("7 messages"));
+  EXPECT_THAT(done("queue info mail"), HasSubstr("ready                  7\n"));
+  EXPECT_EQ(done("queue purge mail --yes"), "purged queue mail of 7 messages\n");
+  send("mail", 2);
+  restart();
+  EXPECT_THAT(done("queue info mail"), HasSubstr("ready                  2\n"));
+}
+
+TEST_F(Admin, DeletesQueuesAndTopics) {
+  done("queue create dead");
+  done("queue create mail --dead-letter-queue dead");
+  send("mail", 2);
+  const Output needed = weir("queue delete dead --yes");
+  EXPECT_EQ(needed.status, 1);
+  EXPECT_THAT(needed.text, HasSubstr("IN_USE"));
+  EXPECT_THAT(needed.text, HasSubstr("'mail'"));
+  EXPECT_THAT(needed.text, HasSubstr("--force"));
+  done("queue delete dead --yes --force");
+  EXPECT_THAT(done("queue info mail"), HasSubstr("dead_letter_queue      -\n"));
+  EXPECT_EQ(done("queue delete mail --yes"), "deleted queue mail with 2 messages\n");
+  EXPECT_EQ(weir("queue info mail").status, 4);
+  done("topic create clicks");
+  EXPECT_EQ(done("topic delete clicks --yes"), "deleted topic clicks with 0 records\n");
+  restart();
+  EXPECT_EQ(done("queue ls --names"), "");
+  EXPECT_EQ(done("topic ls --names"), "");
+}
+
+TEST_F(Admin, EndsConsumersOfADeletedQueue) {
+  done("queue create mail");
+  Client client = Client::connect(ClientOptions(url())).value();
+  QueueConsumer consumer = client.subscribe("mail", ConsumerOptions()).value();
+  Producer producer = client.queue_producer("mail", ProducerOptions()).value();
+  done("queue delete mail --yes");
+  const auto next = consumer.next(seconds(30));
+  ASSERT_FALSE(next.has_value());
+  EXPECT_EQ(next.error().code, ErrorCode::kQueueNotFound);
+  EXPECT_EQ(producer.send("late", seconds(30)).error().code, ErrorCode::kQueueNotFound);
+}
+
+TEST_F(Admin, LooksWithoutTaking) {
+  done("queue create mail");
+  send("mail", 3);
+  const std::string looked = done("queue peek mail --from ready -n 2");
+  EXPECT_THAT(looked, HasSubstr("0  ready         0       -     1  1\n"));
+  EXPECT_EQ(done("queue peek mail --offset 2 -f '%o=%v\\n'"), "2=3\n");
+  EXPECT_THAT(done("queue peek mail -o json -n 1"), HasSubstr(R"("value": "1")"));
+  EXPECT_EQ(weir("queue peek mail -f %R").status, 2);
+  EXPECT_THAT(done("queue info mail"), HasSubstr("ready                  3\n"));
+  done("topic create clicks");
+  run_command("seq 20 | " + std::string(WEIR_TEST_BINARY) + " --url " + url() +
+              " topic publish clicks");
+  const std::string browsed = done("topic browse clicks -n 2");
+  EXPECT_THAT(browsed, HasSubstr("        0      18"));
+  EXPECT_THAT(browsed, HasSubstr("        0      19"));
+  EXPECT_THAT(browsed, Not(HasSubstr("        0      17")));
+  EXPECT_EQ(weir("topic browse clicks --partition 1").status, 4);
+}
+
+TEST_F(Admin, AdministersNamespaces) {
+  EXPECT_EQ(weir("queue create mail", "billing").status, 4);
+  done("namespace create billing");
+  done("queue create mail", "billing");
+  done("queue create mail-2 --dead-letter-queue mail", "billing");
+  done("topic create clicks", "billing");
+  EXPECT_THAT(done("namespace ls"), HasSubstr("billing       2       1\n"));
+  EXPECT_EQ(done("queue ls --names"), "");
+  const Output full = weir("namespace delete billing --yes");
+  EXPECT_EQ(full.status, 1);
+  EXPECT_THAT(full.text, HasSubstr("--recursive"));
+  EXPECT_EQ(done("namespace delete billing --recursive --yes"),
+            "deleted namespace billing with 2 queues and 1 topic\n");
+  EXPECT_EQ(weir("namespace info billing").status, 4);
+  EXPECT_EQ(weir("namespace delete default --yes").status, 2);
+}
+
+TEST_F(Admin, KicksAConnectionThatComesBack) {
+  done("queue create mail");
+  ClientOptions options(url());
+  options.set_service("checkout");
+  Client client = Client::connect(options).value();
+  QueueConsumer consumer = client.subscribe("mail", ConsumerOptions()).value();
+  const ClientDescription before =
+      client.list_clients(ListOptions().set_pattern("checkout")).value().clients.at(0);
+  EXPECT_EQ(before.subscriptions, 1U);
+  EXPECT_THAT(done("client ls checkout"), HasSubstr("127.0.0.1:"));
+  const Output kicked = weir("client kick " + std::to_string(before.session) + " --yes");
+  EXPECT_EQ(kicked.status, 0) << kicked.text;
+  EXPECT_THAT(kicked.text, HasSubstr("of checkout at 127.0.0.1:"));
+  EXPECT_EQ(weir("client kick 999999 --yes").status, 2);
+  // It comes back by itself, with its subscription.
+  send("mail", 1);
+  const auto delivery = consumer.next(seconds(30));
+  ASSERT_TRUE(delivery.has_value()) << delivery.error().to_string();
+  ASSERT_TRUE(delivery->has_value());
+  const ClientDescription after =
+      client.list_clients(ListOptions().set_pattern("checkout")).value().clients.at(0);
+  EXPECT_NE(after.session, before.session);
+}
+
+}  // namespace
+}  // namespace weir::integration

@@ -1,0 +1,106 @@
+#include "broker/net/messages.hpp"
+#include "tests/unit/net/session_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <variant>
+
+// Requests that administer, from the wire to the shard and back.
+namespace weir::net {
+namespace {
+
+using proto::Errc;
+using weir::v1::Request;
+
+template <class T>
+T command_of(const Request& request) {
+  return std::get<T>(to_core(request, "billing", core::Uuid{}, 1).value());
+}
+
+TEST(AdminRequests, AreMeantForTheNamespaceOfTheConnection) {
+  Request request;
+  request.mutable_purge_queue()->set_name("work");
+  EXPECT_EQ(command_of<core::PurgeQueue>(request).name_space, "billing");
+  EXPECT_EQ(command_of<core::PurgeQueue>(request).name, "work");
+  request.mutable_delete_queue()->set_name("work");
+  request.mutable_delete_queue()->set_force(true);
+  EXPECT_EQ(command_of<core::DeleteQueue>(request).name_space, "billing");
+  EXPECT_TRUE(command_of<core::DeleteQueue>(request).force);
+  request.mutable_delete_topic()->set_name("news");
+  EXPECT_EQ(command_of<core::DeleteTopic>(request).name, "news");
+  request.mutable_list_topics();
+  EXPECT_EQ(command_of<core::ListTopics>(request).name_space, "billing");
+  request.mutable_list_queues()->mutable_page()->set_page_token("m");
+  EXPECT_EQ(command_of<core::ListQueues>(request).page.after, "m");
+}
+
+TEST(AdminRequests, TellWhatIsNotSetFromWhatIsEmpty) {
+  Request request;
+  request.mutable_update_queue()->set_name("work");
+  core::UpdateQueue update = command_of<core::UpdateQueue>(request);
+  EXPECT_FALSE(update.lease_ms || update.max_receive_count || update.dead_letter_queue ||
+               update.receives_paused || update.sends_paused || update.dry_run);
+  request.mutable_update_queue()->set_lease_ms(UINT64_MAX);
+  request.mutable_update_queue()->set_dead_letter_queue("");
+  request.mutable_update_queue()->set_receives_paused(false);
+  update = command_of<core::UpdateQueue>(request);
+  EXPECT_EQ(update.lease_ms, INT64_MAX) << "too long, and not negative";
+  EXPECT_EQ(update.dead_letter_queue, "");
+  EXPECT_EQ(update.receives_paused, false);
+}
+
+TEST(AdminRequests, RefuseAStateThatIsNotKnown) {
+  Request request;
+  request.mutable_peek_queue()->set_state(static_cast<weir::v1::MessageState>(6));
+  EXPECT_EQ(to_core(request, "billing", core::Uuid{}, 1).error().code, Errc::kUnsupported);
+  request.mutable_peek_queue()->set_state(weir::v1::MESSAGE_STATE_PARKED);
+  EXPECT_EQ(command_of<core::PeekQueue>(request).state, core::MessageState::kParked);
+}
+
+TEST(AdminRequests, SayWhoTheClientIs) {
+  Session session;
+  ASSERT_TRUE(session.hello(1, 1, "billing"));
+  EXPECT_EQ(session.outlet.name_spaces, std::vector<std::string>{"billing"});
+}
+
+TEST(AdminReplies, HoldEveryField) {
+  core::ClientInfo client{
+      proto::SessionId(7), {"shop", "weir-cpp/1", "1.2.3.4:5", "default", 99}, 2, 3};
+  const auto response = to_wire(1, core::Reply{core::ClientList{{client}, "7"}}, 0);
+  const weir::v1::ClientInfo& wire = response.client_list().clients(0);
+  EXPECT_EQ(wire.session(), 7U);
+  EXPECT_EQ(wire.service(), "shop");
+  EXPECT_EQ(wire.client(), "weir-cpp/1");
+  EXPECT_EQ(wire.address(), "1.2.3.4:5");
+  EXPECT_EQ(wire.namespace_(), "default");
+  EXPECT_EQ(wire.since(), 99);
+  EXPECT_EQ(wire.subscriptions(), 2U);
+  EXPECT_EQ(wire.in_flight(), 3U);
+  EXPECT_EQ(response.client_list().next_page_token(), "7");
+  core::QueueUpdate update;
+  update.queue.pause = {true, false};
+  update.changes = {{"lease_ms", "1", "2"}};
+  const auto updated = to_wire(1, core::Reply{update}, 0);
+  EXPECT_TRUE(updated.queue_update().queue().receives_paused());
+  EXPECT_FALSE(updated.queue_update().queue().sends_paused());
+  EXPECT_EQ(updated.queue_update().changes(0).after(), "2");
+  core::Peeked peeked;
+  peeked.messages.push_back(
+      {10, 2, core::MessageState::kDelayed, 4, 5, 6, 7, proto::SharedBytes(std::string("record"))});
+  peeked.next_offset = 13;
+  const auto looked = to_wire(1, core::Reply{peeked}, 0);
+  const weir::v1::PeekedMessage& message = looked.peeked().messages(0);
+  EXPECT_EQ(message.base_offset(), 10);
+  EXPECT_EQ(message.index(), 2U);
+  EXPECT_EQ(message.state(), weir::v1::MESSAGE_STATE_DELAYED);
+  EXPECT_EQ(message.attempts(), 4U);
+  EXPECT_EQ(message.due_time(), 5);
+  EXPECT_EQ(message.append_time(), 6);
+  EXPECT_EQ(message.base_timestamp(), 7);
+  EXPECT_EQ(message.record(), "record");
+  EXPECT_EQ(looked.peeked().next_offset(), 13);
+  EXPECT_FALSE(looked.peeked().is_end());
+}
+
+}  // namespace
+}  // namespace weir::net

@@ -1,0 +1,173 @@
+#include "broker/shard/peek.hpp"
+
+#include "proto/limits.hpp"
+#include "storage/key_codec.hpp"
+#include "tests/unit/core/core_rig.hpp"
+#include "tests/unit/shard/shard_rig.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace weir::shard {
+namespace {
+
+using core::MessageState;
+using proto::Errc;
+using proto::SettleKind;
+using test::kNow;
+using test::Session;
+using test::ShardRig;
+using test::values_of;
+
+/// A queue with messages in every state, in three batches of four, looked at where it lies.
+struct PeekTest : testing::Test {
+  PeekTest() {
+    rig.create_queue("dead");
+    queue = rig.create_queue("work", {1000, 2, ""});
+    rig.send(queue, values_of(4, "a"), kNow);
+    rig.send(queue, values_of(4, "b"), kNow + 1);
+    rig.send(queue, values_of(4, "c"), kNow + 2);
+    const auto acked = *rig.take(queue, 1, kNow + 3);
+    rig.settle(queue, Rig::range(acked, SettleKind::kAck), kNow + 3);
+    const auto parked = *rig.take(queue, 1, kNow + 3);
+    rig.settle(queue, Rig::range(parked, SettleKind::kNack), kNow + 3);
+    const auto again = *rig.take(queue, 1, kNow + 3);
+    rig.settle(queue, Rig::range(again, SettleKind::kNack), kNow + 3);
+    const auto delayed = *rig.take(queue, 1, kNow + 3);
+    rig.settle(queue, Rig::range(delayed, SettleKind::kNack, 5'000), kNow + 3);
+    const auto returned = *rig.take(queue, 1, kNow + 3);
+    (void)rig.take(queue, 2, kNow + 3);
+    rig.settle(queue, Rig::range(returned, SettleKind::kRelease), kNow + 3);
+    rig.commit(store);
+  }
+  core::Peeked look(MessageState state, proto::Offset from = 0, std::uint32_t count = 100) {
+    return peek(*store.snapshot(), {queue, state, from, count, kNow + 10}).value();
+  }
+  static std::vector<proto::Offset> offsets(const core::Peeked& peeked) {
+    std::vector<proto::Offset> found;
+    for (const core::PeekedMessage& message : peeked.messages) {
+      found.push_back(message.base_offset + message.index);
+    }
+    return found;
+  }
+  using Rig = core::test::CoreRig;
+  using Offsets = std::vector<proto::Offset>;
+  Rig rig;
+  storage::MemoryStore store;
+  proto::QueueId queue;
+};
+
+TEST_F(PeekTest, TellsEachStateFromTheOthers) {
+  EXPECT_EQ(offsets(look(MessageState::kParked)), (Offsets{1}));
+  EXPECT_EQ(offsets(look(MessageState::kDelayed)), (Offsets{2}));
+  EXPECT_EQ(offsets(look(MessageState::kInFlight)), (Offsets{4, 5}));
+  EXPECT_EQ(offsets(look(MessageState::kReady)), (Offsets{3, 6, 7, 8, 9, 10, 11}));
+  EXPECT_EQ(offsets(look(MessageState::kDying)), Offsets{});
+  const core::Peeked all = look(MessageState::kAny);
+  EXPECT_EQ(all.messages.size(), 11U) << "all but what is acked";
+  EXPECT_TRUE(all.is_end);
+  EXPECT_EQ(all.next_offset, 12);
+}
+
+TEST_F(PeekTest, ShowsTheMessageAndWhatBecameOfIt) {
+  const core::PeekedMessage delayed = look(MessageState::kDelayed).messages.at(0);
+  EXPECT_EQ(delayed.attempts, 1U);
+  EXPECT_EQ(delayed.due_time, kNow + 3 + 5'000);
+  EXPECT_EQ(delayed.append_time, kNow);
+  const auto decoded = proto::decode_record(delayed.record.view()).value();
+  EXPECT_EQ(decoded.record.value, "a2");
+  EXPECT_EQ(decoded.bytes, delayed.record.size());
+  EXPECT_EQ(look(MessageState::kInFlight).messages.at(0).due_time, kNow + 3 + 1'000);
+  const core::PeekedMessage fresh = look(MessageState::kAny, 11).messages.at(0);
+  EXPECT_EQ(fresh.state, MessageState::kReady);
+  EXPECT_EQ(proto::decode_record(fresh.record.view())->record.value, "c3");
+  EXPECT_EQ(fresh.due_time, 0);
+}
+
+TEST_F(PeekTest, GoesOnWhereItEnded) {
+  Offsets all;
+  proto::Offset from = 0;
+  for (int i = 0; i < 20; ++i) {
+    const core::Peeked page = look(MessageState::kAny, from, 2);
+    EXPECT_LE(page.messages.size(), 2U);
+    const Offsets found = offsets(page);
+    all.insert(all.end(), found.begin(), found.end());
+    from = page.next_offset;
+    if (page.is_end) {
+      break;
+    }
+  }
+  EXPECT_EQ(all, (Offsets{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+  EXPECT_TRUE(look(MessageState::kAny, 500).is_end);
+}
+
+TEST_F(PeekTest, ShowsNothingOfAPurgedLife) {
+  rig.apply(core::Record{core::QueuePurged{queue}});
+  rig.commit(store);
+  EXPECT_TRUE(look(MessageState::kAny).messages.empty());
+  rig.send(queue, values_of(1, "d"));
+  rig.commit(store);
+  EXPECT_EQ(offsets(look(MessageState::kAny)), (Offsets{12}));
+}
+
+TEST_F(PeekTest, EndsAPageByItsBytes) {
+  const std::string large(400'000, 'x');
+  rig.send(queue, {large, large, large, large});
+  rig.commit(store);
+  const core::Peeked page = look(MessageState::kReady, 12);
+  EXPECT_EQ(offsets(page), (Offsets{12, 13, 14}));
+  EXPECT_FALSE(page.is_end);
+  EXPECT_EQ(offsets(look(MessageState::kReady, page.next_offset)), (Offsets{15}));
+}
+
+TEST_F(PeekTest, NamesABatchThatIsMissing) {
+  storage::WriteBatch rows;
+  rows.remove(storage::Family::kLog,
+              storage::batch_key(storage::KeyKind::kBatch, queue.value, 1, 3));
+  const std::array<const storage::WriteBatch*, 1> all = {&rows};
+  ASSERT_TRUE(store.commit(all));
+  const auto looked = peek(*store.snapshot(), {queue, MessageState::kParked, 0, 10, kNow + 10});
+  ASSERT_FALSE(looked);
+  EXPECT_EQ(looked.error().code, Errc::kCorruptBatch);
+  EXPECT_NE(looked.error().message.find("offset 0"), std::string::npos);
+  EXPECT_EQ(offsets(look(MessageState::kInFlight)), (Offsets{4, 5})) << "others can be seen";
+}
+
+TEST_F(PeekTest, SaysWhenTheStoreCannotBeRead) {
+  store.fail_reads(true);
+  EXPECT_FALSE(peek(*store.snapshot(), {queue, MessageState::kAny, 0, 10, kNow}));
+}
+
+TEST(PeekShard, LooksOffTheShardAndChangesNothing) {
+  ShardRig rig;
+  Session client;
+  rig.open(client);
+  const proto::QueueId queue = rig.create_queue(client, "work");
+  rig.send(client, proto::LogId{queue.value}, 1, values_of(3));
+  rig.settle_down();
+  core::PeekQueue look{"default", "work", MessageState::kReady, 1, 0};
+  rig.ask(client, 1, look);
+  rig.run();
+  EXPECT_FALSE(client.replies.contains(1));
+  rig.settle_down();
+  const auto peeked = client.reply<core::Peeked>(1);
+  EXPECT_EQ(peeked.messages.size(), 2U);
+  EXPECT_EQ(rig.info("work").ready, 3U);
+  look.max_messages = proto::kMaxPageResults + 1;
+  rig.ask(client, 2, look);
+  look.max_messages = 1;
+  look.from_offset = -1;
+  rig.ask(client, 3, look);
+  look.queue = "none";
+  rig.ask(client, 4, look);
+  rig.settle_down();
+  EXPECT_EQ(client.replies.at(2).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(client.replies.at(3).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(client.replies.at(4).error().code, Errc::kQueueNotFound);
+}
+
+}  // namespace
+}  // namespace weir::shard
