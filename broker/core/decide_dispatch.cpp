@@ -48,7 +48,8 @@ proto::LogId log_of(const Queue& queue) {
 std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
     const DispatchWish& wish, const BatchSource& batches, proto::TimeMs now) const {
   const Queue* target = queue(wish.queue);
-  if (target == nullptr || wish.max_messages == 0 || target->definition().pause.receives) {
+  if (target == nullptr || wish.max_messages == 0 ||
+      (target->definition().pause.receives && !WEIR_PLANTED(hand_out_in_a_pause))) {
     return std::monostate{};
   }
   // What is on the way to the dead-letter queue counts as well: it is in memory, too.

@@ -146,7 +146,8 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
         settle.base_offset + settle.first_index + settle.count > cursor ||
         settle.grant.value >= allocator_.next_grant) {
       refuse(decision, settle.first_index, settle.count, Errc::kReceiptInvalid);
-    } else if (settle.base_offset < target->counters().purged_before) {
+    } else if (settle.base_offset < target->counters().purged_before &&
+               !WEIR_PLANTED(settle_what_was_purged)) {
       refuse(decision, settle.first_index, settle.count, Errc::kReceiptExpired);
     } else if (!target->cold().empty() && known_done != settle.base_offset) {
       NeedRows need;

@@ -52,6 +52,7 @@ constexpr std::array<Outcome, Coverage::kOutcomes> kOutcomeOf = {
     refused(Errc::kQueueNotFound),
     refused(Errc::kInvalidArgument),
     refused(Errc::kStorageFailed),
+    refused(Errc::kPaused),
 };
 
 std::string name_of(Outcome outcome) {
@@ -104,6 +105,7 @@ constexpr std::array kLimits = {
     Limit{~kSends, outcomes({refused(Errc::kDiskFull)}), kAll, "only sends need room"},
     Limit{kSends, outcomes({refused(Errc::kDiskFull)}), bit(Fault::kNone),
           "sends are refused only while the disk is full"},
+    Limit{~kSends, outcomes({refused(Errc::kPaused)}), kAll, "only sends are refused in a pause"},
     Limit{~kNumberedSends & ~ops({Op::kInitProducer}), outcomes({refused(Errc::kProducerFenced)}),
           kAll, "has no producer id"},
     Limit{~kNumberedSends, outcomes({refused(Errc::kOutOfOrderSequence)}), kAll, "has no sequence"},

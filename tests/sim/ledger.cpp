@@ -34,10 +34,37 @@ void Oracle::found(Scan& scan, proto::LogId log, proto::Offset offset,
   if (!scan.present.emplace(number, log).second) {
     wrong("a message lies in two places", log, offset, number);
   }
+  if (offset < logs_.at(log).purged_before) {
+    wrong("a purged message is still there", log, offset, number);
+  }
   const Message& message = messages_[number];
   if (&message.places.back() != find_place(number, log)) {
     wrong("a message lies where it was taken from", log, offset, number);
   }
+}
+
+/// What the store says of a purge whose answer was lost; and no row is left of a life before.
+void Oracle::learn_purge(proto::LogId id, const core::Queue::Counters& counters, const Scan& scan) {
+  Log& log = logs_.at(id);
+  const bool is_unasked = counters.purged_before > log.purged_before &&
+                          counters.purged_before >= log.may_be_purged_before;
+  if (counters.purged_before < log.purged_before || is_unasked) {
+    wrong("the store says that all before this was purged, and the last purge was said to end at " +
+              std::to_string(log.purged_before),
+          id, counters.purged_before, 0);
+    return;
+  }
+  log.purged_before = log.may_be_purged_before = counters.purged_before;
+  const auto expect_none = [&](Family family, KeyKind kind) {
+    const std::string begin = storage::object_prefix(kind, id.value);
+    const std::string end = storage::generation_prefix(kind, id.value, counters.generation);
+    if (scan.reader->scan(family, begin, end, {})->valid()) {
+      wrong("a row of a life that was purged is left", id, counters.purged_before, 0);
+    }
+  };
+  expect_none(Family::kLog, KeyKind::kBatch);
+  expect_none(Family::kState, KeyKind::kTouchedBatch);
+  expect_none(Family::kState, KeyKind::kReturnedIndex);
 }
 
 void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
@@ -45,6 +72,7 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
       scan.reader->get(Family::kState, storage::object_key(KeyKind::kQueueState, id.value)).value();
   const core::Queue::Counters counters =
       row ? core::rows::decode_counters(*row).value() : core::Queue::Counters{};
+  learn_purge(id, counters, scan);
   core::RunCounts runs;
   std::uint64_t bytes = 0;
   std::uint64_t live_messages = 0;
@@ -196,7 +224,7 @@ void Oracle::compare(const Scan& scan) {
     bool may_be_gone = false;
     bool must_be_gone = false;
     for (const Place& where : message.places) {
-      may_be_gone = may_be_gone || where.ack_heard;
+      may_be_gone = may_be_gone || where.ack_heard || may_be_purged(where);
       must_be_gone = must_be_gone || where.acked;
     }
     if (message.stored && !is_present && !may_be_gone) {

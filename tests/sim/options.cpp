@@ -34,6 +34,7 @@ constexpr std::array kFields = {
     OptionField{"drain_per_mille", &Options::drain_per_mille, 0},
     OptionField{"quiet_per_mille", &Options::quiet_per_mille, 0},
     OptionField{"crumble_per_mille", &Options::crumble_per_mille, 0},
+    OptionField{"operator_per_mille", &Options::operator_per_mille, 0},
     OptionField{"replica_restart_per_mille", &Options::replica_restart_per_mille, 0},
     OptionField{"move_per_mille", &Options::move_per_mille, 0},
     OptionField{"broken_start_per_mille", &Options::broken_start_per_mille, 0},
@@ -200,6 +201,7 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
           rng.per_mille(500) ? 0 : static_cast<std::size_t>(rng.between(1 << 20, 4 << 20));
     }
   }
+  o.operator_per_mille = rate(rng, 400, 60);
   return o;
 }
 

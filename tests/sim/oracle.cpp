@@ -247,6 +247,12 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   }
   Message& message = messages_[number];
   Place& where = place(message, log);
+  if (logs_.at(log).receives_paused) {
+    wrong("handed out while receives are paused", log, offset, number);
+  }
+  if (offset < logs_.at(log).purged_before) {
+    wrong("delivered after it was purged", log, offset, number);
+  }
   if (&where != &message.places.back() || where.acked) {
     wrong("delivered after it was acked or had moved", log, offset, number);
   }
@@ -316,6 +322,7 @@ void Oracle::session_closed(proto::SessionId session) {
   std::erase_if(sends_, of_session);
   std::erase_if(settles_, of_session);
   std::erase_if(handles_, of_session);
+  forget_operators(session);
 }
 
 void Oracle::expect_all_answered() {
@@ -332,6 +339,11 @@ void Oracle::disk_lost(const Oracle& then) {
     messages_.push_back({later[i].home, false, {}});
   }
   logs_ = then.logs_;
+  for (auto& [id, log] : logs_) {
+    // What was asked of it since then may be stored or not.
+    log.receives_paused = false;
+    log.may_be_purged_before = log.topic ? 0 : INT64_MAX;
+  }
   broker_lost();
 }
 
@@ -347,6 +359,7 @@ void Oracle::broker_lost() {
   sends_.clear();
   settles_.clear();
   handles_.clear();
+  forget_operators(std::nullopt);
   leases_.clear();
   asked_.clear();
   readers_.clear();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/core/queue/queue.hpp"
 #include "broker/core/reply.hpp"
 #include "broker/shard/session_port.hpp"
 #include "broker/shard/shard.hpp"
@@ -42,6 +43,10 @@ class Oracle {
   void heard_unsubscribe(proto::SessionId session, std::uint32_t alias);
   void heard_subscribe_topic(proto::SessionId session, std::uint64_t request, std::uint32_t alias,
                              const std::vector<proto::LogId>& partitions);
+  /// `receives`: paused or resumed by it; nullopt: left as it is.
+  void heard_pause(proto::SessionId session, std::uint64_t request, proto::LogId log,
+                   std::optional<bool> receives);
+  void heard_purge(proto::SessionId session, std::uint64_t request, proto::LogId log);
   void session_closed(proto::SessionId session);
   /// All sessions are gone, and all that was not durable may be.
   void broker_lost();
@@ -129,6 +134,11 @@ class Oracle {
     std::string name;
     std::vector<MessageNumber> at;  // by offset; 0: not known
     proto::Offset high_watermark = 0;
+    // What an operator did (oracle_operator.cpp).
+    bool receives_paused = false;            // and the broker said so
+    std::uint64_t resumes = 0;               // heard
+    proto::Offset purged_before = 0;         // and the broker said so, or its store does
+    proto::Offset may_be_purged_before = 0;  // at most, while a purge may be under way
   };
   struct HeardMessage {
     MessageNumber message = 0;
@@ -143,6 +153,12 @@ class Oracle {
     proto::SettleRange range;
     BrokerHost::Moment moment;
     std::vector<HeardMessage> messages;
+    proto::Offset purged_before = 0;  // by then
+  };
+  struct HeardPause {
+    proto::LogId log;
+    bool pauses = false;
+    std::uint64_t resumes = 0;
   };
   struct Reader {
     std::vector<proto::LogId> partitions;
@@ -167,10 +183,15 @@ class Oracle {
   void judge(const HeardRange& heard, const HeardMessage& message,
              std::optional<std::uint16_t> refused);
   void end_leases(proto::SessionId session, std::optional<std::uint32_t> alias);
+  [[nodiscard]] bool may_be_purged(const Place& place) const;
+  void said_of_operator(proto::SessionId session, std::uint64_t request,
+                        const proto::Result<core::Reply>& reply);
+  void forget_operators(std::optional<proto::SessionId> session);
   void wrong(const std::string& what, proto::LogId log, proto::Offset offset,
              MessageNumber message);
 
   struct Scan;
+  void learn_purge(proto::LogId id, const core::Queue::Counters& counters, const Scan& scan);
   void scan_queue(proto::LogId id, const Log& log, Scan& scan);
   void scan_due_index(proto::LogId id, std::uint32_t generation,
                       const std::set<std::pair<proto::TimeMs, proto::Offset>>& expected,
@@ -187,6 +208,8 @@ class Oracle {
   std::map<std::pair<proto::SessionId, std::uint64_t>, Batch> sends_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::vector<HeardRange>> settles_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, HeardRange> handles_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, HeardPause> pauses_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, proto::LogId> purges_;
   std::map<proto::SessionId, std::vector<std::pair<MessageNumber, proto::LogId>>> leases_;
   std::set<std::pair<proto::SessionId, std::uint32_t>> unsubscribed_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::pair<std::uint32_t, Reader>> asked_;

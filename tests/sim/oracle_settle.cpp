@@ -34,7 +34,7 @@ void Oracle::expect_nothing_of_others(proto::SessionId session, proto::LogId log
 
 Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
                                 const proto::SettleRange& range) {
-  HeardRange heard{log, range, host_.moment(), {}};
+  HeardRange heard{log, range, host_.moment(), {}, logs_.at(log).purged_before};
   if (world_.traces()) {
     world_.trace("settle kind " + std::to_string(static_cast<int>(range.kind)) + " log " +
                      std::to_string(log.value) + " batch " + std::to_string(range.base_offset) +
@@ -62,7 +62,8 @@ Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
       if (std::exchange(lease.settler, session) != session) {
         expect_nothing_of_others(session, log, range.grant, message.message);
       }
-      message.must_succeed = lasts(lease, heard.moment) && !lease.may_have_ended &&
+      message.must_succeed = offset >= logs_.at(log).may_be_purged_before &&
+                             lasts(lease, heard.moment) && !lease.may_have_ended &&
                              (!where.ack_heard || range.kind == SettleKind::kAck);
       if (range.kind == SettleKind::kAck) {
         where.ack_heard = true;
@@ -117,6 +118,9 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
             heard.log, offset, message.message);
     }
     return;
+  }
+  if (offset < heard.purged_before) {
+    wrong("settled after it was purged", heard.log, offset, message.message);
   }
   const bool is_last = &where == &messages_[message.message].places.back();
   const bool still_newest =
@@ -235,6 +239,7 @@ void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
     }
     handles_.erase(it);
   }
+  said_of_operator(session, request, reply);
   if (!reply) {
     return;
   }

@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 38> kMustOccur = {
+constexpr std::array<std::string_view, 42> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -36,6 +36,10 @@ constexpr std::array<std::string_view, 38> kMustOccur = {
     "message: dead-lettered",
     "messages parked at the end",
     "network: connected",
+    "operator: deleted a queue",
+    "operator: pauses",
+    "operator: purged",
+    "operator: resumes",
     "network: no room for more",
     "receive: messages",
     "receive: nothing",

@@ -3,6 +3,7 @@
 #include "tests/sim/broker_host.hpp"
 #include "tests/sim/consumer.hpp"
 #include "tests/sim/network.hpp"
+#include "tests/sim/operator.hpp"
 #include "tests/sim/oracle.hpp"
 #include "tests/sim/producer.hpp"
 #include "tests/sim/reader.hpp"
@@ -86,6 +87,9 @@ class Simulation {
       for (Machine* machine : machines_) {
         machine->begin_anew();
       }
+      if (operator_ != nullptr) {
+        operator_->begin_anew();
+      }
     }
   }
 
@@ -105,6 +109,10 @@ class Simulation {
   }
 
   void step() {
+    if (operator_ != nullptr && world_.rng().per_mille(options_.operator_per_mille)) {
+      operator_->step();
+      return;
+    }
     if (!clients_.empty() && world_.rng().per_mille(options_.sdk_per_mille)) {
       world_.rng().pick(clients_)->step();
     } else {
@@ -136,6 +144,10 @@ class Simulation {
     for (std::uint32_t i = 0; options_.topics > 0 && i < options_.readers; ++i) {
       readers_.push_back(std::make_unique<Reader>(stage_));
       machines_.push_back(readers_.back().get());
+    }
+    if (options_.operator_per_mille > 0) {
+      operator_ = std::make_unique<Operator>(stage_);
+      operator_->connect();
     }
     for (Machine* machine : machines_) {
       machine->connect();
@@ -223,6 +235,9 @@ class Simulation {
   void heal() {
     stage_.healed = true;
     host_.heal();
+    if (operator_ != nullptr) {
+      operator_->heal();
+    }
     // These are left to whoever has subscribed to them: a place in a window that does not come back
     // is seen where it is missing.
     std::set<std::string> kept;
@@ -342,6 +357,7 @@ class Simulation {
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<Reader>> readers_;
+  std::unique_ptr<Operator> operator_;  // none in many runs
   std::vector<Machine*> machines_;
   std::vector<std::unique_ptr<SdkClient>> clients_;
 };

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "tests/sim/machine.hpp"
+
+namespace weir::sim {
+
+/// Somebody who administers the queues that others work on: pauses and resumes them, purges them,
+/// and makes and deletes a queue of his own.
+class Operator final : public Machine {
+ public:
+  using Machine::Machine;
+  void step() override;
+  /// Nothing stays paused.
+  void heal();
+
+ private:
+  void came_up() override;
+  void went_down() override {}
+  void pause(const Target& target, bool receives, bool sends, bool pauses);
+  void purge(const Target& target);
+  void make_or_delete_scratch();
+};
+
+}  // namespace weir::sim

@@ -1,0 +1,95 @@
+#include "tests/sim/oracle.hpp"
+
+#include <algorithm>
+#include <variant>
+
+// What an operator asked for: pauses and purges. The answer to a purge says which offsets are gone;
+// until it is there, all that the queue holds may be, and so it stays where the answer is lost,
+// until the store is looked at.
+namespace weir::sim {
+
+void Oracle::heard_pause(proto::SessionId session, std::uint64_t request, proto::LogId log,
+                         std::optional<bool> receives) {
+  if (!receives) {
+    return;
+  }
+  Log& known = logs_.at(log);
+  if (!*receives) {
+    known.receives_paused = false;
+    ++known.resumes;
+  }
+  pauses_[{session, request}] = {log, *receives, known.resumes};
+}
+
+void Oracle::heard_purge(proto::SessionId session, std::uint64_t request, proto::LogId log) {
+  purges_[{session, request}] = log;
+  logs_.at(log).may_be_purged_before = INT64_MAX;
+  const auto forgo = [log](HeardRange& heard) {
+    if (heard.log == log) {
+      for (HeardMessage& message : heard.messages) {
+        message.must_succeed = false;
+      }
+    }
+  };
+  for (auto& [key, ranges] : settles_) {
+    std::ranges::for_each(ranges, forgo);
+  }
+  for (auto& [key, heard] : handles_) {
+    forgo(heard);
+  }
+}
+
+void Oracle::said_of_operator(proto::SessionId session, std::uint64_t request,
+                              const proto::Result<core::Reply>& reply) {
+  if (const auto it = pauses_.find({session, request}); it != pauses_.end()) {
+    Log& log = logs_.at(it->second.log);
+    if (reply && it->second.pauses && it->second.resumes == log.resumes) {
+      log.receives_paused = true;
+    }
+    pauses_.erase(it);
+  }
+  const auto it = purges_.find({session, request});
+  if (it == purges_.end()) {
+    return;
+  }
+  const proto::LogId id = it->second;
+  purges_.erase(it);
+  Log& log = logs_.at(id);
+  if (reply) {
+    const auto& before = std::get<core::QueueInfo>(*reply);
+    if (before.next_offset < log.purged_before || before.next_offset < next_offset(id)) {
+      wrong("a purge ends before what was said", id, before.next_offset, 0);
+    }
+    log.purged_before = before.next_offset;
+    world_.report().count("operator: purged", before.messages() > 0 ? 1 : 0);
+  }
+  if (std::ranges::none_of(purges_, [id](const auto& other) { return other.second == id; }) &&
+      log.may_be_purged_before == INT64_MAX && reply) {
+    log.may_be_purged_before = log.purged_before;
+  }
+}
+
+void Oracle::forget_operators(std::optional<proto::SessionId> session) {
+  const auto goes = [&](const auto& entry) { return !session || entry.first.first == *session; };
+  std::erase_if(pauses_, goes);
+  std::erase_if(purges_, goes);
+}
+
+/// Also where it lies in a dead-letter queue and nobody has seen it there.
+bool Oracle::may_be_purged(const Place& place) const {
+  const Log& log = logs_.at(place.log);
+  if (place.offset >= 0 && place.offset < log.purged_before) {
+    return true;
+  }
+  if (!may_have_died(place)) {
+    return false;
+  }
+  for (proto::LogId at = log.dead_letters; at.value != 0; at = logs_.at(at).dead_letters) {
+    if (logs_.at(at).purged_before > 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace weir::sim
