@@ -2,6 +2,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 #include "broker/cli/signals.hpp"
 
 #include <CLI/CLI.hpp>
@@ -17,7 +18,7 @@ namespace {
 
 struct BackupArguments {
   std::string directory;
-  std::string output = "table";
+  OutputForm form;
 };
 
 ExitCode back_up(const Connection& connection, const BackupArguments& arguments) {
@@ -52,7 +53,12 @@ ExitCode back_up(const Connection& connection, const BackupArguments& arguments)
   if (const Result<> finished = files->finish(backup->manifest); !finished) {
     return report(finished.error(), arguments.directory);
   }
-  return print(arguments.output == "json" ? backup_json(*backup) : backup_table(*backup));
+  return show(
+      arguments.form,
+      [&]() -> Result<Look> {
+        return Look{.table = backup_table(*backup), .json = backup_json(*backup)};
+      },
+      arguments.directory);
 }
 
 }  // namespace
@@ -63,9 +69,7 @@ void add_backup(CLI::App& parent, CommandLine& line) {
   auto arguments = std::make_shared<BackupArguments>();
   command.add_option("DIR", arguments->directory, "Where the backup goes: new or empty")
       ->required();
-  command.add_option("-o,--output", arguments->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output_option(command, arguments->form);
   command.footer(R"(
 The broker goes on meanwhile. The backup holds everything that was acknowledged before it began, of
 all namespaces, as it was at one moment; what came later is not in it. DIR is a backup once the file

@@ -1,8 +1,10 @@
 #include "broker/cli/cli.hpp"
 
 #include "broker/cli/command.hpp"
+#include "broker/cli/complete.hpp"
 #include "broker/cli/contexts.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/pages.hpp"
 #include "weir/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -13,6 +15,9 @@
 
 namespace weir::cli {
 namespace {
+
+// A person waits for it with a finger on the key.
+constexpr std::int64_t kCompletionTimeoutMs = 500;
 
 constexpr const char* kFooter = R"(
 Exit codes: 0 done, 1 refused, 2 bad usage, 3 not reachable, 4 not found,
@@ -79,6 +84,8 @@ void build(CLI::App& app, CommandLine& line) {
   CLI::App& context = *app.add_subcommand("context", "Give brokers names, and choose one of them");
   context.require_subcommand(1);
   add_context_admin(context, line);
+  add_top(app, line);
+  add_completion(app, line);
 }
 
 // Where the command's broker is.
@@ -92,6 +99,44 @@ Result<> resolve(Connection& connection) {
   connection.timeout_ms =
       connection.timeout_flag_ms.value_or(target->timeout_ms.value_or(connection.timeout_ms));
   return {};
+}
+
+// Where the words of a command line that is being typed say that the broker is.
+Connection connection_in(const std::vector<std::string>& words) {
+  Connection connection;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] == "--url") {
+      connection.url_flag = words[i + 1];
+    } else if (words[i] == "--context") {
+      connection.context_flag = words[i + 1];
+    }
+  }
+  connection.timeout_flag_ms = kCompletionTimeoutMs;
+  return connection;
+}
+
+CompletionSources sources_of(const std::vector<std::string>& words, const OwnCommands& commands) {
+  CompletionSources sources;
+  sources.contexts = [] {
+    std::vector<std::string> names;
+    if (const auto contexts = read_contexts(contexts_path(process_environment))) {
+      for (const Context& context : contexts->all()) {
+        names.push_back(context.name);
+      }
+    }
+    return names;
+  };
+  sources.own_flags = [&commands](const std::string& command) {
+    const auto found = commands.find(command);
+    return found != commands.end() && found->second.flags ? found->second.flags()
+                                                          : std::vector<std::string>();
+  };
+  sources.objects = [&words](const std::string& kind) {
+    Connection connection = connection_in(words);
+    return resolve(connection) ? names_at(connection, kind, words.back() + "*")
+                               : std::vector<std::string>();
+  };
+  return sources;
 }
 
 // The words in front of the command's own arguments, for "try: weir queue send --help".
@@ -138,6 +183,21 @@ ExitCode parse_and_run(const std::vector<std::string>& args) {
   return line.action();
 }
 
+// `weir complete -- queue inf`: words that a shell offers in place of the last one.
+ExitCode print_completions(const std::vector<std::string>& args, const OwnCommands& commands) {
+  CLI::App app("", "weir");
+  CommandLine line;
+  build(app, line);
+  const std::size_t skipped = args.size() > 1 && args[1] == "--" ? 2 : 1;
+  const std::vector<std::string> words(
+      args.begin() + static_cast<std::ptrdiff_t>(std::min(skipped, args.size())), args.end());
+  std::string text;
+  for (const std::string& candidate : complete(app, words, sources_of(words, commands))) {
+    text += candidate + "\n";
+  }
+  return print(text);
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& args, const OwnCommands& commands) {
@@ -145,11 +205,14 @@ int run(const std::vector<std::string>& args, const OwnCommands& commands) {
   for (std::size_t words = 1; words <= std::min<std::size_t>(args.size(), 2); ++words) {
     name += (words > 1 ? " " : "") + args[words - 1];
     if (const auto own = commands.find(name); own != commands.end()) {
-      return own->second({args.begin() + static_cast<std::ptrdiff_t>(words), args.end()});
+      return own->second.run({args.begin() + static_cast<std::ptrdiff_t>(words), args.end()});
     }
   }
   // A reader that has gone shows as an error where it is written.
   ::signal(SIGPIPE, SIG_IGN);
+  if (!args.empty() && args.front() == "complete") {
+    return static_cast<int>(print_completions(args, commands));
+  }
   return static_cast<int>(parse_and_run(args));
 }
 

@@ -2,6 +2,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
 
 #include <CLI/CLI.hpp>
@@ -17,7 +18,7 @@ namespace {
 struct ClientArguments {
   std::string service;
   std::vector<std::uint64_t> sessions;
-  std::string output = "table";
+  OutputForm form;
   Caution caution;
 };
 
@@ -29,15 +30,10 @@ Result<std::vector<ClientDescription>> list_connections(Client& client,
 }
 
 ExitCode list_clients(const Connection& connection, const ClientArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const auto clients = list_connections(*client, arguments.service);
-  if (!clients) {
-    return report(clients.error(), arguments.service);
-  }
-  return print(arguments.output == "json" ? clients_json(*clients) : clients_table(*clients));
+  return show_answer(
+      connection, arguments.form, arguments.service,
+      [&](Client& client) { return list_connections(client, arguments.service); }, clients_table,
+      clients_json);
 }
 
 ExitCode kick(const Connection& connection, const ClientArguments& arguments) {
@@ -69,9 +65,7 @@ void add_client_admin(CLI::App& parent, CommandLine& line) {
   auto query = std::make_shared<ClientArguments>();
   list_command.add_option("SERVICE", query->service,
                           "Services that match: * is any text, ? any character (default: all)");
-  list_command.add_option("-o,--output", query->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output_options(list_command, query->form);
   list_command.footer(R"(
 Of all namespaces, in the order in which they began; this command's own is among them. in_flight is
 what was pushed to a connection and is not settled.

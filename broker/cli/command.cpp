@@ -1,7 +1,5 @@
 #include "broker/cli/command.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <cstdlib>
 
@@ -17,12 +15,6 @@ ClientOptions Connection::client_options() const {
 
 const char* process_environment(const char* name) {
   return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before the first thread
-}
-
-void add_output_option(CLI::App& command, std::string& output) {
-  command.add_option("-o,--output", output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
 }
 
 }  // namespace weir::cli

@@ -41,9 +41,6 @@ struct CommandLine {
 /// getenv(), for the first thread.
 [[nodiscard]] const char* process_environment(const char* name);
 
-/// -o: table or json, the form of what a command prints.
-void add_output_option(CLI::App& command, std::string& output);
-
 // Each adds its commands to `parent`. The objects live until the action has run.
 void add_queue_admin(CLI::App& parent, CommandLine& line);      // create, info, ack, nack, extend
 void add_queue_list(CLI::App& parent, CommandLine& line);       // ls
@@ -65,6 +62,8 @@ void add_client_admin(CLI::App& parent, CommandLine& line);     // ls, kick
 void add_health(CLI::App& parent, CommandLine& line);           // health
 void add_backup(CLI::App& parent, CommandLine& line);           // backup
 void add_bench(CLI::App& parent, CommandLine& line);            // bench
+void add_top(CLI::App& parent, CommandLine& line);              // top
+void add_completion(CLI::App& parent, CommandLine& line);       // completion
 void add_context_admin(CLI::App& parent, CommandLine& line);    // add, use, rm, ls, show
 
 }  // namespace weir::cli

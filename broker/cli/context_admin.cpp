@@ -1,6 +1,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/contexts.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 #include "proto/json_string.hpp"
 
 #include <CLI/CLI.hpp>
@@ -81,13 +82,16 @@ std::string json_of(const Contexts& contexts) {
   return (text.empty() ? "[" : text) + "]\n";
 }
 
-ExitCode list(const std::string& output) {
+ExitCode list(const OutputForm& form) {
   const std::string path = contexts_path(process_environment);
-  const Result<Contexts> contexts = read_contexts(path);
-  if (!contexts) {
-    return report(contexts.error(), path);
-  }
-  return print(output == "json" ? json_of(*contexts) : table_of(*contexts));
+  const auto look = [&path]() -> Result<Look> {
+    const Result<Contexts> contexts = read_contexts(path);
+    if (!contexts) {
+      return contexts.error();
+    }
+    return Look{.table = table_of(*contexts), .json = json_of(*contexts)};
+  };
+  return show(form, look, path);
 }
 
 ExitCode show(const Connection& connection) {
@@ -140,12 +144,12 @@ Example:
   add_by_name("rm", "Forget a name", "weir context rm test", &Contexts::remove);
 
   CLI::App& listing = *parent.add_subcommand("ls", "List the names; * is in use");
-  auto output = std::make_shared<std::string>("table");
-  add_output_option(listing, *output);
+  auto form = std::make_shared<OutputForm>();
+  add_output_option(listing, *form);
   listing.footer("\nExample:\n  weir context ls");
-  listing.callback([&line, output] {
+  listing.callback([&line, form] {
     line.is_local = true;
-    line.action = [output] { return list(*output); };
+    line.action = [form] { return list(*form); };
   });
 
   CLI::App& showing = *parent.add_subcommand("show", "Say where commands go, and what says so");

@@ -1,6 +1,6 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
-#include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
 
 #include <CLI/CLI.hpp>
@@ -15,7 +15,7 @@ namespace {
 
 struct ListArguments {
   std::string pattern;
-  std::string output = "table";
+  OutputForm form;
   bool names = false;
 };
 
@@ -28,49 +28,44 @@ std::string names_of(const std::vector<Item>& items) {
   return out;
 }
 
-/// Prints what a list holds in the form that was asked for.
-template <class Item>
-ExitCode print_list(const Result<std::vector<Item>>& items, const ListArguments& arguments,
-                    std::string (*table)(const std::vector<Item>&),
-                    std::string (*json)(const std::vector<Item>&)) {
-  if (!items) {
-    return report(items.error(), arguments.pattern);
-  }
-  if (arguments.names) {
-    return print(names_of(*items));
-  }
-  return print(arguments.output == "json" ? json(*items) : table(*items));
+/// Shows a list in the form that was asked for; `list` asks for one page, whose items are `items`.
+template <class Item, class Page, class List>
+ExitCode show_list(const Connection& connection, const ListArguments& arguments, List list,
+                   std::vector<Item> Page::* items, std::string (*table)(const std::vector<Item>&),
+                   std::string (*json)(const std::vector<Item>&)) {
+  const auto ask = [&](Client& client) {
+    return list_all<Item>(
+        arguments.pattern,
+        [&](const ListOptions& options) { return (client.*list)(options, CallOptions()); }, items);
+  };
+  return show_answer(connection, arguments.form, arguments.pattern, ask,
+                     arguments.names ? names_of<Item> : table, json);
 }
 
 ExitCode list_queues(const Connection& connection, const ListArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const auto list = [&](const ListOptions& options) { return client->list_queues(options); };
-  return print_list(list_all<QueueDescription>(arguments.pattern, list, &QueuePage::queues),
-                    arguments, queues_table, queues_json);
+  return show_list(connection, arguments, &Client::list_queues, &QueuePage::queues, queues_table,
+                   queues_json);
 }
 
 ExitCode list_topics(const Connection& connection, const ListArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const auto list = [&](const ListOptions& options) { return client->list_topics(options); };
-  return print_list(list_all<TopicDescription>(arguments.pattern, list, &TopicPage::topics),
-                    arguments, topics_table, topics_json);
+  return show_list(connection, arguments, &Client::list_topics, &TopicPage::topics, topics_table,
+                   topics_json);
 }
 
 ExitCode list_namespaces(const Connection& connection, const ListArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
+  return show_list(connection, arguments, &Client::list_namespaces, &NamespacePage::namespaces,
+                   namespaces_table, namespaces_json);
+}
+
+template <class Page, class Item>
+std::vector<std::string> names_in(const Result<Page>& page, std::vector<Item> Page::* items) {
+  std::vector<std::string> names;
+  if (page) {
+    for (const Item& item : (*page).*items) {
+      names.push_back(item.name);
+    }
   }
-  const auto list = [&](const ListOptions& options) { return client->list_namespaces(options); };
-  return print_list(
-      list_all<NamespaceDescription>(arguments.pattern, list, &NamespacePage::namespaces),
-      arguments, namespaces_table, namespaces_json);
+  return names;
 }
 
 using List = ExitCode (*)(const Connection&, const ListArguments&);
@@ -80,9 +75,7 @@ CLI::App& add_list(CLI::App& parent, CommandLine& line, const std::string& descr
   auto arguments = std::make_shared<ListArguments>();
   command.add_option("PATTERN", arguments->pattern,
                      "Names that match: * is any text, ? any character (default: all)");
-  CLI::Option* const output = command.add_option("-o,--output", arguments->output, "table or json")
-                                  ->check(CLI::IsMember({"table", "json"}))
-                                  ->capture_default_str();
+  CLI::Option* const output = add_output_options(command, arguments->form);
   command.add_flag("--names", arguments->names, "Nothing but the names, one a line")
       ->excludes(output);
   command.callback([&line, arguments, how] {
@@ -93,13 +86,33 @@ CLI::App& add_list(CLI::App& parent, CommandLine& line, const std::string& descr
 
 }  // namespace
 
+std::vector<std::string> names_at(const Connection& connection, const std::string& kind,
+                                  const std::string& pattern) {
+  Result<Client> client = connection.connect();
+  if (!client) {
+    return {};
+  }
+  const ListOptions options = ListOptions().set_pattern(pattern);
+  if (kind == "queue") {
+    return names_in(client->list_queues(options), &QueuePage::queues);
+  }
+  if (kind == "topic") {
+    return names_in(client->list_topics(options), &TopicPage::topics);
+  }
+  if (kind == "namespace") {
+    return names_in(client->list_namespaces(options), &NamespacePage::namespaces);
+  }
+  return {};
+}
+
 void add_queue_list(CLI::App& parent, CommandLine& line) {
   add_list(parent, line, "List queues with their messages", list_queues).footer(R"(
 In the order of names; `weir queue info` says what the columns mean.
 
 Example:
   weir queue ls 'mail-*'
-  weir queue ls --names | xargs -n 1 weir queue info)");
+  weir queue ls --names | xargs -n 1 weir queue info
+  weir queue ls --watch)");
 }
 
 void add_topic_list(CLI::App& parent, CommandLine& line) {

@@ -20,10 +20,11 @@ std::function<int(const std::vector<std::string>&)> serve_with(const char* flag)
 }  // namespace
 
 int main(int argc, char** argv) {
-  return weir::cli::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc),
-                        {{"serve", weir::server::serve_main},
-                         {"config check", serve_with("--check-config")},
-                         {"config print", serve_with("--print-config")},
-                         {"restore", weir::server::restore_main},
-                         {"verify", weir::server::verify_main}});
+  return weir::cli::run(
+      std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc),
+      {{"serve", {weir::server::serve_main, weir::server::serve_flags}},
+       {"config check", {serve_with("--check-config"), weir::server::serve_flags}},
+       {"config print", {serve_with("--print-config"), weir::server::serve_flags}},
+       {"restore", {weir::server::restore_main}},
+       {"verify", {weir::server::verify_main}}});
 }

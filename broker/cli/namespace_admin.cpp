@@ -2,6 +2,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
 
 #include <CLI/CLI.hpp>
@@ -17,7 +18,7 @@ namespace {
 
 struct NamespaceArguments {
   std::string name;
-  std::string output = "table";
+  OutputForm form;
   bool recursive = false;
   Caution caution;
 };
@@ -36,15 +37,10 @@ ExitCode create_namespace(const Connection& connection, const NamespaceArguments
 }
 
 ExitCode show_namespace(const Connection& connection, const NamespaceArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const Result<NamespaceDescription> found = client->describe_namespace(arguments.name);
-  if (!found) {
-    return report(found.error(), arguments.name);
-  }
-  return print(arguments.output == "json" ? namespace_json(*found) : namespace_table(*found));
+  return show_answer(
+      connection, arguments.form, arguments.name,
+      [&](Client& client) { return client.describe_namespace(arguments.name); }, namespace_table,
+      namespace_json);
 }
 
 /// Everything in it, one after the other; what a retry finds gone is gone.
@@ -153,9 +149,7 @@ Example:
   auto query = std::make_shared<NamespaceArguments>();
   CLI::App& info =
       add_act(parent, line, "info", "Show what a namespace holds", query, show_namespace);
-  info.add_option("-o,--output", query->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output_options(info, query->form);
   info.footer(R"(
 Example:
   weir namespace info billing)");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/cli/command.hpp"
 #include "weir/admin.hpp"
 #include "weir/result.hpp"
 
@@ -45,5 +46,11 @@ template <class Item, class List, class Items>
   }
   return all;
 }
+
+/// Names of queues, topics or namespaces ("queue" …) that match, at most a page of them; none
+/// where they cannot be had.
+[[nodiscard]] std::vector<std::string> names_at(const Connection& connection,
+                                                const std::string& kind,
+                                                const std::string& pattern);
 
 }  // namespace weir::cli

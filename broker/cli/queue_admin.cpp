@@ -1,6 +1,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -69,35 +70,29 @@ Example:
 
 struct InfoArguments {
   std::string name;
-  std::string output = "table";
+  OutputForm form;
 };
 
 ExitCode show(const Connection& connection, const InfoArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const Result<QueueDescription> queue = client->describe_queue(arguments.name);
-  if (!queue) {
-    return report(queue.error(), arguments.name);
-  }
-  return print(arguments.output == "json" ? queue_json(*queue) : queue_table(*queue));
+  return show_answer(
+      connection, arguments.form, arguments.name,
+      [&](Client& client) { return client.describe_queue(arguments.name); }, queue_table,
+      queue_json);
 }
 
 void add_info(CLI::App& parent, CommandLine& line) {
   CLI::App& command = *parent.add_subcommand("info", "Show a queue's settings and messages");
   auto arguments = std::make_shared<InfoArguments>();
   command.add_option("NAME", arguments->name)->required();
-  command.add_option("-o,--output", arguments->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output_options(command, arguments->form);
   command.footer(R"(
   ready      may be handed out     in_flight  with a consumer
   delayed    waits for its retry   dying      on the way to the dead-letter queue
   parked     out of attempts, and there is no dead-letter queue
 
 Example:
-  weir queue info mail -o json)");
+  weir queue info mail --watch
+  weir queue info mail -o 'template={name}: {ready} ready\n')");
   command.callback([&line, arguments] {
     line.action = [&line, arguments] { return show(line.connection, *arguments); };
   });

@@ -2,6 +2,7 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/format.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -27,7 +28,7 @@ struct PeekArguments {
   std::int64_t offset = 0;
   std::size_t count = 10;
   std::string format;
-  std::string output = "table";
+  OutputForm form;
 };
 
 Result<std::vector<PeekedMessage>> look_at(Client& client, const PeekArguments& arguments) {
@@ -96,7 +97,12 @@ ExitCode peek(const Connection& connection, const PeekArguments& arguments) {
   if (format) {
     return print_formatted(*messages, *format, arguments.name);
   }
-  return print(arguments.output == "json" ? peeked_json(*messages) : peeked_table(*messages));
+  return show(
+      arguments.form,
+      [&]() -> Result<Look> {
+        return Look{.table = peeked_table(*messages), .json = peeked_json(*messages)};
+      },
+      arguments.name);
 }
 
 }  // namespace
@@ -121,10 +127,7 @@ void add_queue_peek(CLI::App& parent, CommandLine& line) {
   CLI::Option* const format = command.add_option(
       "-f,--format", arguments->format,
       "%v value %k key %h headers %o offset %d timestamp %s size %a attempts %t queue %%");
-  command.add_option("-o,--output", arguments->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str()
-      ->excludes(format);
+  add_output_option(command, arguments->form)->excludes(format);
   command.footer(R"(
 Nothing is leased, counted or changed; whoever works on the queue does not notice. In the order of
 offsets. due_ms is when a delayed message may be handed out again, or a lease ends. The table cuts

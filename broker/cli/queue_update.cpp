@@ -1,6 +1,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -25,7 +26,7 @@ struct UpdateArguments {
   bool receives = false;  // of pause and resume
   bool sends = false;
   bool dry_run = false;
-  std::string output = "table";
+  OutputForm form;
 };
 
 QueueChanges changes_of(const UpdateArguments& arguments) {
@@ -53,17 +54,20 @@ ExitCode update(const Connection& connection, const UpdateArguments& arguments,
   if (!done) {
     return report(done.error(), arguments.name);
   }
-  return print(arguments.output == "json" ? update_json(*done, arguments.dry_run)
-                                          : update_text(*done, arguments.dry_run));
+  return show(
+      arguments.form,
+      [&]() -> Result<Look> {
+        return Look{.table = update_text(*done, arguments.dry_run),
+                    .json = update_json(*done, arguments.dry_run)};
+      },
+      arguments.name);
 }
 
 std::shared_ptr<UpdateArguments> add_update_arguments(CLI::App& command) {
   auto arguments = std::make_shared<UpdateArguments>();
   command.add_option("NAME", arguments->name)->required();
   command.add_flag("--dry-run", arguments->dry_run, "Say what would change, and change nothing");
-  command.add_option("-o,--output", arguments->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output_option(command, arguments->form);
   return arguments;
 }
 

@@ -1,6 +1,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -31,19 +32,14 @@ ExitCode create(const Connection& connection, const CreateArguments& arguments) 
 
 struct InfoArguments {
   std::string name;
-  std::string output = "table";
+  OutputForm form;
 };
 
 ExitCode show(const Connection& connection, const InfoArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const Result<TopicDescription> topic = client->describe_topic(arguments.name);
-  if (!topic) {
-    return report(topic.error(), arguments.name);
-  }
-  return print(arguments.output == "json" ? topic_json(*topic) : topic_table(*topic));
+  return show_answer(
+      connection, arguments.form, arguments.name,
+      [&](Client& client) { return client.describe_topic(arguments.name); }, topic_table,
+      topic_json);
 }
 
 }  // namespace
@@ -71,9 +67,7 @@ Example:
   CLI::App& info_command = *parent.add_subcommand("info", "Show a topic's partitions");
   auto query = std::make_shared<InfoArguments>();
   info_command.add_option("NAME", query->name)->required();
-  info_command.add_option("-o,--output", query->output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_output_options(info_command, query->form);
   info_command.footer(R"(
 Records from log_start up to high_watermark (exclusive) can be read.
 

@@ -33,6 +33,7 @@ void add_to(QueueFacts& sum, const QueueFacts& queue) {
   sum.counters.nacked_messages += queue.counters.nacked_messages;
   sum.counters.expired_leases += queue.counters.expired_leases;
   sum.counters.dead_lettered_messages += queue.counters.dead_lettered_messages;
+  sum.counters.purged_messages += queue.counters.purged_messages;
 }
 
 // What is shown: the queues themselves, or as many of them as may be, and the sum of the others.
@@ -116,7 +117,9 @@ void add_counters(const std::vector<QueueFacts>& queues, Exposition& page) {
       Family{"weir_queue_expired_total", "Leases of a queue that ended by their deadline",
              &Counters::expired_leases},
       Family{"weir_queue_dead_lettered_total", "Messages of a queue moved to its dead-letter queue",
-             &Counters::dead_lettered_messages}};
+             &Counters::dead_lettered_messages},
+      Family{"weir_queue_purged_total", "Messages of a queue that an operator deleted",
+             &Counters::purged_messages}};
   for (const Family& family : kFamilies) {
     page.begin_counter(family.name, family.help);
     for (const QueueFacts& queue : queues) {

@@ -85,6 +85,14 @@ int run(Config config, Broker::Gather gather_again) {
 
 }  // namespace
 
+std::vector<std::string> serve_flags() {
+  std::vector<std::string> flags = {"--config", "--check-config", "--print-config", "--help"};
+  for (const Setting& setting : settings()) {
+    flags.push_back(flag_name(setting.key));
+  }
+  return flags;
+}
+
 int serve_main(const std::vector<std::string>& args) {
   CLI::App app(
       "Runs a broker. Settings come from defaults, the file of --config, the environment "

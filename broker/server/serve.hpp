@@ -10,4 +10,7 @@ namespace weir::server {
 /// the process with 3, a second signal with 1.
 int serve_main(const std::vector<std::string>& args);
 
+/// Its flags, as "--data-dir".
+std::vector<std::string> serve_flags();
+
 }  // namespace weir::server

@@ -30,7 +30,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
     return record.error();
   }
   core::QueueInfo before = describe(*state_->queue(record->queue));
-  metrics_.purged_messages += before.messages();
+  count(record->queue, &QueueCounters::purged_messages, before.messages());
   apply(core::Record{*record});
   return core::Reply{std::move(before)};
 }
@@ -53,6 +53,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   due_.erase(id);
   metrics_.purged_messages += before.messages();
   apply(*records);
+  counts_.forget(id);
   return core::Reply{std::move(before)};
 }
 

@@ -26,7 +26,10 @@ Outcome run_weir(Words words) {
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
   Outcome outcome;
-  outcome.status = run(words, {{"serve", [](const Words&) { return 77; }}});
+  outcome.status =
+      run(words,
+          {{"serve",
+            {[](const Words&) { return 77; }, [] { return Words{"--data-dir", "--drain-ms"}; }}}});
   outcome.out = testing::internal::GetCapturedStdout();
   outcome.err = testing::internal::GetCapturedStderr();
   return outcome;
@@ -38,7 +41,7 @@ TEST(CommandLine, HandsTheRestToWhoWorksOnADataDirectory) {
     got = words;
     return 9;
   };
-  const OwnCommands commands = {{"serve", take}, {"config check", take}};
+  const OwnCommands commands = {{"serve", {take}}, {"config check", {take}}};
   EXPECT_EQ(run({"serve", "--data-dir", "x", "--help"}, commands), 9);
   EXPECT_EQ(got, (Words{"--data-dir", "x", "--help"}));
   EXPECT_EQ(run({"config", "check", "--help"}, commands), 9);
@@ -168,6 +171,39 @@ TEST(CommandLine, KnowsBrokersByTheirNames) {
   }
   ::unsetenv("XDG_CONFIG_HOME");
   std::filesystem::remove_all(dir);
+}
+
+// What a shell would offer.
+std::string completed(Words words) {
+  words.insert(words.begin(), {"complete", "--"});
+  const Outcome outcome = run_weir(words);
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.err, "");
+  return outcome.out;
+}
+
+TEST(CommandLine, TellsAShellWhatMayStandThere) {
+  EXPECT_EQ(completed({"que"}), "queue\n");
+  EXPECT_THAT(completed({""}), HasSubstr("serve\n"));
+  EXPECT_EQ(completed({"queue", "pe"}), "peek\n");
+  EXPECT_EQ(completed({"queue", "info", "--wa"}), "--watch\n");
+  EXPECT_EQ(completed({"queue", "info", "--ur"}), "--url\n");
+  EXPECT_EQ(completed({"topic", "publish", "t", "--compression", ""}), "lz4\nnone\nzstd\n");
+  EXPECT_EQ(completed({"serve", "--d"}), "--data-dir\n--drain-ms\n");
+  EXPECT_EQ(completed({"queue", "work", "q", "--", "que"}), "");
+  EXPECT_EQ(completed({"--timeout-ms", "7", "context", "u"}), "use\n");
+  EXPECT_EQ(completed({"--timeout-ms", ""}), "");
+  EXPECT_EQ(completed({"frob", "x"}), "");
+  // Nobody answers there: nothing is offered, and nobody waits for long.
+  EXPECT_EQ(completed({"queue", "info", "a"}), "");
+  EXPECT_EQ(completed({"queue", "create", "a"}), "");
+}
+
+TEST(CommandLine, HasAScriptForEachShell) {
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    EXPECT_THAT(run_weir({"completion", shell}).out, HasSubstr("weir complete --")) << shell;
+  }
+  EXPECT_EQ(run_weir({"completion", "csh"}).status, 2);
 }
 
 TEST(CommandLine, TakesAQueueThatIsNamedLikeACommand) {

@@ -1,0 +1,122 @@
+#include "broker/cli/top_page.hpp"
+
+#include "broker/cli/table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <string_view>
+#include <utility>
+
+namespace weir::cli {
+namespace {
+
+std::uint64_t waiting_in(const QueueDescription& queue) {
+  return queue.ready + queue.in_flight + queue.delayed + queue.dying + queue.parked;
+}
+
+std::string rate_text(double a_second) {
+  std::array<char, 32> text{};
+  const bool is_small = a_second < 9.95;
+  static_cast<void>(std::snprintf(text.data(), text.size(), is_small ? "%.1f" : "%.0f", a_second));
+  return text.data();
+}
+
+// The two largest units: "3d 4h", "12s".
+std::string age_text(std::chrono::milliseconds age) {
+  struct Unit {
+    std::string_view name;
+    std::int64_t seconds;
+  };
+  constexpr std::array kUnits = {Unit{"d", 86'400}, Unit{"h", 3'600}, Unit{"m", 60}, Unit{"s", 1}};
+  std::int64_t left = std::max<std::int64_t>(age.count() / 1'000, 0);
+  for (std::size_t i = 0; i < kUnits.size(); ++i) {
+    if (left >= kUnits[i].seconds) {
+      std::string text = std::to_string(left / kUnits[i].seconds) + std::string(kUnits[i].name);
+      left %= kUnits[i].seconds;
+      if (i + 1 < kUnits.size() && left >= kUnits[i + 1].seconds) {
+        text +=
+            " " + std::to_string(left / kUnits[i + 1].seconds) + std::string(kUnits[i + 1].name);
+      }
+      return text;
+    }
+  }
+  return "0s";
+}
+
+std::string state_of(const QueueDescription& queue) {
+  if (queue.receives_paused || queue.sends_paused) {
+    return queue.receives_paused && queue.sends_paused ? "paused"
+           : queue.receives_paused                     ? "no receives"
+                                                       : "no sends";
+  }
+  return queue.ready > 0 && queue.subscribers == 0 ? "no consumer" : "";
+}
+
+}  // namespace
+
+TopPage::Totals TopPage::totals_of(const QueueDescription& queue) {
+  const auto sent = static_cast<std::uint64_t>(std::max<std::int64_t>(queue.next_offset, 0));
+  return {.sent = sent, .done = sent - std::min(sent, waiting_in(queue))};
+}
+
+std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint now,
+                          Timestamp wall) {
+  using Align = Table::Align;
+  std::vector<const QueueDescription*> longest;
+  longest.reserve(queues.size());
+  for (const QueueDescription& queue : queues) {
+    longest.push_back(&queue);
+  }
+  std::ranges::stable_sort(longest, std::greater<>(),
+                           [](const QueueDescription* queue) { return waiting_in(*queue); });
+  Table table({{"QUEUE", Align::kLeft},
+               {"READY"},
+               {"IN_FLIGHT"},
+               {"DELAYED"},
+               {"DYING"},
+               {"PARKED"},
+               {"OLDEST"},
+               {"SUBSCRIBERS"},
+               {"IN/s"},
+               {"OUT/s"},
+               {"", Align::kLeft}});
+  const double seconds = std::chrono::duration<double>(now - before_at_).count();
+  std::map<std::string, Totals> totals;
+  std::uint64_t waiting = 0;
+  double in = 0;
+  double out = 0;
+  for (const QueueDescription* queue : longest) {
+    const Totals at = totals_of(*queue);
+    std::string in_text = "-";
+    std::string out_text = "-";
+    if (const auto found = before_.find(queue->uuid); found != before_.end() && seconds > 0) {
+      const Totals& was = found->second;
+      const double in_rate = static_cast<double>(at.sent - std::min(at.sent, was.sent)) / seconds;
+      const double out_rate = static_cast<double>(at.done - std::min(at.done, was.done)) / seconds;
+      in_text = rate_text(in_rate);
+      out_text = rate_text(out_rate);
+      in += in_rate;
+      out += out_rate;
+    }
+    const bool has_oldest = queue->oldest_append_time.time_since_epoch().count() != 0;
+    table.add({queue->name, std::to_string(queue->ready), std::to_string(queue->in_flight),
+               std::to_string(queue->delayed), std::to_string(queue->dying),
+               std::to_string(queue->parked),
+               has_oldest ? age_text(wall - queue->oldest_append_time) : "-",
+               std::to_string(queue->subscribers), in_text, out_text, state_of(*queue)});
+    totals[queue->uuid] = at;
+    waiting += waiting_in(*queue);
+  }
+  std::string page =
+      std::to_string(queues.size()) + " queues, " + std::to_string(waiting) + " messages";
+  if (!before_.empty()) {
+    page += ", " + rate_text(in) + " in and " + rate_text(out) + " out a second";
+  }
+  before_ = std::move(totals);
+  before_at_ = now;
+  return page + "\n\n" + table.text();
+}
+
+}  // namespace weir::cli
