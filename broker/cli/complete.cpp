@@ -90,7 +90,6 @@ std::vector<std::string> values_of(const CLI::Option& option) {
   while (!rest.empty()) {
     std::string_view value = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), value.size() + 1));
-    value = value.substr(0, value.find("->"));  // of a value and what it stands for
     values.emplace_back(value);
   }
   return values;

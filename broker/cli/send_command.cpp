@@ -169,11 +169,11 @@ void add_topic_publish(CLI::App& parent, CommandLine& line) {
                      "Publish to this partition (default: by key, or taken in turn)");
   command.add_option("--compression", arguments->compression, "none, lz4 or zstd (default: none)")
       ->type_name("KIND")
-      // The help names them already; CLI11 would print the map with its values, as characters.
+      // CLI11 would print the map with its values, as characters.
       ->transform(CLI::Transformer(std::map<std::string, Compression>{{"none", Compression::kNone},
                                                                       {"lz4", Compression::kLz4},
                                                                       {"zstd", Compression::kZstd}})
-                      .description(""))
+                      .description("{lz4,none,zstd}"))
       ->default_str("none");
   command.footer(R"(
 Each line of the standard input is a record's value, without its newline; empty lines too. When the
