@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <string_view>
 #include <utility>
@@ -69,8 +68,11 @@ std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint
   for (const QueueDescription& queue : queues) {
     longest.push_back(&queue);
   }
-  std::ranges::stable_sort(longest, std::greater<>(),
-                           [](const QueueDescription* queue) { return waiting_in(*queue); });
+  std::ranges::sort(longest, [](const QueueDescription* one, const QueueDescription* other) {
+    const std::uint64_t waits_in_one = waiting_in(*one);
+    const std::uint64_t waits_in_other = waiting_in(*other);
+    return waits_in_one != waits_in_other ? waits_in_one > waits_in_other : one->name < other->name;
+  });
   Table table({{"QUEUE", Align::kLeft},
                {"READY"},
                {"IN_FLIGHT"},
