@@ -24,13 +24,6 @@ constexpr int kStartTries = 3'000;
 constexpr int kLookEveryMs = 10;
 constexpr int kEndTimeoutMs = 30'000;
 
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 std::uint16_t port_in(const std::string& text, std::string_view key) {
   const std::size_t line = text.find(key);
   const std::size_t end = text.find('\n', line);
@@ -44,6 +37,13 @@ int exit_status_of(int status) {
 }
 
 }  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
 
 TempDir::TempDir() {
   std::string name = (std::filesystem::temp_directory_path() / "weir-test-XXXXXX").string();

@@ -62,6 +62,9 @@ class BrokerProcess {
   std::uint16_t http_port_ = 0;
 };
 
+/// All of it; empty where it cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
 struct Output {
   int status = -1;   // exit status, or 128 + signal
   std::string text;  // what went to stdout

@@ -5,7 +5,6 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -18,13 +17,6 @@ namespace {
 
 using testing::ElementsAreArray;
 using testing::IsSupersetOf;
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 std::multiset<std::string> lines_of(const std::string& text) {
   std::multiset<std::string> lines;
@@ -75,7 +67,7 @@ class Golden : public testing::TestWithParam<std::string> {
   static void expect_verified(const std::filesystem::path& what, const std::string& recorded) {
     const Output verified = weir("verify " + what.string() + " -o json");
     EXPECT_EQ(verified.status, 0);
-    EXPECT_THAT(members_of(verified.text), IsSupersetOf(members_of(text_of(golden(recorded)))));
+    EXPECT_THAT(members_of(verified.text), IsSupersetOf(members_of(read_file(golden(recorded)))));
   }
   /// Starts a broker there and asks it for everything that was recorded.
   void expect_served(const std::filesystem::path& data) {
@@ -92,13 +84,13 @@ class Golden : public testing::TestWithParam<std::string> {
       if (!is_topic) {
         const Output info = weir("queue info " + name + " -o json", url);
         EXPECT_THAT(members_of(info.text),
-                    IsSupersetOf(members_of(text_of(golden(name + ".json")))));
+                    IsSupersetOf(members_of(read_file(golden(name + ".json")))));
       }
       const Output read =
           is_topic ? weir("topic consume " + name + " --from start --to end -f '%o|%v\\n'", url)
                    : weir("queue receive " + name + " --max 1000 -f '%k|%h|%v\\n'", url);
       EXPECT_EQ(read.status, 0);
-      EXPECT_THAT(lines_of(read.text), ElementsAreArray(lines_of(text_of(entry.path())))) << name;
+      EXPECT_THAT(lines_of(read.text), ElementsAreArray(lines_of(read_file(entry.path())))) << name;
       ++compared;
     }
     EXPECT_GT(compared, 3);

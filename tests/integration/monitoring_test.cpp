@@ -8,7 +8,6 @@
 #include <fstream>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 
 // What a monitoring system gets: the page of a real broker, and the alerts and the dashboard that
@@ -18,14 +17,6 @@ namespace {
 
 using testing::IsEmpty;
 using testing::IsSupersetOf;
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  EXPECT_FALSE(text.str().empty()) << path;
-  return text.str();
-}
 
 std::filesystem::path docker_file(const std::string& name) {
   return std::filesystem::path(WEIR_TEST_DOCKER_DIR) / name;
