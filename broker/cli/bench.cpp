@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -39,9 +38,9 @@ ExitCode run_bench(const Connection& connection, const std::vector<std::string>&
   }
   argv.push_back(nullptr);
   ::execvp(argv[0], argv.data());
-  return report(
-      Error(ErrorCode::kInvalidArgument, words[0] + " cannot be started: " + std::strerror(errno)),
-      "");
+  return report(Error(ErrorCode::kInvalidArgument,
+                      words[0] + " cannot be started: " + std::generic_category().message(errno)),
+                "");
 }
 
 }  // namespace

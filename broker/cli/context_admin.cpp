@@ -38,9 +38,7 @@ ExitCode add(const Connection& connection, AddArguments arguments) {
   if (const Result<Client> client = Client::create(ClientOptions(arguments.context.url)); !client) {
     return report(client.error(), arguments.context.url);
   }
-  if (connection.timeout_flag_ms) {
-    arguments.context.timeout_ms = *connection.timeout_flag_ms;
-  }
+  arguments.context.timeout_ms = connection.timeout_flag_ms;
   const std::string name = arguments.context.name;
   return change(
       [&](Contexts& contexts) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -76,7 +75,7 @@ std::optional<std::string> value_of(const Environment& environment, const char* 
 }
 
 Error not_written(const std::string& path, int error) {
-  return invalid("'" + path + "' cannot be written: " + std::strerror(error));
+  return invalid("'" + path + "' cannot be written: " + std::generic_category().message(error));
 }
 
 }  // namespace

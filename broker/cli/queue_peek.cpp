@@ -56,6 +56,7 @@ ExitCode print_formatted(const std::vector<PeekedMessage>& messages, const Forma
   std::string out;
   for (const PeekedMessage& message : messages) {
     std::vector<HeaderView> headers;
+    headers.reserve(message.headers.size());
     for (const auto& [header, value] : message.headers) {
       headers.emplace_back(header, value);
     }
@@ -112,6 +113,7 @@ void add_queue_peek(CLI::App& parent, CommandLine& line) {
   auto arguments = std::make_shared<PeekArguments>();
   command.add_option("NAME", arguments->name)->required();
   std::vector<std::string> states;
+  states.reserve(std::size(kStates));
   for (const auto& [name, state] : kStates) {
     states.push_back(name);
   }

@@ -161,9 +161,11 @@ proto::Result<proto::QueueId> ShardState::find_dead_letter_queue(const std::stri
        at = queue(at->definition().dead_letter_queue)) {
     if (at->definition().dead_letter_queue.value != 0 &&
         at->definition().settings.dead_letter_queue == name) {
-      return fail(Errc::kInvalidArgument, "'" + target + "' cannot be the dead-letter queue of '" +
-                                              name + "': dead letters of '" +
-                                              at->definition().name + "' go to '" + name + "'");
+      std::string why = "'" + target;
+      why.append("' cannot be the dead-letter queue of '").append(name);
+      why.append("': dead letters of '").append(at->definition().name);
+      why.append("' go to '").append(name).append("'");
+      return fail(Errc::kInvalidArgument, std::move(why));
     }
   }
   return *found;

@@ -142,14 +142,13 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
     const bool reaches_in =
         next != target->touched_batches().end() &&
         next->second.base_offset() < settle.base_offset + settle.first_index + settle.count;
+    const bool was_purged = settle.base_offset < target->counters().purged_before &&
+                            !WEIR_PLANTED(settle_what_was_purged);
     if (settle.base_offset < 0 || settle.base_offset > cursor || reaches_in ||
         settle.base_offset + settle.first_index + settle.count > cursor ||
         settle.grant.value >= allocator_.next_grant) {
       refuse(decision, settle.first_index, settle.count, Errc::kReceiptInvalid);
-    } else if (settle.base_offset < target->counters().purged_before &&
-               !WEIR_PLANTED(settle_what_was_purged)) {
-      refuse(decision, settle.first_index, settle.count, Errc::kReceiptExpired);
-    } else if (!target->cold().empty() && known_done != settle.base_offset) {
+    } else if (!was_purged && !target->cold().empty() && known_done != settle.base_offset) {
       NeedRows need;
       need.what = NeedRows::What::kBatch;
       need.queue = queue_id;
@@ -157,7 +156,7 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
       need.offset = settle.base_offset;
       need.end = settle.base_offset + settle.first_index + settle.count;
       return need;
-    } else if (settle.kind != SettleKind::kAck) {
+    } else if (was_purged || settle.kind != SettleKind::kAck) {
       refuse(decision, settle.first_index, settle.count, Errc::kReceiptExpired);
     }
     return decision;
