@@ -1,8 +1,8 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/contexts.hpp"
+#include "broker/cli/facts.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
-#include "proto/json_string.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -72,10 +72,16 @@ std::string json_of(const Contexts& contexts) {
   std::string text;
   for (const Context& context : contexts.all()) {
     text += text.empty() ? "[" : ",\n ";
-    text += "{\"name\": " + proto::json_string(context.name) +
-            ", \"url\": " + proto::json_string(context.url) + ", \"timeout_ms\": " +
-            (context.timeout_ms ? std::to_string(*context.timeout_ms) : "null") +
-            ", \"in_use\": " + (&context == contexts.current() ? "true" : "false") + "}";
+    Facts facts;
+    facts.add("name", context.name);
+    facts.add("url", context.url);
+    if (context.timeout_ms) {
+      facts.add("timeout_ms", *context.timeout_ms);
+    } else {
+      facts.add_nothing("timeout_ms");
+    }
+    facts.add_flag("in_use", &context == contexts.current());
+    text += "{" + joined(facts.json_members()) + "}";
   }
   return (text.empty() ? "[" : text) + "]\n";
 }

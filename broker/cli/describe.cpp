@@ -102,6 +102,10 @@ std::string object_of(const TopicDescription& topic) {
 
 }  // namespace
 
+std::uint64_t messages_in(const QueueDescription& queue) {
+  return queue.ready + queue.in_flight + queue.delayed + queue.dying + queue.parked;
+}
+
 std::string queue_table(const QueueDescription& queue) {
   return facts_of(queue).table();
 }

@@ -2,6 +2,7 @@
 
 #include "weir/admin.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,9 @@
 // What `info` and `ls` print. Pure text, each ending with a newline. The names in the JSON form
 // are what scripts read; they are the words of the table too.
 namespace weir::cli {
+
+/// Of all states.
+[[nodiscard]] std::uint64_t messages_in(const QueueDescription& queue);
 
 [[nodiscard]] std::string queue_table(const QueueDescription& queue);
 [[nodiscard]] std::string queue_json(const QueueDescription& queue);

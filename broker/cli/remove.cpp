@@ -1,5 +1,6 @@
 #include "broker/cli/caution.hpp"
 #include "broker/cli/command.hpp"
+#include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
 
 #include <CLI/CLI.hpp>
@@ -18,12 +19,8 @@ struct RemoveArguments {
   Caution caution;
 };
 
-std::uint64_t messages_of(const QueueDescription& queue) {
-  return queue.ready + queue.in_flight + queue.delayed + queue.dying + queue.parked;
-}
-
 std::string shown_messages(const QueueDescription& queue) {
-  std::string shown = counted(messages_of(queue), "message");
+  std::string shown = counted(messages_in(queue), "message");
   if (queue.in_flight > 0) {
     shown += " (" + std::to_string(queue.in_flight) + " in flight)";
   }

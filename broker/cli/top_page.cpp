@@ -1,5 +1,6 @@
 #include "broker/cli/top_page.hpp"
 
+#include "broker/cli/describe.hpp"
 #include "broker/cli/table.hpp"
 
 #include <algorithm>
@@ -10,10 +11,6 @@
 
 namespace weir::cli {
 namespace {
-
-std::uint64_t waiting_in(const QueueDescription& queue) {
-  return queue.ready + queue.in_flight + queue.delayed + queue.dying + queue.parked;
-}
 
 std::string rate_text(double a_second) {
   std::array<char, 32> text{};
@@ -57,7 +54,7 @@ std::string state_of(const QueueDescription& queue) {
 
 TopPage::Totals TopPage::totals_of(const QueueDescription& queue) {
   const auto sent = static_cast<std::uint64_t>(std::max<std::int64_t>(queue.next_offset, 0));
-  return {.sent = sent, .done = sent - std::min(sent, waiting_in(queue))};
+  return {.sent = sent, .done = sent - std::min(sent, messages_in(queue))};
 }
 
 std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint now,
@@ -69,8 +66,8 @@ std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint
     longest.push_back(&queue);
   }
   std::ranges::sort(longest, [](const QueueDescription* one, const QueueDescription* other) {
-    const std::uint64_t waits_in_one = waiting_in(*one);
-    const std::uint64_t waits_in_other = waiting_in(*other);
+    const std::uint64_t waits_in_one = messages_in(*one);
+    const std::uint64_t waits_in_other = messages_in(*other);
     return waits_in_one != waits_in_other ? waits_in_one > waits_in_other : one->name < other->name;
   });
   Table table({{"QUEUE", Align::kLeft},
@@ -109,7 +106,7 @@ std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint
                has_oldest ? age_text(wall - queue->oldest_append_time) : "-",
                std::to_string(queue->subscribers), in_text, out_text, state_of(*queue)});
     totals[queue->uuid] = at;
-    waiting += waiting_in(*queue);
+    waiting += messages_in(*queue);
   }
   std::string page =
       std::to_string(queues.size()) + " queues, " + std::to_string(waiting) + " messages";
