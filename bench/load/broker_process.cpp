@@ -202,18 +202,25 @@ void BrokerProcess::stop() {
   if (pid_ < 0) {
     return;
   }
-  kill(pid_, SIGTERM);
+  ::kill(pid_, SIGTERM);
   const auto give_up = std::chrono::steady_clock::now() + kProcessTimeout;
   int status = 0;
   while (waitpid(pid_, &status, WNOHANG) == 0) {
     if (std::chrono::steady_clock::now() > give_up) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, &status, 0);
-      break;
+      kill();
+      return;
     }
     std::this_thread::sleep_for(kProcessPoll);
   }
   pid_ = -1;
+}
+
+void BrokerProcess::kill() {
+  if (pid_ >= 0) {
+    ::kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
 }
 
 std::vector<std::string> BrokerProcess::log_lines(std::string_view word) const {

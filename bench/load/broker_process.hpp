@@ -53,6 +53,8 @@ class BrokerProcess {
 
   /// Asks it to stop and waits; kills it after 30 s. Idempotent.
   void stop();
+  /// SIGKILL, and waits until it is gone. Idempotent.
+  void kill();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] std::string url() const { return "weir://" + listen_; }

@@ -1,4 +1,4 @@
-#include "bench/load/payload.hpp"
+#include "bench/load/fill.hpp"
 #include "bench/load/workload.hpp"
 
 #include <atomic>
@@ -11,23 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::minutes kPatience{5};
-
-proto::Result<> send_all(const Options& options, Client& client, const std::string& queue) {
-  Result<Producer> producer = client.queue_producer(queue, ProducerOptions());
-  if (!producer) {
-    return to_error(producer.error());
-  }
-  Payload payload(options.payload_bytes);
-  for (std::uint64_t number = 0; number < options.backlog; ++number) {
-    const Result<> taken =
-        producer->send(MessageView(payload.make(number, now_ns())), [](const auto&) {});
-    if (!taken) {
-      return to_error(taken.error());
-    }
-  }
-  const Result<> flushed = producer->flush(kPatience);
-  return flushed ? proto::Result<>() : proto::Result<>(to_error(flushed.error()));
-}
 
 /// Gives each message back for an hour and a time of its own, so that no two share one.
 proto::Result<> delay_all(const Options& options, Client& client, const std::string& queue) {
@@ -72,10 +55,8 @@ proto::Result<> run_delayed_backlog(const Options& options, const Printer& print
         return client.error();
       }
       const std::string queue = unique_name("later");
-      if (const auto created = client->create_queue(queue, QueueSettings()); !created) {
-        return to_error(created.error());
-      }
-      if (proto::Result<> sent = send_all(options, *client, queue); !sent) {
+      if (proto::Result<> sent = fill_queue(*client, queue, options.backlog, options.payload_bytes);
+          !sent) {
         return sent;
       }
       report.add("peak_rss_sent", peak_mib(*subject), "MiB");

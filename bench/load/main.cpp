@@ -44,6 +44,7 @@ void declare(CLI::App& app, Options& options, std::vector<std::string>& names) {
   app.add_option("--samples", options.samples, "Single sends of each kind")->capture_default_str();
   app.add_option("--backlog", options.backlog, "Messages that are given back for later")
       ->capture_default_str();
+  app.add_option("--points", options.points, "Only these points of a curve, e.g. --points 10 1000");
   app.add_flag("--json", options.json, "One JSON object a line");
 }
 

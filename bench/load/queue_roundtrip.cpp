@@ -1,4 +1,5 @@
 #include "bench/load/histogram.hpp"
+#include "bench/load/marks.hpp"
 #include "bench/load/payload.hpp"
 #include "bench/load/workload.hpp"
 
@@ -82,29 +83,9 @@ proto::Result<> wait_until_empty(Client& client, const std::string& queue) {
   }
 }
 
-struct Marks {
-  std::int64_t time_ns;
-  double broker_cpu;
-  double own_cpu;
-  double acked;
-  double fsync_sum;
-  double fsync_count;
-};
-
-Marks mark(const Subject& subject) {
-  Marks marks{};
-  marks.acked = subject.metric("weir_acked_total");
-  marks.fsync_sum = subject.metric("weir_fsync_seconds_sum");
-  marks.fsync_count = subject.metric("weir_fsync_seconds_count");
-  marks.broker_cpu = subject.use().cpu_seconds;
-  marks.own_cpu = own_cpu_seconds();
-  marks.time_ns = now_ns();
-  return marks;
-}
-
 Report make_report(const std::string& title, std::uint64_t sent, const Sends& sends,
                    const Receipts& receipts, const Marks& from, const Marks& to) {
-  const double seconds = static_cast<double>(to.time_ns - from.time_ns) / 1e9;
+  const double seconds = seconds_between(from, to);
   const auto messages = static_cast<double>(sent);
   Report report(title);
   report.add("acked_rate", messages / seconds, "msg/s");
@@ -115,13 +96,7 @@ Report make_report(const std::string& title, std::uint64_t sent, const Sends& se
   report.add("confirm_p99", sends.confirm.percentile_us(0.99), "us");
   report.add("end_to_end_p50", receipts.end_to_end.percentile_us(0.5), "us");
   report.add("end_to_end_p99", receipts.end_to_end.percentile_us(0.99), "us");
-  report.add("broker_cpu_per_message", (to.broker_cpu - from.broker_cpu) / messages * 1e6, "us");
-  report.add("bench_cpu_per_message", (to.own_cpu - from.own_cpu) / messages * 1e6, "us");
-  report.add("broker_cpu_share", (to.broker_cpu - from.broker_cpu) / seconds, "cores");
-  const double syncs = to.fsync_count - from.fsync_count;
-  report.add("syncs_rate", syncs / seconds, "1/s");
-  report.add("messages_per_sync", syncs > 0 ? messages / syncs : 0, "");
-  report.add("fsync_mean", syncs > 0 ? (to.fsync_sum - from.fsync_sum) / syncs * 1e6 : 0, "us");
+  add_costs(report, from, to, messages);
   report.add("redelivered", static_cast<double>(receipts.redelivered), "");
   report.add("duplicates", static_cast<double>(receipts.duplicates), "");
   return report;

@@ -51,6 +51,13 @@ proto::Result<> Subject::restart(const Options& options) {
   return {};
 }
 
+proto::Result<> Subject::kill_and_restart(const Options& options) {
+  if (broker_) {
+    broker_->kill();
+  }
+  return restart(options);
+}
+
 double Subject::metric(std::string_view name) const {
   if (http_.empty()) {
     return 0;
@@ -113,6 +120,12 @@ const std::vector<Workload>& workloads() {
        run_topic_replay_beside_sends},
       {"delayed-backlog", "memory and restart with --backlog messages given back for an hour",
        run_delayed_backlog},
+      {"backlog", "memory, rate, restart after SIGKILL and draining at growing depths of a queue",
+       run_backlog},
+      {"curve-payload", "messages that go round, of growing size", run_curve_payload},
+      {"curve-connections", "messages that go round over more and more connections",
+       run_curve_connections},
+      {"curve-queues", "messages that go round over more and more queues", run_curve_queues},
       {"startup", "exec to first acknowledged send, memory idle and through a load", run_startup},
   };
   return list;

@@ -29,6 +29,7 @@ struct Options {
   std::uint64_t topic_bytes = std::uint64_t{1} << 30U;
   std::size_t samples = 4'000;
   std::uint64_t backlog = 1'000'000;
+  std::vector<std::size_t> points;
   bool json = false;
 };
 
@@ -48,6 +49,8 @@ class Subject {
   [[nodiscard]] std::string crc32c() const;
   /// Stops our broker and starts it again on the same data.
   [[nodiscard]] proto::Result<> restart(const Options& options);
+  /// The same behind SIGKILL.
+  [[nodiscard]] proto::Result<> kill_and_restart(const Options& options);
   [[nodiscard]] const BrokerProcess* broker() const { return broker_ ? &*broker_ : nullptr; }
 
  private:
@@ -89,6 +92,10 @@ proto::Result<> run_topic_append(const Options& options, const Printer& printer)
 proto::Result<> run_topic_replay(const Options& options, const Printer& printer);
 proto::Result<> run_topic_replay_beside_sends(const Options& options, const Printer& printer);
 proto::Result<> run_delayed_backlog(const Options& options, const Printer& printer);
+proto::Result<> run_backlog(const Options& options, const Printer& printer);
+proto::Result<> run_curve_payload(const Options& options, const Printer& printer);
+proto::Result<> run_curve_connections(const Options& options, const Printer& printer);
+proto::Result<> run_curve_queues(const Options& options, const Printer& printer);
 proto::Result<> run_startup(const Options& options, const Printer& printer);
 
 }  // namespace weir::bench
