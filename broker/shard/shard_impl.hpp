@@ -214,6 +214,7 @@ class Shard::Impl {
   void apply(const std::vector<core::Record>& records);
   void apply(const core::Record& record);
   void cache(const core::BatchAppended& record);
+  void forget_if_gone(const core::MessageRange& range, const core::Queue::Effects& effects);
   void count(proto::QueueId queue, std::uint64_t QueueCounters::* counter, std::uint64_t count) {
     counts_.add(queue, counter, count, metrics_);
   }

@@ -102,12 +102,14 @@ void Shard::Impl::apply(const core::Record& record) {
       ports_.on_done(now_ - effects.append_time, effects.done);
     }
     dispatchable_.insert(acked->range.queue);
+    forget_if_gone(acked->range, effects);
   } else if (const auto* returned = std::get_if<core::Returned>(&record)) {
     if (!WEIR_PLANTED(lose_wake_up)) {
       dispatchable_.insert(returned->range.queue);
     }
   } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
     count(dead->range.queue, &QueueCounters::dead_lettered_messages, effects.done);
+    forget_if_gone(dead->range, effects);
   } else if (const auto* changed = std::get_if<core::QueueChanged>(&record)) {
     dispatchable_.insert(changed->definition.id);  // perhaps it was resumed
   } else if (const auto* out = std::get_if<core::PagedOut>(&record)) {
@@ -116,6 +118,13 @@ void Shard::Impl::apply(const core::Record& record) {
   } else if (const auto* in = std::get_if<core::PagedIn>(&record)) {
     ++metrics_.paged_in_batches;
     paging_[in->queue] = proto::CommitIndex{last_index_.value + 1};
+  }
+}
+
+void Shard::Impl::forget_if_gone(const core::MessageRange& range,
+                                 const core::Queue::Effects& effects) {
+  if (effects.batch_is_gone) {
+    cache_.forget(proto::LogId{range.queue.value}, range.last_offset);
   }
 }
 

@@ -11,18 +11,25 @@ constexpr std::size_t kEntryOverhead = 256;
 }  // namespace
 
 void TailCache::insert(proto::LogId log, core::CachedBatch batch, proto::CommitIndex pinned_until) {
-  const Key key{log, batch.last_offset};
-  Entry entry;
-  entry.bytes =
-      batch.batch.size() + batch.records.size() * sizeof(proto::RecordSpan) + kEntryOverhead;
-  entry.batch = std::move(batch);
-  entry.pinned_until = pinned_until;
-  const std::size_t bytes = entry.bytes;
-  if (entries_.try_emplace(key, std::move(entry)).second) {
-    order_.push_back(key);
-    bytes_ += bytes;
+  const auto [it, is_new] = entries_.try_emplace(Key{log, batch.last_offset});
+  if (is_new) {
+    Entry& entry = it->second;
+    entry.bytes =
+        batch.batch.size() + batch.records.size() * sizeof(proto::RecordSpan) + kEntryOverhead;
+    entry.batch = std::move(batch);
+    entry.pinned_until = pinned_until;
+    entry.log = log;
+    order_.push_back(entry);
+    bytes_ += entry.bytes;
   }
   evict();
+}
+
+void TailCache::forget(proto::LogId log, proto::Offset last_offset) {
+  const auto it = entries_.find(Key{log, last_offset});
+  if (it != entries_.end() && it->second.pinned_until <= committed_) {
+    erase(it);
+  }
 }
 
 void TailCache::release(proto::CommitIndex committed) {
@@ -32,20 +39,24 @@ void TailCache::release(proto::CommitIndex committed) {
 
 void TailCache::evict() {
   // The newest entry stays: somebody is about to use it.
-  while (bytes_ > max_bytes_ && order_.size() > 1) {
-    const auto it = entries_.find(order_.front());
-    if (it->second.pinned_until > committed_) {
+  while (bytes_ > max_bytes_ && entries_.size() > 1) {
+    const Entry& oldest = order_.front();
+    if (oldest.pinned_until > committed_) {
       return;  // those behind it were appended later, so they are pinned too, or were just loaded
     }
-    bytes_ -= it->second.bytes;
-    entries_.erase(it);
-    order_.pop_front();
+    erase(entries_.find(Key{oldest.log, oldest.batch.last_offset}));
   }
 }
 
+void TailCache::erase(Entries::iterator it) {
+  order_.erase(order_.iterator_to(it->second));
+  bytes_ -= it->second.bytes;
+  entries_.erase(it);
+}
+
 void TailCache::clear() {
-  entries_.clear();
   order_.clear();
+  entries_.clear();
   bytes_ = 0;
 }
 

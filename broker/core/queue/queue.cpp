@@ -185,6 +185,7 @@ void Queue::finish(const MessageRange& range, Effects& effects) {
                                 [&effects](proto::GrantId grant, std::uint32_t live) {
                                   effects.freed.emplace_back(grant, live);
                                 });
+  effects.batch_is_gone = it->second.done();
   settle(it);
 }
 

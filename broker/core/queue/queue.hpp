@@ -79,6 +79,7 @@ class Queue {
     std::vector<std::pair<proto::GrantId, std::uint32_t>> freed;  // live messages that left a lease
     std::uint32_t done = 0;                                       // messages that are gone now
     proto::TimeMs append_time = 0;                                // of those
+    bool batch_is_gone = false;                                   // with the last of its messages
   };
 
   void apply(const QueueChanged& record) { definition_ = record.definition; }

@@ -94,6 +94,38 @@ TEST(TailCache, KeepsWhatIsNotCommittedWhateverTheLimit) {
   EXPECT_NE(cache.find(LogId{1}, 3), nullptr);
 }
 
+TEST(TailCache, ForgetsWhatNobodyWantsAnyMore) {
+  TailCache cache(1 << 20);
+  cache.insert(LogId{1}, cached(0, 4, 10), CommitIndex{});
+  cache.insert(LogId{1}, cached(5, 9, 10), CommitIndex{});
+  cache.insert(LogId{1}, cached(10, 14, 10), CommitIndex{1});
+  const std::size_t all = cache.bytes();
+  cache.forget(LogId{1}, 9);
+  EXPECT_EQ(cache.find(LogId{1}, 5), nullptr);
+  EXPECT_NE(cache.find(LogId{1}, 4), nullptr);
+  EXPECT_LT(cache.bytes(), all);
+  const std::size_t two = cache.bytes();
+  cache.forget(LogId{1}, 9);
+  cache.forget(LogId{2}, 4);
+  cache.forget(LogId{1}, 3);
+  EXPECT_EQ(cache.bytes(), two) << "what is not here, or is the middle of another";
+  cache.forget(LogId{1}, 14);
+  EXPECT_NE(cache.find(LogId{1}, 10), nullptr) << "it cannot be read from the store yet";
+}
+
+TEST(TailCache, MakesRoomBehindWhatWasForgotten) {
+  TailCache cache(3000);
+  for (int i = 0; i < 10; ++i) {
+    cache.insert(LogId{1}, cached(i, i, 1000), CommitIndex{});
+    if (i % 2 == 0) {
+      cache.forget(LogId{1}, i);
+    }
+  }
+  EXPECT_NE(cache.find(LogId{1}, 7), nullptr) << "two fit, and those in between are gone";
+  EXPECT_NE(cache.find(LogId{1}, 9), nullptr);
+  EXPECT_EQ(cache.find(LogId{1}, 5), nullptr);
+}
+
 Consumer consumer(std::uint64_t session, std::uint32_t window) {
   Consumer made;
   made.session = SessionId{session};

@@ -331,6 +331,19 @@ TEST_F(ShardQueue, MovesDeadLettersInOneUnit) {
   EXPECT_EQ(rig->shard.metrics().dead_lettered_messages, 2U);
 }
 
+TEST_F(ShardQueue, KeepsNoBatchInMemoryWhoseMessagesAreGone) {
+  subscribe(5);
+  rig->send(client, log, 1, values_of(6));
+  rig->settle_down();
+  rig->settle(client, client.deliveries[0], SettleKind::kAck);
+  rig->settle_down();
+  ASSERT_EQ(client.delivered(), 6U);
+  EXPECT_GT(rig->shard.metrics().tail_cache_bytes, 0U) << "one is still to be done";
+  rig->settle(client, client.deliveries[1], SettleKind::kAck);
+  rig->settle_down();
+  EXPECT_EQ(rig->shard.metrics().tail_cache_bytes, 0U);
+}
+
 TEST_F(ShardQueue, RefusesSendsButTakesAcks) {
   subscribe(10);
   rig->send(client, log, 1, values_of(1));
