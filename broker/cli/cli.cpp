@@ -76,10 +76,12 @@ void build(CLI::App& app, CommandLine& line) {
   add_backup(app, line);
   app.add_subcommand("restore", "Make a data directory of a backup (weir restore --help)");
   app.add_subcommand("verify", "Check a backup or a data directory (weir verify --help)");
-  CLI::App& config = *app.add_subcommand("config", "Check and print the settings of a broker");
+  CLI::App& config =
+      *app.add_subcommand("config", "Check, print and reload the settings of a broker");
   config.require_subcommand(1);
   config.add_subcommand("check", "Say whether settings are good (weir config check --help)");
   config.add_subcommand("print", "Print the settings that would be in force");
+  add_config_reload(config, line);
   add_bench(app, line);
   CLI::App& context = *app.add_subcommand("context", "Give brokers names, and choose one of them");
   context.require_subcommand(1);

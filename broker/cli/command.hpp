@@ -59,6 +59,7 @@ void add_topic_consume(CLI::App& parent, CommandLine& line);    // consume
 void add_namespace_admin(CLI::App& parent, CommandLine& line);  // create, info, delete
 void add_namespace_list(CLI::App& parent, CommandLine& line);   // ls
 void add_client_admin(CLI::App& parent, CommandLine& line);     // ls, kick
+void add_config_reload(CLI::App& parent, CommandLine& line);    // reload
 void add_health(CLI::App& parent, CommandLine& line);           // health
 void add_backup(CLI::App& parent, CommandLine& line);           // backup
 void add_bench(CLI::App& parent, CommandLine& line);            // bench

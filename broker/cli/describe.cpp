@@ -1,5 +1,6 @@
 #include "broker/cli/describe.hpp"
 
+#include "broker/cli/caution.hpp"
 #include "broker/cli/facts.hpp"
 #include "broker/cli/table.hpp"
 #include "proto/json_string.hpp"
@@ -100,6 +101,30 @@ std::string object_of(const TopicDescription& topic) {
   return "{" + joined(members) + "}";
 }
 
+// A line each.
+std::string changes_text(std::string_view begin, const std::vector<SettingChange>& changes,
+                         std::string_view end) {
+  const auto shown = [](const std::string& value) { return value.empty() ? "-" : value; };
+  std::string out;
+  for (const SettingChange& change : changes) {
+    out += std::string(begin) + change.setting + " from " + shown(change.before) + " to " +
+           shown(change.after) + std::string(end) + "\n";
+  }
+  return out;
+}
+
+std::string changes_member(std::string_view name, const std::vector<SettingChange>& changes) {
+  std::vector<std::string> objects;
+  for (const SettingChange& change : changes) {
+    Facts facts;
+    facts.add("setting", change.setting);
+    facts.add("before", change.before);
+    facts.add("after", change.after);
+    objects.push_back("{" + joined(facts.json_members()) + "}");
+  }
+  return proto::json_string(name) + ": [" + joined(objects) + "]";
+}
+
 }  // namespace
 
 std::uint64_t messages_in(const QueueDescription& queue) {
@@ -178,29 +203,38 @@ std::string update_text(const QueueUpdate& update, bool dry_run) {
   if (update.changes.empty()) {
     return "queue " + update.queue.name + " is like that already\n";
   }
-  const auto shown = [](const std::string& value) { return value.empty() ? "-" : value; };
-  std::string out;
-  for (const SettingChange& change : update.changes) {
-    out += std::string(dry_run ? "would change " : "changed ") + change.setting + " from " +
-           shown(change.before) + " to " + shown(change.after) + "\n";
-  }
-  return out;
+  return changes_text(dry_run ? "would change " : "changed ", update.changes, "");
 }
 
 std::string update_json(const QueueUpdate& update, bool dry_run) {
-  std::vector<std::string> changes;
-  for (const SettingChange& change : update.changes) {
-    Facts facts;
-    facts.add("setting", change.setting);
-    facts.add("before", change.before);
-    facts.add("after", change.after);
-    changes.push_back("{" + joined(facts.json_members()) + "}");
-  }
   Facts facts;
   facts.add("name", update.queue.name);
   facts.add_flag("dry_run", dry_run);
   std::vector<std::string> members = facts.json_members();
-  members.push_back("\"changes\": [" + joined(changes) + "]");
+  members.push_back(changes_member("changes", update.changes));
+  return "{" + joined(members) + "}\n";
+}
+
+std::string reload_text(const ConfigReload& reload) {
+  std::string out = "read " + reload.file + "\n";
+  out += changes_text("changed ", reload.taken, "");
+  out += changes_text("not changed: ", reload.left, ", which takes a new start");
+  return out + counted(reload.unchanged.size(), "setting") +
+         (reload.unchanged.size() == 1 ? " is" : " are") + " as before\n";
+}
+
+std::string reload_json(const ConfigReload& reload) {
+  std::vector<std::string> unchanged;
+  unchanged.reserve(reload.unchanged.size());
+  for (const std::string& setting : reload.unchanged) {
+    unchanged.push_back(proto::json_string(setting));
+  }
+  Facts facts;
+  facts.add("file", reload.file);
+  std::vector<std::string> members = facts.json_members();
+  members.push_back(changes_member("taken", reload.taken));
+  members.push_back(changes_member("left", reload.left));
+  members.push_back("\"unchanged\": [" + joined(unchanged) + "]");
   return "{" + joined(members) + "}\n";
 }
 

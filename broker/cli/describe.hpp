@@ -38,6 +38,9 @@ namespace weir::cli {
 // Of `queue update`: a line for each setting that was changed, or would be.
 [[nodiscard]] std::string update_text(const QueueUpdate& update, bool dry_run);
 [[nodiscard]] std::string update_json(const QueueUpdate& update, bool dry_run);
+// Of `config reload`: a line for each setting that has changed in the file, and how many have not.
+[[nodiscard]] std::string reload_text(const ConfigReload& reload);
+[[nodiscard]] std::string reload_json(const ConfigReload& reload);
 [[nodiscard]] std::string backup_table(const BackupDescription& backup);
 [[nodiscard]] std::string backup_json(const BackupDescription& backup);
 

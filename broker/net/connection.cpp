@@ -91,6 +91,13 @@ class OpenDoor final : public ShardDoor {
       shard_.bulk_drained(*session_);
     }
   }
+  proto::Result<ConfigReload> reload_config() override {
+    if (!ports_.reload_config) {
+      return proto::fail(proto::Errc::kUnsupported, "this broker reads no config file");
+    }
+    spdlog::info("{}", about(peer_, "a client asks to read the config file again"));
+    return ports_.reload_config();
+  }
   void on_bad_batch(const proto::Error& error) override {
     complain(ports_, peer_, "a batch was refused, " + error.to_string());
   }

@@ -23,6 +23,7 @@ namespace weir::net {
 struct ConnectionPorts : ConnectionSurroundings {
   shard::Shard* shard = nullptr;  // outlives the last close()
   std::uint32_t shard_id = 0;
+  ReloadConfig reload_config;            // where none is given there is no file
   std::shared_ptr<LineAllowance> lines;  // about what clients do wrong
 };
 

@@ -71,6 +71,12 @@ void write(const core::ClientInfo& info, weir::v1::ClientInfo& client) {
   client.set_in_flight(info.in_flight);
 }
 
+void write(const core::SettingChange& change, weir::v1::SettingChange& to) {
+  to.set_setting(change.setting);
+  to.set_before(change.before);
+  to.set_after(change.after);
+}
+
 // One function a kind of reply; each fills its own result.
 struct Writer {
   weir::v1::Response& response;
@@ -126,10 +132,7 @@ struct Writer {
     weir::v1::QueueUpdate& update = *response.mutable_queue_update();
     write(from.queue, *update.mutable_queue());
     for (const core::SettingChange& change : from.changes) {
-      weir::v1::SettingChange& to = *update.add_changes();
-      to.set_setting(change.setting);
-      to.set_before(change.before);
-      to.set_after(change.after);
+      write(change, *update.add_changes());
     }
   }
 
@@ -249,6 +252,23 @@ weir::v1::Response to_wire(std::uint64_t request_id, const core::Reply& reply,
   weir::v1::Response response;
   response.set_id(request_id);
   std::visit(Writer{.response = response, .alias = alias}, reply);
+  return response;
+}
+
+weir::v1::Response to_wire(std::uint64_t request_id, const ConfigReload& reload) {
+  weir::v1::Response response;
+  response.set_id(request_id);
+  weir::v1::ConfigReload& to = *response.mutable_config_reload();
+  to.set_file(reload.file);
+  for (const core::SettingChange& change : reload.taken) {
+    write(change, *to.add_taken());
+  }
+  for (const core::SettingChange& change : reload.left) {
+    write(change, *to.add_left());
+  }
+  for (const std::string& setting : reload.unchanged) {
+    to.add_unchanged(setting);
+  }
   return response;
 }
 

@@ -276,6 +276,7 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
       return core::KickClient{.session = proto::SessionId(request.kick_client().session())};
     case WireRequest::kPeekQueue:
       return peek_of(request.peek_queue(), name_space);
+    case WireRequest::kReloadConfig:  // the session answers it
     case WireRequest::METHOD_NOT_SET:
       break;
   }

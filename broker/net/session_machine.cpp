@@ -294,6 +294,10 @@ proto::Result<> SessionMachine::on_request(std::string_view body) {
     refuse(request->id(), busy.error());
     return {};
   }
+  if (request->has_reload_config()) {
+    answer_reload(request->id());
+    return {};
+  }
   const bool is_create = request->has_create_queue() || request->has_create_topic();
   const core::Uuid uuid = is_create ? uuid_() : core::Uuid{};
   proto::Result<core::Request> command = to_core(*request, name_space_, uuid, next_alias_);
@@ -308,6 +312,17 @@ proto::Result<> SessionMachine::on_request(std::string_view body) {
   requests_.emplace(request->id(), std::move(open));
   outlet_.request(request->id(), std::move(*command), request->deadline_ms());
   return {};
+}
+
+// The settings are not the shard's: it is answered at once.
+void SessionMachine::answer_reload(std::uint64_t request_id) {
+  const proto::Result<ConfigReload> reload = outlet_.reload_config();
+  if (!reload) {
+    outlet_.on_refused(request_id, reload.error());
+    refuse(request_id, reload.error());
+    return;
+  }
+  proto::append_frame(FrameType::kResponse, to_wire(request_id, *reload), outbox_.control());
 }
 
 proto::Result<> SessionMachine::refuse_if_busy(const weir::v1::Request& request) const {

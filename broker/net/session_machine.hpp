@@ -2,6 +2,7 @@
 
 #include "broker/core/command.hpp"
 #include "broker/core/reply.hpp"
+#include "broker/net/config_reload.hpp"
 #include "broker/net/liveness.hpp"
 #include "broker/net/outbox.hpp"
 #include "broker/net/send_budget.hpp"
@@ -43,7 +44,7 @@ struct Introduction {
   std::string name_space;
 };
 
-/// Where a session's commands go: the shard, behind the driver.
+/// Where a session's commands go: the shard, behind the driver; and the process around it.
 class SessionOutlet {
  public:
   virtual ~SessionOutlet() = default;
@@ -53,6 +54,8 @@ class SessionOutlet {
   virtual void settle(proto::QueueId queue, proto::Settle settle) = 0;
   virtual void set_credit(const proto::Credit& credit) = 0;
   virtual void request(std::uint64_t id, core::Request request, std::uint32_t deadline_ms) = 0;
+  /// As ReloadConfig says.
+  virtual proto::Result<ConfigReload> reload_config() = 0;
   /// A batch was refused before it reached the shard: somebody builds bad ones.
   virtual void on_bad_batch(const proto::Error& error) = 0;
   /// For the log: this request was refused.
@@ -141,6 +144,7 @@ class SessionMachine {
   proto::Result<> on_settle(std::string_view body);
   proto::Result<> on_credit(std::string_view body);
   proto::Result<> on_request(std::string_view body);
+  void answer_reload(std::uint64_t request_id);
   proto::Result<> refuse_if_busy(const weir::v1::Request& request) const;
   void remember(OpenRequest& open, const weir::v1::Request& request);
   std::uint32_t finish(const OpenRequest& open, const proto::Result<core::Reply>& reply);

@@ -28,8 +28,10 @@ constexpr std::uint64_t kFilesOfOurOwn = 1'024;
 
 }  // namespace
 
-Broker::Broker(Config config, Gather gather)
-    : config_(std::move(config)), gather_(std::move(gather)) {}
+Broker::Broker(Config config, Gather gather, std::string config_file)
+    : config_(std::move(config)),
+      gather_(std::move(gather)),
+      config_file_(std::move(config_file)) {}
 
 Broker::~Broker() {
   // What others post to the loop or read from the store ends before these go.
@@ -224,6 +226,7 @@ proto::Result<> Broker::serve() {
   ports.shard_id = kShardId;
   ports.uuid = [this] { return random_.uuid(); };
   ports.now = net::LoopClock::mono_ms;
+  ports.reload_config = [this] { return reload_for_client(); };
   if (proto::Result<> started = listener_->start(std::move(ports)); !started) {
     return started;
   }

@@ -37,7 +37,8 @@ class Broker {
   /// Reads the settings anew from wherever they came from; INVALID_ARGUMENT as make_config().
   using Gather = std::function<proto::Result<Config>()>;
 
-  Broker(Config config, Gather gather);
+  /// `config_file` is what `gather` reads, empty for none.
+  Broker(Config config, Gather gather, std::string config_file);
   ~Broker();
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -46,8 +47,9 @@ class Broker {
   /// message for a person.
   proto::Result<> open();
   /// Serves until a SIGTERM or SIGINT, then lets clients leave, and returns when everything is on
-  /// disk. A second signal ends the process at once, and so does a failed commit. SIGHUP makes it
-  /// take the settings that can be taken while it runs, all of them or none.
+  /// disk. A second signal ends the process at once, and so does a failed commit. SIGHUP, and a
+  /// client that asks for it, make it take the settings that can be taken while it runs, all of
+  /// them or none.
   proto::Result<> run();
 
  private:
@@ -73,8 +75,9 @@ class Broker {
   void refuse_sends_as_needed();
   void wait_for_signals();
   void wait_for_reload();
-  void reload_settings();
-  void take_settings(Reloaded reloaded);
+  proto::Result<Reloaded> reload_settings();
+  proto::Result<net::ConfigReload> reload_for_client();
+  void take_settings(const Reloaded& reloaded);
   void begin_leaving();
   void go_on_leaving();
 
@@ -83,6 +86,7 @@ class Broker {
 
   Config config_;
   const Gather gather_;
+  const std::string config_file_;
   ServiceManager service_manager_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set stop_signals_{io_};

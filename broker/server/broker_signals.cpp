@@ -56,40 +56,58 @@ void Broker::wait_for_reload() {
       return;
     }
     if (state_ == State::kServing) {
-      reload_settings();
+      static_cast<void>(reload_settings());  // the log has its outcome
     }
     wait_for_reload();
   });
 }
 
 // What cannot be read, or does not fit together, changes nothing at all.
-void Broker::reload_settings() {
+proto::Result<Reloaded> Broker::reload_settings() {
   service_manager_.reloading();
   const proto::Result<Config> fresh = gather_();
   proto::Result<Reloaded> reloaded =
       fresh ? reload(config_, *fresh) : proto::Result<Reloaded>(fresh.error());
   if (reloaded) {
-    take_settings(*std::move(reloaded));
+    take_settings(*reloaded);
   } else {
     spdlog::error("the settings stay as they were: {}", reloaded.error().message);
   }
   service_manager_.ready(status_);
+  return reloaded;
 }
 
-void Broker::take_settings(Reloaded reloaded) {
-  config_ = std::move(reloaded.config);
+proto::Result<net::ConfigReload> Broker::reload_for_client() {
+  if (state_ != State::kServing) {
+    return proto::fail(proto::Errc::kShuttingDown, "the broker is shutting down");
+  }
+  if (config_file_.empty()) {
+    return proto::fail(proto::Errc::kUnsupported,
+                       "this broker was started without --config: there is no file to read again");
+  }
+  proto::Result<Reloaded> reloaded = reload_settings();
+  if (!reloaded) {
+    return proto::fail(reloaded.error().code,
+                       "the settings stay as they were: " + reloaded.error().message);
+  }
+  reloaded->report.file = config_file_;
+  return std::move(reloaded->report);
+}
+
+void Broker::take_settings(const Reloaded& reloaded) {
+  config_ = reloaded.config;
   start_logging(config_.log_level, config_.log_format);
   disk_->set_min_free_bytes(config_.min_free_disk_bytes);
   watch_disk();
   listener_->set_max_connections(config_.max_connections);
   warn_about_files();
-  for (const std::string& change : reloaded.taken) {
-    spdlog::info("setting taken: {}", change);
+  for (const core::SettingChange& change : reloaded.report.taken) {
+    spdlog::info("setting taken: {} = {} (was {})", change.setting, change.after, change.before);
   }
-  for (const std::string& key : reloaded.left) {
-    spdlog::warn("setting {} has changed, which takes a new start", key);
+  for (const core::SettingChange& change : reloaded.report.left) {
+    spdlog::warn("setting {} has changed, which takes a new start", change.setting);
   }
-  if (reloaded.taken.empty() && reloaded.left.empty()) {
+  if (reloaded.report.taken.empty() && reloaded.report.left.empty()) {
     spdlog::info("no setting has changed");
   }
 }

@@ -55,20 +55,19 @@ proto::Result<Config> make_config(const std::vector<Values>& sources) {
 }
 
 proto::Result<Reloaded> reload(const Config& running, const Config& fresh) {
-  Reloaded made{.config = running, .taken = {}, .left = {}};
+  Reloaded made{.config = running, .report = {}};
   for (const Setting& setting : settings()) {
     const std::string before = setting.get(running);
     const std::string after = setting.get(fresh);
+    const std::string key(setting.key);
     if (before == after) {
-      continue;
+      made.report.unchanged.push_back(key);
+    } else if (!setting.is_reloadable) {
+      made.report.left.push_back({key, before, after});
+    } else {
+      setting.set(after, made.config).value();
+      made.report.taken.push_back({key, before, after});
     }
-    if (!setting.is_reloadable) {
-      made.left.emplace_back(setting.key);
-      continue;
-    }
-    setting.set(after, made.config).value();
-    std::string change(setting.key);
-    made.taken.push_back(change.append(" = ").append(after).append(" (was ").append(before) + ")");
   }
   if (const proto::Result<> fits = check_memory(made.config); !fits) {
     return invalid_setting("without what takes a new start, " + fits.error().message);

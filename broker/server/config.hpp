@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/net/config_reload.hpp"
 #include "proto/result.hpp"
 
 #include <cstddef>
@@ -62,9 +63,8 @@ proto::Result<Config> make_config(const std::vector<Values>& sources);
 
 /// A running broker's settings after a look at fresh ones.
 struct Reloaded {
-  Config config;                   // as before, but for what is taken
-  std::vector<std::string> taken;  // these have changed, as "drain_ms = 10000 (was 5000)"
-  std::vector<std::string> left;   // and these would need a new start
+  Config config;             // as before, but for what is taken
+  net::ConfigReload report;  // but for the file
 };
 /// INVALID_ARGUMENT when the settings that can be taken do not fit those that stay: the file fits
 /// only as a whole, and nothing of it is taken.

@@ -68,9 +68,9 @@ proto::Result<Config> gather(const Flags& flags) {
   return make_config(sources);
 }
 
-int run(Config config, Broker::Gather gather_again) {
+int run(Config config, Broker::Gather gather_again, const std::string& config_file) {
   start_logging(config.log_level, config.log_format);
-  Broker broker(std::move(config), std::move(gather_again));
+  Broker broker(std::move(config), std::move(gather_again), config_file);
   proto::Result<> done = broker.open();
   if (done) {
     done = broker.run();
@@ -120,7 +120,7 @@ int serve_main(const std::vector<std::string>& args) {
   if (flags.check || flags.print) {
     return kExitDone;
   }
-  return run(std::move(*config), [&flags] { return gather(flags); });
+  return run(std::move(*config), [&flags] { return gather(flags); }, flags.config_file);
 }
 
 }  // namespace weir::server

@@ -265,6 +265,7 @@ ListOptions& ListOptions::set_max_results(std::uint32_t count) {
 QueueDescription::QueueDescription() = default;
 SettingChange::SettingChange() = default;
 QueueUpdate::QueueUpdate() = default;
+ConfigReload::ConfigReload() = default;
 PartitionDescription::PartitionDescription() = default;
 TopicDescription::TopicDescription() = default;
 QueuePage::QueuePage() = default;

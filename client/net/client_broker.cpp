@@ -5,7 +5,8 @@
 #include <string>
 #include <utility>
 
-// Calls about the broker as a whole: its namespaces and its connections; and looks at messages.
+// Calls about the broker as a whole: its namespaces, connections and settings; and looks at
+// messages.
 namespace weir {
 namespace {
 
@@ -41,6 +42,15 @@ Result<ClientPage> client_page_of(Result<v1::Response> response) {
   }
   return response->has_client_list() ? Result<ClientPage>(sdk::to_page(response->client_list()))
                                      : sdk::without_content();
+}
+
+Result<ConfigReload> reload_of(Result<v1::Response> response) {
+  if (!response) {
+    return std::move(response).error();
+  }
+  return response->has_config_reload()
+             ? Result<ConfigReload>(sdk::to_reload(response->config_reload()))
+             : sdk::without_content();
 }
 
 Result<PeekPage> peek_page_of(Result<v1::Response> response) {
@@ -128,6 +138,16 @@ Future<ClientDescription> Client::async_kick_client(std::uint64_t session,
   v1::Request request;
   request.mutable_kick_client()->set_session(session);
   return sdk::ask<ClientDescription>(engine_, std::move(request), call, true, client_of);
+}
+
+Result<ConfigReload> Client::reload_config(const CallOptions& call) {
+  return sdk::wait(*engine_, call, true, [&] { return async_reload_config(call); });
+}
+
+Future<ConfigReload> Client::async_reload_config(const CallOptions& call) {
+  v1::Request request;
+  request.mutable_reload_config();
+  return sdk::ask<ConfigReload>(engine_, std::move(request), call, true, reload_of);
 }
 
 Result<PeekPage> Client::peek_queue(std::string_view name, const PeekOptions& options,

@@ -6,6 +6,23 @@
 #include <string>
 
 namespace weir::sdk {
+namespace {
+
+using WireChanges = google::protobuf::RepeatedPtrField<v1::SettingChange>;
+
+std::vector<SettingChange> to_changes(const WireChanges& changes) {
+  std::vector<SettingChange> converted;
+  converted.reserve(static_cast<std::size_t>(changes.size()));
+  for (const v1::SettingChange& wire : changes) {
+    SettingChange& change = converted.emplace_back();
+    change.setting = wire.setting();
+    change.before = wire.before();
+    change.after = wire.after();
+  }
+  return converted;
+}
+
+}  // namespace
 
 std::vector<PartitionPosition> to_positions(const WirePositions& positions) {
   std::vector<PartitionPosition> converted;
@@ -132,12 +149,16 @@ proto::Result<PeekPage> to_page(const v1::Peeked& peeked) {
 QueueUpdate to_update(const v1::QueueUpdate& update) {
   QueueUpdate converted;
   converted.queue = to_description(update.queue());
-  for (const v1::SettingChange& wire : update.changes()) {
-    SettingChange& change = converted.changes.emplace_back();
-    change.setting = wire.setting();
-    change.before = wire.before();
-    change.after = wire.after();
-  }
+  converted.changes = to_changes(update.changes());
+  return converted;
+}
+
+ConfigReload to_reload(const v1::ConfigReload& reload) {
+  ConfigReload converted;
+  converted.file = reload.file();
+  converted.taken = to_changes(reload.taken());
+  converted.left = to_changes(reload.left());
+  converted.unchanged.assign(reload.unchanged().begin(), reload.unchanged().end());
   return converted;
 }
 

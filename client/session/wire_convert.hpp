@@ -24,6 +24,7 @@ using WirePositions = google::protobuf::RepeatedPtrField<v1::PartitionPosition>;
 /// MALFORMED when a record is none.
 [[nodiscard]] proto::Result<PeekPage> to_page(const v1::Peeked& peeked);
 [[nodiscard]] QueueUpdate to_update(const v1::QueueUpdate& update);
+[[nodiscard]] ConfigReload to_reload(const v1::ConfigReload& reload);
 [[nodiscard]] QueuePage to_page(const v1::QueueList& list);
 [[nodiscard]] TopicPage to_page(const v1::TopicList& list);
 

@@ -40,7 +40,8 @@ void config(std::string_view bytes) {
     const auto again = server::make_config({*printed});
     WEIR_ASSERT(again.has_value(), "and is taken");
     const auto reloaded = server::reload(*config, *again);
-    WEIR_ASSERT(reloaded && reloaded->taken.empty() && reloaded->left.empty(), "and says the same");
+    WEIR_ASSERT(reloaded && reloaded->report.taken.empty() && reloaded->report.left.empty(),
+                "and says the same");
   }
 }
 

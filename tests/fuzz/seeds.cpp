@@ -126,6 +126,8 @@ void add_messages(Seeds& seeds) {
   seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
   request.mutable_kick_client()->set_session(1);
   seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
+  request.mutable_reload_config();
+  seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
   request.mutable_list_queues()->mutable_page()->set_pattern("a*b?c");
   request.mutable_list_queues()->mutable_page()->set_page_token("aab");
   seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
@@ -138,6 +140,10 @@ void add_messages(Seeds& seeds) {
   seeds.add("messages", "\x01", response.SerializeAsString());
   weir::v1::PeekedMessage& peeked = *response.mutable_peeked()->add_messages();
   peeked.set_record(std::string_view("\x0c\0\0\0\x01\x00\0", 7).data(), 7);
+  seeds.add("messages", "\x01", response.SerializeAsString());
+  response.mutable_config_reload()->set_file("weir.toml");
+  response.mutable_config_reload()->add_taken()->set_setting("drain_ms");
+  response.mutable_config_reload()->add_unchanged("listen");
   seeds.add("messages", "\x01", response.SerializeAsString());
   weir::v1::Hello hello;
   hello.set_protocol_max(1);

@@ -211,7 +211,7 @@ class Play {
   }
 
   void administer(weir::v1::Request& request, const std::string& name) {
-    switch (input_.below(7)) {
+    switch (input_.below(8)) {
       case 0: {
         weir::v1::UpdateQueue& update = *request.mutable_update_queue();
         update.set_name(name);
@@ -240,6 +240,9 @@ class Play {
         break;
       case 5:
         request.mutable_delete_namespace()->set_name(name);
+        break;
+      case 6:
+        request.mutable_reload_config();
         break;
       default:
         request.mutable_kick_client()->set_session(input_.pick(kNumbers));

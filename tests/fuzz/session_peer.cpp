@@ -200,6 +200,13 @@ void SessionPeer::request(std::uint64_t id, core::Request request, std::uint32_t
   rig_.shard.request(*session_, id, std::move(request), deadline_ms);
 }
 
+proto::Result<net::ConfigReload> SessionPeer::reload_config() {
+  return net::ConfigReload{.file = "weir.toml",
+                           .taken = {{"drain_ms", "5", "6"}},
+                           .left = {{"data_dir", "here", "there"}},
+                           .unchanged = {"listen"}};
+}
+
 void SessionPeer::on_bad_batch(const proto::Error& error) {
   WEIR_ASSERT(!error.message.empty(), "somebody reads why");
 }

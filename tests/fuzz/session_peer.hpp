@@ -69,6 +69,7 @@ class SessionPeer final : private shard::SessionPort, private net::SessionOutlet
   void settle(proto::QueueId queue, proto::Settle settle) override;
   void set_credit(const proto::Credit& credit) override;
   void request(std::uint64_t id, core::Request request, std::uint32_t deadline_ms) override;
+  proto::Result<net::ConfigReload> reload_config() override;
   void on_bad_batch(const proto::Error& error) override;
   void on_refused(std::uint64_t id, const proto::Error& error) override;
 

@@ -80,6 +80,11 @@ class Service : public testing::Test {
     EXPECT_THAT(manager_.wait_for("RELOADING=1"), HasSubstr("MONOTONIC_USEC="));
     EXPECT_THAT(manager_.wait_for("READY=1"), HasSubstr("STATUS=takes requests"));
   }
+  /// Asks for it over the wire.
+  [[nodiscard]] Output config_reload(const std::string& arguments) const {
+    return run_command(WEIR_TEST_BINARY " --url weir://127.0.0.1:" +
+                       std::to_string(broker_->port()) + " config reload " + arguments + " 2>&1");
+  }
   [[nodiscard]] std::filesystem::path config_file() const { return dir_.path() / "weir.toml"; }
 
   TempDir dir_;
@@ -153,6 +158,53 @@ TEST_F(Service, SaysInJsonWhichClientALineIsAbout) {
       testing::ContainsRegex(
           "\"level\":\"debug\",\"message\":\"a request was refused, [^\"]*QUEUE_NOT_FOUND[^\"]*\","
           "\"client\":\"127.0.0.1:[0-9]+\",\"session\":\"[0-9]+\",\"request\":\"[0-9]+\"}\n"));
+}
+
+TEST_F(Service, ReadsItsFileAgainWhenAClientAsksForIt) {
+  configure("max_connections = 50\n");
+  start();
+  configure("max_connections = 60\nlog_format = 'json'\ntail_cache_bytes = '16MiB'\n");
+  const Output taken = config_reload("");
+  EXPECT_EQ(taken.status, 0);
+  EXPECT_EQ(taken.text.find("read " + config_file().string() + "\n"), 0U) << taken.text;
+  EXPECT_THAT(taken.text, HasSubstr("\nchanged max_connections from 50 to 60\n"));
+  EXPECT_THAT(taken.text, HasSubstr("\nnot changed: tail_cache_bytes from 32MiB to 16MiB, which "
+                                    "takes a new start\n"));
+  EXPECT_THAT(taken.text, testing::ContainsRegex("\n[0-9]+ settings are as before\n$"));
+  EXPECT_THAT(broker_->log(), HasSubstr("a client asks to read the config file again"));
+  EXPECT_THAT(broker_->log(),
+              HasSubstr("\"message\":\"setting taken: max_connections = 60 (was 50)\"}\n"));
+
+  const Output again = config_reload("-o 'template={file} {taken} {left}\\n'");
+  EXPECT_EQ(again.status, 0);
+  EXPECT_EQ(again.text, config_file().string() +
+                            R"( [] [{"setting":"tail_cache_bytes","before":"32MiB",)"
+                            R"("after":"16MiB"}])"
+                            "\n");
+  EXPECT_THAT(config_reload("-o json").text, HasSubstr(R"("unchanged": ["data_dir", )"));
+}
+
+TEST_F(Service, SaysToTheClientWhyItsFileIsRefused) {
+  configure("max_connections = 50\n");
+  start();
+  configure("max_connections = 60\nlog_levle = 'debug'\n");
+  const Output bad = config_reload("-o json");
+  EXPECT_EQ(bad.status, 2);
+  EXPECT_THAT(bad.text, HasSubstr("weir: INVALID_ARGUMENT: the settings stay as they were: "));
+  EXPECT_THAT(bad.text, HasSubstr("did you mean 'log_level'?"));
+  std::filesystem::remove(config_file());
+  EXPECT_THAT(config_reload("").text, HasSubstr("cannot read the configuration file"));
+  configure("max_connections = 50\n");
+  EXPECT_THAT(config_reload("").text, Not(HasSubstr("changed"))) << "nothing was taken";
+  EXPECT_THAT(broker_->log(), Not(HasSubstr("setting taken")));
+}
+
+TEST_F(Service, SaysToTheClientThatThereIsNoFile) {
+  broker_.emplace(dir_.path(), usual_flags(dir_.path() / "data"));
+  ASSERT_TRUE(broker_->wait_until_ready()) << broker_->log();
+  const Output none = config_reload("");
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.text, HasSubstr("weir: UNSUPPORTED: this broker was started without --config"));
 }
 
 TEST(ConfigCommands, CheckAndPrintWithoutStarting) {

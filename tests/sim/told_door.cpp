@@ -118,6 +118,10 @@ void ToldDoor::bulk_drained() {
   }
 }
 
+proto::Result<net::ConfigReload> ToldDoor::reload_config() {
+  return proto::fail(proto::Errc::kUnsupported, "a broker in the simulator has no config file");
+}
+
 void ToldDoor::on_bad_batch(const proto::Error& error) {
   stage_.world.violate("the library made a bad batch: " + error.to_string());
 }

@@ -25,6 +25,7 @@ class ToldDoor final : public net::ShardDoor, private shard::SessionPort {
   void set_credit(const proto::Credit& credit) override;
   void request(std::uint64_t id, core::Request request, std::uint32_t deadline_ms) override;
   void bulk_drained() override;
+  proto::Result<net::ConfigReload> reload_config() override;
   void on_bad_batch(const proto::Error& error) override;
   void on_refused(std::uint64_t /*id*/, const proto::Error& /*error*/) override {}
 

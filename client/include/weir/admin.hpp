@@ -133,6 +133,20 @@ struct WEIR_API QueueUpdate {
   std::vector<SettingChange> changes;
 };
 
+/// What a running broker made of its config file when it read it again.
+struct WEIR_API ConfigReload {
+  ConfigReload();
+
+  /// As the broker calls it.
+  std::string file;
+  /// In force from now on.
+  std::vector<SettingChange> taken;
+  /// These stay as they were until the broker starts anew; `after` is what was read.
+  std::vector<SettingChange> left;
+  /// Settings that are as they were.
+  std::vector<std::string> unchanged;
+};
+
 /// What a topic is created with.
 class WEIR_API TopicSettings {
  public:

@@ -149,6 +149,11 @@ class WEIR_API Client {
                                                       const CallOptions& call = CallOptions());
   [[nodiscard]] Future<ClientDescription> async_kick_client(
       std::uint64_t session, const CallOptions& call = CallOptions());
+  /// Has the broker read its config file again and take what it can take while it runs, all of it
+  /// or nothing. INVALID_ARGUMENT, with the reason, when the file is refused, and nothing changes
+  /// then; UNSUPPORTED when the broker was started without a file.
+  [[nodiscard]] Result<ConfigReload> reload_config(const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<ConfigReload> async_reload_config(const CallOptions& call = CallOptions());
 
   /// The topic is gone with all its records; its readers and producers end with TOPIC_NOT_FOUND.
   /// Gives the topic as it was.

@@ -124,5 +124,31 @@ TEST(Backup, IsDescribedInATable) {
   EXPECT_THAT(backup_table(sample_backup()), HasSubstr("digest          00112233445566aa\n"));
 }
 
+TEST(ConfigReload, NamesWhatChangedAndWhatTakesANewStart) {
+  ConfigReload reload;
+  reload.file = "/etc/weir/weir.toml";
+  const auto change = [](const char* setting, const char* before, const char* after) {
+    SettingChange made;
+    made.setting = setting;
+    made.before = before;
+    made.after = after;
+    return made;
+  };
+  reload.taken = {change("drain_ms", "5", "6")};
+  reload.left = {change("http", "127.0.0.1:7341", "")};
+  reload.unchanged = {"data_dir", "listen"};
+  EXPECT_EQ(reload_text(reload),
+            "read /etc/weir/weir.toml\n"
+            "changed drain_ms from 5 to 6\n"
+            "not changed: http from 127.0.0.1:7341 to -, which takes a new start\n"
+            "2 settings are as before\n");
+  EXPECT_EQ(reload_json(reload),
+            R"({"file": "/etc/weir/weir.toml", )"
+            R"("taken": [{"setting": "drain_ms", "before": "5", "after": "6"}], )"
+            R"("left": [{"setting": "http", "before": "127.0.0.1:7341", "after": ""}], )"
+            R"("unchanged": ["data_dir", "listen"]})"
+            "\n");
+}
+
 }  // namespace
 }  // namespace weir::cli

@@ -104,6 +104,20 @@ TEST_F(AdminTest, AdministersNamespacesAndConnections) {
   EXPECT_EQ(client.kick_client(17)->session, 17U);
 }
 
+TEST_F(AdminTest, HasTheConfigFileReadAgain) {
+  Client client = connect();
+  const Result<ConfigReload> reload = client.reload_config();
+  ASSERT_TRUE(reload.has_value()) << reload.error().to_string();
+  EXPECT_EQ(reload->file, "weir.toml");
+  EXPECT_EQ(reload->taken.at(0).setting, "drain_ms");
+  EXPECT_EQ(reload->taken.at(0).before, "5");
+  EXPECT_EQ(reload->taken.at(0).after, "6");
+  EXPECT_EQ(reload->left.at(0).setting, "listen");
+  EXPECT_EQ(reload->unchanged, std::vector<std::string>{"http"});
+  EXPECT_TRUE(asked().has_reload_config());
+  EXPECT_EQ(client.async_reload_config().get(seconds(20))->file, "weir.toml");
+}
+
 TEST_F(AdminTest, LooksAtMessages) {
   Client client = connect();
   broker_.with([&] {
@@ -166,6 +180,7 @@ TEST_F(AdminTest, MissesAListThatIsNotInTheAnswer) {
   EXPECT_EQ(client.list_namespaces({}).error().code, ErrorCode::kMalformed);
   EXPECT_EQ(client.list_clients({}).error().code, ErrorCode::kMalformed);
   EXPECT_EQ(client.kick_client(1).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(client.reload_config().error().code, ErrorCode::kMalformed);
   EXPECT_EQ(client.create_namespace("a").error().code, ErrorCode::kMalformed);
   EXPECT_EQ(client.peek_queue("a", {}).error().code, ErrorCode::kMalformed);
   EXPECT_EQ(client.update_queue("a", {}).error().code, ErrorCode::kMalformed);

@@ -300,6 +300,16 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
     case v1::Request::kKickClient:
       response.mutable_client()->set_session(request.kick_client().session());
       break;
+    case v1::Request::kReloadConfig: {
+      v1::ConfigReload& reload = *response.mutable_config_reload();
+      reload.set_file("weir.toml");
+      reload.add_taken()->set_setting("drain_ms");
+      reload.mutable_taken(0)->set_before("5");
+      reload.mutable_taken(0)->set_after("6");
+      reload.add_left()->set_setting("listen");
+      reload.add_unchanged("http");
+      break;
+    }
     case v1::Request::kListQueues: {
       // Two pages.
       const bool is_first = request.list_queues().page().page_token().empty();

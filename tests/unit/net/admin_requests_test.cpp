@@ -102,5 +102,46 @@ TEST(AdminReplies, HoldEveryField) {
   EXPECT_FALSE(looked.peeked().is_end());
 }
 
+TEST(AdminRequests, HaveTheConfigFileReadAgain) {
+  Session session;
+  session.open();
+  session.outlet.reload = ConfigReload{.file = "weir.toml",
+                                       .taken = {{"drain_ms", "5", "6"}},
+                                       .left = {{"data_dir", "here", "there"}},
+                                       .unchanged = {"listen", "http"}};
+  Request request;
+  request.set_id(9);
+  request.mutable_reload_config();
+  ASSERT_TRUE(session.ask(request));
+  const auto response = session.response();
+  EXPECT_EQ(response.id(), 9U);
+  EXPECT_FALSE(response.has_error());
+  const weir::v1::ConfigReload& reload = response.config_reload();
+  EXPECT_EQ(reload.file(), "weir.toml");
+  EXPECT_EQ(reload.taken(0).setting(), "drain_ms");
+  EXPECT_EQ(reload.taken(0).before(), "5");
+  EXPECT_EQ(reload.taken(0).after(), "6");
+  EXPECT_EQ(reload.left(0).setting(), "data_dir");
+  EXPECT_EQ(reload.left(0).after(), "there");
+  EXPECT_EQ(reload.unchanged(1), "http");
+  EXPECT_TRUE(session.outlet.requests.empty()) << "the shard knows nothing of it";
+  EXPECT_TRUE(session.machine.is_quiet());
+}
+
+TEST(AdminRequests, SayWhyAConfigFileIsRefused) {
+  Session session;
+  session.open();
+  session.outlet.reload = proto::fail(Errc::kInvalidArgument, "drain_ms: it is a number");
+  Request request;
+  request.set_id(9);
+  request.mutable_reload_config();
+  ASSERT_TRUE(session.ask(request));
+  const auto response = session.response();
+  EXPECT_EQ(response.error().code(), static_cast<std::uint32_t>(Errc::kInvalidArgument));
+  EXPECT_EQ(response.error().message(), "drain_ms: it is a number");
+  EXPECT_EQ(session.outlet.refused.at(0), (std::pair{std::uint64_t{9}, Errc::kInvalidArgument}));
+  EXPECT_EQ(to_core(request, "billing", core::Uuid{}, 1).error().code, Errc::kUnsupported);
+}
+
 }  // namespace
 }  // namespace weir::net

@@ -40,6 +40,7 @@ class ConnectionMachineTest : public testing::Test, public Wire {
     void settle(proto::QueueId, proto::Settle) override {}
     void set_credit(const proto::Credit&) override {}
     void request(std::uint64_t, core::Request, std::uint32_t) override {}
+    proto::Result<ConfigReload> reload_config() override { return ConfigReload(); }
     void on_bad_batch(const proto::Error&) override {}
     void on_refused(std::uint64_t, const proto::Error&) override {}
 

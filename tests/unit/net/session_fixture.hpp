@@ -48,6 +48,7 @@ class RecordingOutlet final : public SessionOutlet {
   void request(std::uint64_t id, core::Request request, std::uint32_t deadline_ms) override {
     requests.push_back({.id = id, .request = std::move(request), .deadline_ms = deadline_ms});
   }
+  proto::Result<ConfigReload> reload_config() override { return reload; }
   void on_bad_batch(const proto::Error& error) override { bad_batches.push_back(error.code); }
   void on_refused(std::uint64_t id, const proto::Error& error) override {
     refused.emplace_back(id, error.code);
@@ -59,6 +60,7 @@ class RecordingOutlet final : public SessionOutlet {
   std::vector<Settlement> settles;
   std::vector<proto::Credit> credits;
   std::vector<Asked> requests;
+  proto::Result<ConfigReload> reload = ConfigReload();
   std::vector<proto::Errc> bad_batches;
   std::vector<std::pair<std::uint64_t, proto::Errc>> refused;
 };

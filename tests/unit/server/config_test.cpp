@@ -148,9 +148,14 @@ TEST(Config, IsReloadedWhereThatIsPossible) {
                                      {"min_free_disk_bytes", "2GiB"}}})
                            .value();
   const Reloaded reloaded = reload(running, fresh).value();
-  EXPECT_THAT(reloaded.taken, testing::ElementsAre("min_free_disk_bytes = 2GiB (was default)",
-                                                   "drain_ms = 6 (was 5)"));
-  EXPECT_THAT(reloaded.left, testing::ElementsAre("data_dir"));
+  using Change = core::SettingChange;
+  EXPECT_THAT(reloaded.report.taken,
+              testing::ElementsAre(Change{"min_free_disk_bytes", "default", "2GiB"},
+                                   Change{"drain_ms", "5", "6"}));
+  EXPECT_THAT(reloaded.report.left,
+              testing::ElementsAre(Change{"data_dir", running.data_dir, fresh.data_dir}));
+  EXPECT_EQ(reloaded.report.unchanged.size() + 3, settings().size());
+  EXPECT_THAT(reloaded.report.unchanged, testing::Contains("listen"));
   EXPECT_EQ(reloaded.config.drain_ms, 6U);
   EXPECT_EQ(reloaded.config.min_free_disk_bytes, std::uint64_t{2} << 30);
   EXPECT_EQ(reloaded.config.data_dir, running.data_dir);

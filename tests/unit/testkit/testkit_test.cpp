@@ -321,5 +321,11 @@ TEST(TestkitBrokerDeathTest, RefusesTimeThatGoesBack) {
   EXPECT_DEATH(broker.advance(-1ms), HasSubstr("advance"));
 }
 
+TEST(Testkit, HasNoConfigFile) {
+  const Broker broker;
+  Client client = connect(broker);
+  EXPECT_EQ(client.reload_config().error().code, ErrorCode::kUnsupported);
+}
+
 }  // namespace
 }  // namespace weir::testkit
