@@ -53,12 +53,8 @@ ExitCode back_up(const Connection& connection, const BackupArguments& arguments)
   if (const Result<> finished = files->finish(backup->manifest); !finished) {
     return report(finished.error(), arguments.directory);
   }
-  return show(
-      arguments.form,
-      [&]() -> Result<Look> {
-        return Look{.table = backup_table(*backup), .json = backup_json(*backup)};
-      },
-      arguments.directory);
+  return show(arguments.form, Look{.table = backup_table(*backup), .json = backup_json(*backup)},
+              arguments.directory);
 }
 
 }  // namespace

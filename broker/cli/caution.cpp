@@ -30,6 +30,7 @@ bool is_yes(int in) {
 void add_caution(CLI::App& command, Caution& caution) {
   command.add_flag("-y,--yes", caution.yes, "Do not ask (needed where nobody can be asked)");
   command.add_flag("--dry-run", caution.dry_run, "Say what would happen, and do nothing");
+  add_output_option(command, caution.form);
 }
 
 Asking standard_asking() {
@@ -37,9 +38,10 @@ Asking standard_asking() {
 }
 
 std::optional<ExitCode> hold_back(const Caution& caution, std::string_view what,
-                                  const Asking& asking) {
+                                  const std::string& json, const Asking& asking) {
   if (caution.dry_run) {
-    return print("dry run: " + std::string(what) + "\n");
+    return show(caution.form, Look{.table = "dry run: " + std::string(what) + "\n", .json = json},
+                "");
   }
   if (caution.yes) {
     return std::nullopt;

@@ -7,8 +7,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 // `weir client ls` and `kick`: who is connected.
@@ -36,26 +38,59 @@ ExitCode list_clients(const Connection& connection, const ClientArguments& argum
       clients_json);
 }
 
+/// The connections of those sessions, in that order; INVALID_ARGUMENT names one that there is not.
+Result<std::vector<ClientDescription>> find_sessions(Client& client,
+                                                     const std::vector<std::uint64_t>& sessions) {
+  const Result<std::vector<ClientDescription>> all = list_connections(client, "");
+  if (!all) {
+    return all.error();
+  }
+  std::vector<ClientDescription> found;
+  for (const std::uint64_t session : sessions) {
+    const auto one = std::ranges::find(*all, session, &ClientDescription::session);
+    if (one == all->end()) {
+      return Error(ErrorCode::kInvalidArgument, "there is no session " + std::to_string(session));
+    }
+    found.push_back(*one);
+  }
+  return found;
+}
+
+Look kicked_look(const std::vector<ClientDescription>& clients) {
+  std::string lines;
+  for (const ClientDescription& client : clients) {
+    lines += "kicked session " + std::to_string(client.session) + " of " +
+             (client.service.empty() ? "-" : client.service) + " at " + client.address + "\n";
+  }
+  return Look{.table = std::move(lines), .json = removed_json(clients, false)};
+}
+
 ExitCode kick(const Connection& connection, const ClientArguments& arguments) {
   Result<Client> client = connection.connect();
   if (!client) {
     return report(client.error(), connection.url);
   }
-  const std::string what = counted(arguments.sessions.size(), "connection") + " will be ended";
-  if (const auto held = hold_back(arguments.caution, what)) {
-    return *held;
+  const Caution& caution = arguments.caution;
+  if (caution.looks_first()) {
+    const auto found = find_sessions(*client, arguments.sessions);
+    if (!found) {
+      return report(found.error(), "");
+    }
+    const std::string what = counted(found->size(), "connection") + " will be ended";
+    if (const auto held = hold_back(caution, what, removed_json(*found, true))) {
+      return *held;
+    }
   }
-  std::string done;
+  std::vector<ClientDescription> done;
   for (const std::uint64_t session : arguments.sessions) {
-    const Result<ClientDescription> kicked = client->kick_client(session);
+    Result<ClientDescription> kicked = client->kick_client(session);
     if (!kicked) {
-      const ExitCode printed = print(done);
+      const ExitCode printed = show(caution.form, kicked_look(done), "");
       return printed == ExitCode::kDone ? report(kicked.error(), std::to_string(session)) : printed;
     }
-    done += "kicked session " + std::to_string(session) + " of " +
-            (kicked->service.empty() ? "-" : kicked->service) + " at " + kicked->address + "\n";
+    done.push_back(*std::move(kicked));
   }
-  return print(done);
+  return show(caution.form, kicked_look(done), "");
 }
 
 }  // namespace

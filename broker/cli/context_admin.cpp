@@ -81,7 +81,7 @@ std::string json_of(const Contexts& contexts) {
       facts.add_nothing("timeout_ms");
     }
     facts.add_flag("in_use", &context == contexts.current());
-    text += "{" + joined(facts.json_members()) + "}";
+    text += json_object(facts.json_members());
   }
   return (text.empty() ? "[" : text) + "]\n";
 }

@@ -82,10 +82,11 @@ std::array<std::string, kColumns.size()> row_of(const PartitionDescription& part
 }
 
 std::string object_of(const QueueDescription& queue) {
-  return "{" + joined(facts_of(queue).json_members()) + "}";
+  return json_object(facts_of(queue).json_members());
 }
 
-std::string object_of(const TopicDescription& topic) {
+// `facts` are those of the topic, and what else there is to say.
+std::string object_of(const TopicDescription& topic, const Facts& facts) {
   std::vector<std::string> partitions;
   for (const PartitionDescription& partition : topic.partitions) {
     const auto cells = row_of(partition);
@@ -94,11 +95,15 @@ std::string object_of(const TopicDescription& topic) {
     for (std::size_t i = 0; i < kColumns.size(); ++i) {
       members.push_back(proto::json_string(kColumns[i].name) + ": " + cells[i]);
     }
-    partitions.push_back("{" + joined(members) + "}");
+    partitions.push_back(json_object(members));
   }
-  std::vector<std::string> members = facts_of(topic).json_members();
+  std::vector<std::string> members = facts.json_members();
   members.push_back("\"partitions\": [" + joined(partitions) + "]");
-  return "{" + joined(members) + "}";
+  return json_object(members);
+}
+
+std::string object_of(const TopicDescription& topic) {
+  return object_of(topic, facts_of(topic));
 }
 
 // A line each.
@@ -120,7 +125,7 @@ std::string changes_member(std::string_view name, const std::vector<SettingChang
     facts.add("setting", change.setting);
     facts.add("before", change.before);
     facts.add("after", change.after);
-    objects.push_back("{" + joined(facts.json_members()) + "}");
+    objects.push_back(json_object(facts.json_members()));
   }
   return proto::json_string(name) + ": [" + joined(objects) + "]";
 }
@@ -212,7 +217,7 @@ std::string update_json(const QueueUpdate& update, bool dry_run) {
   facts.add_flag("dry_run", dry_run);
   std::vector<std::string> members = facts.json_members();
   members.push_back(changes_member("changes", update.changes));
-  return "{" + joined(members) + "}\n";
+  return json_object(members) + "\n";
 }
 
 std::string reload_text(const ConfigReload& reload) {
@@ -235,11 +240,23 @@ std::string reload_json(const ConfigReload& reload) {
   members.push_back(changes_member("taken", reload.taken));
   members.push_back(changes_member("left", reload.left));
   members.push_back("\"unchanged\": [" + joined(unchanged) + "]");
-  return "{" + joined(members) + "}\n";
+  return json_object(members) + "\n";
 }
 
 std::string topics_json(const std::vector<TopicDescription>& topics) {
   return array_of(topics, [](const TopicDescription& one) { return object_of(one); });
+}
+
+std::string removed_json(const QueueDescription& queue, bool dry_run) {
+  Facts facts = facts_of(queue);
+  facts.add_flag("dry_run", dry_run);
+  return json_object(facts.json_members()) + "\n";
+}
+
+std::string removed_json(const TopicDescription& topic, bool dry_run) {
+  Facts facts = facts_of(topic);
+  facts.add_flag("dry_run", dry_run);
+  return object_of(topic, facts) + "\n";
 }
 
 std::string backup_table(const BackupDescription& backup) {
@@ -247,7 +264,7 @@ std::string backup_table(const BackupDescription& backup) {
 }
 
 std::string backup_json(const BackupDescription& backup) {
-  return "{" + joined(facts_of(backup).json_members()) + "}\n";
+  return json_object(facts_of(backup).json_members()) + "\n";
 }
 
 }  // namespace weir::cli

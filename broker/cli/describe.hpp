@@ -33,6 +33,11 @@ namespace weir::cli {
 // Of `queue peek`: in the table values are cut, and what is no printable ASCII is a dot.
 [[nodiscard]] std::string peeked_table(const std::vector<PeekedMessage>& messages);
 [[nodiscard]] std::string peeked_json(const std::vector<PeekedMessage>& messages);
+// Of what destroys: the objects of `info` and `ls` as they were, and whether nothing was done.
+[[nodiscard]] std::string removed_json(const QueueDescription& queue, bool dry_run);
+[[nodiscard]] std::string removed_json(const TopicDescription& topic, bool dry_run);
+[[nodiscard]] std::string removed_json(const NamespaceDescription& name_space, bool dry_run);
+[[nodiscard]] std::string removed_json(const std::vector<ClientDescription>& clients, bool dry_run);
 /// The beginning of a value, on one line.
 [[nodiscard]] std::string preview(const std::optional<std::string_view>& value);
 // Of `queue update`: a line for each setting that was changed, or would be.

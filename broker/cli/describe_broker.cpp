@@ -25,10 +25,10 @@ Facts facts_of(const NamespaceDescription& name_space) {
 }
 
 std::string object_of(const NamespaceDescription& name_space) {
-  return "{" + joined(facts_of(name_space).json_members()) + "}";
+  return json_object(facts_of(name_space).json_members());
 }
 
-std::string object_of(const ClientDescription& client) {
+Facts facts_of(const ClientDescription& client) {
   Facts facts;
   facts.add("session", client.session);
   facts.add("service", client.service);
@@ -38,7 +38,11 @@ std::string object_of(const ClientDescription& client) {
   facts.add("since_ms", ms_of(client.since));
   facts.add("subscriptions", client.subscriptions);
   facts.add("in_flight", client.in_flight);
-  return "{" + joined(facts.json_members()) + "}";
+  return facts;
+}
+
+std::string object_of(const ClientDescription& client) {
+  return json_object(facts_of(client).json_members());
 }
 
 void add_text(Facts& facts, std::string_view name, const std::optional<std::string>& text) {
@@ -68,11 +72,11 @@ std::string object_of(const PeekedMessage& message) {
     Facts one;
     one.add("name", header);
     add_text(one, "value", value);
-    headers.push_back("{" + joined(one.json_members()) + "}");
+    headers.push_back(json_object(one.json_members()));
   }
   std::vector<std::string> members = facts.json_members();
   members.push_back("\"headers\": [" + joined(headers) + "]");
-  return "{" + joined(members) + "}";
+  return json_object(members);
 }
 
 }  // namespace
@@ -116,6 +120,20 @@ std::string clients_table(const std::vector<ClientDescription>& clients) {
 
 std::string clients_json(const std::vector<ClientDescription>& clients) {
   return array_of(clients, [](const ClientDescription& one) { return object_of(one); });
+}
+
+std::string removed_json(const NamespaceDescription& name_space, bool dry_run) {
+  Facts facts = facts_of(name_space);
+  facts.add_flag("dry_run", dry_run);
+  return json_object(facts.json_members()) + "\n";
+}
+
+std::string removed_json(const std::vector<ClientDescription>& clients, bool dry_run) {
+  return array_of(clients, [dry_run](const ClientDescription& one) {
+    Facts facts = facts_of(one);
+    facts.add_flag("dry_run", dry_run);
+    return json_object(facts.json_members());
+  });
 }
 
 std::string preview(const std::optional<std::string_view>& value) {

@@ -66,6 +66,11 @@ class Facts {
   std::vector<Fact> facts_;
 };
 
+/// Of members as json_members() gives them.
+[[nodiscard]] inline std::string json_object(const std::vector<std::string>& members) {
+  return "{" + joined(members) + "}";
+}
+
 /// One object a line, so that tools for lines have an easy time as well; `object` makes one.
 template <class Item, class Object>
 [[nodiscard]] std::string array_of(const std::vector<Item>& items, Object object) {

@@ -98,7 +98,7 @@ ExitCode delete_namespace(const Connection& connection, const NamespaceArguments
   }
   const std::string what = "namespace " + found->name + " is deleted" +
                            (is_empty ? "" : " with " + holding + " and all their messages");
-  if (const auto held = hold_back(arguments.caution, what)) {
+  if (const auto held = hold_back(arguments.caution, what, removed_json(*found, true))) {
     return *held;
   }
   if (!is_empty) {
@@ -116,7 +116,11 @@ ExitCode delete_namespace(const Connection& connection, const NamespaceArguments
   if (!deleted) {
     return report(deleted.error(), arguments.name);
   }
-  return print("deleted namespace " + deleted->name + (is_empty ? "" : " with " + holding) + "\n");
+  return show(arguments.caution.form,
+              Look{.table = "deleted namespace " + deleted->name +
+                            (is_empty ? "" : " with " + holding) + "\n",
+                   .json = removed_json(*found, false)},
+              arguments.name);
 }
 
 using Act = ExitCode (*)(const Connection&, const NamespaceArguments&);

@@ -114,14 +114,19 @@ CLI::Option* add_output_options(CLI::App& command, OutputForm& form) {
 
 ExitCode show(const OutputForm& form, const std::function<Result<Look>()>& look,
               const std::string& subject) {
-  const auto page = [&]() -> Result<std::string> {
-    Result<Look> seen = look();
-    return seen ? text_in(form, *std::move(seen)) : Result<std::string>(std::move(seen).error());
-  };
   if (form.watch_s > 0) {
+    const auto page = [&]() -> Result<std::string> {
+      Result<Look> seen = look();
+      return seen ? text_in(form, *std::move(seen)) : Result<std::string>(std::move(seen).error());
+    };
     return watch(page, std::chrono::duration<double>(form.watch_s), subject);
   }
-  const Result<std::string> text = page();
+  Result<Look> seen = look();
+  return seen ? show(form, *std::move(seen), subject) : report(seen.error(), subject);
+}
+
+ExitCode show(const OutputForm& form, Look seen, const std::string& subject) {
+  const Result<std::string> text = text_in(form, std::move(seen));
   return text ? print(*text) : report(text.error(), subject);
 }
 

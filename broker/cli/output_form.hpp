@@ -40,6 +40,9 @@ struct Look {
 [[nodiscard]] ExitCode show(const OutputForm& form, const std::function<Result<Look>()>& look,
                             const std::string& subject);
 
+/// Prints what was seen, once, in the form that was asked for.
+[[nodiscard]] ExitCode show(const OutputForm& form, Look seen, const std::string& subject);
+
 /// Shows what a client is told: `ask(client)` gives a Result, of whose value `table` and `json`
 /// make the forms.
 template <class Ask, class Table, class Json>

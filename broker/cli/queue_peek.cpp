@@ -98,12 +98,9 @@ ExitCode peek(const Connection& connection, const PeekArguments& arguments) {
   if (format) {
     return print_formatted(*messages, *format, arguments.name);
   }
-  return show(
-      arguments.form,
-      [&]() -> Result<Look> {
-        return Look{.table = peeked_table(*messages), .json = peeked_json(*messages)};
-      },
-      arguments.name);
+  return show(arguments.form,
+              Look{.table = peeked_table(*messages), .json = peeked_json(*messages)},
+              arguments.name);
 }
 
 }  // namespace

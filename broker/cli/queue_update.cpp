@@ -54,13 +54,10 @@ ExitCode update(const Connection& connection, const UpdateArguments& arguments,
   if (!done) {
     return report(done.error(), arguments.name);
   }
-  return show(
-      arguments.form,
-      [&]() -> Result<Look> {
-        return Look{.table = update_text(*done, arguments.dry_run),
-                    .json = update_json(*done, arguments.dry_run)};
-      },
-      arguments.name);
+  return show(arguments.form,
+              Look{.table = update_text(*done, arguments.dry_run),
+                   .json = update_json(*done, arguments.dry_run)},
+              arguments.name);
 }
 
 std::shared_ptr<UpdateArguments> add_update_arguments(CLI::App& command) {

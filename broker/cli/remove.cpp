@@ -2,11 +2,11 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/output_form.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <memory>
-#include <optional>
 #include <string>
 
 // `weir queue purge`, `weir queue delete` and `weir topic delete`: what is gone for good.
@@ -27,65 +27,6 @@ std::string shown_messages(const QueueDescription& queue) {
   return shown;
 }
 
-/// Holds back unless it was told not to; `what` looks and says what would happen.
-template <class What>
-std::optional<ExitCode> look_first(const RemoveArguments& arguments, What what) {
-  if (arguments.caution.yes && !arguments.caution.dry_run) {
-    return std::nullopt;
-  }
-  const Result<std::string> said = what();
-  return said ? hold_back(arguments.caution, *said)
-              : std::optional(report(said.error(), arguments.name));
-}
-
-ExitCode purge(const Connection& connection, const RemoveArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const auto held = look_first(arguments, [&]() -> Result<std::string> {
-    const Result<QueueDescription> queue = client->describe_queue(arguments.name);
-    return queue ? Result<std::string>("queue " + queue->name + " loses its " +
-                                       shown_messages(*queue))
-                 : queue.error();
-  });
-  if (held) {
-    return *held;
-  }
-  const Result<QueueDescription> purged = client->purge_queue(arguments.name);
-  if (!purged) {
-    return report(purged.error(), arguments.name);
-  }
-  return print("purged queue " + purged->name + " of " + shown_messages(*purged) + "\n");
-}
-
-ExitCode delete_queue(const Connection& connection, const RemoveArguments& arguments) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const auto held = look_first(arguments, [&]() -> Result<std::string> {
-    const Result<QueueDescription> queue = client->describe_queue(arguments.name);
-    return queue ? Result<std::string>("queue " + queue->name + " is deleted with its " +
-                                       shown_messages(*queue))
-                 : queue.error();
-  });
-  if (held) {
-    return *held;
-  }
-  const Result<QueueDescription> deleted =
-      client->delete_queue(arguments.name, DeleteOptions().set_force(arguments.force));
-  if (!deleted && deleted.error().code == ErrorCode::kInUse) {
-    return report(
-        Error(ErrorCode::kInUse, deleted.error().message + "; --force leaves them without one"),
-        arguments.name);
-  }
-  if (!deleted) {
-    return report(deleted.error(), arguments.name);
-  }
-  return print("deleted queue " + deleted->name + " with " + shown_messages(*deleted) + "\n");
-}
-
 std::string shown_records(const TopicDescription& topic) {
   std::uint64_t records = 0;
   for (const PartitionDescription& partition : topic.partitions) {
@@ -94,25 +35,77 @@ std::string shown_records(const TopicDescription& topic) {
   return counted(records, "record");
 }
 
-ExitCode delete_topic(const Connection& connection, const RemoveArguments& arguments) {
+/// Looks first where that is needed, does it unless something holds it back, and says what it did.
+/// `before` and `after` make the sentences of what is looked at.
+template <class Describe, class Act, class Before, class After>
+ExitCode remove(const Connection& connection, const RemoveArguments& arguments, Describe describe,
+                Act act, Before before, After after) {
   Result<Client> client = connection.connect();
   if (!client) {
     return report(client.error(), connection.url);
   }
-  const auto held = look_first(arguments, [&]() -> Result<std::string> {
-    const Result<TopicDescription> topic = client->describe_topic(arguments.name);
-    return topic ? Result<std::string>("topic " + topic->name + " is deleted with its " +
-                                       shown_records(*topic))
-                 : topic.error();
-  });
-  if (held) {
-    return *held;
+  if (arguments.caution.looks_first()) {
+    const auto found = describe(*client);
+    if (!found) {
+      return report(found.error(), arguments.name);
+    }
+    if (const auto held =
+            hold_back(arguments.caution, before(*found), removed_json(*found, true))) {
+      return *held;
+    }
   }
-  const Result<TopicDescription> deleted = client->delete_topic(arguments.name);
-  if (!deleted) {
-    return report(deleted.error(), arguments.name);
+  const auto removed = act(*client);
+  if (!removed) {
+    return report(removed.error(), arguments.name);
   }
-  return print("deleted topic " + deleted->name + " with " + shown_records(*deleted) + "\n");
+  return show(arguments.caution.form,
+              Look{.table = after(*removed) + "\n", .json = removed_json(*removed, false)},
+              arguments.name);
+}
+
+ExitCode purge(const Connection& connection, const RemoveArguments& arguments) {
+  return remove(
+      connection, arguments, [&](Client& client) { return client.describe_queue(arguments.name); },
+      [&](Client& client) { return client.purge_queue(arguments.name); },
+      [](const QueueDescription& queue) {
+        return "queue " + queue.name + " loses its " + shown_messages(queue);
+      },
+      [](const QueueDescription& queue) {
+        return "purged queue " + queue.name + " of " + shown_messages(queue);
+      });
+}
+
+Result<QueueDescription> delete_at(Client& client, const RemoveArguments& arguments) {
+  Result<QueueDescription> deleted =
+      client.delete_queue(arguments.name, DeleteOptions().set_force(arguments.force));
+  if (!deleted && deleted.error().code == ErrorCode::kInUse) {
+    return Error(ErrorCode::kInUse, deleted.error().message + "; --force leaves them without one");
+  }
+  return deleted;
+}
+
+ExitCode delete_queue(const Connection& connection, const RemoveArguments& arguments) {
+  return remove(
+      connection, arguments, [&](Client& client) { return client.describe_queue(arguments.name); },
+      [&](Client& client) { return delete_at(client, arguments); },
+      [](const QueueDescription& queue) {
+        return "queue " + queue.name + " is deleted with its " + shown_messages(queue);
+      },
+      [](const QueueDescription& queue) {
+        return "deleted queue " + queue.name + " with " + shown_messages(queue);
+      });
+}
+
+ExitCode delete_topic(const Connection& connection, const RemoveArguments& arguments) {
+  return remove(
+      connection, arguments, [&](Client& client) { return client.describe_topic(arguments.name); },
+      [&](Client& client) { return client.delete_topic(arguments.name); },
+      [](const TopicDescription& topic) {
+        return "topic " + topic.name + " is deleted with its " + shown_records(topic);
+      },
+      [](const TopicDescription& topic) {
+        return "deleted topic " + topic.name + " with " + shown_records(topic);
+      });
 }
 
 using Remove = ExitCode (*)(const Connection&, const RemoveArguments&);

@@ -123,6 +123,29 @@ TEST_F(Admin, DeletesQueuesAndTopics) {
   EXPECT_EQ(done("topic ls --names"), "");
 }
 
+TEST_F(Admin, SaysInJsonWhatIsGone) {
+  done("queue create mail");
+  send("mail", 3);
+  EXPECT_THAT(done("queue purge mail --dry-run -o json"),
+              testing::AllOf(HasSubstr(R"({"name": "mail", )"), HasSubstr(R"("ready": 3, )"),
+                             HasSubstr(R"("dry_run": true})")));
+  EXPECT_EQ(done("queue purge mail --yes -o 'template={name} {ready} {dry_run}\\n'"),
+            "mail 3 false\n");
+  EXPECT_EQ(done("queue delete mail --dry-run -o 'template={ready} {dry_run}\\n'"), "0 true\n");
+  EXPECT_THAT(done("queue delete mail --yes -o json"), HasSubstr(R"("dry_run": false})"));
+  done("topic create clicks");
+  EXPECT_EQ(done("topic delete clicks --yes -o 'template={name} {partitions}'"),
+            R"(clicks [{"partition":0,"log_start":0,"high_watermark":0,"last_stable":0,)"
+            R"("leader_epoch":0,"bytes":0}])");
+  done("namespace create billing");
+  done("queue create mail", "billing");
+  EXPECT_THAT(done("namespace delete billing --recursive --yes -o json"),
+              HasSubstr(R"("queues": 1, "topics": 0, "dry_run": false})"));
+  const Output unasked = weir("queue purge none -o json");
+  EXPECT_EQ(unasked.status, 4);
+  EXPECT_THAT(unasked.text, HasSubstr("weir: QUEUE_NOT_FOUND"));
+}
+
 TEST_F(Admin, EndsConsumersOfADeletedQueue) {
   done("queue create mail");
   Client client = Client::connect(ClientOptions(url())).value();
@@ -181,7 +204,11 @@ TEST_F(Admin, KicksAConnectionThatComesBack) {
       client.list_clients(ListOptions().set_pattern("checkout")).value().clients.at(0);
   EXPECT_EQ(before.subscriptions, 1U);
   EXPECT_THAT(done("client ls checkout"), HasSubstr("127.0.0.1:"));
-  const Output kicked = weir("client kick " + std::to_string(before.session) + " --yes");
+  const std::string kick = "client kick " + std::to_string(before.session);
+  EXPECT_EQ(done(kick + " --dry-run"), "dry run: 1 connection will be ended\n");
+  EXPECT_EQ(done(kick + " --dry-run -o 'template={service} {dry_run}'"), "checkout true");
+  EXPECT_EQ(weir("client kick 999999 --dry-run").status, 2);
+  const Output kicked = weir(kick + " --yes");
   EXPECT_EQ(kicked.status, 0) << kicked.text;
   EXPECT_THAT(kicked.text, HasSubstr("of checkout at 127.0.0.1:"));
   EXPECT_EQ(weir("client kick 999999 --yes").status, 2);
@@ -193,6 +220,11 @@ TEST_F(Admin, KicksAConnectionThatComesBack) {
   const ClientDescription after =
       client.list_clients(ListOptions().set_pattern("checkout")).value().clients.at(0);
   EXPECT_NE(after.session, before.session);
+  const Output half =
+      weir("client kick " + std::to_string(after.session) + " 999999 --yes -o json");
+  EXPECT_EQ(half.status, 2);
+  EXPECT_THAT(half.text, HasSubstr("{\"session\": " + std::to_string(after.session) + ", "));
+  EXPECT_THAT(half.text, HasSubstr("\nweir: INVALID_ARGUMENT"));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ struct CautionTest : testing::Test {
   std::optional<ExitCode> answered(std::string_view answer) {
     in.put(answer);
     in.close_write();
-    return hold_back({}, "queue mail loses its 5 messages",
+    return hold_back({}, "queue mail loses its 5 messages", "{}\n",
                      {.may_ask = true, .in = in.read_end(), .out = out.write_end()});
   }
   Pipe in;
@@ -49,13 +49,29 @@ TEST_F(CautionTest, TakesANoWhereTheQuestionCannotBeShown) {
 }
 
 TEST(Caution, WantsYesWhereNobodyCanBeAsked) {
-  EXPECT_EQ(hold_back({}, "it goes", {.may_ask = false}), ExitCode::kBadUsage);
-  EXPECT_EQ(hold_back({.yes = true}, "it goes", {.may_ask = false}), std::nullopt);
+  EXPECT_EQ(hold_back({}, "it goes", "{}\n", {.may_ask = false}), ExitCode::kBadUsage);
+  EXPECT_EQ(
+      hold_back({.yes = true, .dry_run = false, .form = {}}, "it goes", "{}\n", {.may_ask = false}),
+      std::nullopt);
 }
 
 TEST(Caution, DoesNothingInADryRunEvenWithYes) {
-  EXPECT_EQ(hold_back({.yes = true, .dry_run = true}, "it goes", {.may_ask = true}),
-            ExitCode::kDone);
+  EXPECT_EQ(
+      hold_back({.yes = true, .dry_run = true, .form = {}}, "it goes", "{}\n", {.may_ask = true}),
+      ExitCode::kDone);
+}
+
+TEST(Caution, SaysWhatADryRunWouldDoInTheFormThatIsAskedFor) {
+  const auto dry_run = [](const std::string& form) {
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(hold_back({.yes = false, .dry_run = true, .form = {.kind = form}}, "it goes",
+                        "{\"dry_run\": true}\n", {.may_ask = false}),
+              ExitCode::kDone);
+    return testing::internal::GetCapturedStdout();
+  };
+  EXPECT_EQ(dry_run("table"), "dry run: it goes\n");
+  EXPECT_EQ(dry_run("json"), "{\"dry_run\": true}\n");
+  EXPECT_EQ(dry_run("template={dry_run}"), "true");
 }
 
 TEST(Caution, CountsInWords) {
