@@ -57,6 +57,19 @@ void add_totals(const shard::ShardMetrics& shard, Exposition& page) {
                shard.corrupt_batches);
 }
 
+void add_backups(const shard::BackupCounts& backups, Exposition& page) {
+  page.begin_counter("weir_backups_total", "Backups that clients have read, by how they ended");
+  page.add(backups.done, {{"outcome", "done"}});
+  page.add(backups.failed, {{"outcome", "failed"}});
+  page.add(backups.abandoned, {{"outcome", "abandoned"}});
+  page.gauge("weir_last_backup_time_seconds",
+             "End of the last backup that was done, in seconds since 1970; 0: none since the start",
+             static_cast<double>(backups.last_time) / 1'000);
+  page.gauge("weir_last_backup_seconds", "What it took",
+             static_cast<double>(backups.last_took_ms) / 1'000);
+  page.gauge("weir_last_backup_bytes", "Its size", backups.last_bytes);
+}
+
 void add_times(const MetricsFacts& facts, Exposition& page) {
   page.histogram("weir_commit_seconds", "Write and sync of one commit", facts.commits);
   page.histogram("weir_fsync_seconds", "Sync of the write-ahead log alone", facts.syncs);
@@ -121,6 +134,7 @@ std::string metrics_page(const MetricsFacts& facts) {
   page.counter("weir_connections_refused_total", "Connections refused at the limit",
                facts.connections_refused);
   add_totals(facts.shard, page);
+  add_backups(facts.shard.backups, page);
   add_queue_metrics(facts.queues, facts.max_objects, facts.now, page);
   add_topic_metrics(facts.topics, facts.max_objects, page);
   add_times(facts, page);

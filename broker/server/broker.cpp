@@ -1,6 +1,7 @@
 #include "broker/server/broker.hpp"
 
 #include "broker/server/addresses.hpp"
+#include "broker/server/backup_line.hpp"
 #include "broker/server/end_process.hpp"
 #include "broker/server/file_limit.hpp"
 #include "broker/server/memory_budget.hpp"
@@ -176,6 +177,11 @@ shard::Ports Broker::shard_ports() {
   };
   ports.on_done = [this](std::int64_t took_ms, std::uint32_t messages) {
     times_to_done_.add(std::chrono::milliseconds(took_ms), messages);
+  };
+  ports.on_backup = [](const shard::BackupEvent& event) {
+    const bool is_good = event.what == shard::BackupEvent::What::kBegun ||
+                         event.what == shard::BackupEvent::What::kDone;
+    spdlog::log(is_good ? spdlog::level::info : spdlog::level::warn, "{}", backup_line(event));
   };
   ports.store = store_.get();
   ports.loader = &*loader_;

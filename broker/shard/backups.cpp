@@ -30,6 +30,8 @@ struct Backups::Backup {
   proto::SessionId session;
   std::uint32_t incarnation = 0;
   std::uint64_t next_block = 0;
+  std::uint64_t bytes = 0;  // of the blocks before it
+  proto::TimeMs begun = 0;
   bool is_reading = false;
   proto::TimeMs read_on_until = 0;  // while it is not reading
   /// The loader's while it reads, which also makes it: the moment is that of the first block.
@@ -37,8 +39,9 @@ struct Backups::Backup {
 };
 
 Backups::Backups(const storage::KeyValueStore& store, Loader& loader,
-                 std::function<proto::TimeMs()> now)
-    : store_(store), loader_(loader), now_(std::move(now)) {}
+                 std::function<proto::TimeMs()> now,
+                 std::function<void(const BackupEvent&)> on_event)
+    : store_(store), loader_(loader), now_(std::move(now)), on_event_(std::move(on_event)) {}
 
 Backups::~Backups() = default;
 
@@ -61,11 +64,53 @@ proto::Result<> Backups::begin(proto::SessionId session, std::uint32_t incarnati
   if (current_ && current_->session != session) {
     return fail(Errc::kLimitExceeded, "another backup is under way, and there is one at a time");
   }
+  end(BackupEvent::What::kAbandoned, "its client has begun another one");
   current_ = std::make_shared<Backup>();
   current_->id = ++last_id_;
   current_->session = session;
   current_->incarnation = incarnation;
+  current_->begun = now_();
+  tell(BackupEvent::What::kBegun, "");
   return {};
+}
+
+// Nothing, when there is none.
+void Backups::end(BackupEvent::What how, std::string why) {
+  if (!current_) {
+    return;
+  }
+  switch (how) {
+    case BackupEvent::What::kDone:
+      ++counts_.done;
+      counts_.last_time = now_();
+      counts_.last_took_ms = counts_.last_time - current_->begun;
+      counts_.last_bytes = current_->bytes;
+      break;
+    case BackupEvent::What::kFailed:
+      ++counts_.failed;
+      break;
+    case BackupEvent::What::kAbandoned:
+      ++counts_.abandoned;
+      break;
+    case BackupEvent::What::kBegun:
+      break;
+  }
+  tell(how, std::move(why));
+  current_.reset();
+}
+
+void Backups::tell(BackupEvent::What what, std::string why) const {
+  if (on_event_) {
+    on_event_({.what = what,
+               .session = current_->session,
+               .bytes = current_->bytes,
+               .took_ms = now_() - current_->begun,
+               .why = std::move(why)});
+  }
+}
+
+void Backups::clear() {
+  end(BackupEvent::What::kAbandoned, "the shard begins anew");
 }
 
 void Backups::load_block(Done done) {
@@ -84,10 +129,11 @@ void Backups::load_block(Done done) {
         return;
       }
       if (!*piece) {
-        current_.reset();
+        end(BackupEvent::What::kFailed, piece->error().to_string());
         done(piece->error());
         return;
       }
+      read->bytes += (*piece)->size();
       core::BackupBlock block{.backup = read->id,
                               .block = read->next_block++,
                               .bytes = std::move(**piece),
@@ -101,7 +147,7 @@ void Backups::load_block(Done done) {
                          .rows = rows.rows,
                          .row_bytes = rows.bytes,
                          .rows_digest = rows.digest};
-        current_.reset();
+        end(BackupEvent::What::kDone, "");
       }
       done(std::move(block));
     });
@@ -110,13 +156,14 @@ void Backups::load_block(Done done) {
 
 void Backups::remove_session(proto::SessionId session) {
   if (current_ && current_->session == session) {
-    current_.reset();
+    end(BackupEvent::What::kAbandoned, "its connection has ended");
   }
 }
 
 void Backups::expire(proto::TimeMs now) {
   if (const auto until = next_deadline(); until && *until <= now) {
-    current_.reset();
+    end(BackupEvent::What::kAbandoned,
+        "nobody has read on for " + std::to_string(kIdleMs / 1000) + " s");
   }
 }
 

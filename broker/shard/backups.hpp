@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace weir::shard {
 
@@ -24,8 +25,9 @@ class Backups {
   using Done = std::function<void(proto::Result<core::BackupBlock>)>;
   static constexpr std::int64_t kIdleMs = 60'000;
 
-  /// All outlive this.
-  Backups(const storage::KeyValueStore& store, Loader& loader, std::function<proto::TimeMs()> now);
+  /// All outlive this; `on_event` as Ports::on_backup.
+  Backups(const storage::KeyValueStore& store, Loader& loader, std::function<proto::TimeMs()> now,
+          std::function<void(const BackupEvent&)> on_event);
   ~Backups();
   Backups(const Backups&) = delete;
   Backups& operator=(const Backups&) = delete;
@@ -40,17 +42,23 @@ class Backups {
   void expire(proto::TimeMs now);
   /// When expire() has something to do; nullopt without a backup that waits.
   [[nodiscard]] std::optional<proto::TimeMs> next_deadline() const;
-  void clear() { current_.reset(); }
+  /// Everything begins anew.
+  void clear();
+  [[nodiscard]] const BackupCounts& counts() const { return counts_; }
 
  private:
   struct Backup;
 
   [[nodiscard]] proto::Result<> begin(proto::SessionId session, std::uint32_t incarnation);
   void load_block(Done done);
+  void end(BackupEvent::What how, std::string why);
+  void tell(BackupEvent::What what, std::string why) const;
 
   const storage::KeyValueStore& store_;
   Loader& loader_;
   const std::function<proto::TimeMs()> now_;
+  const std::function<void(const BackupEvent&)> on_event_;
+  BackupCounts counts_;
   std::shared_ptr<Backup> current_;  // shared with the loader while it reads
   std::uint64_t last_id_ = 0;
 };

@@ -18,7 +18,7 @@ Shard::Impl::Impl(ShardOptions options, Ports ports)
     : options_(options),
       ports_(std::move(ports)),
       cache_(options.tail_cache_bytes),
-      backups_(*ports_.store, *ports_.loader, ports_.now) {
+      backups_(*ports_.store, *ports_.loader, ports_.now, ports_.on_backup) {
   state_ = std::make_unique<core::ShardState>(options_.max_producers);
   feed_ = std::make_unique<TopicFeed>(*state_, cache_, *ports_.loader, bulk_, metrics_);
 }
@@ -94,6 +94,7 @@ proto::SessionId Shard::Impl::open_session(SessionPort& port, core::ClientFacts 
 ShardMetrics Shard::Impl::metrics() const {
   metrics_.queues = state_->queues().size();
   metrics_.sessions = sessions_.size();
+  metrics_.backups = backups_.counts();
   metrics_.topics = state_->catalog().topics().size();
   metrics_.producers = state_->producers().size();
   metrics_.tail_cache_bytes = cache_.bytes();

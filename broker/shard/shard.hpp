@@ -28,6 +28,17 @@ class Loader {
   virtual void load(Work work) = 0;
 };
 
+/// What has become of a backup that a client reads.
+struct BackupEvent {
+  enum class What : std::uint8_t { kBegun, kDone, kFailed, kAbandoned };
+  What what = What::kBegun;
+  proto::SessionId session;
+  // So far.
+  std::uint64_t bytes = 0;
+  std::int64_t took_ms = 0;
+  std::string why;  // it failed or was abandoned
+};
+
 /// What a shard needs of its surroundings. All of it outlives the shard.
 struct Ports {
   /// Runs the function later on the shard's own executor; never inline.
@@ -48,6 +59,8 @@ struct Ports {
   std::function<void(std::int64_t waited_ms, std::uint32_t messages)> on_first_hand_out = {};
   /// Told how long after their append messages were acknowledged. May be empty.
   std::function<void(std::int64_t took_ms, std::uint32_t messages)> on_done = {};
+  /// Told of the beginning and the end of each backup. May be empty.
+  std::function<void(const BackupEvent&)> on_backup = {};
   storage::KeyValueStore* store = nullptr;
   Loader* loader = nullptr;
 };

@@ -44,6 +44,17 @@ class RefusalCounts {
   std::array<std::uint64_t, 64> counts_{};
 };
 
+/// Copies of everything that clients have read, since the shard was started.
+struct BackupCounts {
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;     // what is stored could not be read
+  std::uint64_t abandoned = 0;  // the client went, began another or did not read on
+  // Of the last one that was done.
+  proto::TimeMs last_time = 0;  // its end; 0: none yet
+  std::int64_t last_took_ms = 0;
+  std::uint64_t last_bytes = 0;
+};
+
 /// Running totals and gauges of one shard, for the metrics page. Read on the shard's executor.
 struct ShardMetrics : QueueCounters {
   std::uint64_t turns = 0;
@@ -65,7 +76,8 @@ struct ShardMetrics : QueueCounters {
   std::uint64_t paged_out_batches = 0;
   std::uint64_t paged_in_batches = 0;
   std::uint64_t waited_inputs = 0;  // for what had been paged out
-  RefusalCounts refused_messages;   // of sends
+  BackupCounts backups;
+  RefusalCounts refused_messages;  // of sends
   RefusalCounts refused_settlements;
   RefusalCounts refused_requests;
 };

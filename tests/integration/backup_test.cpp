@@ -183,6 +183,12 @@ TEST_F(Backup, OfABrokerAtRestIsTheDataDirectoryItself) {
   ASSERT_EQ(weir("queue send work --value hello", url_of(*broker_)).status, 0);
   const Output made = back_up();
   ASSERT_EQ(made.status, 0) << made.text;
+  const std::string page = http_get(broker_->http_port(), "/metrics");
+  const std::string bytes = json_value(made.text, "file_bytes");
+  EXPECT_THAT(page, HasSubstr("\nweir_backups_total{outcome=\"done\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("\nweir_last_backup_bytes " + bytes + "\n"));
+  EXPECT_THAT(broker_->log(), HasSubstr("info a backup has begun session="));
+  EXPECT_THAT(broker_->log(), HasSubstr("info a backup is done: " + bytes + " bytes, "));
   stop();
   const Output original = weir("verify " + data().string() + " -o json");
   EXPECT_EQ(json_value(original.text, "digest"), json_value(made.text, "digest"));

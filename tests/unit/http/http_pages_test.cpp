@@ -82,6 +82,8 @@ TEST(MetricsPage, ShowsQueuesTopicsAndCommits) {
       {.name_space = "default", .info = queue, .counters = {.acked_messages = 3}});
   facts.shard.refused_messages.add(proto::Errc::kDiskFull, 7);
   facts.process.open_fds = 21;
+  facts.shard.backups = {
+      .done = 2, .abandoned = 1, .last_time = 9'500, .last_took_ms = 250, .last_bytes = 77};
   facts.storage.is_write_stopped = true;
   queue.name = "source";
   queue.settings.dead_letter_queue = "work";
@@ -116,6 +118,12 @@ TEST(MetricsPage, ShowsQueuesTopicsAndCommits) {
   EXPECT_THAT(page, HasSubstr("weir_queue_acked_total{namespace=\"default\",queue=\"work\"} 3"));
   EXPECT_THAT(page, HasSubstr("weir_refused_total{what=\"send\",code=\"DISK_FULL\"} 7"));
   EXPECT_THAT(page, HasSubstr("process_open_fds 21"));
+  EXPECT_THAT(page, HasSubstr("weir_backups_total{outcome=\"done\"} 2"));
+  EXPECT_THAT(page, HasSubstr("weir_backups_total{outcome=\"failed\"} 0"));
+  EXPECT_THAT(page, HasSubstr("weir_backups_total{outcome=\"abandoned\"} 1"));
+  EXPECT_THAT(page, HasSubstr("weir_last_backup_time_seconds 9.5"));
+  EXPECT_THAT(page, HasSubstr("weir_last_backup_seconds 0.25"));
+  EXPECT_THAT(page, HasSubstr("weir_last_backup_bytes 77"));
   EXPECT_THAT(page, HasSubstr("weir_rocksdb_write_stopped 1"));
   EXPECT_THAT(page, testing::Not(HasSubstr("(other)")));
   EXPECT_THAT(page, HasSubstr("weir_queue_dead_letter_sources{namespace=\"default\","

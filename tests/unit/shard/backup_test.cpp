@@ -206,5 +206,58 @@ TEST_F(Backup, DoesNotOutliveTheShardsMemory) {
   EXPECT_TRUE(ask(again, {}));
 }
 
+TEST_F(Backup, TellsOfItsBeginningAndItsEnd) {
+  using What = BackupEvent::What;
+  BackupBlock last = block({});
+  ASSERT_EQ(rig.backups.size(), 1U);
+  EXPECT_EQ(rig.backups[0].what, What::kBegun);
+  EXPECT_EQ(rig.backups[0].session, client.id);
+  std::uint64_t bytes = last.bytes.size();
+  rig.pass(70);
+  while (!last.summary) {
+    last = block({.backup = last.backup, .block = last.block + 1});
+    bytes += last.bytes.size();
+  }
+  ASSERT_EQ(rig.backups.size(), 2U);
+  EXPECT_EQ(rig.backups[1].what, What::kDone);
+  EXPECT_EQ(rig.backups[1].bytes, bytes);
+  EXPECT_EQ(rig.backups[1].took_ms, 70);
+  const BackupCounts counts = rig.shard.metrics().backups;
+  EXPECT_EQ(counts.done, 1U);
+  EXPECT_EQ(counts.last_bytes, bytes);
+  EXPECT_EQ(counts.last_took_ms, 70);
+  EXPECT_EQ(counts.last_time, rig.now);
+}
+
+TEST_F(Backup, TellsWhyItHasNotComeToItsEnd) {
+  const auto ended = [this](BackupEvent::What what) {
+    const BackupEvent& event = rig.backups.back();
+    return event.what == what ? event.why : "it did not";
+  };
+  using What = BackupEvent::What;
+  ASSERT_TRUE(ask(client, {}));
+  ASSERT_TRUE(ask(client, {}));
+  EXPECT_EQ(rig.backups.at(1).why, "its client has begun another one");
+  rig.pass(Backups::kIdleMs);
+  EXPECT_EQ(ended(What::kAbandoned), "nobody has read on for 60 s");
+  const BackupBlock first = block({});
+  rig.store.fail_reads(true);
+  refusal(client, {.backup = first.backup, .block = 1});
+  rig.store.fail_reads(false);
+  EXPECT_EQ(ended(What::kFailed).find("STORAGE_FAILED"), 0U) << ended(What::kFailed);
+  ASSERT_TRUE(ask(client, {}));
+  rig.shard.close_session(client.id);
+  rig.settle_down();
+  EXPECT_EQ(ended(What::kAbandoned), "its connection has ended");
+  ASSERT_TRUE(ask(other, {}));
+  ASSERT_TRUE(rig.shard.reset());
+  EXPECT_EQ(ended(What::kAbandoned), "the shard begins anew");
+  const BackupCounts counts = rig.shard.metrics().backups;
+  EXPECT_EQ(counts.done, 0U);
+  EXPECT_EQ(counts.failed, 1U);
+  EXPECT_EQ(counts.abandoned, 4U);
+  EXPECT_EQ(counts.last_time, 0);
+}
+
 }  // namespace
 }  // namespace weir::shard

@@ -149,6 +149,7 @@ struct ShardRig {
     made.on_done = [this](std::int64_t took_ms, std::uint32_t messages) {
       done.emplace_back(took_ms, messages);
     };
+    made.on_backup = [this](const BackupEvent& event) { backups.push_back(event); };
     made.store = &store;
     made.loader = &loader;
     return made;
@@ -241,6 +242,7 @@ struct ShardRig {
   std::uint64_t settles = 0;
   std::vector<std::pair<std::int64_t, std::uint32_t>> waited;
   std::vector<std::pair<std::int64_t, std::uint32_t>> done;
+  std::vector<BackupEvent> backups;
   storage::MemoryStore store;
   FakeLog log;
   FakeLoader loader;
