@@ -4,11 +4,14 @@
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
 #include "broker/cli/signals.hpp"
+#include "broker/terminal/progress.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -18,6 +21,7 @@ namespace {
 
 struct BackupArguments {
   std::string directory;
+  bool no_progress = false;
   OutputForm form;
 };
 
@@ -41,12 +45,22 @@ ExitCode back_up(const Connection& connection, const BackupArguments& arguments)
   if (!files) {
     return report(files.error(), arguments.directory);
   }
-  const Result<BackupDescription> backup = client->backup([&](std::string_view bytes) -> Result<> {
+  const bool shows_progress = arguments.form.kind == "table" && !arguments.no_progress;
+  terminal::ProgressBar bar(shows_progress ? terminal::standard_screen() : std::nullopt);
+  const auto keep = [&](std::string_view bytes) -> Result<> {
     if (is_stopping.load(std::memory_order_relaxed)) {
-      return Error(ErrorCode::kCancelled, "interrupted: no backup was made, nothing was kept");
+      return Error(ErrorCode::kCancelled,
+                   "interrupted after " + bar.so_far() + ": no backup was made, nothing was kept");
     }
-    return files->write(bytes);
-  });
+    Result<> written = files->write(bytes);
+    if (written) {
+      bar.advance(bytes.size());
+    }
+    return written;
+  };
+  const Result<BackupDescription> backup =
+      client->backup(keep, [&](std::uint64_t bytes) { bar.begin("backup", bytes); });
+  bar.clear();
   if (!backup) {
     return report(backup.error(), arguments.directory);
   }
@@ -65,6 +79,7 @@ void add_backup(CLI::App& parent, CommandLine& line) {
   auto arguments = std::make_shared<BackupArguments>();
   command.add_option("DIR", arguments->directory, "Where the backup goes: new or empty")
       ->required();
+  command.add_flag("--no-progress", arguments->no_progress, "Show no progress on a terminal");
   add_output_option(command, arguments->form);
   command.footer(R"(
 The broker goes on meanwhile. The backup holds everything that was acknowledged before it began, of

@@ -1,8 +1,8 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/contexts.hpp"
-#include "broker/cli/facts.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
+#include "broker/terminal/facts.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -12,6 +12,11 @@
 
 namespace weir::cli {
 namespace {
+
+using terminal::array_of;
+using terminal::Facts;
+using terminal::joined;
+using terminal::json_object;
 
 // Reads the file, has it changed, and writes it. Says `done` when that went well.
 ExitCode change(const std::function<Result<>(Contexts&)>& how, const std::string& done) {

@@ -1,8 +1,8 @@
 #include "broker/cli/describe.hpp"
 
 #include "broker/cli/caution.hpp"
-#include "broker/cli/facts.hpp"
 #include "broker/cli/table.hpp"
+#include "broker/terminal/facts.hpp"
 #include "proto/json_string.hpp"
 
 #include <algorithm>
@@ -13,6 +13,11 @@
 
 namespace weir::cli {
 namespace {
+
+using terminal::array_of;
+using terminal::Facts;
+using terminal::joined;
+using terminal::json_object;
 
 Facts facts_of(const QueueDescription& queue) {
   Facts facts;

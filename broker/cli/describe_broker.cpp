@@ -1,6 +1,6 @@
 #include "broker/cli/describe.hpp"
-#include "broker/cli/facts.hpp"
 #include "broker/cli/table.hpp"
+#include "broker/terminal/facts.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +8,11 @@
 // Namespaces, connections and messages that are looked at, as text.
 namespace weir::cli {
 namespace {
+
+using terminal::array_of;
+using terminal::Facts;
+using terminal::joined;
+using terminal::json_object;
 
 constexpr std::size_t kMaxPreviewBytes = 60;
 

@@ -195,6 +195,7 @@ struct BackupBlock {
   std::uint64_t block = 0;
   std::string bytes;                     // of the stream that storage/export.hpp writes
   std::optional<BackupSummary> summary;  // with the last block
+  std::uint64_t expected_bytes = 0;      // of all blocks, about; with the first
 };
 
 using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,

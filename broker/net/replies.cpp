@@ -219,6 +219,7 @@ struct Writer {
     block.set_backup(from.backup);
     block.set_block(from.block);
     block.set_bytes(from.bytes);
+    block.set_expected_bytes(from.expected_bytes);
     if (from.summary) {
       weir::v1::BackupSummary& summary = *block.mutable_summary();
       summary.set_broker("weir/" WEIR_VERSION);

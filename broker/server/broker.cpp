@@ -178,6 +178,7 @@ shard::Ports Broker::shard_ports() {
   ports.on_done = [this](std::int64_t took_ms, std::uint32_t messages) {
     times_to_done_.add(std::chrono::milliseconds(took_ms), messages);
   };
+  ports.stored_bytes = [this] { return store_->stored_bytes(); };
   ports.on_backup = [](const shard::BackupEvent& event) {
     const bool is_good = event.what == shard::BackupEvent::What::kBegun ||
                          event.what == shard::BackupEvent::What::kDone;

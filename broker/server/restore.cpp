@@ -45,7 +45,7 @@ proto::Result<> check_room(const storage::DataDir& to, const storage::BackupDir&
 }
 
 proto::Result<StoredFacts> fill(const storage::DataDir& to, storage::BackupDir& backup,
-                                const MayGoOn& may_go_on) {
+                                const WorkWatch& watch) {
   if (const proto::Result<> fits = check_room(to, backup); !fits) {
     return fits.error();
   }
@@ -53,11 +53,12 @@ proto::Result<StoredFacts> fill(const storage::DataDir& to, storage::BackupDir& 
   if (!store) {
     return store.error();
   }
-  const storage::ByteSource bytes = backup.source();
+  watch.begin("restoring", backup.manifest().shard_bytes);
+  const storage::ByteSource bytes = watched(backup.source(), watch);
   const auto rows = storage::import_shard(
       **store,
       [&](std::span<char> into) -> proto::Result<std::size_t> {
-        const proto::Result<> goes_on = may_go_on();
+        const proto::Result<> goes_on = watch.may_go_on();
         return goes_on ? bytes(into) : proto::Result<std::size_t>(goes_on.error());
       },
       {.least_incarnation = incarnation_of_now()});
@@ -70,7 +71,8 @@ proto::Result<StoredFacts> fill(const storage::DataDir& to, storage::BackupDir& 
   if (const proto::Result<> emptied = (*store)->empty_log(); !emptied) {
     return emptied.error();
   }
-  proto::Result<StoredFacts> facts = check_rows(*(*store)->snapshot(), may_go_on);
+  watch.begin("checking", rows->bytes);
+  proto::Result<StoredFacts> facts = check_rows(*(*store)->snapshot(), watch);
   if (!facts) {
     return facts;
   }
@@ -86,7 +88,7 @@ proto::Result<StoredFacts> fill(const storage::DataDir& to, storage::BackupDir& 
 }  // namespace
 
 proto::Result<StoredFacts> restore(const std::string& backup, const std::string& data_dir,
-                                   const MayGoOn& may_go_on) {
+                                   const WorkWatch& watch) {
   proto::Result<storage::BackupDir> from = storage::BackupDir::open(backup);
   if (!from) {
     return from.error();
@@ -95,7 +97,7 @@ proto::Result<StoredFacts> restore(const std::string& backup, const std::string&
   if (!to) {
     return to.error();
   }
-  proto::Result<StoredFacts> facts = fill(*to, *from, may_go_on);
+  proto::Result<StoredFacts> facts = fill(*to, *from, watch);
   if (facts) {
     const proto::Result<> finished = to->finish_restore();
     return finished ? facts : proto::Result<StoredFacts>(finished.error());
@@ -122,8 +124,8 @@ before: clients begin anew by themselves, and messages that were leased come aga
 Example:
   weir restore /backups/monday --data-dir /var/lib/weir
   weir serve --data-dir /var/lib/weir)");
-  return run_own_command(
-      app, args, [&](const MayGoOn& may_go_on) { return restore(backup, data_dir, may_go_on); });
+  return run_own_command(app, args,
+                         [&](const WorkWatch& watch) { return restore(backup, data_dir, watch); });
 }
 
 }  // namespace weir::server

@@ -15,7 +15,7 @@ namespace weir::server {
 /// CORRUPT_BATCH: the backup is not whole. DISK_FULL: there is less room than it needs.
 [[nodiscard]] proto::Result<StoredFacts> restore(const std::string& backup,
                                                  const std::string& data_dir,
-                                                 const MayGoOn& may_go_on);
+                                                 const WorkWatch& watch);
 
 /// `weir restore` with these arguments. Exit status: 0 restored, 1 not, 2 bad usage.
 int restore_main(const std::vector<std::string>& args);

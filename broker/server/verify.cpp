@@ -11,18 +11,22 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace weir::server {
 namespace {
 
-proto::Result<StoredFacts> verify_backup(const std::string& directory, const MayGoOn& may_go_on) {
+proto::Result<StoredFacts> verify_backup(const std::string& directory, const WorkWatch& watch) {
   proto::Result<storage::BackupDir> backup = storage::BackupDir::open(directory);
   if (!backup) {
     return backup.error();
   }
-  const storage::ByteSource source = backup->source();
+  watch.begin("verifying", backup->manifest().shard_bytes);
+  const storage::ByteSource source = watched(backup->source(), watch);
   const auto visit = [&](const storage::RowSink& sink) -> proto::Result<storage::TransferSummary> {
     storage::TransferReader reader(source);
     if (const auto header = reader.read_header(); !header) {
@@ -35,7 +39,21 @@ proto::Result<StoredFacts> verify_backup(const std::string& directory, const May
     const proto::Result<> fits = backup->check_end(*rows);
     return fits ? rows : proto::Result<storage::TransferSummary>(fits.error());
   };
-  return check_rows("backup", visit, may_go_on);
+  return check_rows("backup", visit, watch);
+}
+
+// About what the rows come to: batches are stored as they are, and the rest is little.
+std::uint64_t table_bytes_in(const std::string& database) {
+  std::uint64_t bytes = 0;
+  std::error_code failed;  // then it is not known
+  for (const auto& file : std::filesystem::directory_iterator(database, failed)) {
+    const std::filesystem::path ending = file.path().extension();
+    if (ending == ".sst" || ending == ".blob") {
+      const std::uintmax_t size = file.file_size(failed);
+      bytes += failed ? 0 : size;
+    }
+  }
+  return bytes;
 }
 
 // What a start compares before it takes up work.
@@ -51,7 +69,7 @@ proto::Result<> check_mark(const storage::DataDir& directory, const storage::Rea
   return mark ? storage::check_mark(mark->last(), *found) : proto::Result<>(mark.error());
 }
 
-proto::Result<StoredFacts> verify_data(const std::string& path, const MayGoOn& may_go_on) {
+proto::Result<StoredFacts> verify_data(const std::string& path, const WorkWatch& watch) {
   const proto::Result<storage::DataDir> directory = storage::DataDir::open_existing(path);
   if (!directory) {
     return directory.error();
@@ -71,19 +89,20 @@ proto::Result<StoredFacts> verify_data(const std::string& path, const MayGoOn& m
   if (const proto::Result<> marked = check_mark(*directory, *reader); !marked) {
     return marked.error();
   }
-  return check_rows(*reader, may_go_on);
+  watch.begin("verifying", table_bytes_in(directory->database_path()));
+  return check_rows(*reader, watch);
 }
 
 }  // namespace
 
-proto::Result<StoredFacts> verify(const std::string& directory, const MayGoOn& may_go_on) {
+proto::Result<StoredFacts> verify(const std::string& directory, const WorkWatch& watch) {
   if (storage::BackupDir::is_one(directory)) {
-    proto::Result<StoredFacts> facts = verify_backup(directory, may_go_on);
+    proto::Result<StoredFacts> facts = verify_backup(directory, watch);
     return facts ? facts
                  : proto::Result<StoredFacts>(proto::fail(
                        facts.error().code, "backup '" + directory + "': " + facts.error().message));
   }
-  return verify_data(directory, may_go_on);
+  return verify_data(directory, watch);
 }
 
 int verify_main(const std::vector<std::string>& args) {
@@ -100,7 +119,7 @@ Example:
   weir verify /backups/monday
   weir verify /var/lib/weir -o json)");
   return run_own_command(app, args,
-                         [&](const MayGoOn& may_go_on) { return verify(directory, may_go_on); });
+                         [&](const WorkWatch& watch) { return verify(directory, watch); });
 }
 
 }  // namespace weir::server

@@ -38,10 +38,7 @@ struct Backups::Backup {
   std::optional<storage::ShardExport> rows;
 };
 
-Backups::Backups(const storage::KeyValueStore& store, Loader& loader,
-                 std::function<proto::TimeMs()> now,
-                 std::function<void(const BackupEvent&)> on_event)
-    : store_(store), loader_(loader), now_(std::move(now)), on_event_(std::move(on_event)) {}
+Backups::Backups(const Ports& ports) : ports_(ports) {}
 
 Backups::~Backups() = default;
 
@@ -69,7 +66,7 @@ proto::Result<> Backups::begin(proto::SessionId session, std::uint32_t incarnati
   current_->id = ++last_id_;
   current_->session = session;
   current_->incarnation = incarnation;
-  current_->begun = now_();
+  current_->begun = ports_.now();
   tell(BackupEvent::What::kBegun, "");
   return {};
 }
@@ -82,7 +79,7 @@ void Backups::end(BackupEvent::What how, std::string why) {
   switch (how) {
     case BackupEvent::What::kDone:
       ++counts_.done;
-      counts_.last_time = now_();
+      counts_.last_time = ports_.now();
       counts_.last_took_ms = counts_.last_time - current_->begun;
       counts_.last_bytes = current_->bytes;
       break;
@@ -100,12 +97,12 @@ void Backups::end(BackupEvent::What how, std::string why) {
 }
 
 void Backups::tell(BackupEvent::What what, std::string why) const {
-  if (on_event_) {
-    on_event_({.what = what,
-               .session = current_->session,
-               .bytes = current_->bytes,
-               .took_ms = now_() - current_->begun,
-               .why = std::move(why)});
+  if (ports_.on_backup) {
+    ports_.on_backup({.what = what,
+                      .session = current_->session,
+                      .bytes = current_->bytes,
+                      .took_ms = ports_.now() - current_->begun,
+                      .why = std::move(why)});
   }
 }
 
@@ -115,43 +112,49 @@ void Backups::clear() {
 
 void Backups::load_block(Done done) {
   current_->is_reading = true;
-  loader_.load([this, backup = current_, done = std::move(done)](const storage::Reader&) mutable {
-    if (!backup->rows) {
-      backup->rows.emplace(store_.snapshot(), storage::ExportOptions{.block_bytes = kBlockBytes});
-    }
-    auto piece = std::make_shared<proto::Result<std::string>>(backup->rows->next());
-    // What waits in the executor when everything ends must not hold the store's moment.
-    const std::weak_ptr<Backup> weak = std::exchange(backup, nullptr);
-    return Loader::Continuation([this, weak, piece, done = std::move(done)] {
-      const std::shared_ptr<Backup> read = weak.lock();
-      if (!read || read != current_) {
-        done(over());
-        return;
-      }
-      if (!*piece) {
-        end(BackupEvent::What::kFailed, piece->error().to_string());
-        done(piece->error());
-        return;
-      }
-      read->bytes += (*piece)->size();
-      core::BackupBlock block{.backup = read->id,
-                              .block = read->next_block++,
-                              .bytes = std::move(**piece),
-                              .summary = {}};
-      read->is_reading = false;
-      read->read_on_until = now_() + kIdleMs;
-      if (read->rows->is_done()) {
-        const storage::TransferSummary rows = read->rows->summary();
-        block.summary = {.incarnation = read->incarnation,
-                         .point = rows.point,
-                         .rows = rows.rows,
-                         .row_bytes = rows.bytes,
-                         .rows_digest = rows.digest};
-        end(BackupEvent::What::kDone, "");
-      }
-      done(std::move(block));
-    });
-  });
+  ports_.loader->load(
+      [this, backup = current_, done = std::move(done)](const storage::Reader&) mutable {
+        if (!backup->rows) {
+          backup->rows.emplace(ports_.store->snapshot(),
+                               storage::ExportOptions{.block_bytes = kBlockBytes});
+        }
+        auto piece = std::make_shared<proto::Result<std::string>>(backup->rows->next());
+        // What waits in the executor when everything ends must not hold the store's moment.
+        const std::weak_ptr<Backup> weak = std::exchange(backup, nullptr);
+        return Loader::Continuation([this, weak, piece, done = std::move(done)] {
+          const std::shared_ptr<Backup> read = weak.lock();
+          if (!read || read != current_) {
+            done(over());
+            return;
+          }
+          if (!*piece) {
+            end(BackupEvent::What::kFailed, piece->error().to_string());
+            done(piece->error());
+            return;
+          }
+          read->bytes += (*piece)->size();
+          core::BackupBlock block{.backup = read->id,
+                                  .block = read->next_block++,
+                                  .bytes = std::move(**piece),
+                                  .summary = {},
+                                  .expected_bytes = 0};
+          if (block.block == 0 && ports_.stored_bytes) {
+            block.expected_bytes = ports_.stored_bytes();
+          }
+          read->is_reading = false;
+          read->read_on_until = ports_.now() + kIdleMs;
+          if (read->rows->is_done()) {
+            const storage::TransferSummary rows = read->rows->summary();
+            block.summary = {.incarnation = read->incarnation,
+                             .point = rows.point,
+                             .rows = rows.rows,
+                             .row_bytes = rows.bytes,
+                             .rows_digest = rows.digest};
+            end(BackupEvent::What::kDone, "");
+          }
+          done(std::move(block));
+        });
+      });
 }
 
 void Backups::remove_session(proto::SessionId session) {

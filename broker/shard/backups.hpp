@@ -25,9 +25,8 @@ class Backups {
   using Done = std::function<void(proto::Result<core::BackupBlock>)>;
   static constexpr std::int64_t kIdleMs = 60'000;
 
-  /// All outlive this; `on_event` as Ports::on_backup.
-  Backups(const storage::KeyValueStore& store, Loader& loader, std::function<proto::TimeMs()> now,
-          std::function<void(const BackupEvent&)> on_event);
+  /// All outlive this. Of the ports: store, loader, now, stored_bytes and on_backup.
+  explicit Backups(const Ports& ports);
   ~Backups();
   Backups(const Backups&) = delete;
   Backups& operator=(const Backups&) = delete;
@@ -54,10 +53,7 @@ class Backups {
   void end(BackupEvent::What how, std::string why);
   void tell(BackupEvent::What what, std::string why) const;
 
-  const storage::KeyValueStore& store_;
-  Loader& loader_;
-  const std::function<proto::TimeMs()> now_;
-  const std::function<void(const BackupEvent&)> on_event_;
+  const Ports& ports_;
   BackupCounts counts_;
   std::shared_ptr<Backup> current_;  // shared with the loader while it reads
   std::uint64_t last_id_ = 0;

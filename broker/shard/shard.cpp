@@ -18,7 +18,7 @@ Shard::Impl::Impl(ShardOptions options, Ports ports)
     : options_(options),
       ports_(std::move(ports)),
       cache_(options.tail_cache_bytes),
-      backups_(*ports_.store, *ports_.loader, ports_.now, ports_.on_backup) {
+      backups_(ports_) {
   state_ = std::make_unique<core::ShardState>(options_.max_producers);
   feed_ = std::make_unique<TopicFeed>(*state_, cache_, *ports_.loader, bulk_, metrics_);
 }

@@ -59,6 +59,9 @@ struct Ports {
   std::function<void(std::int64_t waited_ms, std::uint32_t messages)> on_first_hand_out = {};
   /// Told how long after their append messages were acknowledged. May be empty.
   std::function<void(std::int64_t took_ms, std::uint32_t messages)> on_done = {};
+  /// About how many bytes are stored; any number will do for who waits for a copy of them. May be
+  /// empty.
+  std::function<std::uint64_t()> stored_bytes = {};
   /// Told of the beginning and the end of each backup. May be empty.
   std::function<void(const BackupEvent&)> on_backup = {};
   storage::KeyValueStore* store = nullptr;

@@ -222,7 +222,12 @@ Future<std::vector<PartitionPosition>> Client::async_list_offsets(
 }
 
 Result<BackupDescription> Client::backup(BackupSink sink, const CallOptions& call) {
-  return sdk::read_backup(engine_, sink, call);
+  return backup(std::move(sink), [](std::uint64_t) {}, call);
+}
+
+Result<BackupDescription> Client::backup(BackupSink sink, BackupExpectation expectation,
+                                         const CallOptions& call) {
+  return sdk::read_backup(engine_, sink, expectation, call);
 }
 
 Result<QueuePage> Client::list_queues(const ListOptions& options, const CallOptions& call) {

@@ -51,7 +51,7 @@ BackupDescription described(const v1::BackupSummary& summary, proto::BackupManif
 }  // namespace
 
 Result<BackupDescription> read_backup(const std::shared_ptr<Engine>& engine, BackupSink& sink,
-                                      const CallOptions& call) {
+                                      BackupExpectation& expectation, const CallOptions& call) {
   proto::BackupManifest read;
   std::uint64_t backup = 0;
   for (std::uint64_t block = 0;; ++block) {
@@ -72,6 +72,9 @@ Result<BackupDescription> read_backup(const std::shared_ptr<Engine>& engine, Bac
                    "the broker's answer is not the next block of the backup");
     }
     backup = piece.backup();
+    if (block == 0) {
+      expectation(piece.expected_bytes());
+    }
     read.shard_bytes += piece.bytes().size();
     read.shard_crc = proto::crc32c(read.shard_crc, piece.bytes());
     if (Result<> taken = sink(piece.bytes()); !taken) {

@@ -12,6 +12,8 @@ class Engine;
 
 /// Client::backup().
 [[nodiscard]] Result<BackupDescription> read_backup(const std::shared_ptr<Engine>& engine,
-                                                    BackupSink& sink, const CallOptions& call);
+                                                    BackupSink& sink,
+                                                    BackupExpectation& expectation,
+                                                    const CallOptions& call);
 
 }  // namespace weir::sdk

@@ -232,6 +232,11 @@ class RocksStore::Impl {
             .is_write_stopped = of_all("rocksdb.is-write-stopped") != 0};
   }
 
+  [[nodiscard]] std::uint64_t stored_bytes() const {
+    // The estimate knows what is alive in blob files as well.
+    return sum_of("rocksdb.estimate-live-data-size") + sum_of("rocksdb.cur-size-all-mem-tables");
+  }
+
   [[nodiscard]] bool is_crc_ours() const { return is_crc_ours_; }
 
   [[nodiscard]] const WalReport& wal() const { return wal_; }
@@ -415,6 +420,10 @@ proto::Result<> RocksStore::free_space(std::uint64_t spare_bytes, std::atomic<bo
 
 proto::Result<> RocksStore::empty_log() {
   return impl_->empty_log();
+}
+
+std::uint64_t RocksStore::stored_bytes() const {
+  return impl_->stored_bytes();
 }
 
 RocksStatistics RocksStore::statistics() const {

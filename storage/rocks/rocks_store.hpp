@@ -88,6 +88,8 @@ class RocksStore final : public KeyValueStore {
   [[nodiscard]] proto::Result<> empty_log();
 
   [[nodiscard]] RocksStatistics statistics() const;
+  /// About how many bytes of rows there are, without what was deleted as far as that is known.
+  [[nodiscard]] std::uint64_t stored_bytes() const;
   /// What went wrong for good, if anything did.
   [[nodiscard]] std::optional<proto::Error> failure() const;
   /// What the scan before opening saw; worth a line in the log when there is a torn end or damage.

@@ -22,6 +22,7 @@ namespace {
 
 using proto::Errc;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 /// The value of a name in a line of JSON, as it stands there.
@@ -245,6 +246,30 @@ TEST_F(Backup, IsOneAtATimeAndEndsWithItsConnection) {
   EXPECT_TRUE(response.has_backup_block()) << response.error().message();
 }
 
+TEST_F(Backup, ShowsProgressOnATerminalAlone) {
+  start();
+  ASSERT_EQ(weir("queue create work", url_of(*broker_)).status, 0);
+  const auto on_a_terminal = [&](const std::string& arguments) {
+    const Output said = run_command(url_of(*broker_) + "script -qec '" WEIR_TEST_BINARY " " +
+                                    arguments + "' /dev/null </dev/null");
+    EXPECT_EQ(said.status, 0) << said.text;
+    return said.text;
+  };
+  static const std::string kEmptyLine = "\r\x1b[K";
+  const std::string made = on_a_terminal("backup " + backup().string());
+  EXPECT_THAT(made, HasSubstr(kEmptyLine + "backup [--------------------]   0 %  0 B of about "));
+  EXPECT_THAT(made, HasSubstr(kEmptyLine + "kind ")) << "the bar has gone";
+  EXPECT_THAT(on_a_terminal("verify " + backup().string()), HasSubstr(kEmptyLine + "verifying ["));
+  const std::string restored_text =
+      on_a_terminal("restore " + backup().string() + " --data-dir " + restored().string());
+  EXPECT_THAT(restored_text, HasSubstr(kEmptyLine + "restoring ["));
+  EXPECT_THAT(restored_text, HasSubstr(kEmptyLine + "checking ["));
+  for (const char* quiet : {" -o json", " --no-progress"}) {
+    EXPECT_THAT(on_a_terminal("verify " + backup().string() + quiet), Not(HasSubstr("verifying")));
+  }
+  EXPECT_THAT(weir("verify " + backup().string()).text, Not(HasSubstr("verifying")));
+}
+
 TEST_F(Backup, LeavesNothingWhenItIsInterrupted) {
   start();
   ASSERT_EQ(weir("queue create work", url_of(*broker_)).status, 0);
@@ -256,7 +281,8 @@ TEST_F(Backup, LeavesNothingWhenItIsInterrupted) {
       "kill -CONT " +
       std::to_string(broker_->pid()) + "; wait $p' 2>&1");
   EXPECT_EQ(interrupted.status, 1);
-  EXPECT_THAT(interrupted.text, StartsWith("weir: CANCELLED: interrupted: no backup was made"));
+  EXPECT_THAT(interrupted.text, StartsWith("weir: CANCELLED: interrupted after 0 B of about "));
+  EXPECT_THAT(interrupted.text, HasSubstr(": no backup was made, nothing was kept"));
   EXPECT_FALSE(std::filesystem::exists(backup()));
 }
 

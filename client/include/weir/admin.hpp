@@ -339,6 +339,10 @@ struct WEIR_API PartitionPosition {
 /// Client::backup(), and may block: the broker waits a minute for whoever does not read on.
 using BackupSink = UniqueFunction<Result<>(std::string_view bytes)>;
 
+/// Hears once, before the first bytes, about how many there will be, for who shows progress; 0: the
+/// broker does not know. On the thread that called Client::backup().
+using BackupExpectation = UniqueFunction<void(std::uint64_t bytes)>;
+
 /// A finished backup.
 struct WEIR_API BackupDescription {
   BackupDescription();

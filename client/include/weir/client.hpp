@@ -187,6 +187,8 @@ class WEIR_API Client {
   /// was lost on the way or the sink took too long: begin anew.
   [[nodiscard]] Result<BackupDescription> backup(BackupSink sink,
                                                  const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<BackupDescription> backup(BackupSink sink, BackupExpectation expectation,
+                                                 const CallOptions& call = CallOptions());
 
   /// QUEUE_NOT_FOUND, TOPIC_NOT_FOUND: nothing is created in passing.
   [[nodiscard]] Result<Producer> queue_producer(std::string_view queue,

@@ -29,6 +29,7 @@ class BackupTest : public test::ClientTest {
         v1::BackupBlock& block = *response.mutable_backup_block();
         block.set_backup(kBackup);
         block.set_block(request.read_backup().block());
+        block.set_expected_bytes(block.block() == 0 ? 25 : 0);
         block.set_bytes("block " + std::to_string(block.block()));
         if (block.block() == 2) {
           block.mutable_summary()->set_broker("weir/9\nrows: 1");
@@ -80,6 +81,18 @@ TEST_F(BackupTest, GivesEveryBlockInOrderAndWhatDescribesThem) {
     EXPECT_EQ(broker_.requests[0].read_backup().backup(), 0U);
     EXPECT_EQ(broker_.requests[1].read_backup().backup(), kBackup);
   });
+}
+
+TEST_F(BackupTest, SaysFirstWhatToExpect) {
+  serve();
+  Client client = connect();
+  std::vector<std::uint64_t> expected;
+  const auto backup = client.backup(keep(), [&](std::uint64_t bytes) {
+    EXPECT_EQ(got_, "");
+    expected.push_back(bytes);
+  });
+  ASSERT_TRUE(backup.has_value()) << backup.error().to_string();
+  EXPECT_EQ(expected, std::vector<std::uint64_t>{25});
 }
 
 TEST_F(BackupTest, EndsWithTheSinksError) {

@@ -33,9 +33,7 @@ using storage::TempDir;
 using storage::write_file;
 using testing::HasSubstr;
 
-proto::Result<> go_on() {
-  return {};
-}
+const WorkWatch go_on;
 
 class StoredData : public ::testing::Test {
  protected:
@@ -218,9 +216,10 @@ TEST_F(StoredData, IsLeftAloneWhileABrokerHasIt) {
 TEST_F(StoredData, CanBeInterruptedAtAnyPointAndLeavesNothing) {
   for (int calls = 0; calls < 60; calls += 9) {
     int left = calls;
-    const auto stopped = restore(backup(), data(), [&]() -> proto::Result<> {
+    const WorkWatch watch{.may_go_on = [&]() -> proto::Result<> {
       return left-- > 0 ? proto::Result<>() : proto::fail(Errc::kCancelled, "interrupted");
-    });
+    }};
+    const auto stopped = restore(backup(), data(), watch);
     if (stopped) {
       break;
     }
@@ -229,9 +228,38 @@ TEST_F(StoredData, CanBeInterruptedAtAnyPointAndLeavesNothing) {
     EXPECT_FALSE(std::filesystem::exists(data() + "/db"));
   }
   ASSERT_TRUE(restore(backup(), data(), go_on)) << "the directory is still good for one";
-  const auto stopped =
-      verify(data(), [] { return proto::Result<>(proto::fail(Errc::kCancelled, "interrupted")); });
+  const WorkWatch watch{
+      .may_go_on = [] { return proto::Result<>(proto::fail(Errc::kCancelled, "interrupted")); }};
+  const auto stopped = verify(data(), watch);
   EXPECT_EQ(stopped.error().code, Errc::kCancelled);
+}
+
+TEST_F(StoredData, TellsHowFarTheWorkHasCome) {
+  struct Part {
+    std::string what;
+    std::uint64_t total = 0;
+    std::uint64_t done = 0;
+  };
+  std::vector<Part> parts;
+  const WorkWatch watch{.begin =
+                            [&](std::string_view what, std::uint64_t bytes) {
+                              parts.push_back({.what = std::string(what), .total = bytes});
+                            },
+                        .advance = [&](std::uint64_t bytes) { parts.back().done += bytes; }};
+  ASSERT_TRUE(verify(backup(), watch));
+  const StoredFacts facts = restore(backup(), data(), watch).value();
+  ASSERT_TRUE(verify(data(), watch));
+  ASSERT_EQ(parts.size(), 4U);
+  EXPECT_EQ(parts[0].what, "verifying");
+  EXPECT_EQ(parts[0].total, std::filesystem::file_size(shard_file()));
+  EXPECT_EQ(parts[0].done, parts[0].total);
+  EXPECT_EQ(parts[1].what, "restoring");
+  EXPECT_EQ(parts[1].done, parts[0].total);
+  EXPECT_EQ(parts[2].what, "checking");
+  EXPECT_EQ(parts[2].total, facts.rows.bytes);
+  EXPECT_EQ(parts[2].done, facts.rows.bytes);
+  EXPECT_GT(parts[3].total, 0U) << "about";
+  EXPECT_EQ(parts[3].done, facts.rows.bytes);
 }
 
 TEST_F(StoredData, OfARestoreThatWasKilledIsNoDataDirectory) {

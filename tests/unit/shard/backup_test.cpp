@@ -213,10 +213,12 @@ TEST_F(Backup, TellsOfItsBeginningAndItsEnd) {
   EXPECT_EQ(rig.backups[0].what, What::kBegun);
   EXPECT_EQ(rig.backups[0].session, client.id);
   std::uint64_t bytes = last.bytes.size();
+  EXPECT_EQ(last.expected_bytes, 5'000'000U);
   rig.pass(70);
   while (!last.summary) {
     last = block({.backup = last.backup, .block = last.block + 1});
     bytes += last.bytes.size();
+    EXPECT_EQ(last.expected_bytes, 0U) << "it was said";
   }
   ASSERT_EQ(rig.backups.size(), 2U);
   EXPECT_EQ(rig.backups[1].what, What::kDone);

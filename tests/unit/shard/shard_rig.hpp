@@ -149,6 +149,7 @@ struct ShardRig {
     made.on_done = [this](std::int64_t took_ms, std::uint32_t messages) {
       done.emplace_back(took_ms, messages);
     };
+    made.stored_bytes = [] { return std::uint64_t{5'000'000}; };
     made.on_backup = [this](const BackupEvent& event) { backups.push_back(event); };
     made.store = &store;
     made.loader = &loader;

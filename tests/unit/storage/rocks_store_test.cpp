@@ -176,12 +176,15 @@ TEST(RocksStore, ReclaimsTheSpaceOfADeletedRange) {
   }
   ASSERT_TRUE(store->reclaim(Family::kLog, "", ""));
   EXPECT_GE(store->statistics().blob_bytes, 6'000'000U);
+  EXPECT_GE(store->stored_bytes(), 6'000'000U);
+  EXPECT_LT(store->stored_bytes(), 8'000'000U);
   ASSERT_TRUE(commit(*store, a_change().in_log().remove_range("10", "72")));
   ASSERT_TRUE(store->reclaim(Family::kLog, "10", "72"));
   EXPECT_EQ(rows_of(*store, Family::kLog).size(), 2U);
   ASSERT_TRUE(commit(*store, a_change().in_log().remove_range("", "99")));
   ASSERT_TRUE(store->reclaim(Family::kLog, "", ""));
   EXPECT_LT(store->statistics().blob_bytes, 1'000'000U);
+  EXPECT_LT(store->stored_bytes(), 1'000'000U);
 }
 
 TEST(RocksStore, GivesTheDiskBackWhatWasDeletedOneByOne) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 // How facts become text.
-namespace weir::cli {
+namespace weir::terminal {
 
 [[nodiscard]] inline std::string joined(const std::vector<std::string>& parts) {
   std::string out;
@@ -81,4 +81,4 @@ template <class Item, class Object>
   return out + (items.empty() ? "]\n" : "\n]\n");
 }
 
-}  // namespace weir::cli
+}  // namespace weir::terminal
