@@ -21,6 +21,16 @@ std::string path_of_bench() {
   return !failed && std::filesystem::exists(beside, failed) ? beside.string() : "weir-bench";
 }
 
+Error not_started(const std::string& program, int reason) {
+  if (reason == ENOENT) {
+    return Error(ErrorCode::kUnsupported,
+                 "there is no weir-bench beside this program, nor in PATH: the Debian package weir "
+                 "has it, and so has a build with -DWEIR_BUILD_BENCH=ON (target weir-bench)");
+  }
+  return Error(ErrorCode::kUnsupported,
+               program + " cannot be started: " + std::generic_category().message(reason));
+}
+
 // Becomes the other program.
 ExitCode run_bench(const Connection& connection, const std::vector<std::string>& arguments) {
   std::vector<std::string> words = {path_of_bench()};
@@ -38,9 +48,7 @@ ExitCode run_bench(const Connection& connection, const std::vector<std::string>&
   }
   argv.push_back(nullptr);
   ::execvp(argv[0], argv.data());
-  return report(Error(ErrorCode::kInvalidArgument,
-                      words[0] + " cannot be started: " + std::generic_category().message(errno)),
-                "");
+  return report(not_started(words[0], errno), "");
 }
 
 }  // namespace

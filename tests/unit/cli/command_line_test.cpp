@@ -132,6 +132,17 @@ TEST(CommandLine, SaysThatNoBrokerIsThere) {
   }
 }
 
+TEST(CommandLine, SaysWhoHasTheBenchmarksWhereTheyAreNot) {
+  const char* const path = std::getenv("PATH");
+  const std::string before = path == nullptr ? "" : path;
+  ::setenv("PATH", "/nowhere", 1);
+  const Outcome outcome = run_weir({"bench", "queue-roundtrip"});
+  ::setenv("PATH", before.c_str(), 1);
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.err, testing::StartsWith("weir: UNSUPPORTED: there is no weir-bench"));
+  EXPECT_THAT(outcome.err, HasSubstr("-DWEIR_BUILD_BENCH=ON"));
+}
+
 TEST(CommandLine, TakesTheAddressInFrontAndBehind) {
   const Outcome in_front = run_weir({"--url", "nonsense", "queue", "info", "q"});
   EXPECT_EQ(in_front.status, 2);
