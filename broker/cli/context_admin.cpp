@@ -2,12 +2,13 @@
 #include "broker/cli/contexts.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
+#include "broker/cli/table.hpp"
 #include "broker/terminal/facts.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace weir::cli {
@@ -15,7 +16,6 @@ namespace {
 
 using terminal::array_of;
 using terminal::Facts;
-using terminal::joined;
 using terminal::json_object;
 
 // Reads the file, has it changed, and writes it. Says `done` when that went well.
@@ -57,26 +57,19 @@ ExitCode add(const Connection& connection, AddArguments arguments) {
 }
 
 std::string table_of(const Contexts& contexts) {
-  std::size_t width = 0;
+  Table table({{"", Table::Align::kLeft},
+               {"name", Table::Align::kLeft},
+               {"url", Table::Align::kLeft},
+               {"timeout_ms"}});
   for (const Context& context : contexts.all()) {
-    width = std::max(width, context.name.size());
+    table.add({&context == contexts.current() ? "*" : "", context.name, context.url,
+               context.timeout_ms ? std::to_string(*context.timeout_ms) : "-"});
   }
-  std::string text;
-  for (const Context& context : contexts.all()) {
-    text += &context == contexts.current() ? "* " : "  ";
-    text += context.name + std::string(width + 2 - context.name.size(), ' ') + context.url;
-    if (context.timeout_ms) {
-      text += "  timeout_ms=" + std::to_string(*context.timeout_ms);
-    }
-    text += "\n";
-  }
-  return text;
+  return table.text();
 }
 
 std::string json_of(const Contexts& contexts) {
-  std::string text;
-  for (const Context& context : contexts.all()) {
-    text += text.empty() ? "[" : ",\n ";
+  return array_of(contexts.all(), [&](const Context& context) {
     Facts facts;
     facts.add("name", context.name);
     facts.add("url", context.url);
@@ -86,9 +79,8 @@ std::string json_of(const Contexts& contexts) {
       facts.add_nothing("timeout_ms");
     }
     facts.add_flag("in_use", &context == contexts.current());
-    text += json_object(facts.json_members());
-  }
-  return (text.empty() ? "[" : text) + "]\n";
+    return json_object(facts.json_members());
+  });
 }
 
 ExitCode list(const OutputForm& form) {

@@ -141,6 +141,13 @@ std::uint64_t messages_in(const QueueDescription& queue) {
   return queue.ready + queue.in_flight + queue.delayed + queue.dying + queue.parked;
 }
 
+std::string paused_text(const QueueDescription& queue) {
+  if (queue.receives_paused && queue.sends_paused) {
+    return "both";
+  }
+  return queue.receives_paused ? "receives" : queue.sends_paused ? "sends" : "-";
+}
+
 std::string queue_table(const QueueDescription& queue) {
   return facts_of(queue).table();
 }
@@ -150,12 +157,6 @@ std::string queue_json(const QueueDescription& queue) {
 }
 
 std::string queues_table(const std::vector<QueueDescription>& queues) {
-  const auto paused = [](const QueueDescription& queue) -> std::string {
-    if (queue.receives_paused && queue.sends_paused) {
-      return "both";
-    }
-    return queue.receives_paused ? "receives" : queue.sends_paused ? "sends" : "-";
-  };
   Table table({{"name", Table::Align::kLeft},
                {"ready"},
                {"in_flight"},
@@ -169,7 +170,7 @@ std::string queues_table(const std::vector<QueueDescription>& queues) {
     table.add({queue.name, std::to_string(queue.ready), std::to_string(queue.in_flight),
                std::to_string(queue.delayed), std::to_string(queue.dying),
                std::to_string(queue.parked), std::to_string(queue.bytes),
-               std::to_string(queue.subscribers), paused(queue)});
+               std::to_string(queue.subscribers), paused_text(queue)});
   }
   return table.text();
 }

@@ -15,6 +15,9 @@ namespace weir::cli {
 /// Of all states.
 [[nodiscard]] std::uint64_t messages_in(const QueueDescription& queue);
 
+/// What is paused: "receives", "sends", "both", or a dash.
+[[nodiscard]] std::string paused_text(const QueueDescription& queue);
+
 [[nodiscard]] std::string queue_table(const QueueDescription& queue);
 [[nodiscard]] std::string queue_json(const QueueDescription& queue);
 [[nodiscard]] std::string topic_table(const TopicDescription& topic);

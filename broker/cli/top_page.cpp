@@ -41,13 +41,10 @@ std::string age_text(std::chrono::milliseconds age) {
   return "0s";
 }
 
-std::string state_of(const QueueDescription& queue) {
-  if (queue.receives_paused || queue.sends_paused) {
-    return queue.receives_paused && queue.sends_paused ? "paused"
-           : queue.receives_paused                     ? "no receives"
-                                                       : "no sends";
-  }
-  return queue.ready > 0 && queue.subscribers == 0 ? "no consumer" : "";
+// Nobody can work on what is paused.
+std::string missing_in(const QueueDescription& queue) {
+  const bool is_missed = queue.ready > 0 && queue.subscribers == 0 && !queue.receives_paused;
+  return is_missed ? "no consumer" : "";
 }
 
 }  // namespace
@@ -80,6 +77,7 @@ std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint
                {"SUBSCRIBERS"},
                {"IN/s"},
                {"OUT/s"},
+               {"PAUSED", Align::kLeft},
                {"", Align::kLeft}});
   const double seconds = std::chrono::duration<double>(now - before_at_).count();
   std::map<std::string, Totals> totals;
@@ -104,7 +102,8 @@ std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint
                std::to_string(queue->delayed), std::to_string(queue->dying),
                std::to_string(queue->parked),
                has_oldest ? age_text(wall - queue->oldest_append_time) : "-",
-               std::to_string(queue->subscribers), in_text, out_text, state_of(*queue)});
+               std::to_string(queue->subscribers), in_text, out_text, paused_text(*queue),
+               missing_in(*queue)});
     totals[queue->uuid] = at;
     waiting += messages_in(*queue);
   }

@@ -156,13 +156,15 @@ TEST(CommandLine, KnowsBrokersByTheirNames) {
   char dir[] = "/tmp/weir-command-line-XXXXXX";
   ASSERT_NE(::mkdtemp(dir), nullptr);
   ::setenv("XDG_CONFIG_HOME", dir, 1);
-  EXPECT_EQ(run_weir({"context", "ls"}).out, "");
+  EXPECT_EQ(run_weir({"context", "ls"}).out, "  name  url  timeout_ms\n");
   EXPECT_EQ(run_weir({"context", "add", "near", "weir://127.0.0.1:1"}).out,
             "context near is weir://127.0.0.1:1\n");
   EXPECT_EQ(
       run_weir({"context", "add", "far", "weir://10.0.0.7/a", "--timeout-ms", "60000"}).status, 0);
   EXPECT_EQ(run_weir({"context", "ls"}).out,
-            "  far   weir://10.0.0.7/a  timeout_ms=60000\n* near  weir://127.0.0.1:1\n");
+            "   name  url                 timeout_ms\n"
+            "   far   weir://10.0.0.7/a        60000\n"
+            "*  near  weir://127.0.0.1:1           -\n");
   EXPECT_EQ(run_weir({"context", "show", "--context", "far"}).out,
             "weir://10.0.0.7/a  (context far)\n");
   EXPECT_EQ(run_weir({"context", "show"}).out, "weir://127.0.0.1:1  (WEIR_URL)\n");
@@ -170,8 +172,8 @@ TEST(CommandLine, KnowsBrokersByTheirNames) {
   EXPECT_EQ(run_weir({"context", "use", "far"}).out, "commands go to context far\n");
   EXPECT_EQ(run_weir({"context", "rm", "near"}).out, "removed context near\n");
   EXPECT_EQ(run_weir({"context", "ls", "-o", "json"}).out,
-            "[{\"name\": \"far\", \"url\": \"weir://10.0.0.7/a\", \"timeout_ms\": 60000, "
-            "\"in_use\": true}]\n");
+            "[\n{\"name\": \"far\", \"url\": \"weir://10.0.0.7/a\", \"timeout_ms\": 60000, "
+            "\"in_use\": true}\n]\n");
   for (const Words& words :
        {Words{"--context", "near", "health"}, Words{"context", "use", "near"},
         Words{"context", "rm", "near"}, Words{"context", "add", "a/b", "weir://h"},

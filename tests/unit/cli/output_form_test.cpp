@@ -74,9 +74,9 @@ TEST(TopPage, ShowsTheLongestFirstAndRatesFromTheSecondLookOn) {
   const std::string second =
       page.next({old, queue("new", 1, 60), queue("other", 0, 7)}, start + seconds(2), wall);
   EXPECT_THAT(second, testing::StartsWith("3 queues, 100 messages, 68 in and 22 out a second\n"));
-  EXPECT_THAT(second, testing::ContainsRegex("\nnew .* 20 +22\n"));
-  EXPECT_THAT(second, testing::ContainsRegex("\nold .* 48 +0.0 +no receives\n"));
-  EXPECT_THAT(second, testing::ContainsRegex("\nother .* - +-\n"));
+  EXPECT_THAT(second, testing::ContainsRegex("\nnew .* 20 +22 +-\n"));
+  EXPECT_THAT(second, testing::ContainsRegex("\nold .* 48 +0.0 +receives\n"));
+  EXPECT_THAT(second, testing::ContainsRegex("\nother .* - +- +-\n"));
 }
 
 }  // namespace
