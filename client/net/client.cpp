@@ -4,6 +4,7 @@
 #include "client/core/convert.hpp"
 #include "client/net/client_calls.hpp"
 #include "client/net/io_thread.hpp"
+#include "client/session/awaited.hpp"
 #include "client/session/consumer_front.hpp"
 #include "client/session/engine.hpp"
 #include "client/session/pending_call.hpp"
@@ -34,20 +35,33 @@ std::shared_ptr<Front> handle_on(std::shared_ptr<Front> front) {
   return std::shared_ptr<Front>(plain, [front = std::move(front)](Front*) { front->close(); });
 }
 
-// Puts a front to work and waits until the broker has accepted it.
+// Puts a front to work; the future has its handle once the broker has accepted it. A handle that
+// nobody takes closes the front, on the I/O thread as the rest of this.
 template <class Handle, class Front>
-Result<Handle> open(sdk::Engine& engine, const std::shared_ptr<Front>& front) {
-  if (Result<> may = engine.may_wait(); !may) {
-    return std::move(may).error();
-  }
-  if (!engine.post([front](sdk::Session& session) { session.add(front); })) {
-    return Error(ErrorCode::kCancelled, "the client is closed");
-  }
-  std::shared_ptr<Front> handle = handle_on(front);
-  if (Result<> ready = front->wait_ready(engine.options().overall_timeout()); !ready) {
-    return std::move(ready).error();
-  }
-  return Handle(std::move(handle));
+Future<Handle> open(const std::shared_ptr<sdk::Engine>& engine, std::shared_ptr<Front> front,
+                    const CallOptions& call) {
+  Promise<Handle> promise;
+  Future<Handle> future = promise.future();
+  const auto deadline = engine->deadline_of(call, engine->options().overall_timeout());
+  engine->post([front = std::move(front), deadline, stop = call.stop_token(),
+                promise = std::move(promise)](sdk::Session& session) mutable {
+    session.add(front);
+    sdk::Awaited<>& ready = front->ready();
+    ready.wait(deadline, stop)
+        .deliver_to([handle = handle_on(std::move(front)),
+                     promise = std::move(promise)](Result<> accepted) mutable {
+          promise.set(accepted ? Result<Handle>(Handle(std::move(handle)))
+                               : Result<Handle>(std::move(accepted).error()));
+        });
+  });
+  return future;
+}
+
+Future<Producer> open_producer(const std::shared_ptr<sdk::Engine>& engine,
+                               sdk::ProducerFront::Destination destination,
+                               const ProducerOptions& options, const CallOptions& call) {
+  return open<Producer>(
+      engine, std::make_shared<sdk::ProducerFront>(engine, std::move(destination), options), call);
 }
 
 Future<> settle_by_handle(const std::shared_ptr<sdk::Engine>& engine, std::string_view handle,
@@ -88,15 +102,43 @@ Result<Client> Client::create(ClientOptions options) {
   return Client(sdk::IoThread::start(std::move(options), std::move(*address)));
 }
 
-Result<Client> Client::connect(ClientOptions options) {
+Result<Client> Client::connect(ClientOptions options, const CallOptions& call) {
   Result<Client> client = create(std::move(options));
   if (!client) {
     return client;
   }
-  if (Result<> connected = client->engine_->wait_connected(); !connected) {
+  sdk::Engine& engine = *client->engine_;
+  Result<> connected = wait(engine, call, false, [&] {
+    Promise<> answer;
+    Future<> future = answer.future();
+    engine.when_connected(call, std::move(answer));
+    return future;
+  });
+  if (!connected) {
     return std::move(connected).error();
   }
   return client;
+}
+
+Future<Client> Client::async_connect(ClientOptions options, const CallOptions& call) {
+  Result<Client> created = create(std::move(options));
+  if (!created) {
+    return Future<Client>(std::move(created).error());
+  }
+  const std::shared_ptr<sdk::Engine> engine = created->engine_;
+  Promise<> answer;
+  Future<Client> connecting = answer.future().then(
+      [client = std::move(*created)](Result<> connected) mutable -> Future<Client> {
+        if (connected) {
+          return Future<Client>(std::move(client));
+        }
+        // Told at the end of its thread, so that nothing of it is left.
+        return client.async_close().then(
+            [why = std::move(connected).error()](const Result<>&) { return Result<Client>(why); });
+      });
+  // What goes on then is in place: it runs on the I/O thread, where a client's end does not wait.
+  engine->when_connected(call, std::move(answer));
+  return connecting;
 }
 
 void Client::close() {
@@ -111,86 +153,146 @@ void Client::close(Milliseconds drain) {
   }
 }
 
+Future<> Client::async_close() {
+  return engine_ ? async_close(engine_->options().drain_timeout()) : Future<>(Result<>());
+}
+
+Future<> Client::async_close(Milliseconds drain) {
+  return engine_ ? engine_->async_close(drain) : Future<>(Result<>());
+}
+
 bool Client::connected() const {
   return engine_->connected();
 }
 
 // ---- producers, consumers, readers
 
-Result<Producer> Client::queue_producer(std::string_view queue, const ProducerOptions& options) {
+Result<Producer> Client::queue_producer(std::string_view queue, const ProducerOptions& options,
+                                        const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_queue_producer(queue, options, call); });
+}
+
+Future<Producer> Client::async_queue_producer(std::string_view queue,
+                                              const ProducerOptions& options,
+                                              const CallOptions& call) {
   if (Result<> checked = check_queue(queue); !checked) {
-    return std::move(checked).error();
+    return Future<Producer>(std::move(checked).error());
   }
   if (options.compression() != Compression::kNone) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "a queue hands out single messages of a batch: it takes no compressed batches");
+    return Future<Producer>(
+        Error(ErrorCode::kInvalidArgument,
+              "a queue hands out single messages of a batch: it takes no compressed batches"));
   }
   sdk::ProducerFront::Destination destination;
   destination.name = queue;
-  return open<Producer>(
-      *engine_, std::make_shared<sdk::ProducerFront>(engine_, std::move(destination), options));
+  return open_producer(engine_, std::move(destination), options, call);
 }
 
-Result<Producer> Client::topic_producer(std::string_view topic, const ProducerOptions& options) {
+Result<Producer> Client::topic_producer(std::string_view topic, const ProducerOptions& options,
+                                        const CallOptions& call) {
+  return wait(*engine_, call, false, [&] { return async_topic_producer(topic, options, call); });
+}
+
+Future<Producer> Client::async_topic_producer(std::string_view topic,
+                                              const ProducerOptions& options,
+                                              const CallOptions& call) {
   if (Result<> checked = check_topic(topic); !checked) {
-    return std::move(checked).error();
+    return Future<Producer>(std::move(checked).error());
   }
   sdk::ProducerFront::Destination destination;
   destination.name = topic;
   destination.is_topic = true;
-  return open<Producer>(
-      *engine_, std::make_shared<sdk::ProducerFront>(engine_, std::move(destination), options));
+  return open_producer(engine_, std::move(destination), options, call);
 }
 
 Result<QueueConsumer> Client::subscribe(std::string_view queue, const ConsumerOptions& options,
-                                        DeliveryHandler handler) {
-  if (Result<> checked = check_queue(queue); !checked) {
-    return std::move(checked).error();
-  }
-  return open<QueueConsumer>(
-      *engine_, std::make_shared<sdk::ConsumerFront>(engine_, std::string(queue), options,
-                                                     std::move(handler)));
+                                        DeliveryHandler handler, const CallOptions& call) {
+  return wait(*engine_, call, false,
+              [&] { return async_subscribe(queue, options, std::move(handler), call); });
 }
 
-Result<QueueConsumer> Client::subscribe(std::string_view queue, const ConsumerOptions& options) {
-  return subscribe(queue, options, nullptr);
+Future<QueueConsumer> Client::async_subscribe(std::string_view queue,
+                                              const ConsumerOptions& options,
+                                              DeliveryHandler handler, const CallOptions& call) {
+  if (Result<> checked = check_queue(queue); !checked) {
+    return Future<QueueConsumer>(std::move(checked).error());
+  }
+  return open<QueueConsumer>(engine_,
+                             std::make_shared<sdk::ConsumerFront>(engine_, std::string(queue),
+                                                                  options, std::move(handler)),
+                             call);
+}
+
+Result<QueueConsumer> Client::subscribe(std::string_view queue, const ConsumerOptions& options,
+                                        const CallOptions& call) {
+  return subscribe(queue, options, nullptr, call);
+}
+
+Future<QueueConsumer> Client::async_subscribe(std::string_view queue,
+                                              const ConsumerOptions& options,
+                                              const CallOptions& call) {
+  return async_subscribe(queue, options, nullptr, call);
 }
 
 Result<WorkerPool> Client::start_workers(std::string_view queue, const WorkerPoolOptions& options,
-                                         WorkHandler handler) {
+                                         WorkHandler handler, const CallOptions& call) {
+  return wait(*engine_, call, false,
+              [&] { return async_start_workers(queue, options, std::move(handler), call); });
+}
+
+Future<WorkerPool> Client::async_start_workers(std::string_view queue,
+                                               const WorkerPoolOptions& options,
+                                               WorkHandler handler, const CallOptions& call) {
   if (options.concurrency() < 1 || options.concurrency() > kMaxConcurrency) {
-    return Error(ErrorCode::kInvalidArgument, "a pool has 1 to " + std::to_string(kMaxConcurrency) +
-                                                  " workers, not " +
-                                                  std::to_string(options.concurrency()));
+    return Future<WorkerPool>(Error(ErrorCode::kInvalidArgument,
+                                    "a pool has 1 to " + std::to_string(kMaxConcurrency) +
+                                        " workers, not " + std::to_string(options.concurrency())));
   }
   ConsumerOptions consumer_options;
   consumer_options.set_window_messages(sdk::WorkerCrew::first_window(options))
       .set_window_bytes(options.window_bytes())
       .set_lease(options.lease())
       .set_max_hold(options.max_hold());
-  Result<QueueConsumer> consumer = subscribe(queue, consumer_options);
-  if (!consumer) {
-    return std::move(consumer).error();
-  }
-  auto crew = std::make_shared<sdk::WorkerCrew>(std::move(*consumer), options, std::move(handler),
-                                                engine_->clock(), engine_->seed());
-  if (Result<> started = crew->start(); !started) {
-    return std::move(started).error();
-  }
-  return WorkerPool(std::move(crew));
+  auto start = [engine = engine_, options, handler = std::move(handler)](
+                   Result<QueueConsumer> consumer) mutable -> Result<WorkerPool> {
+    if (!consumer) {
+      return std::move(consumer).error();
+    }
+    auto crew = std::make_shared<sdk::WorkerCrew>(std::move(*consumer), options, std::move(handler),
+                                                  engine);
+    if (Result<> started = crew->start(); !started) {
+      return std::move(started).error();
+    }
+    return WorkerPool(std::move(crew));
+  };
+  return async_subscribe(queue, consumer_options, call).then(std::move(start));
 }
 
 Result<TopicReader> Client::read_topic(std::string_view topic, const ReaderOptions& options,
-                                       RecordHandler handler) {
-  if (Result<> checked = check_topic(topic); !checked) {
-    return std::move(checked).error();
-  }
-  return open<TopicReader>(*engine_, std::make_shared<sdk::ReaderFront>(
-                                         engine_, std::string(topic), options, std::move(handler)));
+                                       RecordHandler handler, const CallOptions& call) {
+  return wait(*engine_, call, false,
+              [&] { return async_read_topic(topic, options, std::move(handler), call); });
 }
 
-Result<TopicReader> Client::read_topic(std::string_view topic, const ReaderOptions& options) {
-  return read_topic(topic, options, nullptr);
+Future<TopicReader> Client::async_read_topic(std::string_view topic, const ReaderOptions& options,
+                                             RecordHandler handler, const CallOptions& call) {
+  if (Result<> checked = check_topic(topic); !checked) {
+    return Future<TopicReader>(std::move(checked).error());
+  }
+  return open<TopicReader>(
+      engine_,
+      std::make_shared<sdk::ReaderFront>(engine_, std::string(topic), options, std::move(handler)),
+      call);
+}
+
+Result<TopicReader> Client::read_topic(std::string_view topic, const ReaderOptions& options,
+                                       const CallOptions& call) {
+  return read_topic(topic, options, nullptr, call);
+}
+
+Future<TopicReader> Client::async_read_topic(std::string_view topic, const ReaderOptions& options,
+                                             const CallOptions& call) {
+  return async_read_topic(topic, options, nullptr, call);
 }
 
 // ---- single messages

@@ -15,38 +15,35 @@
 
 namespace weir::sdk {
 
-/// Who waits for the next message or record, in the order of asking. Guarded by its owner's lock,
-/// but for what has left it: that is answered and destroyed without it.
+/// Who waits for something, in the order of asking. Guarded by its owner's lock, but for what has
+/// left it: that is answered and destroyed without it.
 template <class T>
 class Askers {
  public:
-  using Value = std::optional<T>;
-
   struct Asker {
     Asker(std::uint64_t asker_number, TimePoint until) : number(asker_number), deadline(until) {}
 
     std::uint64_t number;
     TimePoint deadline;
     bool is_stopped = false;
-    Promise<Value> promise;
+    Promise<T> promise;
     std::shared_ptr<Stopper> stopper = std::make_shared<Stopper>();
   };
   /// Somebody who is to be told.
   class Answer {
    public:
-    Answer(Asker asker, Result<Value> result)
-        : asker_(std::move(asker)), result_(std::move(result)) {}
+    Answer(Asker asker, Result<T> result) : asker_(std::move(asker)), result_(std::move(result)) {}
     void give() { asker_.promise.set(std::move(result_)); }
 
    private:
     Asker asker_;
-    Result<Value> result_;
+    Result<T> result_;
   };
   using Answers = std::vector<Answer>;
 
   /// What whoever asked keeps: the answer, and what stop() and an answer need to know.
   struct Place {
-    Future<Value> future;
+    Future<T> future;
     std::shared_ptr<Stopper> stopper;
     std::uint64_t number = 0;
   };
@@ -64,21 +61,19 @@ class Askers {
 
   [[nodiscard]] bool empty() const { return askers_.empty(); }
   /// Answers the one who waits longest.
-  void answer_first(Result<Value> result, Answers& answers) {
+  void answer_first(Result<T> result, Answers& answers) {
     answers.emplace_back(std::move(askers_.front()), std::move(result));
     askers_.pop_front();
   }
-  /// Answers those who asked to stop, and, with nothing, those whose time is up.
-  void answer_over(TimePoint now, Answers& answers) {
+  /// Answers those who asked to stop, and, with what `late` says, those whose time is up.
+  template <class Late>
+  void answer_over(TimePoint now, Late late, Answers& answers) {
     for (auto at = askers_.begin(); at != askers_.end();) {
       if (!at->is_stopped && now < at->deadline) {
         ++at;
         continue;
       }
-      Result<Value> result = Value();
-      if (at->is_stopped) {
-        result = Error(ErrorCode::kCancelled, "stopped by the application");
-      }
+      Result<T> result = at->is_stopped ? Result<T>(stopped()) : Result<T>(late());
       answers.emplace_back(std::move(*at), std::move(result));
       at = askers_.erase(at);
     }
@@ -92,6 +87,8 @@ class Askers {
   }
 
  private:
+  static Error stopped() { return Error(ErrorCode::kCancelled, "stopped by the application"); }
+
   std::deque<Asker> askers_;
   std::uint64_t last_number_ = 0;
 };

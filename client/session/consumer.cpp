@@ -33,6 +33,10 @@ void QueueConsumer::close() {
   front_->close();
 }
 
+Future<> QueueConsumer::async_close() {
+  return front_->async_close();
+}
+
 Result<> QueueConsumer::status() const {
   return front_->status();
 }

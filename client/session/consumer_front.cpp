@@ -14,28 +14,13 @@ ConsumerFront::ConsumerFront(std::shared_ptr<Engine> engine, std::string queue,
     : SettleChannel(std::move(engine), std::move(queue), options.max_hold()),
       options_(options),
       is_push_(static_cast<bool>(handler)),
+      ready_(await_answer(engine_)),
       window_{options.window_messages(), options.window_bytes()},
       handler_(std::move(handler)),
       random_(engine_->seed()),
       backoff_(engine_->options().first_backoff(), engine_->options().longest_backoff()) {}
 
 // ---- any thread
-
-Result<> ConsumerFront::wait_ready(std::chrono::milliseconds timeout) {
-  std::unique_lock lock(mutex_);
-  const bool knows = changed_.wait_for(
-      lock, timeout, [this] { return was_ready_ || refusal_.has_value() || is_closed_; });
-  if (was_ready_) {
-    return {};
-  }
-  if (refusal_) {
-    return *refusal_;
-  }
-  if (knows) {
-    return Error(ErrorCode::kCancelled, "the client was closed");
-  }
-  return engine_->no_answer();
-}
 
 Result<std::optional<Delivery>> ConsumerFront::next(const CallOptions& call) {
   const TimePoint deadline = engine_->deadline_of(call, engine_->options().overall_timeout());
@@ -49,7 +34,7 @@ Future<std::optional<Delivery>> ConsumerFront::async_next(const CallOptions& cal
     return Next(
         Error(ErrorCode::kInvalidArgument, "the messages of this consumer go to its handler"));
   }
-  Askers<Delivery>::Place place;
+  Askers<std::optional<Delivery>>::Place place;
   {
     std::unique_lock lock(mutex_);
     Result<std::optional<Delivery>> taken = take_begun();
@@ -160,6 +145,13 @@ void ConsumerFront::set_window(std::uint32_t messages, std::uint32_t bytes) {
 }
 
 void ConsumerFront::close() {
+  const Future<> closed = async_close();
+  if (!engine_->on_io_thread()) {
+    engine_->wait_for_round(closed);
+  }
+}
+
+Future<> ConsumerFront::async_close() {
   std::deque<Delivery> dropped;
   {
     const std::lock_guard lock(mutex_);
@@ -167,11 +159,10 @@ void ConsumerFront::close() {
     end();
   }
   dropped.clear();
-  changed_.notify_all();
+  ready_->tell(closed_early());
   notify_engine();
-  if (is_push_ && !engine_->on_io_thread()) {
-    engine_->wait_for_round();  // a handler may be at work
-  }
+  // A handler may be at work.
+  return is_push_ ? engine_->after_round() : Future<>(Result<>());
 }
 
 Result<> ConsumerFront::status() const {
@@ -236,9 +227,12 @@ void ConsumerFront::on_subscribed(const proto::Result<v1::Response>& response) {
     session().bind(*alias_, id());
     set_subscription_alias(alias_);
     session().mark_ready(id());
-    const std::lock_guard lock(mutex_);
-    was_ready_ = true;
-    refusal_.reset();
+    {
+      const std::lock_guard lock(mutex_);
+      was_ready_ = true;
+      refusal_.reset();
+    }
+    ready_->tell({});
   } else {
     const proto::Error why =
         response ? proto::make_error(proto::Errc::kMalformed, "an answer without its content")
@@ -248,7 +242,6 @@ void ConsumerFront::on_subscribed(const proto::Result<v1::Response>& response) {
     }
     on_refused(why);
   }
-  changed_.notify_all();
 }
 
 // Tried again, since what is wrong may be put right.
@@ -259,6 +252,7 @@ void ConsumerFront::on_refused(const proto::Error& why) {
     refusal_ = to_public(why);
     was_ready = was_ready_;
   }
+  ready_->tell(to_public(why));
   if (was_ready) {
     session().emit(ClientEvent::Kind::kSubscriptionFailed, queue(), why);
   }
@@ -277,7 +271,6 @@ void ConsumerFront::on_subscription_ended(const proto::Error& why) {
     machine_.drop_waiting();
   }
   on_refused(why);
-  changed_.notify_all();
 }
 
 void ConsumerFront::unsubscribe(std::uint32_t alias) {
@@ -370,10 +363,10 @@ void ConsumerFront::on_turn(TimePoint now) {
 
 // Those who wait get what has begun, or learn that there is nothing for them.
 void ConsumerFront::answer_askers(TimePoint now) {
-  Askers<Delivery>::Answers answers;
+  Askers<std::optional<Delivery>>::Answers answers;
   {
     const std::lock_guard lock(mutex_);
-    askers_.answer_over(now, answers);
+    askers_.answer_over(now, [] { return std::optional<Delivery>(); }, answers);
     while (!askers_.empty()) {
       Result<std::optional<Delivery>> taken = take_begun();
       if (taken && !*taken) {
@@ -383,7 +376,7 @@ void ConsumerFront::answer_askers(TimePoint now) {
     }
     callers_ -= answers.size();
   }
-  for (Askers<Delivery>::Answer& answer : answers) {
+  for (Askers<std::optional<Delivery>>::Answer& answer : answers) {
     answer.give();
   }
 }
@@ -409,7 +402,7 @@ bool ConsumerFront::is_finished() {
 
 void ConsumerFront::on_closing() {
   end();
-  changed_.notify_all();
+  ready_->tell(closed_early());
 }
 
 void ConsumerFront::on_closed(const Error& why) {
@@ -422,7 +415,7 @@ void ConsumerFront::on_closed(const Error& why) {
   }
   held_.reset();
   handler_ = nullptr;
-  changed_.notify_all();
+  ready_->tell(closed_early());
   answer_askers(engine_->clock().now());
 }
 
@@ -539,7 +532,6 @@ void ConsumerFront::hand_over(const ConsumerMachine::Chunk& chunk) {
       }
     }
   }
-  changed_.notify_all();
 }
 
 // Begun, but the application will not see them.

@@ -3,12 +3,11 @@
 #include "client/core/backoff.hpp"
 #include "client/core/random.hpp"
 #include "client/session/askers.hpp"
+#include "client/session/awaited.hpp"
 #include "client/session/settle_channel.hpp"
 #include "weir/consumer.hpp"
 #include "weir/options.hpp"
 
-#include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -28,8 +27,8 @@ class ConsumerFront : public SettleChannel {
 
   // ---- any thread
 
-  /// Waits until the subscription stood or was refused for the first time.
-  [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
+  /// Told when the subscription stood or was refused for the first time.
+  [[nodiscard]] Awaited<>& ready() { return *ready_; }
   [[nodiscard]] Result<std::optional<Delivery>> next(const CallOptions& call);
   [[nodiscard]] Future<std::optional<Delivery>> async_next(const CallOptions& call);
   /// next() without waiting: nullopt when no message has begun. A message begins for who asks for
@@ -39,7 +38,9 @@ class ConsumerFront : public SettleChannel {
   void stop_asking();
   void set_paused(bool paused);
   void set_window(std::uint32_t messages, std::uint32_t bytes);
+  /// Waits for a handler that is at work, except on the I/O thread.
   void close();
+  [[nodiscard]] Future<> async_close();
   [[nodiscard]] Result<> status() const;
   [[nodiscard]] std::size_t buffered() const;
 
@@ -88,13 +89,13 @@ class ConsumerFront : public SettleChannel {
 
   const ConsumerOptions options_;
   const bool is_push_;
+  const std::shared_ptr<Awaited<>> ready_;
 
   // Guarded by mutex_.
-  std::condition_variable changed_;
   std::deque<Delivery> begun_;  // for next(): the broker knows that their attempt has begun
-  Askers<Delivery> askers_;     // by async_next()
-  std::size_t callers_ = 0;     // that ask for a message, those included
-  std::uint32_t taken_ = 0;     // since chunk_began_
+  Askers<std::optional<Delivery>> askers_;  // by async_next()
+  std::size_t callers_ = 0;                 // that ask for a message, those included
+  std::uint32_t taken_ = 0;                 // since chunk_began_
   TimePoint chunk_began_{};
   bool is_paused_ = false;
   Window window_;

@@ -1,6 +1,7 @@
 #include "client/session/engine.hpp"
 
 #include "client/core/convert.hpp"
+#include "client/session/awaited.hpp"
 #include "client/session/settle_channel.hpp"
 #include "weir/future.hpp"
 
@@ -58,6 +59,7 @@ void Engine::begin(const LinkMaker& make_link) {
   session_options.teller = Teller(options_);
   session_options.seed = seed();
   session_ = std::make_unique<Session>(std::move(session_options), make_link, clock_);
+  connection_ = await_answer(shared_from_this());
 }
 
 Engine::Turn Engine::take_turn() {
@@ -93,8 +95,18 @@ void Engine::finish() {
   for (auto& function : unheard) {
     function(*session_);
   }
-  changed_.notify_all();
+  connection_.reset();
   session_.reset();
+  std::vector<Promise<>> closers;
+  {
+    const std::lock_guard lock(mutex_);
+    is_over_ = true;
+    closers.swap(closers_);
+  }
+  changed_.notify_all();
+  for (Promise<>& closer : closers) {
+    closer.set({});
+  }
   served = nullptr;
 }
 
@@ -124,10 +136,15 @@ void Engine::publish_state() {
   {
     const std::lock_guard lock(mutex_);
     connected_.store(session_->is_up(), std::memory_order_relaxed);
-    tried_all_ = tried_all;
     failure_ = link.failure();
   }
-  changed_.notify_all();
+  if (connected()) {
+    connection_->tell({});
+  } else if (tried_all && link.failure()) {
+    connection_->tell(to_public(*link.failure()));
+  } else {
+    connection_->forget();
+  }
 }
 
 bool Engine::is_over(TimePoint now) {
@@ -176,19 +193,23 @@ void Engine::notify(std::uint64_t participant) {
   }
 }
 
-Result<> Engine::may_wait() const {
-  if (on_io_thread()) {
+Result<> Engine::may_wait() {
+  if (is_io_thread()) {
     return Error(ErrorCode::kInvalidArgument,
                  "calls that wait are not allowed in callbacks: they would wait for themselves");
   }
   return {};
 }
 
-void Engine::wait_for_round() {
+Future<> Engine::after_round() {
   Promise<> answer;
-  const Future<> awaited = answer.future();
-  post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
-  static_cast<void>(awaited.wait_until(clock_.now() + options_.drain_timeout()));
+  Future<> round = answer.future();
+  const bool is_posted = post([answer = std::move(answer)](Session&) mutable { answer.set({}); });
+  return is_posted ? std::move(round) : Future<>(Result<>());
+}
+
+void Engine::wait_for_round(const Future<>& round) const {
+  static_cast<void>(round.wait_until(clock_.now() + options_.drain_timeout()));
 }
 
 TimePoint Engine::deadline_of(const CallOptions& call, std::chrono::milliseconds otherwise) const {
@@ -199,18 +220,14 @@ TimePoint Engine::deadline_of(const CallOptions& call, std::chrono::milliseconds
   return call.deadline() ? std::min(deadline, *call.deadline()) : deadline;
 }
 
-Result<> Engine::wait_connected() {
-  std::unique_lock lock(mutex_);
-  const bool knows = changed_.wait_for(lock, options_.overall_timeout(), [this] {
-    return connected() || (tried_all_ && failure_.has_value()) || is_closed_;
+void Engine::when_connected(const CallOptions& call, Promise<> answer) {
+  post([this, deadline = deadline_of(call, options_.overall_timeout()), stop = call.stop_token(),
+        answer = std::move(answer)](Session&) mutable {
+    connection_->wait(deadline, stop)
+        .deliver_to([answer = std::move(answer)](Result<> result) mutable {
+          answer.set(std::move(result));
+        });
   });
-  if (connected()) {
-    return {};
-  }
-  if (knows && failure_) {
-    return to_public(*failure_);
-  }
-  return Error(ErrorCode::kConnectFailed, "no session within the overall timeout");
 }
 
 Error Engine::no_answer() const {
@@ -239,7 +256,7 @@ std::shared_ptr<SettleChannel> Engine::received_from(const std::string& queue) {
 
 // ---- the end
 
-void Engine::close(std::chrono::milliseconds drain) {
+TimePoint Engine::start_closing(std::chrono::milliseconds drain) {
   const TimePoint by = clock_.now() + drain;
   {
     const std::lock_guard lock(mutex_);
@@ -247,6 +264,11 @@ void Engine::close(std::chrono::milliseconds drain) {
     is_woken_ = true;
   }
   wake();
+  return by;
+}
+
+void Engine::close(std::chrono::milliseconds drain) {
+  const TimePoint by = start_closing(drain);
   if (on_io_thread()) {
     return;
   }
@@ -255,6 +277,19 @@ void Engine::close(std::chrono::milliseconds drain) {
     changed_.wait_until(lock, by + kGrace, [this] { return is_closed_; });
   }
   join();
+}
+
+Future<> Engine::async_close(std::chrono::milliseconds drain) {
+  Future<> closed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_over_) {
+      return Future<>(Result<>());
+    }
+    closed = closers_.emplace_back().future();
+  }
+  start_closing(drain);
+  return closed;
 }
 
 bool Engine::is_closed() const {

@@ -5,6 +5,7 @@
 #include "client/session/clock.hpp"
 #include "client/session/session.hpp"
 #include "weir/function.hpp"
+#include "weir/future.hpp"
 #include "weir/options.hpp"
 #include "weir/result.hpp"
 
@@ -22,6 +23,8 @@
 namespace weir::sdk {
 
 class SettleChannel;
+template <class T = void>
+class Awaited;
 
 /// How long callers wait beyond their own deadline for the I/O thread to say that it has passed: a
 /// callback may be holding it up.
@@ -47,10 +50,12 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] bool on_io_thread() const {
     return std::this_thread::get_id() == thread_id_.load(std::memory_order_relaxed);
   }
-  /// INVALID_ARGUMENT on the I/O thread.
-  [[nodiscard]] Result<> may_wait() const;
-  /// Waits until the I/O thread has done what it is at, at most the drain timeout. Not on it.
-  void wait_for_round();
+  /// INVALID_ARGUMENT on an I/O thread, whichever client's: futures cannot be waited for there.
+  [[nodiscard]] static Result<> may_wait();
+  /// Told once the I/O thread has done what it is at.
+  [[nodiscard]] Future<> after_round();
+  /// Waits for a future of after_round(), at most the drain timeout. Not on the I/O thread.
+  void wait_for_round(const Future<>& round) const;
   [[nodiscard]] std::uint64_t next_participant_id() { return ++last_participant_; }
 
   /// Differs from request to request.
@@ -58,8 +63,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// The moment at which a call that begins now gives up; `otherwise` where it names none.
   [[nodiscard]] TimePoint deadline_of(const CallOptions& call,
                                       std::chrono::milliseconds otherwise) const;
-  /// Waits until a session stands, or until every host was tried once.
-  [[nodiscard]] Result<> wait_connected();
+  /// Answers on the I/O thread when a session stands, or when every host was tried once.
+  void when_connected(const CallOptions& call, Promise<> answer);
   [[nodiscard]] bool connected() const { return connected_.load(std::memory_order_relaxed); }
   /// What to tell who waited for the broker in vain: DEADLINE_EXCEEDED, or CONNECT_FAILED with what
   /// went wrong the last time.
@@ -75,6 +80,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Ends the client within `drain`, after what is under way; waits for that except on the I/O
   /// thread.
   void close(std::chrono::milliseconds drain);
+  /// The same without waiting: told as the last thing that the I/O thread does.
+  [[nodiscard]] Future<> async_close(std::chrono::milliseconds drain);
 
  protected:
   /// All random choices follow from `seed`.
@@ -98,15 +105,17 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] bool is_closed() const;
 
  private:
-  Result<v1::Response> call(v1::Request request, const RequestPolicy& policy);
   void take_inbox();
   void publish_state();
+  /// Begins the end; by when it is reached.
+  TimePoint start_closing(std::chrono::milliseconds drain);
   [[nodiscard]] bool is_over(TimePoint now);
 
   const ClientOptions options_;
   const Address address_;
   const Clock clock_;
-  std::unique_ptr<Session> session_;  // I/O thread only
+  std::unique_ptr<Session> session_;       // I/O thread only
+  std::shared_ptr<Awaited<>> connection_;  // told by the I/O thread only
   std::atomic<std::thread::id> thread_id_;
   std::atomic<std::uint64_t> last_participant_{0};
   std::atomic<std::uint64_t> last_ticket_{0};
@@ -119,7 +128,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool is_woken_ = false;
   std::optional<TimePoint> close_by_;
   bool is_closed_ = false;
-  bool tried_all_ = false;
+  bool is_over_ = false;  // the I/O thread has nothing to do any more
+  std::vector<Promise<>> closers_;
   std::optional<proto::Error> failure_;
   std::uint64_t seed_;
   std::map<std::string, std::shared_ptr<SettleChannel>> received_;

@@ -51,6 +51,10 @@ Result<> Producer::flush(const CallOptions& call) {
   return front_->flush(call);
 }
 
+Future<> Producer::async_flush(const CallOptions& call) {
+  return front_->async_flush(call);
+}
+
 void Producer::close() {
   front_->close();
 }

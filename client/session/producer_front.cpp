@@ -55,27 +55,13 @@ ProducerFront::ProducerFront(std::shared_ptr<Engine> engine, Destination destina
       max_bytes_(options.max_buffered_bytes()),
       max_messages_(std::max<std::size_t>(options.max_buffered_messages(), 1)),
       send_timeout_(options.send_timeout().value_or(engine_->options().overall_timeout())),
+      ready_(await_answer(engine_)),
       machine_(machine_options(engine_->options(), destination_, options.compression()), *this,
                *this, engine_->seed()),
       batchers_(1),
       sticky_(static_cast<std::uint32_t>(engine_->seed() >> 33U)) {}
 
 // ---- any thread
-
-Result<> ProducerFront::wait_ready(std::chrono::milliseconds timeout) {
-  std::unique_lock lock(mutex_);
-  ++waiters_;
-  const bool knows = changed_.wait_for(
-      lock, timeout, [this] { return is_ready_once_ || refusal_ || is_closing_; });
-  --waiters_;
-  if (is_ready_once_) {
-    return {};
-  }
-  if (refusal_) {
-    return *refusal_;
-  }
-  return knows ? Error(ErrorCode::kCancelled, "the client was closed") : engine_->no_answer();
-}
 
 Result<> ProducerFront::may_take(const SendCallback& callback) const {
   if (is_stopped(callback)) {
@@ -227,33 +213,28 @@ Result<SendReceipt> ProducerFront::send_and_wait(const MessageView& message,
 }
 
 Result<> ProducerFront::flush(const CallOptions& call) {
-  if (Result<> may = engine_->may_wait(); !may) {
-    return may;
-  }
-  const std::stop_token& token = call.stop_token();
-  Stopper stopper;
-  stopper.arm(token, [this] {
-    {
-      const std::lock_guard lock(mutex_);
+  return wait_for(*engine_, deadline_of(call), /*changes_something=*/false,
+                  [&] { return async_flush(call); });
+}
+
+Future<> ProducerFront::async_flush(const CallOptions& call) {
+  std::shared_ptr<Awaited<>> flushed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (open_messages_.empty()) {
+      return Future<>(Result<>());
     }
-    changed_.notify_all();
-  });
-  std::unique_lock lock(mutex_);
-  const std::uint64_t last = round_++;
-  const auto is_done = [this, last] {
-    return open_messages_.empty() || open_messages_.begin()->first > last;
-  };
-  ++waiters_;
-  changed_.wait_until(lock, deadline_of(call), [&] { return is_done() || token.stop_requested(); });
-  --waiters_;
-  const bool done = is_done();
-  lock.unlock();
-  if (done) {
-    return {};
+    const std::uint64_t last = open_messages_.rbegin()->first;
+    round_ = last + 1;
+    std::shared_ptr<Awaited<>>& of_round = flushes_[last];
+    if (of_round == nullptr) {
+      of_round = std::make_shared<Awaited<>>(engine_, [] {
+        return Error(ErrorCode::kDeadlineExceeded, "messages are still unconfirmed");
+      });
+    }
+    flushed = of_round;
   }
-  return token.stop_requested()
-             ? Error(ErrorCode::kCancelled, "stopped by the application: messages go on")
-             : Error(ErrorCode::kDeadlineExceeded, "messages are still unconfirmed");
+  return flushed->wait(deadline_of(call), call.stop_token());
 }
 
 void ProducerFront::close() {
@@ -264,6 +245,7 @@ void ProducerFront::close() {
     }
   }
   changed_.notify_all();
+  ready_->tell(closed_early());
   engine_->notify(id());
 }
 
@@ -395,6 +377,7 @@ void ProducerFront::on_closed(const Error& why) {
   machine_.abort();
   answer(waiting, why);
   changed_.notify_all();
+  ready_->tell(closed_early());
 }
 
 // ---- BatchSource
@@ -422,17 +405,21 @@ std::optional<WaitingBatch> ProducerFront::take(std::uint32_t partition, TimePoi
 
 void ProducerFront::release(const Released& room) {
   bool wakes = false;
+  Flushes over;
   {
     const std::lock_guard lock(mutex_);
-    release_locked(room);
+    over = release_locked(room);
     wakes = waiters_ > 0;
   }
   if (wakes) {
     changed_.notify_all();
   }
+  for (const std::shared_ptr<Awaited<>>& flushed : over) {
+    flushed->tell({});
+  }
 }
 
-void ProducerFront::release_locked(const Released& room) {
+ProducerFront::Flushes ProducerFront::release_locked(const Released& room) {
   buffered_messages_ -= room.messages;
   buffered_bytes_ -= room.bytes;
   if (room.messages != 0) {
@@ -442,6 +429,13 @@ void ProducerFront::release_locked(const Released& room) {
       open_messages_.erase(open);
     }
   }
+  Flushes over;
+  while (!flushes_.empty() &&
+         (open_messages_.empty() || flushes_.begin()->first < open_messages_.begin()->first)) {
+    over.push_back(std::move(flushes_.begin()->second));
+    flushes_.erase(flushes_.begin());
+  }
+  return over;
 }
 
 void ProducerFront::on_destination(const std::optional<proto::Error>& refusal,
@@ -456,7 +450,6 @@ void ProducerFront::on_destination(const std::optional<proto::Error>& refusal,
       }
     } else {
       refusal_.reset();
-      is_ready_once_ = true;
       // Topics only grow; a smaller one is another topic, which the machine has been told of.
       if (partitions > batchers_.size()) {
         batchers_.resize(partitions);
@@ -467,6 +460,7 @@ void ProducerFront::on_destination(const std::optional<proto::Error>& refusal,
     answer(waiting, to_public(*refusal));
   }
   changed_.notify_all();
+  ready_->tell(refusal ? Result<>(to_public(*refusal)) : Result<>());
 }
 
 // ---- SendPort

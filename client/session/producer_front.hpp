@@ -4,6 +4,7 @@
 #include "client/core/partitioner.hpp"
 #include "client/core/producer_machine.hpp"
 #include "client/core/stoppable_send.hpp"
+#include "client/session/awaited.hpp"
 #include "client/session/engine.hpp"
 #include "client/session/participant.hpp"
 #include "weir/future.hpp"
@@ -40,8 +41,8 @@ class ProducerFront : public Participant,
 
   // ---- any thread
 
-  /// Waits until the destination was accepted or refused for the first time.
-  [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
+  /// Told when the destination was accepted or refused for the first time.
+  [[nodiscard]] Awaited<>& ready() { return *ready_; }
   /// Takes the message; blocks for room as long as the call may take if `may_block`.
   [[nodiscard]] Result<> send(const MessageView& message, const CallOptions& call, bool may_block,
                               SendCallback callback);
@@ -51,6 +52,7 @@ class ProducerFront : public Participant,
   [[nodiscard]] Result<SendReceipt> send_and_wait(const MessageView& message,
                                                   const CallOptions& call);
   [[nodiscard]] Result<> flush(const CallOptions& call);
+  [[nodiscard]] Future<> async_flush(const CallOptions& call);
   void close();
 
   [[nodiscard]] std::size_t buffered_messages() const;
@@ -96,7 +98,9 @@ class ProducerFront : public Participant,
                                        const SendCallback& callback);
   [[nodiscard]] Result<> may_take(const SendCallback& callback) const;
   [[nodiscard]] Result<std::uint32_t> choose_partition(const MessageView& message) const;
-  void release_locked(const Released& room);
+  /// Gives the flushes that are over.
+  using Flushes = std::vector<std::shared_ptr<Awaited<>>>;
+  [[nodiscard]] Flushes release_locked(const Released& room);
 
   void expire_waiting(TimePoint now);
   void answer(Batcher::Dropped& dropped, const Error& why);
@@ -106,11 +110,12 @@ class ProducerFront : public Participant,
   const std::size_t max_bytes_;
   const std::size_t max_messages_;
   const std::chrono::milliseconds send_timeout_;
+  const std::shared_ptr<Awaited<>> ready_;
   ProducerMachine machine_;  // I/O thread only
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::size_t waiters_ = 0;  // threads that wait on changed_
+  std::size_t waiters_ = 0;  // threads that wait on changed_, for room
   std::vector<Batcher> batchers_;
   StickyPartition sticky_;
   std::vector<std::uint32_t> filled_;  // partitions that were empty when they last got a message
@@ -118,11 +123,11 @@ class ProducerFront : public Participant,
   std::size_t buffered_messages_ = 0;
   std::size_t buffered_bytes_ = 0;
   std::uint64_t round_ = 1;  // messages up to one flush() belong to one round
-  std::map<std::uint64_t, std::size_t> open_messages_;  // by round
-  TimePoint expire_at_ = TimePoint::max();              // no waiting message expires earlier
+  std::map<std::uint64_t, std::size_t> open_messages_;           // by round
+  std::map<std::uint64_t, std::shared_ptr<Awaited<>>> flushes_;  // by the last round of each
+  TimePoint expire_at_ = TimePoint::max();  // no waiting message expires earlier
   bool is_notified_ = false;
   bool has_stopped_ = false;  // a send was asked to stop
-  bool is_ready_once_ = false;
   bool is_closing_ = false;
   std::optional<Error> refusal_;
 };

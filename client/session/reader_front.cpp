@@ -24,6 +24,8 @@ ReaderFront::ReaderFront(std::shared_ptr<Engine> engine, std::string topic,
       engine_(std::move(engine)),
       topic_(std::move(topic)),
       is_push_(static_cast<bool>(handler)),
+      ready_(await_answer(engine_)),
+      finished_(std::make_shared<Awaited<bool>>(engine_, [] { return false; })),
       machine_(options),
       handler_(std::move(handler)),
       random_(engine_->seed()),
@@ -46,19 +48,6 @@ Record ReaderFront::to_record(ReadRecord read) {
 
 // ---- any thread
 
-Result<> ReaderFront::wait_ready(std::chrono::milliseconds timeout) {
-  std::unique_lock lock(mutex_);
-  const bool knows = changed_.wait_for(
-      lock, timeout, [this] { return was_ready_ || failure_.has_value() || is_ended_; });
-  if (was_ready_) {
-    return {};
-  }
-  if (knows) {
-    return failure_.value_or(Error(ErrorCode::kCancelled, "the client was closed"));
-  }
-  return engine_->no_answer();
-}
-
 Result<> ReaderFront::readable() const {
   if (is_ended_) {
     return Error(ErrorCode::kCancelled, "the reader is closed");
@@ -77,12 +66,12 @@ Future<std::optional<Record>> ReaderFront::async_next(const CallOptions& call) {
   if (is_push_) {
     return Next(Error(ErrorCode::kInvalidArgument, "the records of this reader go to its handler"));
   }
-  Askers<Record>::Place place;
+  Askers<std::optional<Record>>::Place place;
   {
     std::unique_lock lock(mutex_);
     Result<std::optional<Record>> taken = take_waiting();
     if (!taken || taken->has_value() || machine_.finished()) {
-      const bool notifies = machine_.credit_is_due() || machine_.finished();
+      const bool notifies = !taken || machine_.credit_is_due() || machine_.finished();
       lock.unlock();
       if (notifies) {
         engine_->notify(id());
@@ -114,7 +103,7 @@ Result<std::optional<Record>> ReaderFront::take() {
   std::unique_lock lock(mutex_);
   Result<std::optional<Record>> taken = take_waiting();
   // Also when nothing came of it: batches may have been passed over.
-  const bool notifies = taken && (machine_.credit_is_due() || machine_.finished());
+  const bool notifies = !taken || machine_.credit_is_due() || machine_.finished();
   lock.unlock();
   if (notifies) {
     engine_->notify(id());
@@ -139,20 +128,31 @@ bool ReaderFront::finished() const {
   return machine_.finished();
 }
 
-Result<bool> ReaderFront::wait_finished(std::chrono::milliseconds timeout) {
-  if (Result<> may = engine_->may_wait(); !may) {
-    return std::move(may).error();
+Result<bool> ReaderFront::wait_finished(const CallOptions& call) {
+  const TimePoint deadline = engine_->deadline_of(call, engine_->options().overall_timeout());
+  return wait_for(*engine_, deadline, /*changes_something=*/false,
+                  [&] { return async_wait_finished(call); });
+}
+
+Future<bool> ReaderFront::async_wait_finished(const CallOptions& call) {
+  tell_end();
+  return finished_->wait(engine_->deadline_of(call, engine_->options().overall_timeout()),
+                         call.stop_token());
+}
+
+void ReaderFront::tell_end() {
+  Result<bool> end = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!machine_.finished()) {
+      const Result<> may = readable();
+      if (may) {
+        return;
+      }
+      end = may.error();
+    }
   }
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout,
-                    [this] { return machine_.finished() || is_ended_ || failure_.has_value(); });
-  if (machine_.finished()) {
-    return true;
-  }
-  if (Result<> may = readable(); !may) {
-    return std::move(may).error();
-  }
-  return false;
+  finished_->tell(end);
 }
 
 std::vector<PartitionPosition> ReaderFront::positions() const {
@@ -166,15 +166,26 @@ Result<> ReaderFront::status() const {
 }
 
 void ReaderFront::close() {
+  const Future<> closed = async_close();
+  if (!engine_->on_io_thread()) {
+    engine_->wait_for_round(closed);
+  }
+}
+
+Future<> ReaderFront::async_close() {
+  end();
+  engine_->notify(id());
+  // A handler may be at work.
+  return is_push_ ? engine_->after_round() : Future<>(Result<>());
+}
+
+void ReaderFront::end() {
   {
     const std::lock_guard lock(mutex_);
     is_ended_ = true;
   }
-  changed_.notify_all();
-  engine_->notify(id());
-  if (is_push_ && !engine_->on_io_thread()) {
-    engine_->wait_for_round();  // a handler may be at work
-  }
+  ready_->tell(closed_early());
+  tell_end();
 }
 
 // ---- I/O thread
@@ -217,12 +228,11 @@ void ReaderFront::on_subscribed(const proto::Result<v1::Response>& response) {
     alias_ = response->subscribed_topic().alias();
     {
       const std::lock_guard lock(mutex_);
-      was_ready_ = true;
       machine_.on_subscribed(to_positions(response->subscribed_topic().positions()));
     }
     session().bind(*alias_, id());
     on_turn(engine_->clock().now());
-    changed_.notify_all();
+    ready_->tell({});
     return;
   }
   const proto::Error why =
@@ -236,11 +246,11 @@ void ReaderFront::on_subscribed(const proto::Result<v1::Response>& response) {
 }
 
 void ReaderFront::fail(Error why) {
+  ready_->tell(why);
   {
     const std::lock_guard lock(mutex_);
     failure_ = std::move(why);
   }
-  changed_.notify_all();
   session().mark_ready(id());
 }
 
@@ -271,9 +281,6 @@ proto::Result<> ReaderFront::on_records(const proto::Records& frame) {
     fail(to_public(taken.error()));
     return {};
   }
-  if (!is_push_) {
-    changed_.notify_all();
-  }
   return {};
 }
 
@@ -284,7 +291,6 @@ void ReaderFront::on_subscription_ended(const proto::Error& why) {
     machine_.on_subscription_ended(why);
   }
   session().emit(ClientEvent::Kind::kSubscriptionFailed, topic_, why);
-  changed_.notify_all();
 }
 
 void ReaderFront::on_turn(TimePoint now) {
@@ -297,23 +303,20 @@ void ReaderFront::on_turn(TimePoint now) {
   bool is_over = false;
   {
     const std::lock_guard lock(mutex_);
-    const bool finished = machine_.finished();
-    is_over = finished || is_ended_ || failure_.has_value();
-    if (finished && !std::exchange(is_finished_, true)) {
-      changed_.notify_all();
-    }
+    is_over = machine_.finished() || is_ended_ || failure_.has_value();
   }
   if (is_over) {
     unsubscribe();
+    tell_end();
   }
 }
 
 // Those who wait get what has come, or learn that there is nothing for them.
 void ReaderFront::answer_askers(TimePoint now) {
-  Askers<Record>::Answers answers;
+  Askers<std::optional<Record>>::Answers answers;
   {
     const std::lock_guard lock(mutex_);
-    askers_.answer_over(now, answers);
+    askers_.answer_over(now, [] { return std::optional<Record>(); }, answers);
     while (!askers_.empty()) {
       Result<std::optional<Record>> taken = take_waiting();
       if (taken && !*taken && !machine_.finished()) {
@@ -322,7 +325,7 @@ void ReaderFront::answer_askers(TimePoint now) {
       askers_.answer_first(std::move(taken), answers);
     }
   }
-  for (Askers<Record>::Answer& answer : answers) {
+  for (Askers<std::optional<Record>>::Answer& answer : answers) {
     answer.give();
   }
 }
@@ -356,7 +359,6 @@ void ReaderFront::feed_handler(TimePoint now) {
         proto::Result<std::optional<ReadRecord>> next = machine_.next();
         if (!next) {
           failure_ = to_public(next.error());
-          changed_.notify_all();
           return;
         }
         read = std::move(*next);
@@ -390,11 +392,7 @@ bool ReaderFront::is_finished() {
 }
 
 void ReaderFront::on_closing() {
-  {
-    const std::lock_guard lock(mutex_);
-    is_ended_ = true;
-  }
-  changed_.notify_all();
+  end();
 }
 
 void ReaderFront::on_closed(const Error&) {

@@ -4,12 +4,11 @@
 #include "client/core/random.hpp"
 #include "client/core/reader_machine.hpp"
 #include "client/session/askers.hpp"
+#include "client/session/awaited.hpp"
 #include "client/session/engine.hpp"
 #include "client/session/participant.hpp"
 #include "weir/topic_reader.hpp"
 
-#include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,17 +28,20 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
 
   // ---- any thread
 
-  /// Waits until the reading began or was refused.
-  [[nodiscard]] Result<> wait_ready(std::chrono::milliseconds timeout);
+  /// Told when the reading began or was refused.
+  [[nodiscard]] Awaited<>& ready() { return *ready_; }
   [[nodiscard]] Result<std::optional<Record>> next(const CallOptions& call);
   [[nodiscard]] Future<std::optional<Record>> async_next(const CallOptions& call);
   /// next() without waiting: nullopt when nothing has come.
   [[nodiscard]] Result<std::optional<Record>> take();
   [[nodiscard]] bool finished() const;
-  [[nodiscard]] Result<bool> wait_finished(std::chrono::milliseconds timeout);
+  [[nodiscard]] Result<bool> wait_finished(const CallOptions& call);
+  [[nodiscard]] Future<bool> async_wait_finished(const CallOptions& call);
   [[nodiscard]] std::vector<PartitionPosition> positions() const;
   [[nodiscard]] Result<> status() const;
+  /// Waits for a handler that is at work, except on the I/O thread.
   void close();
+  [[nodiscard]] Future<> async_close();
 
   // ---- I/O thread
 
@@ -64,6 +66,10 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
   void answer_askers(TimePoint now);
   void on_stop(std::uint64_t asker);
   void fail(Error why);
+  /// Any thread.
+  void end();
+  /// Tells who waits for the end, if it has come. Any thread.
+  void tell_end();
   [[nodiscard]] static Record to_record(ReadRecord read);
   /// With the lock held: why nothing more can be read, if that is so.
   [[nodiscard]] Result<> readable() const;
@@ -73,14 +79,13 @@ class ReaderFront : public Participant, public std::enable_shared_from_this<Read
   const std::shared_ptr<Engine> engine_;
   const std::string topic_;
   const bool is_push_;
+  const std::shared_ptr<Awaited<>> ready_;
+  const std::shared_ptr<Awaited<bool>> finished_;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
   ReaderMachine machine_;  // guarded by mutex_, as what follows
-  Askers<Record> askers_;
-  bool was_ready_ = false;
+  Askers<std::optional<Record>> askers_;
   bool is_ended_ = false;  // by close()
-  bool is_finished_ = false;
   std::optional<Error> failure_;
 
   // I/O thread only.

@@ -109,6 +109,7 @@ void Session::run_participants(TimePoint now) {
     if (participant->is_finished()) {
       if (participant->timer_) {
         timers_.erase({*participant->timer_, id});
+        participant->timer_.reset();  // it may be added again
       }
       participants_.erase(id);
       std::erase_if(aliases_, [id](const auto& entry) { return entry.second == id; });

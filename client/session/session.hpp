@@ -49,6 +49,7 @@ class Session : private LinkEvents {
   bool turn(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
+  /// One that is there already gets a turn.
   void add(std::shared_ptr<Participant> participant);
   /// Lets the participant have its turn.
   void mark_ready(std::uint64_t participant);

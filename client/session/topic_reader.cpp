@@ -20,8 +20,12 @@ bool TopicReader::finished() const {
   return front_->finished();
 }
 
-Result<bool> TopicReader::wait_finished(std::chrono::milliseconds timeout) {
-  return front_->wait_finished(timeout);
+Result<bool> TopicReader::wait_finished(const CallOptions& call) {
+  return front_->wait_finished(call);
+}
+
+Future<bool> TopicReader::async_wait_finished(const CallOptions& call) {
+  return front_->async_wait_finished(call);
 }
 
 std::vector<PartitionPosition> TopicReader::positions() const {
@@ -34,6 +38,10 @@ Result<> TopicReader::status() const {
 
 void TopicReader::close() {
   front_->close();
+}
+
+Future<> TopicReader::async_close() {
+  return front_->async_close();
 }
 
 }  // namespace weir

@@ -19,19 +19,23 @@ thread_local const WorkerCrew* this_threads_crew = nullptr;
 }  // namespace
 
 WorkerCrew::WorkerCrew(QueueConsumer consumer, WorkerPoolOptions options, WorkHandler handler,
-                       const Clock& clock, std::uint64_t seed)
+                       const std::shared_ptr<Engine>& engine)
     : consumer_(std::move(consumer)),
       options_(std::move(options)),
       handler_(std::move(handler)),
-      clock_(clock),
+      engine_(engine),
       prefetch_(options_.concurrency()),
-      random_(seed) {}
+      random_(engine->seed()) {}
 
 std::uint32_t WorkerCrew::first_window(const WorkerPoolOptions& options) {
   return options.concurrency() + options.prefetch().value_or(options.concurrency());
 }
 
 Result<> WorkerCrew::start() {
+  drained_ = std::make_shared<Awaited<>>(engine_, [crew = weak_from_this()] {
+    const auto self = crew.lock();
+    return self ? self->still_busy() : Error(ErrorCode::kDeadlineExceeded);
+  });
   threads_.reserve(options_.concurrency());
   try {
     for (std::uint32_t i = 0; i < options_.concurrency(); ++i) {
@@ -45,6 +49,12 @@ Result<> WorkerCrew::start() {
                                                 " threads: " + thrown.code().message());
   }
   return {};
+}
+
+void WorkerCrew::begin() {
+  const std::lock_guard lock(mutex_);
+  has_begun_ = true;
+  changed_.notify_all();
 }
 
 void WorkerCrew::set_paused(bool paused) {
@@ -68,26 +78,54 @@ void WorkerCrew::cancel() {
   handling_.request_stop();
 }
 
-Result<> WorkerCrew::drain(std::chrono::milliseconds timeout) {
+Result<> WorkerCrew::drain(const CallOptions& call) {
   if (is_mine() || is_io_thread()) {
     return Error(ErrorCode::kInvalidArgument,
                  "handlers and callbacks cannot wait for their own end");
   }
-  stop();
-  std::unique_lock lock(mutex_);
-  if (changed_.wait_for(lock, std::min<std::chrono::milliseconds>(timeout, kLongestWait),
-                        [this] { return is_quiet(); })) {
-    return {};
+  // The time is kept here: the client, and its thread with it, may be closed before the pool.
+  std::stop_source given_up;
+  const std::stop_callback give_up(call.stop_token(), [&given_up] { given_up.request_stop(); });
+  Future<> drained = until_drained(TimePoint::max(), given_up.get_token());
+  if (!drained.wait_until(deadline_of(call))) {
+    given_up.request_stop();
+    return still_busy();
   }
+  return drained.get();
+}
+
+Future<> WorkerCrew::async_drain(const CallOptions& call) {
+  return until_drained(deadline_of(call), call.stop_token());
+}
+
+Future<> WorkerCrew::until_drained(TimePoint deadline, const std::stop_token& stop_waiting) {
+  stop();
+  bool drained = false;
+  {
+    const std::lock_guard lock(mutex_);
+    drained = is_drained();
+  }
+  if (drained) {
+    drained_->tell({});
+  }
+  return drained_->wait(deadline, stop_waiting);
+}
+
+Error WorkerCrew::still_busy() const {
+  const std::lock_guard lock(mutex_);
   return Error(ErrorCode::kDeadlineExceeded,
                std::to_string(counts_.running) + " messages are still being handled, and " +
                    std::to_string(counts_.unconfirmed) + " outcomes are not confirmed");
 }
 
+TimePoint WorkerCrew::deadline_of(const CallOptions& call) const {
+  return engine_->deadline_of(call, options_.drain_timeout());
+}
+
 void WorkerCrew::join() {
   stop();
   for (std::thread& thread : threads_) {
-    if (thread.get_id() == std::this_thread::get_id()) {
+    if (is_io_thread() || thread.get_id() == std::this_thread::get_id()) {
       thread.detach();
     } else {
       thread.join();
@@ -118,6 +156,10 @@ WorkerPoolStats WorkerCrew::stats() const {
 
 void WorkerCrew::work() {
   this_threads_crew = this;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return has_begun_ || taking_.stop_requested(); });
+  }
   const CallOptions call = CallOptions(kLongestWait).set_stop_token(taking_.get_token());
   while (!taking_.stop_requested()) {
     Result<std::optional<Delivery>> next = consumer_.next(call);
@@ -141,9 +183,9 @@ void WorkerCrew::handle(Delivery delivery) {
     ++counts_.taken;
     ++counts_.running;
   }
-  const TimePoint began = clock_.now();
+  const TimePoint began = engine_->clock().now();
   const Outcome outcome = call(delivery);
-  const Duration spent = clock_.now() - began;
+  const Duration spent = engine_->clock().now() - began;
   if (!delivery.settled()) {
     settle(delivery, outcome);
   }
@@ -190,11 +232,15 @@ SettleCallback WorkerCrew::count_into(std::uint64_t WorkerPoolStats::* counter) 
     ++counts_.unconfirmed;
   }
   return [crew = shared_from_this(), counter](const Result<>& result) {
-    const std::lock_guard lock(crew->mutex_);
-    --crew->counts_.unconfirmed;
-    ++(crew->counts_.*(result ? counter : &WorkerPoolStats::late));
-    if (crew->is_quiet()) {
-      crew->changed_.notify_all();
+    bool drained = false;
+    {
+      const std::lock_guard lock(crew->mutex_);
+      --crew->counts_.unconfirmed;
+      ++(crew->counts_.*(result ? counter : &WorkerPoolStats::late));
+      drained = crew->is_drained();
+    }
+    if (drained) {
+      crew->drained_->tell({});
     }
   };
 }
@@ -207,15 +253,17 @@ std::chrono::milliseconds WorkerCrew::pause_after(std::uint32_t attempt) {
 
 void WorkerCrew::on_handled(Duration spent) {
   std::optional<std::uint32_t> prefetch;
+  bool drained = false;
   {
     const std::lock_guard lock(mutex_);
     --counts_.running;
-    if (is_quiet()) {
-      changed_.notify_all();
-    }
+    drained = is_drained();
     if (!options_.prefetch()) {
       prefetch = prefetch_.on_handled(spent);
     }
+  }
+  if (drained) {
+    drained_->tell({});
   }
   if (prefetch) {
     consumer_.set_window(options_.concurrency() + *prefetch, options_.window_bytes());

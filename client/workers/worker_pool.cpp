@@ -22,9 +22,13 @@ WorkerPool::~WorkerPool() {
   end();
 }
 
+void WorkerPool::begin() {
+  crew_->begin();
+}
+
 void WorkerPool::end() noexcept {
   if (crew_) {
-    if (!crew_->drain(crew_->drain_timeout())) {
+    if (!crew_->drain(CallOptions())) {
       crew_->cancel();
     }
     crew_->join();
@@ -44,12 +48,12 @@ void WorkerPool::stop() {
   crew_->stop();
 }
 
-Result<> WorkerPool::drain(std::chrono::milliseconds timeout) {
-  return crew_->drain(timeout);
+Result<> WorkerPool::drain(const CallOptions& call) {
+  return crew_->drain(call);
 }
 
-Result<> WorkerPool::drain() {
-  return crew_->drain(crew_->drain_timeout());
+Future<> WorkerPool::async_drain(const CallOptions& call) {
+  return crew_->async_drain(call);
 }
 
 void WorkerPool::cancel() {

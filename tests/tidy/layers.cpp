@@ -174,9 +174,9 @@ const std::vector<PurityException>& repository_exceptions() {
       {"client/session/engine",
        {"std::thread", "std::this_thread", "std::mutex", "std::condition_variable"}},
       // What the application's threads fill or wait for, and the I/O thread empties or answers.
-      {"client/session/consumer_front", {"std::condition_variable"}},
+      {"client/session/awaited", {"std::mutex"}},
       {"client/session/producer_front", {"std::mutex", "std::condition_variable"}},
-      {"client/session/reader_front", {"std::mutex", "std::condition_variable"}},
+      {"client/session/reader_front", {"std::mutex"}},
       {"client/session/settle_channel", {"std::mutex"}},
   };
   return table;

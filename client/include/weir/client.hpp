@@ -29,9 +29,10 @@ class Engine;
 /// Thread-safety: every function may be called from any thread; those that wait refuse with
 /// INVALID_ARGUMENT on the I/O thread (that is: inside callbacks), close() excepted.
 ///
-/// A call that waits has a twin with the same promises that gives a Future instead, and may be made
-/// on the I/O thread. Both take the time of their CallOptions (default: the overall timeout) and
-/// fail with
+/// A call that waits has a twin async_… with the same promises that gives a Future instead, never
+/// waits itself, and may be made on the I/O thread. Who drops the future drops what it would have
+/// given: a client, a subscription or a pool that nobody took out is closed, and its messages go
+/// back. Both take the time of their CallOptions (default: the overall timeout) and fail with
 ///   CONNECT_FAILED     no broker could be reached in that time
 ///   DEADLINE_EXCEEDED  no answer in that time, and nothing was changed
 ///   UNKNOWN_OUTCOME    no answer in that time, or the call was stopped before it came, and
@@ -44,7 +45,10 @@ class WEIR_API Client {
 
   /// Connects and waits for that. Each host is tried once. INVALID_ARGUMENT for a bad address,
   /// UNSUPPORTED for weirs:// (TLS), CONNECT_FAILED, or what the broker refuses the session with.
-  [[nodiscard]] static Result<Client> connect(ClientOptions options);
+  [[nodiscard]] static Result<Client> connect(ClientOptions options,
+                                              const CallOptions& call = CallOptions());
+  [[nodiscard]] static Future<Client> async_connect(ClientOptions options,
+                                                    const CallOptions& call = CallOptions());
   /// Returns at once and connects in the background for as long as it takes: only the address is
   /// checked.
   [[nodiscard]] static Result<Client> create(ClientOptions options);
@@ -63,6 +67,10 @@ class WEIR_API Client {
   /// once. Idempotent; concurrent calls all wait.
   void close();
   void close(Milliseconds drain);
+  /// The same, told as the last thing that the I/O thread does: behind every callback. Always
+  /// succeeds.
+  [[nodiscard]] Future<> async_close();
+  [[nodiscard]] Future<> async_close(Milliseconds drain);
 
   [[nodiscard]] bool connected() const;
 
@@ -192,21 +200,44 @@ class WEIR_API Client {
 
   /// QUEUE_NOT_FOUND, TOPIC_NOT_FOUND: nothing is created in passing.
   [[nodiscard]] Result<Producer> queue_producer(std::string_view queue,
-                                                const ProducerOptions& options);
+                                                const ProducerOptions& options,
+                                                const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<Producer> async_queue_producer(std::string_view queue,
+                                                      const ProducerOptions& options,
+                                                      const CallOptions& call = CallOptions());
   [[nodiscard]] Result<Producer> topic_producer(std::string_view topic,
-                                                const ProducerOptions& options);
+                                                const ProducerOptions& options,
+                                                const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<Producer> async_topic_producer(std::string_view topic,
+                                                      const ProducerOptions& options,
+                                                      const CallOptions& call = CallOptions());
 
   /// Messages reach `handler`, or, in the form without one, QueueConsumer::next().
   [[nodiscard]] Result<QueueConsumer> subscribe(std::string_view queue,
                                                 const ConsumerOptions& options,
-                                                DeliveryHandler handler);
+                                                DeliveryHandler handler,
+                                                const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueueConsumer> async_subscribe(std::string_view queue,
+                                                      const ConsumerOptions& options,
+                                                      DeliveryHandler handler,
+                                                      const CallOptions& call = CallOptions());
   [[nodiscard]] Result<QueueConsumer> subscribe(std::string_view queue,
-                                                const ConsumerOptions& options);
+                                                const ConsumerOptions& options,
+                                                const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueueConsumer> async_subscribe(std::string_view queue,
+                                                      const ConsumerOptions& options,
+                                                      const CallOptions& call = CallOptions());
   /// Handles a queue's messages on threads of their own. INVALID_ARGUMENT for a concurrency out of
   /// its range. The pool should end before the client: what it drains then, it can confirm.
   [[nodiscard]] Result<WorkerPool> start_workers(std::string_view queue,
                                                  const WorkerPoolOptions& options,
-                                                 WorkHandler handler);
+                                                 WorkHandler handler,
+                                                 const CallOptions& call = CallOptions());
+  /// The pool takes its first message once it is taken out of the future.
+  [[nodiscard]] Future<WorkerPool> async_start_workers(std::string_view queue,
+                                                       const WorkerPoolOptions& options,
+                                                       WorkHandler handler,
+                                                       const CallOptions& call = CallOptions());
 
   /// Takes messages in one request. Each counts as one attempt when it is handed out. Empty when
   /// none came in the time that the options give. The call's time, by default that and the request
@@ -237,9 +268,17 @@ class WEIR_API Client {
 
   /// Records reach `handler`, or, in the form without one, TopicReader::next().
   [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic, const ReaderOptions& options,
-                                               RecordHandler handler);
-  [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic,
-                                               const ReaderOptions& options);
+                                               RecordHandler handler,
+                                               const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<TopicReader> async_read_topic(std::string_view topic,
+                                                     const ReaderOptions& options,
+                                                     RecordHandler handler,
+                                                     const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic, const ReaderOptions& options,
+                                               const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<TopicReader> async_read_topic(std::string_view topic,
+                                                     const ReaderOptions& options,
+                                                     const CallOptions& call = CallOptions());
 
  private:
   explicit Client(std::shared_ptr<sdk::Engine> engine);

@@ -164,6 +164,8 @@ class WEIR_API QueueConsumer {
   /// that handler). What was not begun is given back uncounted; deliveries that the application
   /// holds stay valid. Idempotent.
   void close();
+  /// The same without waiting: told once no handler is called any more. Always succeeds.
+  [[nodiscard]] Future<> async_close();
 
   /// Success while the subscription stands or is being restored; else why it was refused.
   [[nodiscard]] Result<> status() const;

@@ -74,6 +74,8 @@ class WEIR_API Producer {
   /// takes longer (default: the send timeout), CANCELLED when the wait was stopped: the messages go
   /// on. INVALID_ARGUMENT on the I/O thread.
   [[nodiscard]] Result<> flush(const CallOptions& call = CallOptions());
+  /// The same without waiting, also on the I/O thread.
+  [[nodiscard]] Future<> async_flush(const CallOptions& call = CallOptions());
 
   /// Takes nothing more; what was taken is still sent. Idempotent, never blocks.
   void close();

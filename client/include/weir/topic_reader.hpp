@@ -8,7 +8,6 @@
 #include "weir/options.hpp"
 #include "weir/result.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -72,8 +71,11 @@ class WEIR_API TopicReader {
 
   /// True when the application has got all records in front of the stop position.
   [[nodiscard]] bool finished() const;
-  /// Waits for finished(): false when `timeout` passes first. Errors as next().
-  [[nodiscard]] Result<bool> wait_finished(std::chrono::milliseconds timeout);
+  /// Waits for finished(): false when the call's time (default: the client's overall timeout)
+  /// passes first. Errors as next().
+  [[nodiscard]] Result<bool> wait_finished(const CallOptions& call = CallOptions());
+  /// The same without waiting, also on the I/O thread.
+  [[nodiscard]] Future<bool> async_wait_finished(const CallOptions& call = CallOptions());
 
   /// Per partition read: the next offset that the application gets, high watermark and log start as
   /// last heard.
@@ -84,6 +86,8 @@ class WEIR_API TopicReader {
   /// Ends the reading: no handler is called after it returns (from within a handler: after that
   /// handler). Idempotent.
   void close();
+  /// The same without waiting: told once no handler is called any more. Always succeeds.
+  [[nodiscard]] Future<> async_close();
 
   /// For the library: readers come from Client.
   explicit TopicReader(std::shared_ptr<sdk::ReaderFront> front);

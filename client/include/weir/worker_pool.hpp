@@ -4,6 +4,8 @@
 #include "weir/error.hpp"
 #include "weir/export.hpp"
 #include "weir/function.hpp"
+#include "weir/future.hpp"
+#include "weir/options.hpp"
 #include "weir/result.hpp"
 
 #include <chrono>
@@ -197,8 +199,8 @@ class WEIR_API WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
   /// drain(), cancel() if that took too long, then waits until the handlers have returned, however
-  /// long that takes: what they use may be destroyed after it. Not in callbacks; in a handler of
-  /// its own it does not wait for that one.
+  /// long that takes: what they use may be destroyed after it. In a handler of its own it does not
+  /// wait for that one, and in callbacks not at all: there it is cancel().
   ~WorkerPool();
 
   /// Stops and restarts the taking of messages; those that wait are given back.
@@ -208,11 +210,13 @@ class WEIR_API WorkerPool {
   /// Takes no more messages, for good, and gives back those that wait. Does not wait itself.
   void stop();
   /// stop(), then waits until every message that was begun is handled and its outcome durable.
-  /// DEADLINE_EXCEEDED says what is left, which goes on. INVALID_ARGUMENT in handlers and
-  /// callbacks, where nothing may wait for itself.
-  [[nodiscard]] Result<> drain(std::chrono::milliseconds timeout);
-  /// With the pool's drain timeout.
-  [[nodiscard]] Result<> drain();
+  /// DEADLINE_EXCEEDED (default: after the pool's drain timeout) says what is left, CANCELLED that
+  /// the wait was stopped: in both cases it goes on. INVALID_ARGUMENT in handlers and callbacks,
+  /// where nothing may wait for itself.
+  [[nodiscard]] Result<> drain(const CallOptions& call = CallOptions());
+  /// The same without waiting, also in handlers and callbacks. CANCELLED as well when the client is
+  /// closed meanwhile.
+  [[nodiscard]] Future<> async_drain(const CallOptions& call = CallOptions());
   /// stop(), and asks the handlers by their stop tokens to break off. Does not wait itself.
   void cancel();
 
@@ -225,9 +229,21 @@ class WEIR_API WorkerPool {
   explicit WorkerPool(std::shared_ptr<sdk::WorkerCrew> crew);
 
  private:
+  friend struct sdk::Taken<WorkerPool>;
+  void begin();
   void end() noexcept;
 
   std::shared_ptr<sdk::WorkerCrew> crew_;
 };
+
+namespace sdk {
+
+/// A pool begins to work when it is taken out of its future: one that is dropped has begun nothing.
+template <>
+struct Taken<WorkerPool> {
+  static void mark(WorkerPool& pool) { pool.begin(); }
+};
+
+}  // namespace sdk
 
 }  // namespace weir

@@ -1,6 +1,7 @@
 #include "weir/future.hpp"
 
 #include "tests/unit/client/coroutine.hpp"
+#include "tests/unit/client/counted.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,6 +18,7 @@
 namespace weir {
 namespace {
 
+using sdk::test::Counted;
 using sdk::test::Detached;
 using sdk::test::Owned;
 using std::chrono::milliseconds;
@@ -38,25 +40,6 @@ class Bench {
 
  private:
   std::vector<UniqueFunction<void()>> work_;
-};
-
-// How often objects of a type were made and destroyed.
-class Counted {
- public:
-  explicit Counted(int number) : number_(number) { ++made; }
-  Counted(const Counted& other) : number_(other.number_) { ++made; }
-  Counted(Counted&& other) noexcept : number_(other.number_) { ++made; }
-  Counted& operator=(const Counted&) = default;
-  Counted& operator=(Counted&&) = default;
-  ~Counted() { ++destroyed; }
-
-  [[nodiscard]] int number() const { return number_; }
-
-  static inline int made = 0;
-  static inline int destroyed = 0;
-
- private:
-  int number_;
 };
 
 TEST(Future, IsAskedUntilTheAnswerIsThere) {
@@ -368,9 +351,9 @@ TEST(FutureCoAwait, DestroysEachTemporaryOnce) {
       promise.set(Counted(0));
     }
     EXPECT_THAT(seen, testing::ElementsAre(3, 4, 5, 16, 20, 9));
-    EXPECT_GT(Counted::made, 0);
+    EXPECT_GT(Counted::made.load(), 0);
   }
-  EXPECT_EQ(Counted::made, Counted::destroyed);
+  EXPECT_EQ(Counted::made.load(), Counted::destroyed.load());
 }
 
 }  // namespace
