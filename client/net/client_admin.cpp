@@ -227,7 +227,16 @@ Result<BackupDescription> Client::backup(BackupSink sink, const CallOptions& cal
 
 Result<BackupDescription> Client::backup(BackupSink sink, BackupExpectation expectation,
                                          const CallOptions& call) {
-  return sdk::read_backup(engine_, sink, expectation, call);
+  return sdk::read_backup(engine_, sink, std::move(expectation), call);
+}
+
+Future<BackupDescription> Client::async_backup(AsyncBackupSink sink, const CallOptions& call) {
+  return async_backup(std::move(sink), [](std::uint64_t) {}, call);
+}
+
+Future<BackupDescription> Client::async_backup(AsyncBackupSink sink, BackupExpectation expectation,
+                                               const CallOptions& call) {
+  return sdk::async_read_backup(engine_, std::move(sink), std::move(expectation), call);
 }
 
 Result<QueuePage> Client::list_queues(const ListOptions& options, const CallOptions& call) {

@@ -2,6 +2,7 @@
 
 #include "weir/export.hpp"
 #include "weir/function.hpp"
+#include "weir/future.hpp"
 #include "weir/message.hpp"
 #include "weir/result.hpp"
 
@@ -338,9 +339,12 @@ struct WEIR_API PartitionPosition {
 /// Takes the next bytes of a backup, all of them; an error ends it. Runs on the thread that called
 /// Client::backup(), and may block: the broker waits a minute for whoever does not read on.
 using BackupSink = UniqueFunction<Result<>(std::string_view bytes)>;
+/// The same for Client::async_backup(): called on the client's I/O thread, must not block, and
+/// gives a future of having taken them; only then more is asked for.
+using AsyncBackupSink = UniqueFunction<Future<>(std::string bytes)>;
 
 /// Hears once, before the first bytes, about how many there will be, for who shows progress; 0: the
-/// broker does not know. On the thread that called Client::backup().
+/// broker does not know. On the thread on which the bytes come.
 using BackupExpectation = UniqueFunction<void(std::uint64_t bytes)>;
 
 /// A finished backup.

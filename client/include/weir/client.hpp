@@ -197,6 +197,11 @@ class WEIR_API Client {
                                                  const CallOptions& call = CallOptions());
   [[nodiscard]] Result<BackupDescription> backup(BackupSink sink, BackupExpectation expectation,
                                                  const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<BackupDescription> async_backup(AsyncBackupSink sink,
+                                                       const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<BackupDescription> async_backup(AsyncBackupSink sink,
+                                                       BackupExpectation expectation,
+                                                       const CallOptions& call = CallOptions());
 
   /// QUEUE_NOT_FOUND, TOPIC_NOT_FOUND: nothing is created in passing.
   [[nodiscard]] Result<Producer> queue_producer(std::string_view queue,

@@ -4,9 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
 #include <functional>
+#include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 // A backup as the library reads it, of a broker that says what the test wants.
@@ -150,6 +154,128 @@ TEST_F(BackupTest, AsksForNoBlockTwiceHoweverLateItIs) {
   const auto backup = client.backup(keep(), CallOptions(std::chrono::milliseconds(200)));
   EXPECT_EQ(backup.error().code, ErrorCode::kDeadlineExceeded);
   broker_.with([&] { EXPECT_EQ(broker_.requests.size(), 1U); });
+}
+
+// ---- without waiting
+
+class AsyncBackupTest : public BackupTest {
+ protected:
+  AsyncBackupSink keep_async() {
+    return [this](const std::string& bytes) {
+      got_ += bytes;
+      return Future<>(Result<>());
+    };
+  }
+  void keep_silent() {
+    broker_.with([&] {
+      broker_.on_request = [](FakeBroker::Peer&, const v1::Request&) {
+        return FakeBroker::Answer::kNothing;
+      };
+    });
+  }
+  static ErrorCode code_of(Future<BackupDescription> reading) {
+    const Result<BackupDescription> backup = reading.get(std::chrono::seconds(20));
+    return backup ? ErrorCode{} : backup.error().code;
+  }
+};
+
+TEST_F(AsyncBackupTest, GivesWhatTheCallThatWaitsGives) {
+  serve();
+  Client client = connect();
+  const auto waited = client.backup(keep());
+  ASSERT_TRUE(waited.has_value());
+  const std::string bytes = std::exchange(got_, {});
+  const auto backup = client.async_backup(keep_async()).get(std::chrono::seconds(20));
+  ASSERT_TRUE(backup.has_value()) << backup.error().to_string();
+  EXPECT_EQ(got_, bytes);
+  EXPECT_EQ(backup->manifest, waited->manifest);
+}
+
+TEST_F(AsyncBackupTest, AsksForTheNextBlockWhenTheSinkHasTakenOne) {
+  serve();
+  Client client = connect();
+  std::array<test::Latch, 3> handed;
+  std::array<Promise<>, 3> taken;
+  std::size_t block = 0;
+  Future<BackupDescription> reading = client.async_backup([&](const std::string& bytes) {
+    got_ += bytes;
+    Future<> future = taken.at(block).future();
+    handed.at(block++).open();
+    return future;
+  });
+  for (std::size_t i = 0; i < handed.size(); ++i) {
+    ASSERT_TRUE(handed.at(i).wait());
+    EXPECT_FALSE(reading.is_ready());
+    broker_.with([&] { EXPECT_EQ(broker_.requests.size(), i + 1); });
+    taken.at(i).set({});
+  }
+  EXPECT_EQ(reading.get(std::chrono::seconds(20))->commit, 17U);
+  EXPECT_EQ(got_, "block 0block 1block 2");
+}
+
+TEST_F(AsyncBackupTest, EndsWithWhatTheSinkSaysOrThrows) {
+  serve();
+  Client client = connect();
+  const auto refuse = [](const std::string&) {
+    return Future<>(Error(ErrorCode::kInternal, "no room"));
+  };
+  const auto fail = [](const std::string&) -> Future<> { throw std::runtime_error("thrown"); };
+  EXPECT_EQ(code_of(client.async_backup(refuse)), ErrorCode::kInternal);
+  EXPECT_EQ(code_of(client.async_backup(fail)), ErrorCode::kCancelled);
+}
+
+TEST_F(AsyncBackupTest, PassesOnARefusal) {
+  broker_.with([&] { broker_.on_request = test::refuse_all(proto::Errc::kLimitExceeded); });
+  Client client = connect();
+  EXPECT_EQ(code_of(client.async_backup(keep_async())), ErrorCode::kLimitExceeded);
+  EXPECT_EQ(got_, "");
+}
+
+TEST_F(AsyncBackupTest, EndsByItsDeadlineAndByItsStop) {
+  keep_silent();
+  Client client = connect();
+  EXPECT_EQ(code_of(client.async_backup(keep_async(), std::chrono::milliseconds(5))),
+            ErrorCode::kDeadlineExceeded);
+  std::stop_source source;
+  Future<BackupDescription> stopped = client.async_backup(keep_async(), source.get_token());
+  source.request_stop();
+  EXPECT_EQ(code_of(std::move(stopped)), ErrorCode::kCancelled);
+}
+
+TEST_F(AsyncBackupTest, MayBeginWhereNothingMayWait) {
+  serve();
+  Client client = connect();
+  test::Latch done;
+  ErrorCode waited{};
+  Future<BackupDescription> reading;
+  client.async_backup(keep_async()).deliver_to([&](const Result<BackupDescription>&) {
+    got_.clear();
+    waited = client.backup(keep()).error().code;
+    reading = client.async_backup(keep_async());
+    done.open();
+  });
+  ASSERT_TRUE(done.wait());
+  EXPECT_EQ(waited, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(std::move(reading)), ErrorCode{});
+  EXPECT_EQ(got_, "block 0block 1block 2");
+}
+
+TEST_F(AsyncBackupTest, EndsWithItsClientAndGoesOnWithoutItsFuture) {
+  serve();
+  Client client = connect();
+  test::Latch whole;
+  static_cast<void>(client.async_backup([&](const std::string& bytes) {
+    if (bytes == "block 2") {
+      whole.open();
+    }
+    return Future<>(Result<>());
+  }));
+  EXPECT_TRUE(whole.wait());
+  keep_silent();
+  Future<BackupDescription> reading = client.async_backup(keep_async());
+  client.close(std::chrono::milliseconds(0));
+  EXPECT_EQ(code_of(std::move(reading)), ErrorCode::kCancelled);
+  EXPECT_EQ(code_of(client.async_backup(keep_async())), ErrorCode::kCancelled);
 }
 
 }  // namespace
