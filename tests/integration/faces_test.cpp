@@ -31,10 +31,10 @@ class Faces : public testing::Test {
     broker_.emplace(dir_.path(), usual_flags(dir_.path() / "data"));
     ASSERT_TRUE(broker_->wait_until_ready()) << broker_->log();
   }
-  [[nodiscard]] Client connect() const {
-    return Client::connect(ClientOptions("weir://127.0.0.1:" + std::to_string(broker_->port())))
-        .value();
+  [[nodiscard]] ClientOptions options() const {
+    return ClientOptions("weir://127.0.0.1:" + std::to_string(broker_->port()));
   }
+  [[nodiscard]] Client connect() const { return Client::connect(options()).value(); }
 
   TempDir dir_;
   std::optional<BrokerProcess> broker_;
@@ -104,6 +104,92 @@ TEST_F(Faces, ACoroutineOfAsioReadsWhatItPublished) {
   io.run();
   EXPECT_EQ(thrown, nullptr);
   EXPECT_EQ(values, (std::vector<std::string>{"0", "1", "2"}));
+}
+
+// From the connection to its end without a thread that waits.
+sdk::test::Detached live(ClientOptions options, std::vector<std::string>& values,
+                         Promise<std::uint64_t> done) {
+  Result<Client> client = co_await Client::async_connect(std::move(options));
+  const auto queue = co_await client->async_create_queue("work", QueueSettings());
+  const auto topic = co_await client->async_create_topic("events", TopicSettings());
+  EXPECT_TRUE(queue && topic);
+  Result<Producer> producer = co_await client->async_queue_producer("work", ProducerOptions());
+  Result<Producer> publisher = co_await client->async_topic_producer("events", ProducerOptions());
+  std::vector<Future<SendReceipt>> sends;
+  for (int i = 0; i < kMessages; ++i) {
+    sends.push_back(producer->async_send(std::to_string(i)));
+    sends.push_back(publisher->async_send(std::to_string(i)));
+  }
+  const Result<> stored = co_await producer->async_flush();
+  const Result<> published = co_await publisher->async_flush(seconds(20));
+  EXPECT_TRUE(stored && published);
+
+  Result<QueueConsumer> consumer = co_await client->async_subscribe("work", ConsumerOptions());
+  auto first = co_await consumer->async_next();
+  values.emplace_back((*first)->body());
+  const Result<> acked = co_await (*first)->async_ack();
+  EXPECT_TRUE(acked);
+  const Result<> unsubscribed = co_await consumer->async_close();
+  EXPECT_TRUE(unsubscribed);
+
+  Result<TopicReader> reader = co_await client->async_read_topic(
+      "events", ReaderOptions().set_from(StartPosition::offset(kMessages - 1)).set_stop_at_end());
+  const auto last = co_await reader->async_next();
+  values.emplace_back((*last)->value().value_or(""));
+  const Result<bool> finished = co_await reader->async_wait_finished();
+  EXPECT_TRUE(finished.value_or(false));
+
+  std::uint64_t bytes = 0;
+  const auto count = [&bytes](const std::string& block) {
+    bytes += block.size();
+    return Future<>(Result<>());
+  };
+  const auto backup = co_await client->async_backup(count);
+  EXPECT_EQ(backup->file_bytes, bytes);
+  const Result<> closed = co_await client->async_close();
+  done.set(closed ? Result<std::uint64_t>(bytes) : closed.error());
+}
+
+TEST_F(Faces, ACoroutineLivesWithoutWaiting) {
+  std::vector<std::string> values;
+  Promise<std::uint64_t> done;
+  Future<std::uint64_t> bytes = done.future();
+  live(options(), values, std::move(done));
+  EXPECT_GT(bytes.get(seconds(60)).value(), 0U);
+  EXPECT_EQ(values, (std::vector<std::string>{"0", std::to_string(kMessages - 1)}));
+}
+
+// Workers that a coroutine starts and drains on the application's own event loop.
+asio::awaitable<void> work_off(Client& client, std::uint64_t& acked) {
+  const auto handle = [](const Delivery&) {};
+  auto starting = client.async_start_workers("work", WorkerPoolOptions().set_concurrency(4), handle,
+                                             seconds(20));
+  auto pool = co_await weir::async_get(std::move(starting), asio::use_awaitable);
+  while (pool->stats().acked < kMessages) {
+    const auto queue =
+        co_await weir::async_get(client.async_describe_queue("work"), asio::use_awaitable);
+    EXPECT_TRUE(queue.has_value());
+  }
+  const auto drained = co_await weir::async_get(pool->async_drain(), asio::use_awaitable);
+  EXPECT_TRUE(drained.has_value());
+  acked = pool->stats().acked;
+}
+
+TEST_F(Faces, ACoroutineOfAsioStartsWorkersAndDrainsThem) {
+  Client client = connect();
+  ASSERT_TRUE(client.create_queue("work", QueueSettings()).has_value());
+  Producer producer = client.queue_producer("work", ProducerOptions()).value();
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(producer.send("m", [](const Result<SendReceipt>&) {}).has_value());
+  }
+  std::uint64_t acked = 0;
+  std::exception_ptr thrown;
+  asio::io_context io;
+  asio::co_spawn(io, work_off(client, acked),
+                 [&thrown](const std::exception_ptr& error) { thrown = error; });
+  io.run();
+  EXPECT_EQ(thrown, nullptr);
+  EXPECT_EQ(acked, static_cast<std::uint64_t>(kMessages));
 }
 
 // What is certain about a stopped send is true: what the queue holds afterwards says so.

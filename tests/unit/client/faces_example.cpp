@@ -24,6 +24,7 @@ void on_log(LogLevel level, std::string_view line);
 void on_metric(Metric metric, std::string_view subject, double value);
 std::int64_t faces(Producer producer);
 sdk::test::Detached in_a_coroutine(Producer producer);
+sdk::test::Detached all_in_one();
 asio::awaitable<std::int64_t> in_asio(Producer producer);
 bool with_a_stop(Client& client, Producer producer);
 ClientOptions with_hooks();
@@ -50,6 +51,14 @@ sdk::test::Detached in_a_coroutine(Producer producer) {
     auto receipt = co_await producer.async_send("hello");           // in any C++20 coroutine
     auto elsewhere = co_await producer.async_send("hello").via(run_in_pool);
     heard(receipt ? elsewhere : receipt);
+}
+
+sdk::test::Detached all_in_one() {
+    auto client = co_await weir::Client::async_connect(weir::ClientOptions("weir://localhost"));
+    auto orders = co_await client->async_subscribe("orders", weir::ConsumerOptions(), 5s);
+    auto order = co_await orders->async_next();
+    auto closed = co_await client->async_close();
+    static_cast<void>(order && closed);
 }
 
 asio::awaitable<std::int64_t> in_asio(Producer producer) {
