@@ -133,8 +133,12 @@ Future<Client> Client::async_connect(ClientOptions options, const CallOptions& c
           return Future<Client>(std::move(client));
         }
         // Told at the end of its thread, so that nothing of it is left.
-        return client.async_close().then(
-            [why = std::move(connected).error()](const Result<>&) { return Result<Client>(why); });
+        Promise<Client> failed;
+        Future<Client> failure = failed.future();
+        client.async_close().deliver_to(
+            [failed = std::move(failed), why = std::move(connected).error()](
+                const Result<>&) mutable { failed.set(std::move(why)); });
+        return failure;
       });
   // What goes on then is in place: it runs on the I/O thread, where a client's end does not wait.
   engine->when_connected(call, std::move(answer));

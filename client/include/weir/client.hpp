@@ -232,8 +232,9 @@ class WEIR_API Client {
   [[nodiscard]] Future<QueueConsumer> async_subscribe(std::string_view queue,
                                                       const ConsumerOptions& options,
                                                       const CallOptions& call = CallOptions());
-  /// Handles a queue's messages on threads of their own. INVALID_ARGUMENT for a concurrency out of
-  /// its range. The pool should end before the client: what it drains then, it can confirm.
+  /// Handles a queue's messages on threads of their own, which inherit from the client's I/O thread
+  /// (its signal mask, for one). INVALID_ARGUMENT for a concurrency out of its range. The pool
+  /// should end before the client: what it drains then, it can confirm.
   [[nodiscard]] Result<WorkerPool> start_workers(std::string_view queue,
                                                  const WorkerPoolOptions& options,
                                                  WorkHandler handler,

@@ -137,7 +137,7 @@ class OpeningTest : public ClientTest, public testing::WithParamInterface<Opener
 };
 
 INSTANTIATE_TEST_SUITE_P(All, OpeningTest, testing::ValuesIn(openers()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& opener) { return opener.param.name; });
 
 TEST_P(OpeningTest, Succeeds) {
   Client client = connect();
