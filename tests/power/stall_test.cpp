@@ -119,7 +119,7 @@ class HangingBroker : public HangingDisk {
     config.min_free_disk_bytes = 1;
     config.ballast_bytes = 0;
     config.spin_us = 0;
-    broker_.emplace(config, [config] { return proto::Result<server::Config>(config); });
+    broker_.emplace(config, [config] { return proto::Result<server::Config>(config); }, "");
     const proto::Result<> opened = broker_->open();
     ASSERT_TRUE(opened) << opened.error().message;
     thread_ = std::thread([this] { served_ = broker_->run(); });

@@ -185,10 +185,13 @@ TEST_F(AsyncBackupTest, GivesWhatTheCallThatWaitsGives) {
   const auto waited = client.backup(keep());
   ASSERT_TRUE(waited.has_value());
   const std::string bytes = std::exchange(got_, {});
-  const auto backup = client.async_backup(keep_async()).get(std::chrono::seconds(20));
+  std::vector<std::uint64_t> expected;
+  const auto expect = [&](std::uint64_t about) { expected.push_back(about); };
+  const auto backup = client.async_backup(keep_async(), expect).get(std::chrono::seconds(20));
   ASSERT_TRUE(backup.has_value()) << backup.error().to_string();
   EXPECT_EQ(got_, bytes);
   EXPECT_EQ(backup->manifest, waited->manifest);
+  EXPECT_EQ(expected, std::vector<std::uint64_t>{25});
 }
 
 TEST_F(AsyncBackupTest, AsksForTheNextBlockWhenTheSinkHasTakenOne) {
