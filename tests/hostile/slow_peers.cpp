@@ -97,12 +97,13 @@ proto::Result<> SlowPeers::connect(std::size_t index) {
     const int small = 1;  // as small as the system makes it
     ::setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
   }
+  // In front of connect(): the broker's time may begin in it, however late this goes on.
+  peer.since = peer.last_byte = Clock::now();
   if (peer.fd < 0 || ::bind(peer.fd, reinterpret_cast<const sockaddr*>(&from), sizeof(from)) != 0 ||
       ::connect(peer.fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) {
     return proto::fail(proto::Errc::kInternal,
                        "the broker takes no connection: " + std::generic_category().message(errno));
   }
-  peer.since = peer.last_byte = Clock::now();
   peer.trickled = 0;
   ++open_;
   ++counts_.opened;
