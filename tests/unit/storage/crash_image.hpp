@@ -3,6 +3,7 @@
 #include "storage/commit_chain.hpp"
 #include "storage/mark_file.hpp"
 #include "storage/rocks/rocks_store.hpp"
+#include "tests/unit/storage/live_copy.hpp"
 #include "tests/unit/storage/store_builders.hpp"
 #include "tests/unit/storage/temp_dir.hpp"
 
@@ -38,8 +39,7 @@ class CrashImage {
       const std::array<const WriteBatch*, 1> batches = {&rows};
       store->commit(batches).value();
     }
-    std::filesystem::copy(directory_.path() / "live", path(),
-                          std::filesystem::copy_options::recursive);
+    copy_live(directory_.path() / "live", path());
   }
 
   [[nodiscard]] std::filesystem::path path() const { return directory_.path() / "image"; }

@@ -4,6 +4,7 @@
 #include "storage/commit_chain.hpp"
 #include "storage/rocks/crc32c_override.hpp"
 #include "storage/rocks/prefilled_wal.hpp"
+#include "tests/unit/storage/live_copy.hpp"
 #include "tests/unit/storage/store_builders.hpp"
 #include "tests/unit/storage/temp_dir.hpp"
 
@@ -275,7 +276,7 @@ TEST(RocksStoreDeathTest, AFailedWriteIsToldBeforeRocksDbAssertsOnTheFile) {
     }
     const std::filesystem::path copy = directory.file("copy");
     std::filesystem::create_directory(copy);
-    std::filesystem::copy(directory.file("db"), copy / "db");  // as after a kill: a log to replay
+    copy_live(directory.file("db"), copy / "db");  // as after a kill: a log to replay
   }
   const auto open_and_fail = [&] {
     limit_files_to(400'000);

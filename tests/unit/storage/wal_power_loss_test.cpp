@@ -1,5 +1,6 @@
 #include "storage/rocks/prefilled_wal.hpp"
 #include "storage/rocks/rocks_store.hpp"
+#include "tests/unit/storage/live_copy.hpp"
 #include "tests/unit/storage/store_builders.hpp"
 #include "tests/unit/storage/temp_dir.hpp"
 
@@ -85,7 +86,7 @@ TEST_P(WalPowerLoss, EverythingThatWasSyncedIsThereAndTheStartIsNotRefused) {
     if (power.below(4) == 0) {
       const TempDir crash;
       const std::filesystem::path image = crash.path() / "db";
-      std::filesystem::copy(live, image, std::filesystem::copy_options::recursive);
+      copy_live(live, image);
       write_file(image / log.filename(), power.what_is_left(synced, read_file(log)));
       const auto reopened = open_rocks_store({.path = image.string()});
       ASSERT_TRUE(reopened) << reopened.error().message;
