@@ -125,6 +125,7 @@ void Campaign::tell_failure(std::uint64_t seed, const RunResult& result) {
   for (const std::string& line : tell(*result.violation, told.events)) {
     std::cout << "  " << line << "\n";
   }
+  std::cout << std::flush;  // a long campaign may be broken off
 }
 
 bool Campaign::load() {

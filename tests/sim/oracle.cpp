@@ -354,6 +354,8 @@ void Oracle::broker_lost() {
         where.lease->may_have_ended = where.lease->may_have_ended || !where.lease->started_said;
         where.lease->latest = kNever;
       }
+      // It may have been handed out to a receive whose answer was never said.
+      ++where.unsure_attempts;
     }
   }
   sends_.clear();

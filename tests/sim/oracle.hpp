@@ -115,7 +115,7 @@ class Oracle {
     proto::LogId log;
     proto::Offset offset = -1;
     std::uint16_t attempts = 0;  // at least; as said
-    int unsure_attempts = 0;     // begun, unless an ack that was heard before has held
+    int unsure_attempts = 0;     // perhaps begun: behind an ack that may have held, in a crash
     std::optional<Lease> lease = std::nullopt;
     bool ack_heard = false;     // of its newest lease
     bool acked = false;         // and the broker said so
