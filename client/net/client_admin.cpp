@@ -15,60 +15,42 @@ using sdk::check_queue;
 using sdk::check_topic;
 using sdk::wait;
 
-Result<QueueDescription> queue_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_queue() ? Result<QueueDescription>(sdk::to_description(response->queue()))
-                               : sdk::without_content();
+Result<QueueDescription> queue_of(const Result<v1::Response>& response) {
+  return sdk::content_of<QueueDescription>(response, &v1::Response::has_queue,
+                                           [&] { return sdk::to_description(response->queue()); });
 }
 
-Result<TopicDescription> topic_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_topic() ? Result<TopicDescription>(sdk::to_description(response->topic()))
-                               : sdk::without_content();
+Result<TopicDescription> topic_of(const Result<v1::Response>& response) {
+  return sdk::content_of<TopicDescription>(response, &v1::Response::has_topic,
+                                           [&] { return sdk::to_description(response->topic()); });
 }
 
-Result<std::vector<PartitionPosition>> positions_of(Result<v1::Response> response,
+Result<std::vector<PartitionPosition>> positions_of(const Result<v1::Response>& response,
                                                     const std::vector<std::uint32_t>& asked) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  if (!response->has_offsets()) {
-    return sdk::without_content();
-  }
-  std::vector<PartitionPosition> positions = sdk::to_positions(response->offsets().positions());
-  if (!std::ranges::equal(positions, asked, {}, &PartitionPosition::partition)) {
-    return Error(ErrorCode::kMalformed, "the broker's answer is about other partitions");
-  }
-  return positions;
+  using Positions = std::vector<PartitionPosition>;
+  const auto convert = [&]() -> Result<Positions> {
+    Positions positions = sdk::to_positions(response->offsets().positions());
+    if (!std::ranges::equal(positions, asked, {}, &PartitionPosition::partition)) {
+      return Error(ErrorCode::kMalformed, "the broker's answer is about other partitions");
+    }
+    return positions;
+  };
+  return sdk::content_of<Positions>(response, &v1::Response::has_offsets, convert);
 }
 
-Result<QueueUpdate> queue_update_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_queue_update()
-             ? Result<QueueUpdate>(sdk::to_update(response->queue_update()))
-             : sdk::without_content();
+Result<QueueUpdate> queue_update_of(const Result<v1::Response>& response) {
+  return sdk::content_of<QueueUpdate>(response, &v1::Response::has_queue_update,
+                                      [&] { return sdk::to_update(response->queue_update()); });
 }
 
-Result<QueuePage> queue_page_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_queue_list() ? Result<QueuePage>(sdk::to_page(response->queue_list()))
-                                    : sdk::without_content();
+Result<QueuePage> queue_page_of(const Result<v1::Response>& response) {
+  return sdk::content_of<QueuePage>(response, &v1::Response::has_queue_list,
+                                    [&] { return sdk::to_page(response->queue_list()); });
 }
 
-Result<TopicPage> topic_page_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_topic_list() ? Result<TopicPage>(sdk::to_page(response->topic_list()))
-                                    : sdk::without_content();
+Result<TopicPage> topic_page_of(const Result<v1::Response>& response) {
+  return sdk::content_of<TopicPage>(response, &v1::Response::has_topic_list,
+                                    [&] { return sdk::to_page(response->topic_list()); });
 }
 
 }  // namespace
@@ -217,7 +199,7 @@ Future<std::vector<PartitionPosition>> Client::async_list_offsets(
   }
   return sdk::ask<Positions>(engine_, std::move(request), call, false,
                              [asked = std::move(asked)](Result<v1::Response> response) {
-                               return positions_of(std::move(response), asked);
+                               return positions_of(response, asked);
                              });
 }
 

@@ -10,55 +10,36 @@
 namespace weir {
 namespace {
 
-Result<NamespaceDescription> namespace_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_name_space()
-             ? Result<NamespaceDescription>(sdk::to_description(response->name_space()))
-             : sdk::without_content();
+Result<NamespaceDescription> namespace_of(const Result<v1::Response>& response) {
+  return sdk::content_of<NamespaceDescription>(response, &v1::Response::has_name_space, [&] {
+    return sdk::to_description(response->name_space());
+  });
 }
 
-Result<NamespacePage> namespace_page_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_namespace_list()
-             ? Result<NamespacePage>(sdk::to_page(response->namespace_list()))
-             : sdk::without_content();
+Result<NamespacePage> namespace_page_of(const Result<v1::Response>& response) {
+  return sdk::content_of<NamespacePage>(response, &v1::Response::has_namespace_list,
+                                        [&] { return sdk::to_page(response->namespace_list()); });
 }
 
-Result<ClientDescription> client_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_client() ? Result<ClientDescription>(sdk::to_description(response->client()))
-                                : sdk::without_content();
+Result<ClientDescription> client_of(const Result<v1::Response>& response) {
+  return sdk::content_of<ClientDescription>(
+      response, &v1::Response::has_client, [&] { return sdk::to_description(response->client()); });
 }
 
-Result<ClientPage> client_page_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_client_list() ? Result<ClientPage>(sdk::to_page(response->client_list()))
-                                     : sdk::without_content();
+Result<ClientPage> client_page_of(const Result<v1::Response>& response) {
+  return sdk::content_of<ClientPage>(response, &v1::Response::has_client_list,
+                                     [&] { return sdk::to_page(response->client_list()); });
 }
 
-Result<ConfigReload> reload_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_config_reload()
-             ? Result<ConfigReload>(sdk::to_reload(response->config_reload()))
-             : sdk::without_content();
+Result<ConfigReload> reload_of(const Result<v1::Response>& response) {
+  return sdk::content_of<ConfigReload>(response, &v1::Response::has_config_reload,
+                                       [&] { return sdk::to_reload(response->config_reload()); });
 }
 
-Result<PeekPage> peek_page_of(Result<v1::Response> response) {
-  if (!response) {
-    return std::move(response).error();
-  }
-  return response->has_peeked() ? sdk::to_public(sdk::to_page(response->peeked()))
-                                : sdk::without_content();
+Result<PeekPage> peek_page_of(const Result<v1::Response>& response) {
+  return sdk::content_of<PeekPage>(response, &v1::Response::has_peeked, [&] {
+    return sdk::to_public(sdk::to_page(response->peeked()));
+  });
 }
 
 }  // namespace

@@ -18,6 +18,19 @@ namespace weir::sdk {
   return Error(ErrorCode::kMalformed, "the broker's answer lacks its content");
 }
 
+/// What a response holds: `convert()` makes it, once it is known that `has` says so.
+template <class T, class Convert>
+[[nodiscard]] Result<T> content_of(const Result<v1::Response>& response,
+                                   bool (v1::Response::*has)() const, Convert convert) {
+  if (!response) {
+    return response.error();
+  }
+  if (!((*response).*has)()) {
+    return without_content();
+  }
+  return convert();
+}
+
 [[nodiscard]] inline Result<> check_queue(std::string_view name) {
   return to_public(proto::check_queue_name(name));
 }
