@@ -145,10 +145,7 @@ void ConsumerFront::set_window(std::uint32_t messages, std::uint32_t bytes) {
 }
 
 void ConsumerFront::close() {
-  const Future<> closed = async_close();
-  if (!engine_->on_io_thread()) {
-    engine_->wait_for_round(closed);
-  }
+  engine_->wait_for_round(async_close());
 }
 
 Future<> ConsumerFront::async_close() {

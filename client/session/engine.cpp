@@ -209,7 +209,10 @@ Future<> Engine::after_round() {
 }
 
 void Engine::wait_for_round(const Future<>& round) const {
-  static_cast<void>(round.wait_until(clock_.now() + options_.drain_timeout()));
+  // Its own thread, which may drive other engines as well, would wait for itself.
+  if (!on_io_thread()) {
+    static_cast<void>(round.wait_until(clock_.now() + options_.drain_timeout()));
+  }
 }
 
 TimePoint Engine::deadline_of(const CallOptions& call, std::chrono::milliseconds otherwise) const {

@@ -54,7 +54,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] static Result<> may_wait();
   /// Told once the I/O thread has done what it is at.
   [[nodiscard]] Future<> after_round();
-  /// Waits for a future of after_round(), at most the drain timeout. Not on the I/O thread.
+  /// Waits for a future of after_round(), at most the drain timeout; on an I/O thread not at all.
   void wait_for_round(const Future<>& round) const;
   [[nodiscard]] std::uint64_t next_participant_id() { return ++last_participant_; }
 

@@ -166,10 +166,7 @@ Result<> ReaderFront::status() const {
 }
 
 void ReaderFront::close() {
-  const Future<> closed = async_close();
-  if (!engine_->on_io_thread()) {
-    engine_->wait_for_round(closed);
-  }
+  engine_->wait_for_round(async_close());
 }
 
 Future<> ReaderFront::async_close() {
