@@ -16,7 +16,6 @@ namespace {
 
 using terminal::array_of;
 using terminal::Facts;
-using terminal::json_object;
 
 // Reads the file, has it changed, and writes it. Says `done` when that went well.
 ExitCode change(const std::function<Result<>(Contexts&)>& how, const std::string& done) {
@@ -79,7 +78,7 @@ std::string json_of(const Contexts& contexts) {
       facts.add_nothing("timeout_ms");
     }
     facts.add_flag("in_use", &context == contexts.current());
-    return json_object(facts.json_members());
+    return facts.json();
   });
 }
 

@@ -87,7 +87,7 @@ std::array<std::string, kColumns.size()> row_of(const PartitionDescription& part
 }
 
 std::string object_of(const QueueDescription& queue) {
-  return json_object(facts_of(queue).json_members());
+  return facts_of(queue).json();
 }
 
 // `facts` are those of the topic, and what else there is to say.
@@ -130,7 +130,7 @@ std::string changes_member(std::string_view name, const std::vector<SettingChang
     facts.add("setting", change.setting);
     facts.add("before", change.before);
     facts.add("after", change.after);
-    objects.push_back(json_object(facts.json_members()));
+    objects.push_back(facts.json());
   }
   return proto::json_string(name) + ": [" + joined(objects) + "]";
 }
@@ -256,7 +256,7 @@ std::string topics_json(const std::vector<TopicDescription>& topics) {
 std::string removed_json(const QueueDescription& queue, bool dry_run) {
   Facts facts = facts_of(queue);
   facts.add_flag("dry_run", dry_run);
-  return json_object(facts.json_members()) + "\n";
+  return facts.json() + "\n";
 }
 
 std::string removed_json(const TopicDescription& topic, bool dry_run) {
@@ -270,7 +270,7 @@ std::string backup_table(const BackupDescription& backup) {
 }
 
 std::string backup_json(const BackupDescription& backup) {
-  return json_object(facts_of(backup).json_members()) + "\n";
+  return facts_of(backup).json() + "\n";
 }
 
 }  // namespace weir::cli

@@ -30,7 +30,7 @@ Facts facts_of(const NamespaceDescription& name_space) {
 }
 
 std::string object_of(const NamespaceDescription& name_space) {
-  return json_object(facts_of(name_space).json_members());
+  return facts_of(name_space).json();
 }
 
 Facts facts_of(const ClientDescription& client) {
@@ -47,7 +47,7 @@ Facts facts_of(const ClientDescription& client) {
 }
 
 std::string object_of(const ClientDescription& client) {
-  return json_object(facts_of(client).json_members());
+  return facts_of(client).json();
 }
 
 void add_text(Facts& facts, std::string_view name, const std::optional<std::string>& text) {
@@ -77,7 +77,7 @@ std::string object_of(const PeekedMessage& message) {
     Facts one;
     one.add("name", header);
     add_text(one, "value", value);
-    headers.push_back(json_object(one.json_members()));
+    headers.push_back(one.json());
   }
   std::vector<std::string> members = facts.json_members();
   members.push_back("\"headers\": [" + joined(headers) + "]");
@@ -130,14 +130,14 @@ std::string clients_json(const std::vector<ClientDescription>& clients) {
 std::string removed_json(const NamespaceDescription& name_space, bool dry_run) {
   Facts facts = facts_of(name_space);
   facts.add_flag("dry_run", dry_run);
-  return json_object(facts.json_members()) + "\n";
+  return facts.json() + "\n";
 }
 
 std::string removed_json(const std::vector<ClientDescription>& clients, bool dry_run) {
   return array_of(clients, [dry_run](const ClientDescription& one) {
     Facts facts = facts_of(one);
     facts.add_flag("dry_run", dry_run);
-    return json_object(facts.json_members());
+    return facts.json();
   });
 }
 

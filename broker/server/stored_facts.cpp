@@ -78,7 +78,7 @@ std::string facts_table(const StoredFacts& facts) {
 }
 
 std::string facts_json(const StoredFacts& facts) {
-  return terminal::json_object(list(facts).json_members()) + "\n";
+  return list(facts).json() + "\n";
 }
 
 }  // namespace weir::server

@@ -19,6 +19,11 @@ namespace weir::terminal {
   return out;
 }
 
+/// Of members as Facts::json_members() gives them.
+[[nodiscard]] inline std::string json_object(const std::vector<std::string>& members) {
+  return "{" + joined(members) + "}";
+}
+
 // Names with values, in the order in which they were added, as a table or as JSON.
 class Facts {
  public:
@@ -55,6 +60,8 @@ class Facts {
     }
     return members;
   }
+  /// One object of nothing but these.
+  [[nodiscard]] std::string json() const { return json_object(json_members()); }
 
  private:
   struct Fact {
@@ -65,11 +72,6 @@ class Facts {
 
   std::vector<Fact> facts_;
 };
-
-/// Of members as json_members() gives them.
-[[nodiscard]] inline std::string json_object(const std::vector<std::string>& members) {
-  return "{" + joined(members) + "}";
-}
 
 /// One object a line, so that tools for lines have an easy time as well; `object` makes one.
 template <class Item, class Object>
