@@ -143,7 +143,7 @@ proto::Result<Report> run_depth(const Options& options, std::uint64_t depth,
   }
   const double filled_seconds = static_cast<double>(now_ns() - begin) / 1e9;
   std::this_thread::sleep_for(kSettle);
-  const double rss_filled = static_cast<double>(subject->use().rss_bytes) / kMebibyte;
+  const double rss_filled = rss_mib(*subject);
 
   CirculationShape shape;
   shape.payload_bytes = options.payload_bytes;

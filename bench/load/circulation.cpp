@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -161,8 +160,7 @@ void Circulation::handle(Wheel& wheel, Producer& producer, Delivery delivery) {
   }
   const Payload::Stamp stamp = Payload::read(delivery.body());
   wheel.end_to_end.record(std::chrono::nanoseconds(now_ns() - stamp.sent_ns));
-  if (stamp.number % kLookEvery == 0 &&
-      wheel.expected.make(stamp.number, stamp.sent_ns) != delivery.body()) {
+  if (stamp.number % kLookEvery == 0 && !wheel.expected.could_make(delivery.body())) {
     tally_.damaged.fetch_add(1, std::memory_order_relaxed);
   }
   if (delivery.attempt() > 1) {
@@ -236,7 +234,7 @@ Report Circulation::report(const std::string& title, const Marks& from, const Ma
   report.add("end_to_end_p50", end_to_end.percentile_us(0.5), "us");
   report.add("end_to_end_p99", end_to_end.percentile_us(0.99), "us");
   add_costs(report, from, to, messages);
-  report.add("broker_rss", static_cast<double>(subject_.use().rss_bytes) / kMebibyte, "MiB");
+  report.add("broker_rss", rss_mib(subject_), "MiB");
   return report;
 }
 

@@ -29,6 +29,12 @@ class Payload {
     return bytes_;
   }
 
+  /// Whether these are bytes that make() gives for the number and the time in front of them.
+  [[nodiscard]] bool could_make(std::string_view payload) {
+    const Stamp stamp = read(payload);
+    return make(stamp.number, stamp.sent_ns) == payload;
+  }
+
   struct Stamp {
     std::uint64_t number = 0;
     std::int64_t sent_ns = 0;

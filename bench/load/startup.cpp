@@ -13,10 +13,6 @@ constexpr double kIdleTargetMib = 48;
 constexpr std::chrono::seconds kRest{2};
 constexpr std::chrono::minutes kFlushTimeout{2};
 
-double rss_mib(const Subject& subject) {
-  return static_cast<double>(subject.use().rss_bytes) / kMebibyte;
-}
-
 // From just before exec until a send is acknowledged: connecting and making the queue included.
 proto::Result<double> milliseconds_to_first_send(const Subject& subject) {
   proto::Result<Client> client = connect(subject.url());

@@ -95,6 +95,10 @@ double peak_mib(const Subject& subject) {
   return static_cast<double>(subject.use().peak_rss_bytes) / kMebibyte;
 }
 
+double rss_mib(const Subject& subject) {
+  return static_cast<double>(subject.use().rss_bytes) / kMebibyte;
+}
+
 proto::Error to_error(const Error& error) {
   return proto::fail(proto::Errc::kInternal, error.to_string());
 }

@@ -66,6 +66,7 @@ inline constexpr double kMebibyte = 1048576.0;
 /// What the broker's peak memory is measured against.
 inline constexpr double kPeakTargetMib = 256;
 [[nodiscard]] double peak_mib(const Subject& subject);
+[[nodiscard]] double rss_mib(const Subject& subject);
 
 /// A connection with the time-outs of a benchmark: a slow disk is a result, not an error.
 [[nodiscard]] proto::Result<Client> connect(const std::string& url);
