@@ -152,15 +152,7 @@ TEST_F(AsyncTest, RecordsComeAndEnd) {
   TopicReader reader = client.read_topic("t", ReaderOptions().set_stop_at_end()).value();
   Future<std::optional<Record>> first = reader.async_next();
   Future<std::optional<Record>> second = reader.async_next();
-  broker_.with([&] {
-    const std::string bytes = FakeBroker::batch({"one"}, 0);
-    proto::Records frame;
-    frame.alias = broker_.subscription_alias;
-    frame.next_offset = 1;
-    frame.high_watermark = 1;
-    frame.bytes = bytes;
-    broker_.last_peer()->write_frame(frame);
-  });
+  broker_.with([&] { broker_.send_records(FakeBroker::batch({"one"}, 0), 1); });
   EXPECT_EQ((*first.get(seconds(20)))->value(), "one");
   EXPECT_FALSE(second.get(seconds(20)).value().has_value());
 }

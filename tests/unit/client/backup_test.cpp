@@ -173,10 +173,6 @@ class AsyncBackupTest : public BackupTest {
       };
     });
   }
-  static ErrorCode code_of(Future<BackupDescription> reading) {
-    const Result<BackupDescription> backup = reading.get(std::chrono::seconds(20));
-    return backup ? ErrorCode{} : backup.error().code;
-  }
 };
 
 TEST_F(AsyncBackupTest, GivesWhatTheCallThatWaitsGives) {

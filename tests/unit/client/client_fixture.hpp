@@ -62,6 +62,38 @@ class ClientTest : public testing::Test {
     return options;
   }
   [[nodiscard]] Client connect() { return Client::connect(fast_options()).value(); }
+  /// Requests are recorded and not answered.
+  void swallow_requests() {
+    broker_.with([&] {
+      broker_.on_request = [](FakeBroker::Peer&, const v1::Request&) {
+        return FakeBroker::Answer::kNothing;
+      };
+    });
+  }
+  /// Sends are recorded and not answered.
+  void swallow_sends() {
+    broker_.with([&] {
+      broker_.on_send = [](FakeBroker::Peer&, const proto::Send&) {
+        return FakeBroker::Answer::kNothing;
+      };
+    });
+  }
+  [[nodiscard]] bool wait_for_requests(std::size_t count) {
+    return broker_.wait([&] { return broker_.requests.size() >= count; });
+  }
+  /// No code for a success; of a future as long as a test may hang.
+  template <class T>
+  static ErrorCode code_of(const Result<T>& result) {
+    return result ? ErrorCode{} : result.error().code;
+  }
+  template <class T>
+  static ErrorCode code_of(Future<T>& future) {
+    return code_of(future.get(std::chrono::seconds(20)));
+  }
+  template <class T>
+  static ErrorCode code_of(Future<T>&& future) {
+    return code_of(future);
+  }
 
   FakeBroker broker_;
 };

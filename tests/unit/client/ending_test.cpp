@@ -29,27 +29,9 @@ class EndingTest : public ClientTest {
   EndingTest() {
     broker_.with([&] { broker_.positions = {test::position(0, 0, 1)}; });
   }
-  void swallow_sends() {
-    broker_.with([&] {
-      broker_.on_send = [](FakeBroker::Peer&, const proto::Send&) { return Answer::kNothing; };
-    });
-  }
   /// The one record of partition 0.
   void feed() {
-    broker_.with([&] {
-      const std::string bytes = FakeBroker::batch({"one"}, 0);
-      proto::Records frame;
-      frame.alias = broker_.subscription_alias;
-      frame.next_offset = 1;
-      frame.high_watermark = 1;
-      frame.bytes = bytes;
-      broker_.last_peer()->write_frame(frame);
-    });
-  }
-  template <class T>
-  static ErrorCode code_of(Future<T> future) {
-    const Result<T> result = future.get(seconds(20));
-    return result ? ErrorCode{} : result.error().code;
+    broker_.with([&] { broker_.send_records(FakeBroker::batch({"one"}, 0), 1); });
   }
   /// Calls it on the client's I/O thread, and waits for that.
   template <class Function>

@@ -418,6 +418,19 @@ void FakeBroker::deliver(std::uint64_t grant, const std::vector<std::string>& te
   last_peer()->write_frame(frame);
 }
 
+void FakeBroker::send_records(std::string_view bytes, proto::Offset end_offset,
+                              std::size_t cut_bytes) {
+  while (!bytes.empty()) {
+    proto::Records frame;
+    frame.alias = subscription_alias;
+    frame.bytes = bytes.substr(0, cut_bytes);
+    bytes.remove_prefix(frame.bytes.size());
+    frame.next_offset = bytes.empty() ? end_offset : 0;
+    frame.high_watermark = end_offset;
+    last_peer()->write_frame(frame);
+  }
+}
+
 void FakeBroker::end_subscription(const std::string& message) {
   v1::SubscriptionEnded ended;
   ended.set_alias(subscription_alias);

@@ -91,6 +91,11 @@ class FakeBroker {
   void deliver(std::uint64_t grant, const std::vector<std::string>& texts,
                std::uint16_t attempts = 0, std::uint32_t lease_ms = 30'000);
 
+  /// With the lock held: sends what lies in front of `end_offset` to the last subscription, cut
+  /// into pieces of `cut_bytes`.
+  void send_records(std::string_view bytes, proto::Offset end_offset,
+                    std::size_t cut_bytes = SIZE_MAX);
+
   /// With the lock held: the last subscription has ended, with CORRUPT_BATCH and this message.
   void end_subscription(const std::string& message);
 

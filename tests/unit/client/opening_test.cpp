@@ -111,18 +111,8 @@ std::vector<Opener> openers() {
 
 class OpeningTest : public ClientTest, public testing::WithParamInterface<Opener> {
  protected:
-  using Answer = FakeBroker::Answer;
-
   OpeningTest() {
     broker_.with([&] { broker_.positions = {test::position(0, 0, 0)}; });
-  }
-  void swallow_requests() {
-    broker_.with([&] {
-      broker_.on_request = [](FakeBroker::Peer&, const v1::Request&) { return Answer::kNothing; };
-    });
-  }
-  [[nodiscard]] bool wait_for_requests(std::size_t count) {
-    return broker_.wait([&] { return broker_.requests.size() >= count; });
   }
   [[nodiscard]] Future<> start(Client& client, const CallOptions& call = CallOptions()) const {
     return GetParam().start(client, "x", call);
@@ -130,10 +120,6 @@ class OpeningTest : public ClientTest, public testing::WithParamInterface<Opener
   [[nodiscard]] Result<> wait(Client& client, const CallOptions& call = CallOptions()) const {
     return GetParam().wait(client, "x", call);
   }
-  static ErrorCode code_of(const Result<>& result) {
-    return result ? ErrorCode{} : result.error().code;
-  }
-  static ErrorCode code_of(Future<> future) { return code_of(future.get(seconds(20))); }
 };
 
 INSTANTIATE_TEST_SUITE_P(All, OpeningTest, testing::ValuesIn(openers()),
@@ -326,10 +312,6 @@ class ConnectingTest : public ClientTest {
         return FakeBroker::Answer::kNothing;
       };
     });
-  }
-  static ErrorCode code_of(Future<Client> connecting) {
-    const Result<Client> client = connecting.get(seconds(20));
-    return client ? ErrorCode{} : client.error().code;
   }
 };
 

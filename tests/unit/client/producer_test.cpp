@@ -33,12 +33,6 @@ class ProducerTest : public ClientTest {
   [[nodiscard]] std::uint64_t out_of_order() {
     return broker_.with([&] { return broker_.model.out_of_order; });
   }
-  /// Sends are recorded and not answered.
-  void swallow_sends() {
-    broker_.with([&] {
-      broker_.on_send = [](FakeBroker::Peer&, const proto::Send&) { return Answer::kNothing; };
-    });
-  }
   void answer_sends() {
     broker_.with([&] { broker_.on_send = nullptr; });
   }

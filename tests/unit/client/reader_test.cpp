@@ -28,16 +28,7 @@ class ReaderTest : public ClientTest {
   }
   /// Sends bytes of partition 0, cut into pieces.
   void feed(const std::string& bytes, proto::Offset next_offset, std::size_t piece = 30) {
-    broker_.with([&] {
-      for (std::size_t at = 0; at < bytes.size(); at += piece) {
-        proto::Records frame;
-        frame.alias = broker_.subscription_alias;
-        frame.next_offset = at + piece < bytes.size() ? 0 : next_offset;
-        frame.high_watermark = next_offset;
-        frame.bytes = std::string_view(bytes).substr(at, piece);
-        broker_.last_peer()->write_frame(frame);
-      }
-    });
+    broker_.with([&] { broker_.send_records(bytes, next_offset, piece); });
   }
   static std::string text(const Record& record) { return std::string(*record.value()); }
   std::vector<std::string> read(TopicReader& reader, std::size_t count) {

@@ -28,24 +28,6 @@ class StopTest : public ClientTest {
  protected:
   using Answer = FakeBroker::Answer;
 
-  void swallow_requests() {
-    broker_.with([&] {
-      broker_.on_request = [](FakeBroker::Peer&, const v1::Request&) { return Answer::kNothing; };
-    });
-  }
-  void swallow_sends() {
-    broker_.with([&] {
-      broker_.on_send = [](FakeBroker::Peer&, const proto::Send&) { return Answer::kNothing; };
-    });
-  }
-  [[nodiscard]] bool wait_for_requests(std::size_t count) {
-    return broker_.wait([&] { return broker_.requests.size() >= count; });
-  }
-  static ErrorCode code_of(Future<SendReceipt>& future) {
-    const Result<SendReceipt> result = future.get(seconds(20));
-    return result ? ErrorCode{0} : result.error().code;
-  }
-
   std::stop_source source_;
 };
 
