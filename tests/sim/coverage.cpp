@@ -106,6 +106,8 @@ constexpr std::array kLimits = {
     Limit{kSends, outcomes({refused(Errc::kDiskFull)}), bit(Fault::kNone),
           "sends are refused only while the disk is full"},
     Limit{~kSends, outcomes({refused(Errc::kPaused)}), kAll, "only sends are refused in a pause"},
+    Limit{ops({Op::kSendAnswered}), outcomes({refused(Errc::kPaused)}), kAll,
+          "what was stored before is told to be, paused or not"},
     Limit{~kNumberedSends & ~ops({Op::kInitProducer}), outcomes({refused(Errc::kProducerFenced)}),
           kAll, "has no producer id"},
     Limit{~kNumberedSends, outcomes({refused(Errc::kOutOfOrderSequence)}), kAll, "has no sequence"},

@@ -134,7 +134,11 @@ Oracle::Place& Oracle::place(Message& message, proto::LogId log) {
   if (!message.places.empty()) {
     world_.report().count("message: dead-lettered");
   }
-  return *message.places.insert(at, Place{.log = log});
+  Place fresh{.log = log};
+  if (message.places.empty()) {
+    fresh.unsure_attempts = message.early_crashes;
+  }
+  return *message.places.insert(at, std::move(fresh));
 }
 
 Oracle::Place* Oracle::find_place(MessageNumber number, proto::LogId log) {
@@ -348,13 +352,15 @@ void Oracle::disk_lost(const Oracle& then) {
 }
 
 void Oracle::broker_lost() {
+  // A message may have been handed out to a receive whose answer was never said, just as its send
+  // was stored and never answered.
   for (Message& message : messages_) {
+    message.early_crashes += message.places.empty() ? 1 : 0;
     for (Place& where : message.places) {
       if (where.lease) {
         where.lease->may_have_ended = where.lease->may_have_ended || !where.lease->started_said;
         where.lease->latest = kNever;
       }
-      // It may have been handed out to a receive whose answer was never said.
       ++where.unsure_attempts;
     }
   }

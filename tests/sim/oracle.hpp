@@ -125,7 +125,8 @@ class Oracle {
     proto::LogId home;
     bool stored = false;  // the broker said so
     std::vector<Place> places;
-    bool refused = false;  // a client of the library heard that it is not stored
+    bool refused = false;   // a client of the library heard that it is not stored
+    int early_crashes = 0;  // of the broker, before it said where the message lies
   };
   struct Log {
     bool topic = false;
