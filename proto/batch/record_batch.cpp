@@ -29,8 +29,12 @@ enum class Fault : std::uint8_t {
   kReservedHeader,
 };
 
-Error to_error(Fault fault, std::size_t index) {
-  const std::string record = "record " + std::to_string(index);
+std::string name_of(std::size_t index) {
+  return "record " + std::to_string(index);
+}
+
+// `record` is what a person is told it is.
+Error to_error(Fault fault, const std::string& record) {
   switch (fault) {
     case Fault::kNone:
     case Fault::kMalformed:
@@ -53,6 +57,13 @@ Error to_error(Fault fault, std::size_t index) {
                   record + " has a header whose name begins with the reserved 'weir.'");
   }
   return fail(Errc::kMalformed, record + " is malformed");
+}
+
+// What a person can read, and type. Of the producer's side alone: the broker keeps any name, since
+// other protocols know such.
+bool is_well_named(const Header& header) {
+  return !header.key.empty() && header.key.size() <= kMaxHeaderNameBytes &&
+         std::ranges::all_of(header.key, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 std::size_t size_of(const std::optional<std::string_view>& field) {
@@ -139,7 +150,7 @@ Result<> walk(std::string_view batch, BatchColumns& columns) {
       fault = check_headers<kSource>(parts);
     }
     if (fault != Fault::kNone) [[unlikely]] {
-      return to_error(fault, i);
+      return to_error(fault, name_of(i));
     }
     columns.records.push_back(RecordSpan{static_cast<std::uint32_t>(at - batch.data()),
                                          static_cast<std::uint32_t>(parts.end - at)});
@@ -355,7 +366,12 @@ Result<> check_record(const RecordInput& record) {
   }
   const Fault fault = limits.verdict(record.headers.size());
   if (fault != Fault::kNone) {
-    return to_error(fault, 0);
+    return to_error(fault, "the message");
+  }
+  if (!std::ranges::all_of(record.headers, is_well_named)) {
+    return fail(Errc::kInvalidArgument, "the message has a header whose name is not 1 to " +
+                                            std::to_string(kMaxHeaderNameBytes) +
+                                            " printable ASCII characters");
   }
   return {};
 }

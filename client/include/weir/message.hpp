@@ -105,6 +105,8 @@ class Message {
     key_ = std::move(key);
     return *this;
   }
+  /// `key`: 1 to 255 printable ASCII characters, not beginning with `weir.`; else sends are refused
+  /// with INVALID_ARGUMENT. A key may be there several times.
   Message& add_header(std::string key, std::optional<std::string> value) {
     headers_.emplace_back(std::move(key), std::move(value));
     return *this;
