@@ -126,7 +126,7 @@ class EmptyWatch {
 // Says on the standard error what a person who watches wants to know about the connection.
 void tell(const ClientEvent& event) {
   if (event.kind == ClientEvent::Kind::kLost) {
-    print_error_line("weir: " + event.error.to_string() + "; reconnecting");
+    print_error_line("weir: " + event.to_string() + "; reconnecting");
   }
 }
 

@@ -18,6 +18,7 @@ class Backoff {
   Duration next(Random& random) {
     const Duration pause = Backoff::pause(first_, cap_, exponent_, random);
     exponent_ = std::min(exponent_ + 1, kMaxExponent);
+    last_ = pause;
     return pause;
   }
   /// The pause behind `exponent` others.
@@ -32,6 +33,8 @@ class Backoff {
   }
   /// After a success.
   void reset() { exponent_ = 0; }
+  /// The pause that next() gave last; none at first.
+  [[nodiscard]] Duration last() const { return last_; }
 
  private:
   static constexpr std::uint32_t kMaxExponent = 20;
@@ -39,6 +42,7 @@ class Backoff {
   Duration first_;
   Duration cap_;
   std::uint32_t exponent_ = 0;
+  Duration last_{};
 };
 
 }  // namespace weir::sdk

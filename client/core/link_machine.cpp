@@ -7,6 +7,12 @@
 #include <utility>
 
 namespace weir::sdk {
+namespace {
+
+// A session that stood for less says nothing good of its broker.
+constexpr std::chrono::seconds kLeastUp{1};
+
+}  // namespace
 
 LinkMachine::LinkMachine(Options options, std::uint64_t seed, TimePoint now)
     : options_(std::move(options)),
@@ -100,7 +106,7 @@ void LinkMachine::on_lost(proto::Error why, TimePoint now) {
     return;
   }
   const bool was_up = state_ == State::kUp || state_ == State::kDraining;
-  if (was_up && now - up_since_ >= options_.longest_backoff) {
+  if (was_up && now - up_since_ >= std::max<Duration>(backoff_.last(), kLeastUp)) {
     // A session that lasted speaks for the broker; one that breaks at once must not be hurried.
     backoff_.reset();
   }

@@ -6,28 +6,6 @@
 
 namespace weir {
 
-std::string_view name(Metric metric) {
-  switch (metric) {
-    case Metric::kConnects:
-      return "weir_client_connects_total";
-    case Metric::kLosses:
-      return "weir_client_losses_total";
-    case Metric::kMessagesStored:
-      return "weir_client_messages_stored_total";
-    case Metric::kMessagesRefused:
-      return "weir_client_messages_refused_total";
-    case Metric::kSendSeconds:
-      return "weir_client_send_seconds";
-    case Metric::kMessagesArrived:
-      return "weir_client_messages_arrived_total";
-    case Metric::kMessagesSettled:
-      return "weir_client_messages_settled_total";
-    case Metric::kSettlesFailed:
-      return "weir_client_settles_failed_total";
-  }
-  return "weir_client_unknown";
-}
-
 CallOptions::CallOptions() = default;
 CallOptions::CallOptions(TimePoint deadline) : deadline_(deadline) {}
 CallOptions::CallOptions(std::stop_token stop_token) : stop_token_(std::move(stop_token)) {}

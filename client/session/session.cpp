@@ -271,6 +271,10 @@ void Session::on_written() {
 
 void Session::on_broken(proto::Error why) {
   now_ = clock_.now();
+  if (link_machine_.state() == LinkMachine::State::kGreeting &&
+      why.code == proto::Errc::kConnectFailed) {
+    why.message += ", instead of a greeting: is a broker's native port there?";
+  }
   lose_session(why);
 }
 
@@ -303,6 +307,17 @@ void Session::lose_session(const proto::Error& why) {
   } else {
     options_.teller.log(LogLevel::kWarning, why.to_string());
   }
+  log_next_try();
+}
+
+void Session::log_next_try() const {
+  if (link_machine_.state() != LinkMachine::State::kWaiting) {
+    return;
+  }
+  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(
+      std::max(*link_machine_.next_deadline() - now_, Duration::zero()));
+  options_.teller.log(LogLevel::kInfo, "the next try in " + std::to_string(pause.count()) +
+                                           " ms, " + link_machine_.host().to_string());
 }
 
 void Session::wake_starved() {
@@ -320,7 +335,8 @@ void Session::emit(ClientEvent::Kind kind, std::string subject, const proto::Err
 void Session::tell_restored() {
   if (is_restoring_ && !requests_.has_any_for_session()) {
     is_restoring_ = false;
-    emit(ClientEvent::Kind::kRestored, link_machine_.host().to_string(), proto::Error{});
+    options_.teller.tell(
+        ClientEvent(ClientEvent::Kind::kRestored, link_machine_.host().to_string()));
   }
 }
 
@@ -406,7 +422,8 @@ proto::Result<> Session::on_welcome(std::string_view body) {
     participant->on_session_up();
     mark_ready(id);
   }
-  emit(ClientEvent::Kind::kConnected, link_machine_.host().to_string(), proto::Error{});
+  options_.teller.tell(
+      ClientEvent(ClientEvent::Kind::kConnected, link_machine_.host().to_string()));
   return {};
 }
 

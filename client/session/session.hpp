@@ -114,6 +114,7 @@ class Session : private LinkEvents {
   [[nodiscard]] Participant* find(std::uint64_t id);
   [[nodiscard]] Participant* find_alias(std::uint32_t alias);
   void lose_session(const proto::Error& why);
+  void log_next_try() const;
   void tick_link(TimePoint now);
   void run_participants(TimePoint now);
   void wake_starved();

@@ -7,6 +7,15 @@
 #include <cstdint>
 
 namespace weir::sdk {
+namespace {
+
+LogLevel level_of(ClientEvent::Kind kind) {
+  const bool is_trouble =
+      kind == ClientEvent::Kind::kLost || kind == ClientEvent::Kind::kSubscriptionFailed;
+  return is_trouble ? LogLevel::kWarning : LogLevel::kInfo;
+}
+
+}  // namespace
 
 Teller::Teller(const ClientOptions& options)
     : on_event_(options.event_handler()),
@@ -29,31 +38,10 @@ void Teller::measure(Metric metric, std::string_view subject, double value) cons
 
 void Teller::tell(const ClientEvent& event) const {
   if (on_log_) {
-    log_event(event);
+    log(level_of(event.kind), event.to_string());
   }
   if (on_event_) {
     [&]() noexcept { on_event_(event); }();
-  }
-}
-
-void Teller::log_event(const ClientEvent& event) const {
-  switch (event.kind) {
-    case ClientEvent::Kind::kConnected:
-      log(LogLevel::kInfo, "connected to " + event.subject);
-      break;
-    case ClientEvent::Kind::kLost:
-      log(LogLevel::kWarning, "lost " + event.subject + ": " + event.error.to_string());
-      break;
-    case ClientEvent::Kind::kRestored:
-      log(LogLevel::kInfo, "restored what stood before at " + event.subject);
-      break;
-    case ClientEvent::Kind::kDraining:
-      log(LogLevel::kInfo, event.subject + " drains: " + event.error.to_string());
-      break;
-    case ClientEvent::Kind::kSubscriptionFailed:
-      log(LogLevel::kWarning,
-          "the subscription to '" + event.subject + "' failed: " + event.error.to_string());
-      break;
   }
 }
 

@@ -30,8 +30,6 @@ class Teller {
   void measure(Metric metric, std::string_view subject, double value) const;
 
  private:
-  void log_event(const ClientEvent& event) const;
-
   ClientOptions::EventHandler on_event_;
   ClientOptions::LogHandler on_log_;
   ClientOptions::MetricHandler on_metric_;

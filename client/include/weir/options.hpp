@@ -56,7 +56,7 @@ class WEIR_API CallOptions {
 };
 
 /// What happened to a client's connection or to one of its subscriptions.
-struct ClientEvent {
+struct WEIR_API ClientEvent {
   enum class Kind : std::uint8_t {
     kConnected,           // a session stands
     kLost,                // the session ended, `error` says why; the client reconnects by itself
@@ -65,18 +65,26 @@ struct ClientEvent {
     kDraining,            // the broker asked to leave; the client finishes and reconnects
     kSubscriptionFailed,  // restoring `subject` was refused, or the broker has ended it
   };
+  ClientEvent(Kind event_kind, std::string event_subject);
   ClientEvent(Kind event_kind, std::string event_subject, Error event_error);
 
   Kind kind;
   /// The host and port, or the queue or topic.
   std::string subject;
-  Error error;
+  /// Why; not for kConnected and kRestored, which need no reason.
+  std::optional<Error> error;
+
+  /// One line for a person: "lost 127.0.0.1:7340: CONNECT_FAILED: …".
+  [[nodiscard]] std::string to_string() const;
 };
 
-inline ClientEvent::ClientEvent(Kind event_kind, std::string event_subject, Error event_error)
-    : kind(event_kind), subject(std::move(event_subject)), error(std::move(event_error)) {}
+/// "connected", "lost", "restored", "draining", "subscription_failed".
+[[nodiscard]] WEIR_API std::string_view name(ClientEvent::Kind kind);
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+
+/// "debug", "info", "warning", "error".
+[[nodiscard]] WEIR_API std::string_view name(LogLevel level);
 
 /// What a client counts and measures, for the application's own metrics. `value` is a number of
 /// messages or events, or a time in seconds; `subject` the queue or topic, or the host.
@@ -115,8 +123,9 @@ class WEIR_API ClientOptions {
   ClientOptions& set_request_timeout(Milliseconds timeout);
   /// For a call with all its tries, where the call names no time of its own. Default 15 s.
   ClientOptions& set_overall_timeout(Milliseconds timeout);
-  /// First and longest pause between tries to reconnect; doubled each time, with jitter. Default
-  /// 100 ms and 5 s.
+  /// First and longest pause between tries to reconnect; doubled each time, with jitter, and small
+  /// again once a session has stood for longer than the pause in front of it, and for a second.
+  /// Default 100 ms and 5 s.
   ClientOptions& set_reconnect_backoff(Milliseconds first, Milliseconds longest);
   /// How long close() and the destructor wait for unconfirmed sends and acks. Default 10 s.
   ClientOptions& set_drain_timeout(Milliseconds timeout);

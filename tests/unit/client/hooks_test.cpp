@@ -18,10 +18,12 @@ using std::chrono::seconds;
 using test::ClientTest;
 using test::FakeBroker;
 using test::Latch;
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
+using testing::StartsWith;
 
 class HooksTest : public ClientTest {
  protected:
@@ -103,6 +105,19 @@ TEST_F(HooksTest, LogsWhatAnOperatorMayWantToKnow) {
   EXPECT_THAT(lines_, Contains(Pair(LogLevel::kWarning, HasSubstr("SHUTTING_DOWN"))));
   EXPECT_THAT(lines_, Contains(Pair(LogLevel::kInfo, HasSubstr("connected to 127.0.0.1:"))));
   EXPECT_THAT(lines_, Contains(Pair(LogLevel::kWarning, HasSubstr("lost 127.0.0.1:"))));
+  EXPECT_THAT(lines_, Contains(Pair(LogLevel::kInfo, AllOf(StartsWith("the next try in "),
+                                                           HasSubstr(" ms, 127.0.0.1:")))));
+  for (const ClientEvent& event : events_) {
+    EXPECT_EQ(event.error.has_value(), event.kind == ClientEvent::Kind::kLost) << event.to_string();
+  }
+}
+
+TEST_F(HooksTest, HaveNamesForPeople) {
+  const ClientEvent lost(ClientEvent::Kind::kLost, "h:1", Error(ErrorCode::kConnectFailed, "gone"));
+  EXPECT_EQ(lost.to_string(), "lost h:1: CONNECT_FAILED: gone");
+  EXPECT_EQ(name(lost.kind), "lost");
+  EXPECT_EQ(ClientEvent(ClientEvent::Kind::kConnected, "h:1").to_string(), "connected to h:1");
+  EXPECT_EQ(name(LogLevel::kWarning), "warning");
 }
 
 TEST_F(HooksTest, CountsMessagesAndMeasuresBatches) {

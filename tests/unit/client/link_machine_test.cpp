@@ -110,9 +110,18 @@ TEST(LinkMachine, HurriesOnlyAfterASessionThatLasted) {
   bring_up(link, now);
   link.on_lost(refused(), now);
   EXPECT_GE(*link.next_deadline() - now, milliseconds(1'000));
-  now = *link.next_deadline();
+  for (const Duration too_short : {milliseconds(900), milliseconds(0)}) {
+    now = *link.next_deadline();
+    bring_up(link, now);
+    now += too_short;
+    link.on_lost(refused(), now);
+    EXPECT_GE(*link.next_deadline() - now, milliseconds(1'000));
+  }
+  // Longer than the pause in front of it.
+  const Duration pause = *link.next_deadline() - now;
+  now += pause;
   bring_up(link, now);
-  now += seconds(5);
+  now += pause + milliseconds(1);
   link.on_lost(refused(), now);
   EXPECT_LE(*link.next_deadline() - now, milliseconds(100));
 }
