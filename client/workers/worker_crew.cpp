@@ -66,6 +66,12 @@ void WorkerCrew::set_paused(bool paused) {
 }
 
 void WorkerCrew::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!drain_by_) {
+      drain_by_ = engine_->clock().now() + options_.drain_timeout();
+    }
+  }
   if (taking_.request_stop()) {
     consumer_.close();
     const std::lock_guard lock(mutex_);
@@ -86,6 +92,7 @@ Result<> WorkerCrew::drain(const CallOptions& call) {
   // The time is kept here: the client, and its thread with it, may be closed before the pool.
   std::stop_source given_up;
   const std::stop_callback give_up(call.stop_token(), [&given_up] { given_up.request_stop(); });
+  stop();
   Future<> drained = until_drained(TimePoint::max(), given_up.get_token());
   if (!drained.wait_until(deadline_of(call))) {
     given_up.request_stop();
@@ -95,11 +102,11 @@ Result<> WorkerCrew::drain(const CallOptions& call) {
 }
 
 Future<> WorkerCrew::async_drain(const CallOptions& call) {
+  stop();
   return until_drained(deadline_of(call), call.stop_token());
 }
 
 Future<> WorkerCrew::until_drained(TimePoint deadline, const std::stop_token& stop_waiting) {
-  stop();
   bool drained = false;
   {
     const std::lock_guard lock(mutex_);
@@ -119,7 +126,11 @@ Error WorkerCrew::still_busy() const {
 }
 
 TimePoint WorkerCrew::deadline_of(const CallOptions& call) const {
-  return engine_->deadline_of(call, options_.drain_timeout());
+  if (call.timeout() || call.deadline()) {
+    return engine_->deadline_of(call, options_.drain_timeout());
+  }
+  const std::lock_guard lock(mutex_);
+  return *drain_by_;
 }
 
 void WorkerCrew::join() {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -60,13 +61,14 @@ class WorkerCrew : public std::enable_shared_from_this<WorkerCrew> {
   [[nodiscard]] SettleCallback count_into(std::uint64_t WorkerPoolStats::* counter);
   [[nodiscard]] std::chrono::milliseconds pause_after(std::uint32_t attempt);
   [[nodiscard]] bool is_mine() const;
-  /// stop(), then gives a future of what drain() waits for.
+  /// Behind stop(): a future of what drain() waits for.
   [[nodiscard]] Future<> until_drained(TimePoint deadline, const std::stop_token& stop);
   /// With the lock held: nothing is handled or unconfirmed, and nothing will be.
   [[nodiscard]] bool is_drained() const {
     return taking_.stop_requested() && counts_.running == 0 && counts_.unconfirmed == 0;
   }
   [[nodiscard]] Error still_busy() const;
+  /// Behind stop().
   [[nodiscard]] TimePoint deadline_of(const CallOptions& call) const;
 
   QueueConsumer consumer_;
@@ -81,7 +83,8 @@ class WorkerCrew : public std::enable_shared_from_this<WorkerCrew> {
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // begun or stopped
   bool has_begun_ = false;
-  WorkerPoolStats counts_;  // but for what waits
+  std::optional<TimePoint> drain_by_;  // since it was first stopped
+  WorkerPoolStats counts_;             // but for what waits
   Prefetch prefetch_;
   Random random_;
 };

@@ -142,7 +142,9 @@ class WEIR_API WorkerPoolOptions {
   /// doubled with each further one up to `longest`, each shortened by up to a half by chance.
   /// Default 1 s and 60 s.
   WorkerPoolOptions& set_retry_backoff(Milliseconds first, Milliseconds longest);
-  /// How long the destructor waits for what is handled before it cancels it. Default 30 s.
+  /// How long what was begun may take to its end, from the first stop() or drain(), before the
+  /// destructor cancels it. Default 15 s; with the client's own drain timeout behind it, as long as
+  /// a process that is to end takes at most while its broker is away.
   WorkerPoolOptions& set_drain_timeout(Milliseconds timeout);
   /// Learns of each message that a handler failed on, and why, on the worker's thread and before
   /// the message goes back. Must not throw. Default: none.
@@ -166,7 +168,7 @@ class WEIR_API WorkerPoolOptions {
   Milliseconds max_hold_{300'000};
   Milliseconds first_backoff_{1'000};
   Milliseconds longest_backoff_{60'000};
-  Milliseconds drain_timeout_{30'000};
+  Milliseconds drain_timeout_{15'000};
   FailureHandler failure_handler_;
 };
 
@@ -198,8 +200,9 @@ class WEIR_API WorkerPool {
   WorkerPool& operator=(WorkerPool&& other) noexcept;
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
-  /// drain(), cancel() if that took too long, then waits until the handlers have returned, however
-  /// long that takes: what they use may be destroyed after it. In a handler of its own it does not
+  /// drain(), which does not wait again where an earlier one has used up the drain timeout, and
+  /// cancel() if that took too long; then waits until the handlers have returned, however long that
+  /// takes: what they use may be destroyed after it. In a handler of its own it does not
   /// wait for that one, and in callbacks not at all: there it is cancel().
   ~WorkerPool();
 
@@ -210,9 +213,9 @@ class WEIR_API WorkerPool {
   /// Takes no more messages, for good, and gives back those that wait. Does not wait itself.
   void stop();
   /// stop(), then waits until every message that was begun is handled and its outcome durable.
-  /// DEADLINE_EXCEEDED (default: after the pool's drain timeout) says what is left, CANCELLED that
-  /// the wait was stopped: in both cases it goes on. INVALID_ARGUMENT in handlers and callbacks,
-  /// where nothing may wait for itself.
+  /// DEADLINE_EXCEEDED (default: when the pool's drain timeout is over) says what is left,
+  /// CANCELLED that the wait was stopped: in both cases it goes on. INVALID_ARGUMENT in handlers
+  /// and callbacks, where nothing may wait for itself.
   [[nodiscard]] Result<> drain(const CallOptions& call = CallOptions());
   /// The same without waiting, also in handlers and callbacks. CANCELLED as well when the client is
   /// closed meanwhile.

@@ -284,6 +284,28 @@ TEST_F(WorkerPoolTest, CancelsWhatIsHandledWhenItsDestructorHasWaitedLongEnough)
   EXPECT_TRUE(wait_settled(SettleKind::kNack, 1));
 }
 
+TEST_F(WorkerPoolTest, HasOneDrainTimeoutHoweverOftenItIsAskedToDrain) {
+  Client client = connect();
+  Latch is_in;
+  Latch go_on;
+  Result<WorkerPool> pool = client.start_workers(
+      "q", workers(1).set_drain_timeout(milliseconds(500)), [&](const Delivery&) {
+        is_in.open();
+        EXPECT_TRUE(go_on.wait());
+      });
+  ASSERT_TRUE(pool.has_value());
+  deliver(1, {"a"});
+  ASSERT_TRUE(is_in.wait());
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(pool->drain().error().code, ErrorCode::kDeadlineExceeded);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(20));
+  EXPECT_EQ(pool->drain(milliseconds(1)).error().code, ErrorCode::kDeadlineExceeded);
+  go_on.open();
+  EXPECT_TRUE(pool->drain(seconds(20)).has_value()) << "a time of its own is waited for";
+}
+
 TEST_F(WorkerPoolTest, ItsDestructorWaitsForHandlers) {
   Client client = connect();
   Latch is_in;
