@@ -38,12 +38,16 @@ inline void wait_for(const std::stop_token& stop) {
   stopped.wait();
 }
 
-/// Connects to the broker that WEIR_URL names, else to the one on this machine; throws when it
-/// cannot.
-inline weir::Client connect() {
+/// For the broker that WEIR_URL names, else for the one on this machine.
+inline weir::ClientOptions client_options() {
   weir::ClientOptions options("weir://127.0.0.1:7340");
   if (const char* url = std::getenv("WEIR_URL")) {
     options.set_address(url);
   }
-  return weir::Client::connect(options).value();
+  return options;
+}
+
+/// Connects to it; throws when it cannot.
+inline weir::Client connect() {
+  return weir::Client::connect(client_options()).value();
 }

@@ -22,6 +22,7 @@ constexpr std::size_t kMaxUnderWay = 1000;
 struct Counts {
   std::uint64_t stored = 0;
   std::uint64_t not_stored = 0;
+  std::uint64_t unknown = 0;
 };
 
 // The answers come in any order; the oldest is waited for.
@@ -33,7 +34,8 @@ void take_oldest(std::deque<weir::Future<weir::SendReceipt>>& under_way, Counts&
     return;
   }
   // UNKNOWN_OUTCOME: it may have been stored all the same. Everything else: it was not.
-  ++counts.not_stored;
+  const bool is_unknown = receipt.error().code == weir::ErrorCode::kUnknownOutcome;
+  ++(is_unknown ? counts.unknown : counts.not_stored);
   std::fprintf(stderr, "producer: %s\n", receipt.error().to_string().c_str());
 }
 
@@ -66,9 +68,11 @@ int main(int argc, char** argv) {
       argc > 2 ? std::strtoull(argv[2], nullptr, 10) : std::numeric_limits<std::uint64_t>::max();
   try {
     const Counts counts = produce(queue, count, stop);
-    std::printf("stored %llu, not stored %llu\n", static_cast<unsigned long long>(counts.stored),
-                static_cast<unsigned long long>(counts.not_stored));
-    return counts.not_stored == 0 ? 0 : 1;
+    std::printf("stored %llu, not stored %llu, unknown %llu\n",
+                static_cast<unsigned long long>(counts.stored),
+                static_cast<unsigned long long>(counts.not_stored),
+                static_cast<unsigned long long>(counts.unknown));
+    return counts.not_stored + counts.unknown == 0 ? 0 : 1;
   } catch (const std::exception& error) {  // value() of a Result that holds an error
     std::fprintf(stderr, "producer: %s\n", error.what());
     return 1;

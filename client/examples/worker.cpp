@@ -39,7 +39,12 @@ void work_off(const std::string& queue, std::uint32_t threads, const std::stop_t
       weir::WorkerPoolOptions().set_concurrency(threads).set_failure_handler(tell_failure);
   auto pool = client.start_workers(queue, options, handle).value();
   wait_for(stop);
-  pool.drain().value();  // what was begun is handled and acknowledged, what waits is given back
+  // What was begun is handled and acknowledged, what waits is given back. While the broker is away
+  // that takes the drain timeout, and says what is not confirmed.
+  const weir::Result<> drained = pool.drain();
+  if (!drained) {
+    std::fprintf(stderr, "worker: %s\n", drained.error().to_string().c_str());
+  }
   std::fprintf(stderr, "handled %llu\n", static_cast<unsigned long long>(pool.stats().acked));
 }
 
