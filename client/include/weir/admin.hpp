@@ -153,6 +153,7 @@ class WEIR_API TopicSettings {
  public:
   TopicSettings();
 
+  /// 1 to 1000; it cannot be changed later, as equal keys would go elsewhere then. Default 1.
   TopicSettings& set_partitions(std::uint32_t partitions);
   [[nodiscard]] std::uint32_t partitions() const { return partitions_; }
 

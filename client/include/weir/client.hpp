@@ -75,11 +75,11 @@ class WEIR_API Client {
   [[nodiscard]] bool connected() const;
 
   /// Succeeds when the queue exists with equal settings; ALREADY_EXISTS tells the difference.
-  [[nodiscard]] Result<QueueDescription> create_queue(std::string_view name,
-                                                      const QueueSettings& settings,
-                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<QueueDescription> create_queue(
+      std::string_view name, const QueueSettings& settings = QueueSettings(),
+      const CallOptions& call = CallOptions());
   [[nodiscard]] Future<QueueDescription> async_create_queue(
-      std::string_view name, const QueueSettings& settings,
+      std::string_view name, const QueueSettings& settings = QueueSettings(),
       const CallOptions& call = CallOptions());
   [[nodiscard]] Result<QueueDescription> describe_queue(std::string_view name,
                                                         const CallOptions& call = CallOptions());
@@ -108,11 +108,11 @@ class WEIR_API Client {
       std::string_view name, const DeleteOptions& options = DeleteOptions(),
       const CallOptions& call = CallOptions());
   /// As create_queue().
-  [[nodiscard]] Result<TopicDescription> create_topic(std::string_view name,
-                                                      const TopicSettings& settings,
-                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<TopicDescription> create_topic(
+      std::string_view name, const TopicSettings& settings = TopicSettings(),
+      const CallOptions& call = CallOptions());
   [[nodiscard]] Future<TopicDescription> async_create_topic(
-      std::string_view name, const TopicSettings& settings,
+      std::string_view name, const TopicSettings& settings = TopicSettings(),
       const CallOptions& call = CallOptions());
   [[nodiscard]] Result<TopicDescription> describe_topic(std::string_view name,
                                                         const CallOptions& call = CallOptions());
@@ -120,9 +120,11 @@ class WEIR_API Client {
       std::string_view name, const CallOptions& call = CallOptions());
   /// Shows messages where they are: nothing is leased, counted or changed. What others do at the
   /// same time may or may not be seen.
-  [[nodiscard]] Result<PeekPage> peek_queue(std::string_view name, const PeekOptions& options,
+  [[nodiscard]] Result<PeekPage> peek_queue(std::string_view name,
+                                            const PeekOptions& options = PeekOptions(),
                                             const CallOptions& call = CallOptions());
-  [[nodiscard]] Future<PeekPage> async_peek_queue(std::string_view name, const PeekOptions& options,
+  [[nodiscard]] Future<PeekPage> async_peek_queue(std::string_view name,
+                                                  const PeekOptions& options = PeekOptions(),
                                                   const CallOptions& call = CallOptions());
 
   /// Namespaces keep the names of queues and topics apart. A client lives in the one that its
@@ -141,15 +143,15 @@ class WEIR_API Client {
   [[nodiscard]] Future<NamespaceDescription> async_delete_namespace(
       std::string_view name, const CallOptions& call = CallOptions());
   /// As list_queues(), of all namespaces.
-  [[nodiscard]] Result<NamespacePage> list_namespaces(const ListOptions& options,
+  [[nodiscard]] Result<NamespacePage> list_namespaces(const ListOptions& options = ListOptions(),
                                                       const CallOptions& call = CallOptions());
   [[nodiscard]] Future<NamespacePage> async_list_namespaces(
-      const ListOptions& options, const CallOptions& call = CallOptions());
+      const ListOptions& options = ListOptions(), const CallOptions& call = CallOptions());
 
   /// The connections of all namespaces whose services match.
-  [[nodiscard]] Result<ClientPage> list_clients(const ListOptions& options,
+  [[nodiscard]] Result<ClientPage> list_clients(const ListOptions& options = ListOptions(),
                                                 const CallOptions& call = CallOptions());
-  [[nodiscard]] Future<ClientPage> async_list_clients(const ListOptions& options,
+  [[nodiscard]] Future<ClientPage> async_list_clients(const ListOptions& options = ListOptions(),
                                                       const CallOptions& call = CallOptions());
   /// Ends a connection; its client hears KICKED and, as this library does, connects again.
   /// INVALID_ARGUMENT when there is no such session. As it was.
@@ -171,14 +173,14 @@ class WEIR_API Client {
       std::string_view name, const CallOptions& call = CallOptions());
   /// One page of the queues of this connection's namespace: queues that exist from the first page
   /// to the last are listed once each, whatever else is created and deleted meanwhile.
-  [[nodiscard]] Result<QueuePage> list_queues(const ListOptions& options,
+  [[nodiscard]] Result<QueuePage> list_queues(const ListOptions& options = ListOptions(),
                                               const CallOptions& call = CallOptions());
-  [[nodiscard]] Future<QueuePage> async_list_queues(const ListOptions& options,
+  [[nodiscard]] Future<QueuePage> async_list_queues(const ListOptions& options = ListOptions(),
                                                     const CallOptions& call = CallOptions());
   /// As list_queues().
-  [[nodiscard]] Result<TopicPage> list_topics(const ListOptions& options,
+  [[nodiscard]] Result<TopicPage> list_topics(const ListOptions& options = ListOptions(),
                                               const CallOptions& call = CallOptions());
-  [[nodiscard]] Future<TopicPage> async_list_topics(const ListOptions& options,
+  [[nodiscard]] Future<TopicPage> async_list_topics(const ListOptions& options = ListOptions(),
                                                     const CallOptions& call = CallOptions());
   /// Where the given positions lie, in the order asked.
   [[nodiscard]] Result<std::vector<PartitionPosition>> list_offsets(
@@ -205,17 +207,17 @@ class WEIR_API Client {
 
   /// QUEUE_NOT_FOUND, TOPIC_NOT_FOUND: nothing is created in passing.
   [[nodiscard]] Result<Producer> queue_producer(std::string_view queue,
-                                                const ProducerOptions& options,
+                                                const ProducerOptions& options = ProducerOptions(),
                                                 const CallOptions& call = CallOptions());
-  [[nodiscard]] Future<Producer> async_queue_producer(std::string_view queue,
-                                                      const ProducerOptions& options,
-                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<Producer> async_queue_producer(
+      std::string_view queue, const ProducerOptions& options = ProducerOptions(),
+      const CallOptions& call = CallOptions());
   [[nodiscard]] Result<Producer> topic_producer(std::string_view topic,
-                                                const ProducerOptions& options,
+                                                const ProducerOptions& options = ProducerOptions(),
                                                 const CallOptions& call = CallOptions());
-  [[nodiscard]] Future<Producer> async_topic_producer(std::string_view topic,
-                                                      const ProducerOptions& options,
-                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<Producer> async_topic_producer(
+      std::string_view topic, const ProducerOptions& options = ProducerOptions(),
+      const CallOptions& call = CallOptions());
 
   /// Messages reach `handler`, or, in the form without one, QueueConsumer::next().
   [[nodiscard]] Result<QueueConsumer> subscribe(std::string_view queue,
@@ -227,11 +229,11 @@ class WEIR_API Client {
                                                       DeliveryHandler handler,
                                                       const CallOptions& call = CallOptions());
   [[nodiscard]] Result<QueueConsumer> subscribe(std::string_view queue,
-                                                const ConsumerOptions& options,
+                                                const ConsumerOptions& options = ConsumerOptions(),
                                                 const CallOptions& call = CallOptions());
-  [[nodiscard]] Future<QueueConsumer> async_subscribe(std::string_view queue,
-                                                      const ConsumerOptions& options,
-                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<QueueConsumer> async_subscribe(
+      std::string_view queue, const ConsumerOptions& options = ConsumerOptions(),
+      const CallOptions& call = CallOptions());
   /// Handles a queue's messages on threads of their own, which inherit from the client's I/O thread
   /// (its signal mask, for one). INVALID_ARGUMENT for a concurrency out of its range. The pool
   /// should end before the client: what it drains then, it can confirm.
@@ -248,11 +250,11 @@ class WEIR_API Client {
   /// Takes messages in one request. Each counts as one attempt when it is handed out. Empty when
   /// none came in the time that the options give. The call's time, by default that and the request
   /// timeout, should be longer: messages of an answer that comes too late stay leased.
-  [[nodiscard]] Result<std::vector<Delivery>> receive(std::string_view queue,
-                                                      const ReceiveOptions& options,
-                                                      const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<std::vector<Delivery>> receive(
+      std::string_view queue, const ReceiveOptions& options = ReceiveOptions(),
+      const CallOptions& call = CallOptions());
   [[nodiscard]] Future<std::vector<Delivery>> async_receive(
-      std::string_view queue, const ReceiveOptions& options,
+      std::string_view queue, const ReceiveOptions& options = ReceiveOptions(),
       const CallOptions& call = CallOptions());
 
   /// Settle one message by the text of Delivery::handle(), whichever connection it came over.
@@ -280,10 +282,11 @@ class WEIR_API Client {
                                                      const ReaderOptions& options,
                                                      RecordHandler handler,
                                                      const CallOptions& call = CallOptions());
-  [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic, const ReaderOptions& options,
+  [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic,
+                                               const ReaderOptions& options = ReaderOptions(),
                                                const CallOptions& call = CallOptions());
   [[nodiscard]] Future<TopicReader> async_read_topic(std::string_view topic,
-                                                     const ReaderOptions& options,
+                                                     const ReaderOptions& options = ReaderOptions(),
                                                      const CallOptions& call = CallOptions());
 
  private:

@@ -276,7 +276,8 @@ class [[nodiscard]] Future {
 
   /// Calls `continuation` with the Result<T> and gives a future of what it returns: a value, a
   /// Result, another Future, or nothing. What it throws is the error of that future (the one that
-  /// it carries for an Exception, else CANCELLED), which may be dropped like any other.
+  /// it carries for an Exception, else CANCELLED). Who makes nothing of that future takes
+  /// deliver_to().
   template <class F>
   auto then(F continuation) && {
     using Returned = std::invoke_result_t<F&, Result<T>>;
@@ -331,6 +332,7 @@ class [[nodiscard]] Future {
   /// `co_await` gives the Result<T>. A future with a name is awaited as `co_await
   /// std::move(future)`.
   [[nodiscard]] Awaiter operator co_await() && { return Awaiter(std::exchange(state_, nullptr)); }
+  Awaiter operator co_await() & = delete;  // std::move() it
 
  private:
   template <class U>

@@ -23,15 +23,16 @@ class [[nodiscard]] Result {
   [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
 
-  [[nodiscard]] T& value() & {
+  // May be dropped: then it is "throw if it failed".
+  T& value() & {
     check();
     return *std::get_if<0>(&state_);
   }
-  [[nodiscard]] const T& value() const& {
+  const T& value() const& {
     check();
     return *std::get_if<0>(&state_);
   }
-  [[nodiscard]] T&& value() && {
+  T&& value() && {
     check();
     return std::move(*std::get_if<0>(&state_));
   }

@@ -29,7 +29,7 @@ class WEIR_API Record {
 
   [[nodiscard]] std::uint32_t partition() const { return partition_; }
   [[nodiscard]] std::int64_t offset() const { return offset_; }
-  /// As the sender gave it, or of the append where the topic says so.
+  /// As the sender gave it. (Places by time go by the broker's time of the append.)
   [[nodiscard]] Timestamp timestamp() const { return timestamp_; }
   [[nodiscard]] const std::optional<std::string_view>& key() const { return key_; }
   /// nullopt: a tombstone.
