@@ -12,8 +12,6 @@ inline constexpr std::size_t kMaxBatchBytes = std::size_t{4} << 20;
 inline constexpr std::uint32_t kMaxBatchRecords = 10'000;
 inline constexpr std::size_t kMaxHeaders = 64;
 inline constexpr std::size_t kMaxHeaderBytes = std::size_t{16} << 10;
-/// What the client library takes.
-inline constexpr std::size_t kMaxHeaderNameBytes = 255;
 
 inline constexpr std::size_t kMaxFrameBytesBeforeHello = std::size_t{8} << 10;
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{16} << 20;

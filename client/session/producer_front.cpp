@@ -1,6 +1,7 @@
 #include "client/session/producer_front.hpp"
 
 #include "client/core/convert.hpp"
+#include "client/core/header_name.hpp"
 #include "client/session/pending_call.hpp"
 #include "client/session/session.hpp"
 #include "proto/batch/record_batch.hpp"
@@ -160,6 +161,9 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
   std::vector<proto::Header> headers;
   headers.reserve(message.headers().size());
   for (const HeaderView& header : message.headers()) {
+    if (const proto::Result<> checked = check_header_name(header.key); !checked) {
+      return to_public(checked.error());
+    }
     headers.push_back({header.key, header.value});
   }
   proto::RecordInput record;

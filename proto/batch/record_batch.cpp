@@ -59,13 +59,6 @@ Error to_error(Fault fault, const std::string& record) {
   return fail(Errc::kMalformed, record + " is malformed");
 }
 
-// What a person can read, and type. Of the producer's side alone: the broker keeps any name, since
-// other protocols know such.
-bool is_well_named(const Header& header) {
-  return !header.key.empty() && header.key.size() <= kMaxHeaderNameBytes &&
-         std::ranges::all_of(header.key, [](char c) { return c >= ' ' && c <= '~'; });
-}
-
 std::size_t size_of(const std::optional<std::string_view>& field) {
   return field ? field->size() : 0;
 }
@@ -367,11 +360,6 @@ Result<> check_record(const RecordInput& record) {
   const Fault fault = limits.verdict(record.headers.size());
   if (fault != Fault::kNone) {
     return to_error(fault, "the message");
-  }
-  if (!std::ranges::all_of(record.headers, is_well_named)) {
-    return fail(Errc::kInvalidArgument, "the message has a header whose name is not 1 to " +
-                                            std::to_string(kMaxHeaderNameBytes) +
-                                            " printable ASCII characters");
   }
   return {};
 }

@@ -163,8 +163,7 @@ struct RecordInput {
 
 /// What validate_batch() will say of this record, for the producer's side: MESSAGE_TOO_LARGE (key,
 /// value and headers over kMaxMessageBytes together), LIMIT_EXCEEDED (count or size of the
-/// headers), INVALID_ARGUMENT (a reserved `weir.` header); and, here alone, INVALID_ARGUMENT for a
-/// header's name that is not 1 to kMaxHeaderNameBytes printable ASCII characters.
+/// headers), INVALID_ARGUMENT (a reserved `weir.` header).
 Result<> check_record(const RecordInput& record);
 
 /// Builds one batch, record by record, into one string. Not for two threads at once.

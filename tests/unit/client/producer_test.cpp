@@ -248,6 +248,8 @@ TEST_F(ProducerTest, ChecksMessagesBeforeTheyLeave) {
             ErrorCode::kMessageTooLarge);
   EXPECT_EQ(producer->send(Message("x").add_header("weir.id", "1")).error().code,
             ErrorCode::kInvalidArgument);
+  EXPECT_EQ(producer->send(Message("x").add_header("a\nb", "1")).error().code,
+            ErrorCode::kInvalidArgument);
   EXPECT_EQ(producer->send(Message("x").set_partition(1)).error().code,
             ErrorCode::kPartitionNotFound);
   ProducerOptions compressed;

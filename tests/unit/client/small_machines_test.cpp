@@ -1,4 +1,5 @@
 #include "client/core/backoff.hpp"
+#include "client/core/header_name.hpp"
 #include "client/core/heartbeat.hpp"
 #include "client/core/partitioner.hpp"
 #include "client/core/random.hpp"
@@ -16,6 +17,17 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+TEST(HeaderName, IsWhatAPersonCanReadAndType) {
+  for (const char* name : {"trace-id", "X Y", "~", "weir"}) {
+    EXPECT_TRUE(check_header_name(name)) << name;
+  }
+  for (const char* name : {"", "a\nb", "\x1b[31m", "\xff\xfe", "\x7f", "na\xc3\xafve"}) {
+    EXPECT_EQ(check_header_name(name).error().code, proto::Errc::kInvalidArgument) << name;
+  }
+  EXPECT_TRUE(check_header_name(std::string(kMaxHeaderNameBytes, 'n')));
+  EXPECT_FALSE(check_header_name(std::string(kMaxHeaderNameBytes + 1, 'n')));
+}
 
 TEST(Backoff, DoublesUpToItsCapWithJitterOfAHalf) {
   Random random(7);

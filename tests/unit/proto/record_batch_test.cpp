@@ -290,24 +290,6 @@ TEST(CheckRecord, AgreesWithTheBroker) {
   }
 }
 
-TEST(CheckRecord, WantsHeaderNamesThatAPersonCanReadAndType) {
-  const auto refusal_of = [](std::string_view name) {
-    const std::vector<Header> headers = {{"good", "x"}, {name, "x"}};
-    RecordInput input;
-    input.headers = headers;
-    const Result<> checked = check_record(input);
-    return checked ? Errc{0} : checked.error().code;
-  };
-  for (const char* name : {"trace-id", "X Y", "~", "weir"}) {
-    EXPECT_EQ(refusal_of(name), Errc{0}) << name;
-  }
-  for (const char* name : {"", "a\nb", "\x1b[31m", "\xff\xfe", "\x7f", "na\xc3\xafve"}) {
-    EXPECT_EQ(refusal_of(name), Errc::kInvalidArgument) << name;
-  }
-  EXPECT_EQ(refusal_of(std::string(kMaxHeaderNameBytes, 'n')), Errc{0});
-  EXPECT_EQ(refusal_of(std::string(kMaxHeaderNameBytes + 1, 'n')), Errc::kInvalidArgument);
-}
-
 TEST(ForEachRecord, RefusesBytesBehindTheLastRecord) {
   const std::string records = record_of(plain_body(0)) + record_of(plain_body(1));
   int seen = 0;
