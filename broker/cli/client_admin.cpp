@@ -4,6 +4,7 @@
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
+#include "broker/terminal/plain_text.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -60,7 +61,8 @@ Look kicked_look(const std::vector<ClientDescription>& clients) {
   std::string lines;
   for (const ClientDescription& client : clients) {
     lines += "kicked session " + std::to_string(client.session) + " of " +
-             (client.service.empty() ? "-" : client.service) + " at " + client.address + "\n";
+             (client.service.empty() ? "-" : terminal::plain(client.service)) + " at " +
+             client.address + "\n";
   }
   return Look{.table = std::move(lines), .json = removed_json(clients, false)};
 }

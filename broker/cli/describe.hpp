@@ -33,7 +33,7 @@ namespace weir::cli {
 [[nodiscard]] std::string namespaces_json(const std::vector<NamespaceDescription>& namespaces);
 [[nodiscard]] std::string clients_table(const std::vector<ClientDescription>& clients);
 [[nodiscard]] std::string clients_json(const std::vector<ClientDescription>& clients);
-// Of `queue peek`: in the table values are cut, and what is no printable ASCII is a dot.
+// Of `queue peek`: in the table values are cut.
 [[nodiscard]] std::string peeked_table(const std::vector<PeekedMessage>& messages);
 [[nodiscard]] std::string peeked_json(const std::vector<PeekedMessage>& messages);
 // Of what destroys: the objects of `info` and `ls` as they were, and whether nothing was done.
@@ -41,7 +41,7 @@ namespace weir::cli {
 [[nodiscard]] std::string removed_json(const TopicDescription& topic, bool dry_run);
 [[nodiscard]] std::string removed_json(const NamespaceDescription& name_space, bool dry_run);
 [[nodiscard]] std::string removed_json(const std::vector<ClientDescription>& clients, bool dry_run);
-/// The beginning of a value, on one line.
+/// The beginning of a value, on one line, as terminal::plain().
 [[nodiscard]] std::string preview(const std::optional<std::string_view>& value);
 // Of `queue update`: a line for each setting that was changed, or would be.
 [[nodiscard]] std::string update_text(const QueueUpdate& update, bool dry_run);

@@ -1,6 +1,7 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/table.hpp"
 #include "broker/terminal/facts.hpp"
+#include "broker/terminal/plain_text.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,7 @@ using terminal::Facts;
 using terminal::joined;
 using terminal::json_object;
 
-constexpr std::size_t kMaxPreviewBytes = 60;
+constexpr std::size_t kMaxPreviewColumns = 60;
 
 std::int64_t ms_of(Timestamp time) {
   return time.time_since_epoch().count();
@@ -145,12 +146,12 @@ std::string preview(const std::optional<std::string_view>& value) {
   if (!value) {
     return "-";
   }
-  std::string shown;
-  for (const char letter : value->substr(0, kMaxPreviewBytes)) {
-    const auto byte = static_cast<unsigned char>(letter);
-    shown += byte >= 0x20 && byte < 0x7f ? letter : '.';
-  }
-  return value->size() > kMaxPreviewBytes ? shown + "..." : shown;
+  // A character has at most four bytes, so this holds as many as are shown.
+  const std::string_view begin = value->substr(0, 4 * kMaxPreviewColumns);
+  const std::string shown = terminal::plain(begin);
+  const std::string_view cut = terminal::first_columns(shown, kMaxPreviewColumns);
+  const bool is_whole = cut.size() == shown.size() && begin.size() == value->size();
+  return std::string(cut) + (is_whole ? "" : "...");
 }
 
 std::string peeked_table(const std::vector<PeekedMessage>& messages) {

@@ -1,5 +1,7 @@
 #include "broker/cli/format.hpp"
 
+#include "broker/terminal/plain_text.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -7,7 +9,7 @@
 namespace weir::cli {
 namespace {
 
-constexpr std::string_view kDirectives = "tpokvshdiaR";
+constexpr std::string_view kDirectives = "tpokKvshdiaR";
 
 std::optional<char> unescape(char letter) {
   switch (letter) {
@@ -34,15 +36,16 @@ void append_number(Number number, std::string& out) {
 }
 
 void append_headers(std::span<const HeaderView> headers, std::string& out) {
+  constexpr std::string_view kDelimiters = ",=";
   bool is_first = true;
   for (const HeaderView& header : headers) {
     if (!std::exchange(is_first, false)) {
       out += ',';
     }
-    out += header.key;
+    out += terminal::quoted(header.key, kDelimiters);
     if (header.value) {
       out += '=';
-      out += *header.value;
+      out += terminal::quoted(*header.value, kDelimiters);
     }
   }
 }
@@ -59,6 +62,9 @@ void append_field(char directive, const FormatFields& fields, std::string& out) 
       append_number(fields.offset, out);
       break;
     case 'k':
+      out += terminal::quoted(fields.key.value_or(""));
+      break;
+    case 'K':
       out += fields.key.value_or("");
       break;
     case 'v':
@@ -91,7 +97,7 @@ Error unknown(char mark, std::string_view what) {
   std::string message = "format: ";
   message += mark;
   message += what;
-  message += mark == '%' ? " is no directive (there are %t %p %o %k %v %s %h %d %i %a %R %%)"
+  message += mark == '%' ? " is no directive (there are %t %p %o %k %K %v %s %h %d %i %a %R %%)"
                          : " is no escape (there are \\n \\t \\r \\0 \\\\)";
   return Error(ErrorCode::kInvalidArgument, std::move(message));
 }

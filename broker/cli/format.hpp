@@ -26,11 +26,21 @@ struct FormatFields {
   std::uint32_t attempt = 0;
 };
 
+/// A paragraph of help for commands that take a format.
+inline constexpr const char* kQuotingHelp = R"(
+What would be misread in %k and %h stands in double quotes, where \" \\ \n \r \t and \xHH stand for
+a character: control characters, bytes that are no UTF-8, a double quote in front, and in the names
+and values of %h a comma or =. %v and %K (the key) are bytes as they are, whatever a terminal makes
+of them.
+)";
+
 /// A text with directives, parsed once and rendered for each message:
 ///   %t queue or topic   %p partition   %o offset   %k key   %v value   %s bytes of the value
 ///   %h headers as name=value,…   %d timestamp in ms   %i message id   %a attempt   %R handle   %%
+///   %K the key's bytes
 /// and the escapes \n \t \r \0 and \\. A missing key or value shows as nothing, its size as -1.
-/// Keys and values are copied byte for byte. Immutable, so any thread may render.
+/// %v and %K are copied byte for byte. What is shown of a key and of headers is terminal::quoted(),
+/// in headers also where it holds a comma or an equals sign. Immutable, so any thread may render.
 class Format {
  public:
   /// INVALID_ARGUMENT names the directive or escape that does not exist.

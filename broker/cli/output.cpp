@@ -1,5 +1,7 @@
 #include "broker/cli/output.hpp"
 
+#include "broker/terminal/plain_text.hpp"
+
 #include <cerrno>
 #include <poll.h>
 #include <system_error>
@@ -58,7 +60,7 @@ Result<> Output::status() const {
 }
 
 void print_error_line(std::string_view line) {
-  std::string text(line);
+  std::string text = terminal::plain(line);
   text += '\n';
   // Where the standard error is gone there is nobody left to tell.
   static_cast<void>(write_all(STDERR_FILENO, text));

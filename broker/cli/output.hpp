@@ -43,7 +43,8 @@ class Output {
 /// Writes all of it, however often that takes; 0, or the error's number.
 [[nodiscard]] int write_all(int fd, std::string_view bytes);
 
-/// One line on the standard error, in one write, so that lines of threads and children do not mix.
+/// One line on the standard error, in one write, so that lines of threads and children do not mix,
+/// and without what a terminal would obey.
 void print_error_line(std::string_view line);
 
 /// Prints error_line() and returns the exit code.

@@ -125,13 +125,14 @@ void add_queue_peek(CLI::App& parent, CommandLine& line) {
       ->capture_default_str();
   CLI::Option* const format = command.add_option(
       "-f,--format", arguments->format,
-      "%v value %k key %h headers %o offset %d timestamp %s size %a attempts %t queue %%");
+      "%v value %k %K key %h headers %o offset %d timestamp %s size %a attempts %t queue %%");
   add_output_option(command, arguments->form)->excludes(format);
-  command.footer(R"(
+  command.footer(std::string(R"(
 Nothing is leased, counted or changed; whoever works on the queue does not notice. In the order of
 offsets. due_ms is when a delayed message may be handed out again, or a lease ends. The table cuts
 values; -f and -o json show them whole, JSON with a mark for what is no text.
-
+)") + kQuotingHelp +
+                 R"(
 Example:
   weir queue peek mail --from parked
   weir queue peek mail --offset 1000 -n 1 -f '%v')");

@@ -182,14 +182,15 @@ void add_queue_receive(CLI::App& parent, CommandLine& line) {
   command.add_flag("--ack", arguments->ack, "Acknowledge them when they have been printed");
   command
       .add_option("-f,--format", arguments->format,
-                  "%v value %k key %h headers %o offset %d timestamp %s size %i id %a attempt "
+                  "%v value %k %K key %h headers %o offset %d timestamp %s size %i id %a attempt "
                   "%R handle %t queue %%; \\n \\t \\0 \\\\")
       ->capture_default_str();
-  command.footer(R"(
+  command.footer(std::string(R"(
 Without --ack, messages are given back at the end; having been received counts as an attempt. When
 FORMAT prints handles (%R), they stay leased instead, for `weir queue ack`, `nack` or `extend`.
 Prints nothing when there is nothing.
-
+)") + kQuotingHelp +
+                 R"(
 Example:
   weir queue receive mail --max 10 --ack
   weir queue receive mail -f '%R %v\n')");

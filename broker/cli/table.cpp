@@ -1,16 +1,26 @@
 #include "broker/cli/table.hpp"
 
+#include "broker/terminal/plain_text.hpp"
+
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace weir::cli {
+
+void Table::add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) {
+    cell = terminal::plain(cell);
+  }
+  rows_.push_back(std::move(cells));
+}
 
 std::string Table::text() const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     std::size_t width = columns_[i].name.size();
     for (const auto& cells : rows_) {
-      width = std::max(width, cells[i].size());
+      width = std::max(width, terminal::columns_of(cells[i]));
     }
     widths.push_back(width);
   }
@@ -19,7 +29,7 @@ std::string Table::text() const {
     std::string line;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const std::string_view cell = cell_at(i);
-      const std::string space(widths[i] - cell.size(), ' ');
+      const std::string space(widths[i] - terminal::columns_of(cell), ' ');
       line += i > 0 ? "  " : "";
       line +=
           columns_[i].align == Align::kLeft ? std::string(cell) + space : space + std::string(cell);

@@ -6,7 +6,8 @@
 
 namespace weir::cli {
 
-/// Rows of cells below the names of their columns, two spaces between columns.
+/// Rows of cells below the names of their columns, two spaces between columns. Whoever chose what
+/// stands in a cell: nothing in it that a terminal would obey.
 class Table {
  public:
   enum class Align : bool { kLeft, kRight };  // text, numbers
@@ -18,7 +19,7 @@ class Table {
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
   /// One cell a column.
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add(std::vector<std::string> cells);
   /// All lines. No line ends with a space.
   [[nodiscard]] std::string text() const;
 

@@ -190,13 +190,14 @@ void add_topic_consume(CLI::App& parent, CommandLine& line) {
       ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()));
   command
       .add_option("-f,--format", arguments->format,
-                  "%v value %k key %h headers %p partition %o offset %d timestamp %s size "
+                  "%v value %k %K key %h headers %p partition %o offset %d timestamp %s size "
                   "%t topic %%; \\n \\t \\0 \\\\")
       ->capture_default_str();
-  command.footer(R"(
+  command.footer(std::string(R"(
 @TIME is RFC 3339 (@2026-05-01T12:00:00Z), milliseconds since 1970 (@1777636800000), or how long ago
 (@-1h30m). Records of one partition come in order. Nothing is taken off the topic.
-
+)") + kQuotingHelp +
+                 R"(
 Example:
   weir topic consume clicks --from start --to end -f '%o %k %v\n'
   weir topic consume clicks --from @-1h)");

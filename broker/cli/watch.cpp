@@ -2,6 +2,7 @@
 
 #include "broker/cli/output.hpp"
 #include "broker/cli/signals.hpp"
+#include "broker/terminal/plain_text.hpp"
 
 #include <algorithm>
 #include <condition_variable>
@@ -43,7 +44,7 @@ std::string in_place(std::string_view page, std::size_t rows, std::size_t column
     const std::string_view line = page.substr(0, page.find('\n'));
     page.remove_prefix(std::min(page.size(), line.size() + 1));
     out += row == 0 ? "" : "\r\n";
-    out += line.substr(0, columns);
+    out += terminal::first_columns(line, columns);
     out += kClearLine;
   }
   return out.append(kClearBelow);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/terminal/plain_text.hpp"
 #include "proto/json_string.hpp"
 
 #include <algorithm>
@@ -28,7 +29,7 @@ namespace weir::terminal {
 class Facts {
  public:
   void add(std::string_view name, std::string_view text) {
-    facts_.push_back({std::string(name), std::string(text), proto::json_string(text)});
+    facts_.push_back({std::string(name), plain(text), proto::json_string(text)});
   }
   void add(std::string_view name, std::integral auto number) {
     facts_.push_back({std::string(name), std::to_string(number), std::to_string(number)});

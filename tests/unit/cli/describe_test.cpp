@@ -82,6 +82,29 @@ TopicDescription sample_topic() {
   return topic;
 }
 
+TEST(ClientList, HoldsNothingOfAServiceThatATerminalObeys) {
+  ClientDescription client;
+  client.service = "\x1b[2Jgrüße\n";
+  ClientDescription other;
+  other.service = "plain";
+  const std::string table = clients_table({client, other});
+  EXPECT_THAT(table, HasSubstr(R"(  \x1b[2Jgrüße\n  )"));
+  EXPECT_THAT(table, HasSubstr("  plain            "));
+}
+
+TEST(Preview, IsTheBeginningOfAValueOnOneLine) {
+  EXPECT_EQ(preview(std::nullopt), "-");
+  EXPECT_EQ(preview(""), "");
+  EXPECT_EQ(preview("Grüße\n\x1b"), R"(Grüße\n\x1b)");
+  std::string sixty;
+  for (int i = 0; i < 60; ++i) {
+    sixty += "ü";
+  }
+  EXPECT_EQ(preview(sixty), sixty);
+  EXPECT_EQ(preview(sixty + "ü"), sixty + "...");
+  EXPECT_EQ(preview(sixty + std::string(200, 'x')), sixty + "...");
+}
+
 TEST(TopicInfo, ListsThePartitionsInJson) {
   EXPECT_EQ(topic_json(sample_topic()),
             R"({"name": "clicks", "uuid": "u-2", "id": 8, "partitions": [)"

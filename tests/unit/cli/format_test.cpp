@@ -46,6 +46,19 @@ TEST(Format, ShowsHeadersWithAndWithoutAValue) {
   EXPECT_EQ(rendered("[%h]", sample()), "[lang=en,empty=,none]");
 }
 
+TEST(Format, QuotesKeysAndHeadersThatATerminalWouldObeyOrThatAreAmbiguous) {
+  const std::array<HeaderView, 2> headers = {HeaderView("a=b", "c,d"),
+                                             HeaderView("x\n", "\x1b[2J \"")};
+  FormatFields fields;
+  fields.headers = headers;
+  EXPECT_EQ(rendered("%h", fields), R"("a=b"="c,d","x\n"="\x1b[2J \"")");
+  fields.key = "a,b\"";
+  EXPECT_EQ(rendered("%k", fields), "a,b\"");
+  fields.key = "a\n\xff";
+  EXPECT_EQ(rendered("%k", fields), R"("a\n\xff")");
+  EXPECT_EQ(rendered("%K", fields), "a\n\xff");
+}
+
 TEST(Format, KnowsEscapesAndThePercentSign) {
   EXPECT_EQ(rendered("a\\tb\\n\\r\\\\%%\\0z", sample()), "a\tb\n\r\\%\0z"s);
 }

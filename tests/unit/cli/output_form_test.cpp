@@ -42,6 +42,7 @@ TEST(Watch, PutsAPageInThePlaceOfTheOneBefore) {
   EXPECT_EQ(in_place("one\ntwo\n", 10, 80), "\x1b[Hone\x1b[K\r\ntwo\x1b[K\x1b[J");
   EXPECT_EQ(in_place("one\ntwo\nthree\n", 2, 80), "\x1b[Hone\x1b[K\r\ntwo\x1b[K\x1b[J");
   EXPECT_EQ(in_place("a long line\n", 2, 6), "\x1b[Ha long\x1b[K\x1b[J");
+  EXPECT_EQ(in_place("Grüße\n", 2, 4), "\x1b[HGrüß\x1b[K\x1b[J");
   EXPECT_EQ(in_place("", 2, 6), "\x1b[H\x1b[J");
 }
 

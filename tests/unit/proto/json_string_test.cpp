@@ -11,7 +11,8 @@ namespace {
 
 TEST(JsonString, EscapesWhatJsonDoesNotTake) {
   EXPECT_EQ(json_string(""), R"("")");
-  EXPECT_EQ(json_string("a\n\x01\\\"\x7f/"), "\"a\\u000a\\u0001\\\\\\\"\x7f/\"");
+  EXPECT_EQ(json_string("a\n\x01\\\"\x7f/"), R"("a\u000a\u0001\\\"\u007f/")");
+  EXPECT_EQ(json_string("\xc2\x80\xc2\x9b\xc2\xa0"), "\"\\u0080\\u009b\xc2\xa0\"");
 }
 
 TEST(JsonString, KeepsTextInUtf8) {
