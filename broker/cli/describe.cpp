@@ -2,6 +2,7 @@
 
 #include "broker/cli/caution.hpp"
 #include "broker/cli/table.hpp"
+#include "broker/cli/wall_clock.hpp"
 #include "broker/terminal/facts.hpp"
 #include "proto/json_string.hpp"
 
@@ -38,7 +39,7 @@ Facts facts_of(const QueueDescription& queue) {
   facts.add("parked", queue.parked);
   facts.add("bytes", queue.bytes);
   facts.add("next_offset", queue.next_offset);
-  const std::int64_t oldest = queue.oldest_append_time.time_since_epoch().count();
+  const std::int64_t oldest = ms_of(queue.oldest_append_time);
   if (oldest == 0) {
     facts.add_nothing("oldest_append_time_ms");
   } else {
@@ -65,7 +66,7 @@ Facts facts_of(const BackupDescription& backup) {
   facts.add("broker", backup.broker);
   facts.add("incarnation", backup.incarnation);
   facts.add("commit", backup.commit);
-  facts.add("commit_time_ms", backup.commit_time.time_since_epoch().count());
+  facts.add("commit_time_ms", ms_of(backup.commit_time));
   facts.add("rows", backup.rows);
   facts.add("bytes", backup.row_bytes);
   facts.add("digest", backup.digest);

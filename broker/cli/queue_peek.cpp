@@ -3,6 +3,7 @@
 #include "broker/cli/format.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
+#include "broker/cli/wall_clock.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -65,7 +66,7 @@ ExitCode print_formatted(const std::vector<PeekedMessage>& messages, const Forma
                    .key = message.key,
                    .value = message.value,
                    .headers = headers,
-                   .timestamp_ms = message.timestamp.time_since_epoch().count(),
+                   .timestamp_ms = ms_of(message.timestamp),
                    .handle = {},
                    .message_id = {},
                    .attempt = message.attempts},
@@ -130,7 +131,8 @@ void add_queue_peek(CLI::App& parent, CommandLine& line) {
   command.footer(std::string(R"(
 Nothing is leased, counted or changed; whoever works on the queue does not notice. In the order of
 offsets. due_ms is when a delayed message may be handed out again, or a lease ends. The table cuts
-values; -f and -o json show them whole, JSON with a mark for what is no text.
+values; -f and -o json show them whole. In JSON a key, a value, a header's name or value that is no
+UTF-8 is null, and the member behind it, key_base64 or value_base64 or name_base64, has its bytes.
 )") + kQuotingHelp +
                  R"(
 Example:

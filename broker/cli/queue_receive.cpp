@@ -1,6 +1,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/format.hpp"
 #include "broker/cli/output.hpp"
+#include "broker/cli/wall_clock.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -126,7 +127,7 @@ class Receiver {
                     .key = delivery.key(),
                     .value = delivery.body(),
                     .headers = delivery.headers(),
-                    .timestamp_ms = delivery.timestamp().time_since_epoch().count(),
+                    .timestamp_ms = ms_of(delivery.timestamp()),
                     .handle = handle,
                     .message_id = id,
                     .attempt = delivery.attempt()},

@@ -2,6 +2,7 @@
 #include "broker/cli/late_client.hpp"
 #include "broker/cli/pages.hpp"
 #include "broker/cli/top_page.hpp"
+#include "broker/cli/wall_clock.hpp"
 #include "broker/cli/watch.hpp"
 
 #include <CLI/CLI.hpp>
@@ -32,9 +33,7 @@ ExitCode top(const Connection& connection, const TopArguments& arguments) {
     if (!queues) {
       return queues.error();
     }
-    return page.next(
-        *queues, std::chrono::steady_clock::now(),
-        std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()));
+    return page.next(*queues, std::chrono::steady_clock::now(), wall_now());
   };
   return watch(look, std::chrono::duration<double>(arguments.interval_s), connection.url);
 }

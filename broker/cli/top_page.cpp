@@ -2,6 +2,7 @@
 
 #include "broker/cli/describe.hpp"
 #include "broker/cli/table.hpp"
+#include "broker/cli/wall_clock.hpp"
 
 #include <algorithm>
 #include <array>
@@ -97,7 +98,7 @@ std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint
       in += in_rate;
       out += out_rate;
     }
-    const bool has_oldest = queue->oldest_append_time.time_since_epoch().count() != 0;
+    const bool has_oldest = ms_of(queue->oldest_append_time) != 0;
     table.add({queue->name, std::to_string(queue->ready), std::to_string(queue->in_flight),
                std::to_string(queue->delayed), std::to_string(queue->dying),
                std::to_string(queue->parked),

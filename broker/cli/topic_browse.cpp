@@ -2,6 +2,7 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/table.hpp"
+#include "broker/cli/wall_clock.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -69,7 +70,7 @@ Result<> show_span(Client& client, const std::string& topic, const Span& span, T
     }
     const Record& one = **record;
     table.add({std::to_string(one.partition()), std::to_string(one.offset()),
-               std::to_string(one.timestamp().time_since_epoch().count()), preview(one.key()),
+               std::to_string(ms_of(one.timestamp())), preview(one.key()),
                one.value() ? std::to_string(one.value()->size()) : "-", preview(one.value())});
   }
   return {};

@@ -3,6 +3,7 @@
 #include "broker/cli/output.hpp"
 #include "broker/cli/signals.hpp"
 #include "broker/cli/time_spec.hpp"
+#include "broker/cli/wall_clock.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -45,7 +46,7 @@ Result<Plan> plan_of(const ConsumeArguments& arguments) {
   if (!format) {
     return std::move(format).error();
   }
-  const auto now = std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
+  const auto now = wall_now();
   const Result<StartPosition> from = parse_from(arguments.from, now);
   if (!from) {
     return Error(from.error().code, "--from: " + from.error().message);
@@ -125,7 +126,7 @@ class Replay {
                          .key = record.key(),
                          .value = record.value(),
                          .headers = record.headers(),
-                         .timestamp_ms = record.timestamp().time_since_epoch().count(),
+                         .timestamp_ms = ms_of(record.timestamp()),
                          .handle = {},
                          .message_id = {}},
                         out_.buffer());

@@ -1,10 +1,13 @@
 #pragma once
 
+#include "broker/terminal/base64.hpp"
 #include "broker/terminal/plain_text.hpp"
 #include "proto/json_string.hpp"
+#include "proto/utf8.hpp"
 
 #include <algorithm>
 #include <concepts>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +36,18 @@ class Facts {
   }
   void add(std::string_view name, std::integral auto number) {
     facts_.push_back({std::string(name), std::to_string(number), std::to_string(number)});
+  }
+  // Bytes of a message, or none of them. In JSON `name` is a string where they are UTF-8; where they
+  // are not, it is null, and a member `name`_base64 follows that has them. Missing: as add_nothing().
+  void add_bytes(std::string_view name, std::optional<std::string_view> bytes) {
+    if (!bytes) {
+      add_nothing(name);
+    } else if (proto::is_utf8(*bytes)) {
+      add(name, *bytes);
+    } else {
+      facts_.push_back({std::string(name), plain(*bytes), "null"});
+      add(std::string(name) + "_base64", base64(*bytes));
+    }
   }
   void add_flag(std::string_view name, bool is_so) {
     const std::string text = is_so ? "true" : "false";

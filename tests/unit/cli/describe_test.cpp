@@ -92,6 +92,23 @@ TEST(ClientList, HoldsNothingOfAServiceThatATerminalObeys) {
   EXPECT_THAT(table, HasSubstr("  plain            "));
 }
 
+TEST(QueuePeek, LosesNoBytesInJson) {
+  PeekedMessage message;
+  message.offset = 7;
+  message.key = "\xef\xbf\xbd";
+  message.value = std::string("\xff\0z", 3);
+  message.headers = {{"lang", "en"}, {"\xfe", std::nullopt}};
+  EXPECT_EQ(peeked_json({message}),
+            R"([
+{"offset": 7, "state": "ready", "attempts": 0, "due_ms": null, "append_time_ms": 0, )"
+            "\"timestamp_ms\": 0, \"key\": \"\xef\xbf\xbd\", "
+            R"("value": null, "value_base64": "/wB6", "headers": [)"
+            R"({"name": "lang", "value": "en"}, )"
+            R"({"name": null, "name_base64": "/g==", "value": null}]}
+]
+)");
+}
+
 TEST(Preview, IsTheBeginningOfAValueOnOneLine) {
   EXPECT_EQ(preview(std::nullopt), "-");
   EXPECT_EQ(preview(""), "");

@@ -16,6 +16,16 @@ TEST(Facts, AreATableAndMembersOfAnObject) {
             R"({"name": "a \"b\"", "messages": 7, "paused": false, "owner": null})");
 }
 
+TEST(Facts, LoseNoBytesInJson) {
+  Facts facts;
+  facts.add_bytes("text", std::string_view("a\0\xef\xbf\xbd", 5));
+  facts.add_bytes("bytes", std::string_view("\xff\0z", 3));
+  facts.add_bytes("none", std::nullopt);
+  EXPECT_EQ(facts.json(),
+            "{\"text\": \"a\\u0000\xef\xbf\xbd\", "
+            "\"bytes\": null, \"bytes_base64\": \"/wB6\", \"none\": null}");
+}
+
 TEST(Facts, MakeAnArrayWithAnObjectALine) {
   const auto object = [](int number) { return std::to_string(number); };
   EXPECT_EQ(array_of(std::vector<int>{1, 2}, object), "[\n1,\n2\n]\n");
