@@ -4,11 +4,13 @@
 #include "broker/cli/table.hpp"
 #include "broker/cli/wall_clock.hpp"
 #include "broker/terminal/facts.hpp"
+#include "broker/terminal/time_text.hpp"
 #include "proto/json_string.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -20,7 +22,8 @@ using terminal::Facts;
 using terminal::joined;
 using terminal::json_object;
 
-Facts facts_of(const QueueDescription& queue) {
+// `now` is told where people read it.
+Facts facts_of(const QueueDescription& queue, std::optional<Timestamp> now = {}) {
   Facts facts;
   facts.add("name", queue.name);
   facts.add("uuid", queue.uuid);
@@ -39,12 +42,8 @@ Facts facts_of(const QueueDescription& queue) {
   facts.add("parked", queue.parked);
   facts.add("bytes", queue.bytes);
   facts.add("next_offset", queue.next_offset);
-  const std::int64_t oldest = ms_of(queue.oldest_append_time);
-  if (oldest == 0) {
-    facts.add_nothing("oldest_append_time_ms");
-  } else {
-    facts.add("oldest_append_time_ms", oldest);
-  }
+  facts.add_time("oldest_append_time", told_ms(queue.oldest_append_time),
+                 now ? std::optional(ms_of(*now)) : std::nullopt);
   facts.add("subscribers", queue.subscribers);
   facts.add_flag("receives_paused", queue.receives_paused);
   facts.add_flag("sends_paused", queue.sends_paused);
@@ -66,7 +65,7 @@ Facts facts_of(const BackupDescription& backup) {
   facts.add("broker", backup.broker);
   facts.add("incarnation", backup.incarnation);
   facts.add("commit", backup.commit);
-  facts.add("commit_time_ms", ms_of(backup.commit_time));
+  facts.add_time("commit_time", ms_of(backup.commit_time));
   facts.add("rows", backup.rows);
   facts.add("bytes", backup.row_bytes);
   facts.add("digest", backup.digest);
@@ -149,28 +148,34 @@ std::string paused_text(const QueueDescription& queue) {
   return queue.receives_paused ? "receives" : queue.sends_paused ? "sends" : "-";
 }
 
-std::string queue_table(const QueueDescription& queue) {
-  return facts_of(queue).table();
+std::string oldest_age(const QueueDescription& queue, Timestamp now) {
+  return told_ms(queue.oldest_append_time) ? terminal::age_text(now - queue.oldest_append_time)
+                                           : "-";
+}
+
+std::string queue_table(const QueueDescription& queue, Timestamp now) {
+  return facts_of(queue, now).table();
 }
 
 std::string queue_json(const QueueDescription& queue) {
   return object_of(queue) + "\n";
 }
 
-std::string queues_table(const std::vector<QueueDescription>& queues) {
+std::string queues_table(const std::vector<QueueDescription>& queues, Timestamp now) {
   Table table({{"name", Table::Align::kLeft},
                {"ready"},
                {"in_flight"},
                {"delayed"},
                {"dying"},
                {"parked"},
+               {"oldest"},
                {"bytes"},
                {"subscribers"},
                {"paused", Table::Align::kLeft}});
   for (const QueueDescription& queue : queues) {
     table.add({queue.name, std::to_string(queue.ready), std::to_string(queue.in_flight),
                std::to_string(queue.delayed), std::to_string(queue.dying),
-               std::to_string(queue.parked), std::to_string(queue.bytes),
+               std::to_string(queue.parked), oldest_age(queue, now), std::to_string(queue.bytes),
                std::to_string(queue.subscribers), paused_text(queue)});
   }
   return table.text();

@@ -9,7 +9,8 @@
 #include <vector>
 
 // What `info` and `ls` print. Pure text, each ending with a newline. The names in the JSON form
-// are what scripts read; they are the words of the table too.
+// are what scripts read; they are the words of the table too, but that times are numbers there and
+// end in _ms. `now` is when people read it.
 namespace weir::cli {
 
 /// Of all states.
@@ -18,12 +19,15 @@ namespace weir::cli {
 /// What is paused: "receives", "sends", "both", or a dash.
 [[nodiscard]] std::string paused_text(const QueueDescription& queue);
 
-[[nodiscard]] std::string queue_table(const QueueDescription& queue);
+/// How long its oldest message has been there, or a dash.
+[[nodiscard]] std::string oldest_age(const QueueDescription& queue, Timestamp now);
+
+[[nodiscard]] std::string queue_table(const QueueDescription& queue, Timestamp now);
 [[nodiscard]] std::string queue_json(const QueueDescription& queue);
 [[nodiscard]] std::string topic_table(const TopicDescription& topic);
 [[nodiscard]] std::string topic_json(const TopicDescription& topic);
 // Of `ls`: a line each, as JSON an array with an object a line.
-[[nodiscard]] std::string queues_table(const std::vector<QueueDescription>& queues);
+[[nodiscard]] std::string queues_table(const std::vector<QueueDescription>& queues, Timestamp now);
 [[nodiscard]] std::string queues_json(const std::vector<QueueDescription>& queues);
 [[nodiscard]] std::string topics_table(const std::vector<TopicDescription>& topics);
 [[nodiscard]] std::string topics_json(const std::vector<TopicDescription>& topics);
@@ -33,8 +37,9 @@ namespace weir::cli {
 [[nodiscard]] std::string namespaces_json(const std::vector<NamespaceDescription>& namespaces);
 [[nodiscard]] std::string clients_table(const std::vector<ClientDescription>& clients);
 [[nodiscard]] std::string clients_json(const std::vector<ClientDescription>& clients);
-// Of `queue peek`: in the table values are cut.
-[[nodiscard]] std::string peeked_table(const std::vector<PeekedMessage>& messages);
+/// Of `queue peek`: values are cut; of dead letters it says where they come from, how often they
+/// were tried there, and why they are here.
+[[nodiscard]] std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp now);
 [[nodiscard]] std::string peeked_json(const std::vector<PeekedMessage>& messages);
 // Of what destroys: the objects of `info` and `ls` as they were, and whether nothing was done.
 [[nodiscard]] std::string removed_json(const QueueDescription& queue, bool dry_run);

@@ -2,6 +2,7 @@
 #include "broker/cli/table.hpp"
 #include "broker/cli/wall_clock.hpp"
 #include "broker/terminal/facts.hpp"
+#include "broker/terminal/time_text.hpp"
 
 #include <cstdint>
 
@@ -70,12 +71,12 @@ std::string clients_table(const std::vector<ClientDescription>& clients) {
                {"library", Table::Align::kLeft},
                {"address", Table::Align::kLeft},
                {"namespace", Table::Align::kLeft},
-               {"since_ms"},
+               {"since", Table::Align::kLeft},
                {"subscriptions"},
                {"in_flight"}});
   for (const ClientDescription& one : clients) {
     table.add({std::to_string(one.session), one.service.empty() ? "-" : one.service, one.library,
-               one.address, one.name_space, std::to_string(ms_of(one.since)),
+               one.address, one.name_space, terminal::time_text(ms_of(one.since)),
                std::to_string(one.subscriptions), std::to_string(one.in_flight)});
   }
   return table.text();

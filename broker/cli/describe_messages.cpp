@@ -3,9 +3,14 @@
 #include "broker/cli/wall_clock.hpp"
 #include "broker/terminal/facts.hpp"
 #include "broker/terminal/plain_text.hpp"
+#include "broker/terminal/time_text.hpp"
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 // Messages that are looked at, as text.
 namespace weir::cli {
@@ -17,19 +22,30 @@ using terminal::joined;
 using terminal::json_object;
 
 constexpr std::size_t kMaxPreviewColumns = 60;
+const std::string kMissing = "-";
+
+// Headers of dead letters (proto/README.md).
+constexpr std::string_view kDeadFrom = "weir.dead-from";
+constexpr std::string_view kDeadAttempts = "weir.dead-attempts";
+constexpr std::string_view kDeadReason = "weir.dead-reason";
+
+std::string header_of(const PeekedMessage& message, std::string_view name) {
+  for (const auto& [header, value] : message.headers) {
+    if (header == name) {
+      return value.value_or(kMissing);
+    }
+  }
+  return kMissing;
+}
 
 std::string object_of(const PeekedMessage& message) {
   Facts facts;
   facts.add("offset", message.offset);
   facts.add("state", name(message.state));
   facts.add("attempts", message.attempts);
-  if (ms_of(message.due) != 0) {
-    facts.add("due_ms", ms_of(message.due));
-  } else {
-    facts.add_nothing("due_ms");
-  }
-  facts.add("append_time_ms", ms_of(message.append_time));
-  facts.add("timestamp_ms", ms_of(message.timestamp));
+  facts.add_time("due", told_ms(message.due));
+  facts.add_time("append_time", ms_of(message.append_time));
+  facts.add_time("timestamp", ms_of(message.timestamp));
   facts.add_bytes("key", message.key);
   facts.add_bytes("value", message.value);
   std::vector<std::string> headers;
@@ -48,7 +64,7 @@ std::string object_of(const PeekedMessage& message) {
 
 std::string preview(const std::optional<std::string_view>& value) {
   if (!value) {
-    return "-";
+    return kMissing;
   }
   // A character has at most four bytes, so this holds as many as are shown.
   const std::string_view begin = value->substr(0, 4 * kMaxPreviewColumns);
@@ -58,18 +74,32 @@ std::string preview(const std::optional<std::string_view>& value) {
   return std::string(cut) + (is_whole ? "" : "...");
 }
 
-std::string peeked_table(const std::vector<PeekedMessage>& messages) {
-  Table table({{"offset"},
-               {"state", Table::Align::kLeft},
-               {"attempts"},
-               {"due_ms"},
-               {"size"},
-               {"value", Table::Align::kLeft}});
+std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp now) {
+  using Align = Table::Align;
+  const bool has_dead_letters = std::ranges::any_of(messages, [](const PeekedMessage& message) {
+    return header_of(message, kDeadFrom) != kMissing;
+  });
+  std::vector<Table::Column> columns = {
+      {"offset"}, {"state", Align::kLeft}, {"attempts"}, {"due"}, {"age"}};
+  if (has_dead_letters) {
+    columns.insert(columns.end(),
+                   {{"dead_from", Align::kLeft}, {"dead_attempts"}, {"dead_reason", Align::kLeft}});
+  }
+  columns.insert(columns.end(), {{"size"}, {"value", Align::kLeft}});
+  Table table(std::move(columns));
   for (const PeekedMessage& one : messages) {
-    table.add({std::to_string(one.offset), std::string(name(one.state)),
-               std::to_string(one.attempts),
-               ms_of(one.due) != 0 ? std::to_string(ms_of(one.due)) : "-",
-               one.value ? std::to_string(one.value->size()) : "-", preview(one.value)});
+    std::vector<std::string> cells = {
+        std::to_string(one.offset), std::string(name(one.state)), std::to_string(one.attempts),
+        told_ms(one.due) ? "in " + terminal::age_text(one.due - now) : kMissing,
+        terminal::age_text(now - one.append_time)};
+    if (has_dead_letters) {
+      for (const std::string_view header : {kDeadFrom, kDeadAttempts, kDeadReason}) {
+        cells.push_back(header_of(one, header));
+      }
+    }
+    cells.push_back(one.value ? std::to_string(one.value->size()) : kMissing);
+    cells.push_back(preview(one.value));
+    table.add(std::move(cells));
   }
   return table.text();
 }

@@ -2,6 +2,7 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
+#include "broker/cli/wall_clock.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -42,9 +43,13 @@ ExitCode show_list(const Connection& connection, const ListArguments& arguments,
                      arguments.names ? names_of<Item> : table, json);
 }
 
+std::string queues_table_now(const std::vector<QueueDescription>& queues) {
+  return queues_table(queues, wall_now());
+}
+
 ExitCode list_queues(const Connection& connection, const ListArguments& arguments) {
-  return show_list(connection, arguments, &Client::list_queues, &QueuePage::queues, queues_table,
-                   queues_json);
+  return show_list(connection, arguments, &Client::list_queues, &QueuePage::queues,
+                   queues_table_now, queues_json);
 }
 
 ExitCode list_topics(const Connection& connection, const ListArguments& arguments) {
@@ -107,7 +112,8 @@ std::vector<std::string> names_at(const Connection& connection, const std::strin
 
 void add_queue_list(CLI::App& parent, CommandLine& line) {
   add_list(parent, line, "List queues with their messages", list_queues).footer(R"(
-In the order of names; `weir queue info` says what the columns mean.
+In the order of names; oldest is how long the oldest message has been there. `weir queue info
+--help` says what the other columns mean.
 
 Example:
   weir queue ls 'mail-*'

@@ -2,6 +2,7 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
+#include "broker/cli/wall_clock.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -76,8 +77,8 @@ struct InfoArguments {
 ExitCode show(const Connection& connection, const InfoArguments& arguments) {
   return show_answer(
       connection, arguments.form, arguments.name,
-      [&](Client& client) { return client.describe_queue(arguments.name); }, queue_table,
-      queue_json);
+      [&](Client& client) { return client.describe_queue(arguments.name); },
+      [](const QueueDescription& queue) { return queue_table(queue, wall_now()); }, queue_json);
 }
 
 void add_info(CLI::App& parent, CommandLine& line) {

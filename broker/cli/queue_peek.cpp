@@ -100,7 +100,7 @@ ExitCode peek(const Connection& connection, const PeekArguments& arguments) {
     return print_formatted(*messages, *format, arguments.name);
   }
   return show(arguments.form,
-              Look{.table = peeked_table(*messages), .json = peeked_json(*messages)},
+              Look{.table = peeked_table(*messages, wall_now()), .json = peeked_json(*messages)},
               arguments.name);
 }
 
@@ -130,13 +130,17 @@ void add_queue_peek(CLI::App& parent, CommandLine& line) {
   add_output_option(command, arguments->form)->excludes(format);
   command.footer(std::string(R"(
 Nothing is leased, counted or changed; whoever works on the queue does not notice. In the order of
-offsets. due_ms is when a delayed message may be handed out again, or a lease ends. The table cuts
-values; -f and -o json show them whole. In JSON a key, a value, a header's name or value that is no
+offsets. `due` is when a delayed message may be handed out again, or a lease ends, `age` how long
+a message has been in this queue. A dead letter has begun anew here, so its attempts count from 0;
+the headers that it came with say from which queue it was taken, after how many attempts, and why:
+dead_from, dead_attempts, dead_reason, columns that are there when one of the messages has them.
+The table cuts values; -f and -o json show them whole. In JSON a key, a value, a header's name or value that is no
 UTF-8 is null, and the member behind it, key_base64 or value_base64 or name_base64, has its bytes.
 )") + kQuotingHelp +
                  R"(
 Example:
   weir queue peek mail --from parked
+  weir queue peek mail-failed -f '%o %h\n'
   weir queue peek mail --offset 1000 -n 1 -f '%v')");
   command.callback([&line, arguments] {
     line.action = [&line, arguments] { return peek(line.connection, *arguments); };

@@ -3,11 +3,11 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/table.hpp"
 #include "broker/cli/wall_clock.hpp"
+#include "broker/terminal/time_text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <string_view>
 #include <utility>
 
 namespace weir::cli {
@@ -18,28 +18,6 @@ std::string rate_text(double a_second) {
   const bool is_small = a_second < 9.95;
   static_cast<void>(std::snprintf(text.data(), text.size(), is_small ? "%.1f" : "%.0f", a_second));
   return text.data();
-}
-
-// The two largest units: "3d 4h", "12s".
-std::string age_text(std::chrono::milliseconds age) {
-  struct Unit {
-    std::string_view name;
-    std::int64_t seconds;
-  };
-  constexpr std::array kUnits = {Unit{"d", 86'400}, Unit{"h", 3'600}, Unit{"m", 60}, Unit{"s", 1}};
-  std::int64_t left = std::max<std::int64_t>(age.count() / 1'000, 0);
-  for (std::size_t i = 0; i < kUnits.size(); ++i) {
-    if (left >= kUnits[i].seconds) {
-      std::string text = std::to_string(left / kUnits[i].seconds) + std::string(kUnits[i].name);
-      left %= kUnits[i].seconds;
-      if (i + 1 < kUnits.size() && left >= kUnits[i + 1].seconds) {
-        text +=
-            " " + std::to_string(left / kUnits[i + 1].seconds) + std::string(kUnits[i + 1].name);
-      }
-      return text;
-    }
-  }
-  return "0s";
 }
 
 // Nobody can work on what is paused.
@@ -98,11 +76,9 @@ std::string TopPage::next(const std::vector<QueueDescription>& queues, TimePoint
       in += in_rate;
       out += out_rate;
     }
-    const bool has_oldest = ms_of(queue->oldest_append_time) != 0;
     table.add({queue->name, std::to_string(queue->ready), std::to_string(queue->in_flight),
                std::to_string(queue->delayed), std::to_string(queue->dying),
-               std::to_string(queue->parked),
-               has_oldest ? age_text(wall - queue->oldest_append_time) : "-",
+               std::to_string(queue->parked), oldest_age(*queue, wall),
                std::to_string(queue->subscribers), in_text, out_text, paused_text(*queue),
                missing_in(*queue)});
     totals[queue->uuid] = at;

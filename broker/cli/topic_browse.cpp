@@ -3,6 +3,7 @@
 #include "broker/cli/output.hpp"
 #include "broker/cli/table.hpp"
 #include "broker/cli/wall_clock.hpp"
+#include "broker/terminal/time_text.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -70,7 +71,7 @@ Result<> show_span(Client& client, const std::string& topic, const Span& span, T
     }
     const Record& one = **record;
     table.add({std::to_string(one.partition()), std::to_string(one.offset()),
-               std::to_string(ms_of(one.timestamp())), preview(one.key()),
+               terminal::time_text(ms_of(one.timestamp())), preview(one.key()),
                one.value() ? std::to_string(one.value()->size()) : "-", preview(one.value())});
   }
   return {};
@@ -93,7 +94,7 @@ ExitCode browse(const Connection& connection, const BrowseArguments& arguments) 
   }
   Table table({{"partition"},
                {"offset"},
-               {"timestamp_ms"},
+               {"timestamp", Table::Align::kLeft},
                {"key", Table::Align::kLeft},
                {"size"},
                {"value", Table::Align::kLeft}});

@@ -16,7 +16,7 @@ terminal::Facts list(const StoredFacts& facts) {
   all.add("kind", facts.kind);
   all.add("incarnation", facts.incarnation);
   all.add("commit", facts.rows.point.index.value);
-  all.add("commit_time_ms", facts.rows.point.time);
+  all.add_time("commit_time", facts.rows.point.time);
   all.add("namespaces", counts.namespaces);
   all.add("queues", counts.queues);
   all.add("topics", counts.topics);

@@ -2,14 +2,17 @@
 
 #include "broker/terminal/base64.hpp"
 #include "broker/terminal/plain_text.hpp"
+#include "broker/terminal/time_text.hpp"
 #include "proto/json_string.hpp"
 #include "proto/utf8.hpp"
 
 #include <algorithm>
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // How facts become text.
@@ -28,14 +31,15 @@ namespace weir::terminal {
   return "{" + joined(members) + "}";
 }
 
-// Names with values, in the order in which they were added, as a table or as JSON.
+// Names with values, in the order in which they were added, as a table or as JSON. The names are
+// the same in both, but for times.
 class Facts {
  public:
   void add(std::string_view name, std::string_view text) {
-    facts_.push_back({std::string(name), plain(text), proto::json_string(text)});
+    add_shown(name, plain(text), proto::json_string(text));
   }
   void add(std::string_view name, std::integral auto number) {
-    facts_.push_back({std::string(name), std::to_string(number), std::to_string(number)});
+    add_shown(name, std::to_string(number), std::to_string(number));
   }
   // Bytes of a message, or none of them. In JSON `name` is a string where they are UTF-8; where they
   // are not, it is null, and a member `name`_base64 follows that has them. Missing: as add_nothing().
@@ -45,16 +49,30 @@ class Facts {
     } else if (proto::is_utf8(*bytes)) {
       add(name, *bytes);
     } else {
-      facts_.push_back({std::string(name), plain(*bytes), "null"});
+      add_shown(name, plain(*bytes), "null");
       add(std::string(name) + "_base64", base64(*bytes));
     }
   }
+  // A moment in ms since 1970, or none of them: for people a time, and how long ago that was where
+  // `now_ms` is told; in JSON the number, as `name`_ms.
+  void add_time(std::string_view name, std::optional<std::int64_t> ms,
+                std::optional<std::int64_t> now_ms = {}) {
+    Fact fact{.name = std::string(name), .json_name = std::string(name) + "_ms"};
+    if (ms) {
+      fact.shown = time_text(*ms);
+      fact.json = std::to_string(*ms);
+      if (now_ms) {
+        fact.shown += " (" + age_text(std::chrono::milliseconds(*now_ms - *ms)) + " ago)";
+      }
+    }
+    facts_.push_back(std::move(fact));
+  }
   void add_flag(std::string_view name, bool is_so) {
     const std::string text = is_so ? "true" : "false";
-    facts_.push_back({std::string(name), text, text});
+    add_shown(name, text, text);
   }
   // Shown as a dash, in JSON as null.
-  void add_nothing(std::string_view name) { facts_.push_back({std::string(name), "-", "null"}); }
+  void add_nothing(std::string_view name) { add_shown(name, "-", "null"); }
 
   [[nodiscard]] std::string table() const {
     std::size_t width = 0;
@@ -72,7 +90,7 @@ class Facts {
     std::vector<std::string> members;
     members.reserve(facts_.size());
     for (const Fact& fact : facts_) {
-      members.push_back(proto::json_string(fact.name) + ": " + fact.json);
+      members.push_back(proto::json_string(fact.json_name) + ": " + fact.json);
     }
     return members;
   }
@@ -82,9 +100,14 @@ class Facts {
  private:
   struct Fact {
     std::string name;
-    std::string shown;
-    std::string json;
+    std::string json_name;
+    std::string shown = "-";
+    std::string json = "null";
   };
+
+  void add_shown(std::string_view name, std::string shown, std::string json) {
+    facts_.push_back({std::string(name), std::string(name), std::move(shown), std::move(json)});
+  }
 
   std::vector<Fact> facts_;
 };

@@ -7,7 +7,10 @@ namespace weir::cli {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using testing::HasSubstr;
+
+const Timestamp kNow{milliseconds(1'777'636'800'250)};
 
 QueueDescription sample_queue() {
   QueueDescription queue;
@@ -41,10 +44,14 @@ TEST(QueueInfo, NamesTheDeadLetterQueueAndTheOldestMessage) {
 }
 
 TEST(QueueInfo, IsATableForPeople) {
-  const std::string table = queue_table(sample_queue());
-  EXPECT_THAT(table, HasSubstr("name                   mail\n"));
-  EXPECT_THAT(table, HasSubstr("in_flight              1\n"));
-  EXPECT_THAT(table, HasSubstr("dead_letter_queue      -\n"));
+  const std::string table = queue_table(sample_queue(), kNow);
+  EXPECT_THAT(table, HasSubstr("name                mail\n"));
+  EXPECT_THAT(table, HasSubstr("in_flight           1\n"));
+  EXPECT_THAT(table, HasSubstr("dead_letter_queue   -\n"));
+  QueueDescription waiting = sample_queue();
+  waiting.oldest_append_time = kNow - seconds(8);
+  EXPECT_THAT(queue_table(waiting, kNow),
+              HasSubstr("oldest_append_time  2026-05-01T11:59:52.250Z (8s ago)\n"));
 }
 
 TEST(QueueList, IsALineForEachBelowTheColumns) {
@@ -52,11 +59,14 @@ TEST(QueueList, IsALineForEachBelowTheColumns) {
   other.name = "a-longer-name";
   other.ready = 12'345;
   other.receives_paused = true;
+  other.oldest_append_time = kNow - seconds(8);
   EXPECT_EQ(
-      queues_table({sample_queue(), other}),
-      "name           ready  in_flight  delayed  dying  parked  bytes  subscribers  paused\n"
-      "mail               5          1        0      0       0    123            0  -\n"
-      "a-longer-name  12345          1        0      0       0    123            0  receives\n");
+      queues_table({sample_queue(), other}, kNow),
+      "name           ready  in_flight  delayed  dying  parked  oldest  bytes  subscribers  "
+      "paused\n"
+      "mail               5          1        0      0       0       -    123            0  -\n"
+      "a-longer-name  12345          1        0      0       0      8s    123            0  "
+      "receives\n");
 }
 
 TEST(QueueList, IsAnArrayOfTheObjectsOfInfo) {
@@ -90,6 +100,43 @@ TEST(ClientList, HoldsNothingOfAServiceThatATerminalObeys) {
   const std::string table = clients_table({client, other});
   EXPECT_THAT(table, HasSubstr(R"(  \x1b[2Jgrüße\n  )"));
   EXPECT_THAT(table, HasSubstr("  plain            "));
+}
+
+TEST(QueuePeek, IsANarrowTable) {
+  PeekedMessage message;
+  message.offset = 7;
+  message.append_time = kNow - seconds(75);
+  message.value = "hello\n";
+  PeekedMessage delayed;
+  delayed.offset = 12;
+  delayed.state = MessageState::kDelayed;
+  delayed.attempts = 2;
+  delayed.due = kNow + seconds(5);
+  delayed.append_time = kNow;
+  EXPECT_EQ(peeked_table({message, delayed}, kNow),
+            "offset  state    attempts    due     age  size  value\n"
+            "     7  ready           0      -  1m 15s     6  hello\\n\n"
+            "    12  delayed         2  in 5s      0s     -  -\n");
+}
+
+TEST(QueuePeek, SaysOfDeadLettersWhereTheyComeFromAndWhy) {
+  PeekedMessage dead;
+  dead.offset = 0;
+  dead.append_time = kNow - seconds(3);
+  dead.value = "a";
+  dead.headers = {{"weir.dead-from", "work"},
+                  {"weir.dead-reason", "max_receive_count"},
+                  {"weir.dead-attempts", "3"}};
+  PeekedMessage other = dead;
+  other.offset = 1;
+  other.headers.clear();
+  EXPECT_EQ(peeked_table({dead, other}, kNow),
+            "offset  state  attempts  due  age  dead_from  dead_attempts  dead_reason        size  "
+            "value\n"
+            "     0  ready         0    -   3s  work                   3  max_receive_count     1  "
+            "a\n"
+            "     1  ready         0    -   3s  -                      -  -                     1  "
+            "a\n");
 }
 
 TEST(QueuePeek, LosesNoBytesInJson) {
@@ -161,7 +208,8 @@ TEST(Backup, IsDescribedInJson) {
 }
 
 TEST(Backup, IsDescribedInATable) {
-  EXPECT_THAT(backup_table(sample_backup()), HasSubstr("digest          00112233445566aa\n"));
+  EXPECT_THAT(backup_table(sample_backup()), HasSubstr("digest       00112233445566aa\n"));
+  EXPECT_THAT(backup_table(sample_backup()), HasSubstr("commit_time  2026-05-01T12:00:00.000Z\n"));
 }
 
 TEST(ConfigReload, NamesWhatChangedAndWhatTakesANewStart) {

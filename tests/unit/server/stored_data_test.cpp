@@ -128,8 +128,8 @@ TEST_F(StoredData, IsTheSameInTheBackupAndWhereItIsRestored) {
 
 TEST_F(StoredData, HasOneTextForPeopleAndOneForScripts) {
   const StoredFacts facts = verify(backup(), go_on).value();
-  EXPECT_THAT(facts_table(facts), HasSubstr("kind            backup\n"));
-  EXPECT_THAT(facts_table(facts), HasSubstr("records         100\n"));
+  EXPECT_THAT(facts_table(facts), HasSubstr("kind         backup\n"));
+  EXPECT_THAT(facts_table(facts), HasSubstr("records      100\n"));
   EXPECT_EQ(facts_json(facts),
             "{\"kind\": \"backup\", \"incarnation\": 1, \"commit\": 7, \"commit_time_ms\": " +
                 std::to_string(kNow) +

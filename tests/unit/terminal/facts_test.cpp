@@ -26,6 +26,19 @@ TEST(Facts, LoseNoBytesInJson) {
             "\"bytes\": null, \"bytes_base64\": \"/wB6\", \"none\": null}");
 }
 
+TEST(Facts, SayTimesToPeopleAndToScripts) {
+  Facts facts;
+  facts.add_time("made", 1'777'636'800'250);
+  facts.add_time("oldest", 1'777'636'800'250, 1'777'636'808'300);
+  facts.add_time("never", std::nullopt, 5);
+  EXPECT_EQ(facts.table(),
+            "made    2026-05-01T12:00:00.250Z\n"
+            "oldest  2026-05-01T12:00:00.250Z (8s ago)\n"
+            "never   -\n");
+  EXPECT_EQ(facts.json(),
+            R"({"made_ms": 1777636800250, "oldest_ms": 1777636800250, "never_ms": null})");
+}
+
 TEST(Facts, MakeAnArrayWithAnObjectALine) {
   const auto object = [](int number) { return std::to_string(number); };
   EXPECT_EQ(array_of(std::vector<int>{1, 2}, object), "[\n1,\n2\n]\n");
