@@ -1,6 +1,7 @@
 #include "broker/cli/message_command.hpp"
 
 #include <memory>
+#include <utility>
 
 namespace weir::cli {
 namespace {
@@ -28,12 +29,47 @@ std::string summary_of(const WorkerPoolStats& stats) {
   return text;
 }
 
+std::string too_many_failures(std::uint32_t failures, const ChildEnd& last) {
+  const std::string end = last.signal != 0 ? "signal " + std::to_string(last.signal)
+                                           : "exit status " + std::to_string(last.exit_code);
+  return std::to_string(failures) + (failures == 1 ? " command" : " commands in a row") +
+         " failed, the last with " + end +
+         "; takes no more messages, which would lose their attempts like these "
+         "(--max-failures-in-a-row)";
+}
+
 MessageCommand::MessageCommand(MessageCommandSettings settings, std::function<void()> on_failure)
     : settings_(std::move(settings)), on_failure_(std::move(on_failure)) {}
 
 std::optional<Error> MessageCommand::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
+}
+
+void MessageCommand::note_success() {
+  const std::lock_guard lock(mutex_);
+  failures_in_a_row_ = 0;
+}
+
+void MessageCommand::note_failure(const ChildEnd& end) {
+  std::uint32_t failures = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    failures = ++failures_in_a_row_;
+  }
+  if (failures == settings_.max_failures_in_a_row) {
+    give_up(Error(ErrorCode::kCancelled, too_many_failures(failures, end)));
+  }
+}
+
+void MessageCommand::give_up(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) {
+      failure_ = std::move(error);
+    }
+  }
+  on_failure_();
 }
 
 Outcome MessageCommand::run(const Delivery& delivery, const std::stop_token& stop) {
@@ -44,22 +80,21 @@ Outcome MessageCommand::run(const Delivery& delivery, const std::stop_token& sto
       .input = delivery.body()};
   Result<std::unique_ptr<ChildProcess>> started = ChildProcess::start(spec);
   if (!started) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!failure_) {
-        failure_ = started.error();
-      }
-    }
-    on_failure_();
+    give_up(started.error());
     return Outcome::release();
   }
   ChildProcess& child = **started;
   const std::stop_callback kills(stop, [&child] { child.kill(); });
   const ChildEnd end = child.wait();
   if (end.ok()) {
+    note_success();
     return Outcome::ack();
   }
-  return stop.stop_requested() ? Outcome::release() : Outcome::nack(settings_.nack_delay);
+  if (stop.stop_requested()) {
+    return Outcome::release();
+  }
+  note_failure(end);
+  return settings_.nack_delay ? Outcome::nack(*settings_.nack_delay) : Outcome::nack();
 }
 
 }  // namespace weir::cli

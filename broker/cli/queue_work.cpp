@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace weir::cli {
@@ -28,7 +29,7 @@ struct WorkArguments {
   std::string queue;
   MessageCommandSettings command;
   std::uint32_t concurrency = 1;
-  std::int64_t nack_delay_ms = 0;
+  std::optional<std::int64_t> nack_delay_ms;
   std::int64_t lease_ms = 0;
   bool exit_when_empty = false;
 };
@@ -219,8 +220,13 @@ void add_queue_work(CLI::App& parent, CommandLine& line) {
                    "End when nothing is ready, waits for a retry, or is being worked on here");
   command
       .add_option("--nack-delay-ms", arguments->nack_delay_ms,
-                  "How long a failed message waits for its next attempt")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{30} * 24 * 3600 * 1000))
+                  "How long a failed message waits for its next attempt (default: 1 s after the "
+                  "first, twice as long after each further one, at most 60 s)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{30} * 24 * 3600 * 1000));
+  command
+      .add_option("--max-failures-in-a-row", arguments->command.max_failures_in_a_row,
+                  "End, with exit code 1, when so many commands failed and none succeeded between "
+                  "them; 0: never")
       ->capture_default_str();
   command
       .add_option("--lease-ms", arguments->lease_ms,
@@ -230,7 +236,13 @@ void add_queue_work(CLI::App& parent, CommandLine& line) {
   command.footer(R"(
 CMD finds the message on its standard input and WEIR_MESSAGE_ID, WEIR_ATTEMPT, WEIR_QUEUE and, for a
 message with one, WEIR_KEY in its environment. Exit 0 acknowledges the message; any other exit, or a
-signal, hands it out again. However long CMD runs, the message stays its own.
+signal, hands it out again, later each time (by chance up to a half sooner than --nack-delay-ms
+says); at the queue's max_receive_count it goes to the dead-letter queue, or is parked. However long
+CMD runs, the message stays its own.
+
+A mistake in CMD fails for every message. So that it does not cost all of them their attempts, the
+command ends by itself after --max-failures-in-a-row; a service that runs unattended, and finds
+whole rows of bad messages, sets it higher, or to 0.
 
 SIGINT and SIGTERM: takes no more messages and waits for running commands; a second one kills them,
 and their messages are given back. Ends with a line `acked A, nacked B` on the standard error.
@@ -238,7 +250,9 @@ and their messages are given back. Ends with a line `acked A, nacked B` on the s
 Example:
   weir queue work mail --concurrency 4 -- sh -c 'read to && sendmail "$to" < letter.txt')");
   command.callback([&line, arguments] {
-    arguments->command.nack_delay = milliseconds(arguments->nack_delay_ms);
+    if (arguments->nack_delay_ms) {
+      arguments->command.nack_delay = milliseconds(*arguments->nack_delay_ms);
+    }
     line.action = [&line, arguments] { return work(line.connection, *arguments); };
   });
 }

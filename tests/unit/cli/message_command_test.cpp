@@ -43,5 +43,14 @@ TEST(Summary, SaysWhatCameToNothingIfSomethingDid) {
   EXPECT_EQ(summary_of(stats), "acked 3, nacked 1, done but not acknowledged 2");
 }
 
+TEST(TooManyFailures, NamesTheirNumberAndTheLastOne) {
+  const std::string exited = too_many_failures(20, {.exit_code = 127});
+  EXPECT_THAT(exited, testing::StartsWith("20 commands in a row failed, the last with exit status "
+                                          "127; "));
+  EXPECT_THAT(exited, testing::HasSubstr("--max-failures-in-a-row"));
+  EXPECT_THAT(too_many_failures(1, {.signal = 9}),
+              testing::StartsWith("1 command failed, the last with signal 9; "));
+}
+
 }  // namespace
 }  // namespace weir::cli
