@@ -3,6 +3,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/complete.hpp"
 #include "broker/cli/contexts.hpp"
+#include "broker/cli/misspelling.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/pages.hpp"
 #include "weir/version.hpp"
@@ -152,8 +153,10 @@ std::string command_name(const CLI::App& app) {
   return name;
 }
 
-ExitCode refuse(const CLI::App& app, const CLI::ParseError& error) {
-  std::string line = std::string("weir: ") + error.what();
+ExitCode refuse(const CLI::App& app, const std::vector<std::string>& args,
+                const CLI::ParseError& error) {
+  // The parser says of a word that it does not know only that another one is missing.
+  std::string line = find_misspelling(app, args).value_or(std::string("weir: ") + error.what());
   std::ranges::replace(line, '\n', ' ');
   print_error_line(line + " (see: " + command_name(app) + " --help)");
   return ExitCode::kBadUsage;
@@ -172,7 +175,7 @@ ExitCode parse_and_run(const std::vector<std::string>& args) {
   } catch (const CLI::CallForVersion& version_text) {
     return print(std::string(version_text.what()) + "\n");
   } catch (const CLI::ParseError& error) {
-    return refuse(app, error);
+    return refuse(app, args, error);
   }
   if (!line.action) {
     return ExitCode::kBadUsage;

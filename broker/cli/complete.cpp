@@ -1,35 +1,13 @@
 #include "broker/cli/complete.hpp"
 
+#include "broker/cli/command_tree.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
 
 namespace weir::cli {
 namespace {
-
-const CLI::App* subcommand_of(const CLI::App& app, const std::string& name) {
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (command->get_name() == name) {
-      return command;
-    }
-  }
-  return nullptr;
-}
-
-const CLI::Option* option_of(const CLI::App& app, const std::string& flag) {
-  for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
-    for (const CLI::Option* option : at->get_options()) {
-      if (option->nonpositional() && option->check_name(flag)) {
-        return option;
-      }
-    }
-  }
-  return nullptr;
-}
-
-bool takes_a_value(const CLI::Option& option) {
-  return option.get_items_expected_min() > 0;
-}
 
 // Where the words lead.
 struct Place {
@@ -67,16 +45,6 @@ Place follow(const CLI::App& app, const std::vector<std::string>& words) {
   return place;
 }
 
-void add_flags(const CLI::App& command, std::vector<std::string>& candidates) {
-  for (const CLI::App* at = &command; at != nullptr; at = at->get_parent()) {
-    for (const CLI::Option* option : at->get_options()) {
-      for (const std::string& name : option->get_lnames()) {
-        candidates.push_back("--" + name);
-      }
-    }
-  }
-}
-
 // The words that the help lists for a value: "KIND:{lz4,none,zstd}".
 std::vector<std::string> values_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
@@ -111,15 +79,11 @@ std::vector<std::string> candidates_at(const Place& place, const std::string& wo
     const bool is_in_a_group = group != nullptr && group->get_parent() != nullptr;
     std::vector<std::string> flags = sources.own_flags(is_in_a_group ? kind + " " + name : name);
     if (flags.empty()) {
-      add_flags(*place.command, flags);
+      flags = flags_of(*place.command);
     }
     return flags;
   }
-  std::vector<std::string> candidates;
-  for (const CLI::App* command : place.command->get_subcommands(
-           [](const CLI::App* at) { return !at->get_group().empty(); })) {
-    candidates.push_back(command->get_name());
-  }
+  std::vector<std::string> candidates = subcommands_of(*place.command);
   if (!candidates.empty() || place.positionals > 0) {
     return candidates;
   }

@@ -221,7 +221,8 @@ void add_queue_work(CLI::App& parent, CommandLine& line) {
   command
       .add_option("--nack-delay-ms", arguments->nack_delay_ms,
                   "How long a failed message waits for its next attempt (default: 1 s after the "
-                  "first, twice as long after each further one, at most 60 s)")
+                  "first, doubled with each further one up to 60 s, each shortened by up to a half "
+                  "by chance)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{30} * 24 * 3600 * 1000));
   command
       .add_option("--max-failures-in-a-row", arguments->command.max_failures_in_a_row,
@@ -236,9 +237,8 @@ void add_queue_work(CLI::App& parent, CommandLine& line) {
   command.footer(R"(
 CMD finds the message on its standard input and WEIR_MESSAGE_ID, WEIR_ATTEMPT, WEIR_QUEUE and, for a
 message with one, WEIR_KEY in its environment. Exit 0 acknowledges the message; any other exit, or a
-signal, hands it out again, later each time (by chance up to a half sooner than --nack-delay-ms
-says); at the queue's max_receive_count it goes to the dead-letter queue, or is parked. However long
-CMD runs, the message stays its own.
+signal, hands it out again, later each time; at the queue's max_receive_count it goes to the
+dead-letter queue, or is parked. However long CMD runs, the message stays its own.
 
 A mistake in CMD fails for every message. So that it does not cost all of them their attempts, the
 command ends by itself after --max-failures-in-a-row; a service that runs unattended, and finds

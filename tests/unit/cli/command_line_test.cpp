@@ -110,9 +110,27 @@ TEST(CommandLine, RefusesBadUsageInOneLine) {
     const Outcome outcome = run_weir(words);
     EXPECT_EQ(outcome.status, 2) << testing::PrintToString(words);
     EXPECT_EQ(outcome.out, "");
-    EXPECT_THAT(outcome.err, testing::StartsWith("weir: "));
+    EXPECT_THAT(outcome.err, testing::ContainsRegex("^weir( [a-z]+)*: "));
     EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
   }
+}
+
+TEST(CommandLine, SaysWhatAWordThatItDoesNotKnowMayHaveBeen) {
+  const auto said = [](const Words& words) {
+    const Outcome outcome = run_weir(words);
+    EXPECT_EQ(outcome.status, 2);
+    return outcome.err;
+  };
+  EXPECT_EQ(said({"queue", "list"}),
+            "weir queue: there is no verb 'list'; did you mean 'ls'? (see: weir queue --help)\n");
+  EXPECT_THAT(said({"queue", "describe", "q"}), HasSubstr("did you mean 'info'?"));
+  EXPECT_THAT(said({"--timeout-ms", "7", "queues", "ls"}),
+              testing::StartsWith("weir: there is no command 'queues'; did you mean 'queue'?"));
+  EXPECT_THAT(said({"client", "frob"}), HasSubstr("there is no verb 'frob'; there are: ls, kick"));
+  EXPECT_THAT(said({"client"}), HasSubstr("weir client: a verb is missing; there are: ls, kick"));
+  EXPECT_THAT(
+      said({"queue", "info", "q", "--wach"}),
+      testing::StartsWith("weir queue info: there is no option '--wach'; did you mean '--watch'?"));
 }
 
 TEST(CommandLine, SaysThatNoBrokerIsThere) {
