@@ -157,6 +157,10 @@ std::string queue_table(const QueueDescription& queue, Timestamp now) {
   return facts_of(queue, now).table();
 }
 
+std::vector<std::string> queue_members(const QueueDescription& queue) {
+  return facts_of(queue).json_members();
+}
+
 std::string queue_json(const QueueDescription& queue) {
   return object_of(queue) + "\n";
 }

@@ -23,6 +23,8 @@ namespace weir::cli {
 [[nodiscard]] std::string oldest_age(const QueueDescription& queue, Timestamp now);
 
 [[nodiscard]] std::string queue_table(const QueueDescription& queue, Timestamp now);
+/// What queue_json() has between its braces.
+[[nodiscard]] std::vector<std::string> queue_members(const QueueDescription& queue);
 [[nodiscard]] std::string queue_json(const QueueDescription& queue);
 [[nodiscard]] std::string topic_table(const TopicDescription& topic);
 [[nodiscard]] std::string topic_json(const TopicDescription& topic);

@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <boost/json/src.hpp>
 
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace weir::cli {
@@ -28,6 +30,12 @@ Error invalid(std::string message) {
 std::string text_of(const json::value& value) {
   if (value.is_string()) {
     return std::string(value.get_string());
+  }
+  if (value.is_double()) {
+    std::array<char, 32> digits{};  // the library would write 4.5 as 4.5E0
+    const auto end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), value.get_double());
+    return {digits.data(), end.ptr};
   }
   return value.is_null() ? std::string() : json::serialize(value);
 }
