@@ -57,9 +57,7 @@ Result<> check_queue_name(std::string_view name) {
   }
   if (stem.empty() || name.size() > kQueueNameMax ||
       !std::ranges::all_of(stem, is_queue_character)) {
-    return invalid("queue", name,
-                   "1 to 80 letters, digits, '_' and '-' are allowed, with or without '.fifo' at "
-                   "the end");
+    return invalid("queue", name, kQueueNameRule);
   }
   if (is_reserved(name)) {
     return reserved("queue", name);
@@ -74,8 +72,7 @@ bool is_fifo_name(std::string_view queue) {
 Result<> check_topic_name(std::string_view name) {
   if (name.empty() || name.size() > kTopicNameMax ||
       !std::ranges::all_of(name, is_topic_character) || name == "." || name == "..") {
-    return invalid("topic", name,
-                   "1 to 249 letters, digits, '.', '_' and '-' are allowed, but not '.' and '..'");
+    return invalid("topic", name, kTopicNameRule);
   }
   if (is_reserved(name)) {
     return reserved("topic", name);
@@ -86,7 +83,7 @@ Result<> check_topic_name(std::string_view name) {
 Result<> check_namespace_name(std::string_view name) {
   if (name.empty() || name.size() > kNamespaceNameMax ||
       !std::ranges::all_of(name, is_namespace_character)) {
-    return invalid("namespace", name, "1 to 63 lower-case letters, digits and '-' are allowed");
+    return invalid("namespace", name, kNamespaceNameRule);
   }
   return {};
 }

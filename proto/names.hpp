@@ -10,6 +10,13 @@ namespace weir::proto {
 
 inline constexpr std::string_view kDefaultNamespace = "default";
 
+/// The rules for people, as errors name them and help texts can. A queue's leaves out `.fifo`, whose
+/// queues the broker does not have yet.
+inline constexpr std::string_view kQueueNameRule = "1 to 80 letters, digits, '_' and '-'";
+inline constexpr std::string_view kTopicNameRule =
+    "1 to 249 letters, digits, '.', '_' and '-', but not '.' and '..'";
+inline constexpr std::string_view kNamespaceNameRule = "1 to 63 lower-case letters, digits and '-'";
+
 /// `[A-Za-z0-9_-]{1,80}`, optionally followed by `.fifo` within the 80. INVALID_NAME otherwise, and
 /// for names that begin with `__` or `weir.`.
 Result<> check_queue_name(std::string_view name);

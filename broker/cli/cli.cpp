@@ -30,6 +30,15 @@ Example:
   seq 3 | weir queue send mail
   weir queue work mail --exit-when-empty -- cat)";
 
+// Commands that are told apart by a verb; `footer` ends the help of those that have none.
+CLI::App& add_group(CLI::App& app, const std::string& name, const std::string& description,
+                    const std::string& footer) {
+  CLI::App& group = *app.add_subcommand(name, description);
+  group.require_subcommand(1);
+  group.footer(footer);
+  return group;
+}
+
 // Fills `app`; what the parsed values are stored in is `line`.
 void build(CLI::App& app, CommandLine& line) {
   app.require_subcommand(1);
@@ -47,8 +56,11 @@ void build(CLI::App& app, CommandLine& line) {
 
   // serve, restore, verify and config parse their own arguments; here they only show in the help.
   app.add_subcommand("serve", "Run a broker (weir serve --help)");
-  CLI::App& queue = *app.add_subcommand("queue", "Create, inspect, fill and work off queues");
-  queue.require_subcommand(1);
+  CLI::App& queue = add_group(app, "queue", "Create, inspect, fill and work off queues", R"(
+Example:
+  weir queue create mail
+  seq 3 | weir queue send mail
+  weir queue work mail --exit-when-empty -- cat)");
   add_queue_admin(queue, line);
   add_queue_list(queue, line);
   add_queue_update(queue, line);
@@ -57,8 +69,11 @@ void build(CLI::App& app, CommandLine& line) {
   add_queue_send(queue, line);
   add_queue_receive(queue, line);
   add_queue_work(queue, line);
-  CLI::App& topic = *app.add_subcommand("topic", "Create, inspect, fill and replay topics");
-  topic.require_subcommand(1);
+  CLI::App& topic = add_group(app, "topic", "Create, inspect, fill and replay topics", R"(
+Example:
+  weir topic create clicks --partitions 4
+  seq 3 | weir topic publish clicks
+  weir topic consume clicks --from start --to end)");
   add_topic_admin(topic, line);
   add_topic_list(topic, line);
   add_topic_remove(topic, line);
@@ -66,26 +81,35 @@ void build(CLI::App& app, CommandLine& line) {
   add_topic_publish(topic, line);
   add_topic_consume(topic, line);
   CLI::App& name_space =
-      *app.add_subcommand("namespace", "Create, list, inspect and delete namespaces");
-  name_space.require_subcommand(1);
+      add_group(app, "namespace", "Create, list, inspect and delete namespaces", R"(
+Example:
+  weir namespace create billing
+  weir --url weir://127.0.0.1:7340/billing queue create mail)");
   add_namespace_admin(name_space, line);
   add_namespace_list(name_space, line);
-  CLI::App& client = *app.add_subcommand("client", "List connections and end them");
-  client.require_subcommand(1);
+  CLI::App& client = add_group(app, "client", "List connections and end them", R"(
+Example:
+  weir client ls 'check*'
+  weir client kick 17)");
   add_client_admin(client, line);
   add_health(app, line);
   add_backup(app, line);
   app.add_subcommand("restore", "Make a data directory of a backup (weir restore --help)");
   app.add_subcommand("verify", "Check a backup or a data directory (weir verify --help)");
   CLI::App& config =
-      *app.add_subcommand("config", "Check, print and reload the settings of a broker");
-  config.require_subcommand(1);
+      add_group(app, "config", "Check, print and reload the settings of a broker", R"(
+Example:
+  weir config check --config /etc/weir/weir.toml
+  weir config reload)");
   config.add_subcommand("check", "Say whether settings are good (weir config check --help)");
   config.add_subcommand("print", "Print the settings that would be in force");
   add_config_reload(config, line);
   add_bench(app, line);
-  CLI::App& context = *app.add_subcommand("context", "Give brokers names, and choose one of them");
-  context.require_subcommand(1);
+  CLI::App& context = add_group(app, "context", "Give brokers names, and choose one of them", R"(
+Example:
+  weir context add prod weir://10.0.0.7/orders
+  weir context use prod
+  weir queue ls)");
   add_context_admin(context, line);
   add_top(app, line);
   add_completion(app, line);

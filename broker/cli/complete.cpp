@@ -91,7 +91,8 @@ std::vector<std::string> candidates_at(const Place& place, const std::string& wo
   if (kind == "context" && !names_a_new_one) {
     return sources.contexts();
   }
-  const bool has_name = place.command->get_option_no_throw("NAME") != nullptr;
+  const bool has_name = place.command->get_option_no_throw("NAME") != nullptr ||
+                        place.command->get_option_no_throw("SERVICE") != nullptr;
   return has_name && !names_a_new_one ? sources.objects(kind) : candidates;
 }
 

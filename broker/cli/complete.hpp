@@ -15,7 +15,7 @@ struct CompletionSources {
   std::function<std::vector<std::string>()> contexts;
   /// Of a command that parses its own arguments; none for any other.
   std::function<std::vector<std::string>(const std::string& command)> own_flags;
-  /// Names of objects: "queue", "topic" or "namespace".
+  /// Names of objects: "queue", "topic" or "namespace"; of "client" the services.
   std::function<std::vector<std::string>(const std::string& kind)> objects;
 };
 

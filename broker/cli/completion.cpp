@@ -16,8 +16,8 @@ void add_completion(CLI::App& parent, CommandLine& line) {
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command.footer(R"(
-Commands, options, and the names of contexts, queues, topics and namespaces, which the broker is
-asked for.
+Commands, options, and the names of contexts, queues, topics, namespaces and services, which the
+broker is asked for.
 
 Example:
   weir completion bash > /etc/bash_completion.d/weir

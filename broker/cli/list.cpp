@@ -3,6 +3,7 @@
 #include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
 #include "broker/cli/wall_clock.hpp"
+#include "broker/terminal/plain_text.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -106,6 +107,19 @@ std::vector<std::string> names_at(const Connection& connection, const std::strin
   }
   if (kind == "namespace") {
     return names_in(client->list_namespaces(options), &NamespacePage::namespaces);
+  }
+  if (kind == "client") {
+    std::vector<std::string> services;
+    if (const auto page = client->list_clients(options)) {
+      for (const ClientDescription& one : page->clients) {
+        services.push_back(one.service);
+      }
+    }
+    // What a shell could not take as it is, is not offered.
+    std::erase_if(services, [](const std::string& service) {
+      return service.empty() || terminal::plain(service) != service;
+    });
+    return services;
   }
   return {};
 }

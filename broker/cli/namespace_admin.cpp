@@ -4,6 +4,7 @@
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
+#include "proto/names.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -129,8 +130,7 @@ CLI::App& add_act(CLI::App& parent, CommandLine& line, const std::string& name,
                   const std::string& description,
                   const std::shared_ptr<NamespaceArguments>& arguments, Act how) {
   CLI::App& command = *parent.add_subcommand(name, description);
-  command.add_option("NAME", arguments->name, "Lower-case letters, digits and -, at most 63")
-      ->required();
+  command.add_option("NAME", arguments->name, std::string(proto::kNamespaceNameRule))->required();
   command.callback([&line, arguments, how] {
     line.action = [&line, arguments, how] { return how(line.connection, *arguments); };
   });

@@ -47,8 +47,8 @@ template <class Item, class List, class Items>
   return all;
 }
 
-/// Names of queues, topics or namespaces ("queue" …) that match, at most a page of them; none
-/// where they cannot be had.
+/// Names of queues, topics or namespaces ("queue" …) that match, or the services of connections
+/// ("client"), at most a page of them; none where they cannot be had.
 [[nodiscard]] std::vector<std::string> names_at(const Connection& connection,
                                                 const std::string& kind,
                                                 const std::string& pattern);

@@ -3,6 +3,7 @@
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
 #include "broker/cli/wall_clock.hpp"
+#include "proto/names.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -35,6 +36,11 @@ ExitCode create(const Connection& connection, const CreateArguments& arguments) 
       .set_dead_letter_queue(arguments.dead_letter_queue);
   const Result<QueueDescription> queue = client->create_queue(arguments.name, settings);
   if (!queue) {
+    if (queue.error().code == ErrorCode::kAlreadyExists) {
+      return report(Error(queue.error().code, queue.error().message + "; weir queue update " +
+                                                  arguments.name + " changes settings"),
+                    arguments.name);
+    }
     // What a create misses is the dead-letter queue.
     return report(queue.error(), arguments.dead_letter_queue);
   }
@@ -46,7 +52,7 @@ ExitCode create(const Connection& connection, const CreateArguments& arguments) 
 void add_create(CLI::App& parent, CommandLine& line) {
   CLI::App& command = *parent.add_subcommand("create", "Create a queue");
   auto arguments = std::make_shared<CreateArguments>();
-  command.add_option("NAME", arguments->name, "Letters, digits, - and _, at most 80")->required();
+  command.add_option("NAME", arguments->name, std::string(proto::kQueueNameRule))->required();
   command
       .add_option("--lease-ms", arguments->lease_ms,
                   "How long a message stays with its consumer (default: the broker's, 30000)")

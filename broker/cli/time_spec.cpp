@@ -206,7 +206,11 @@ Result<StartPosition> parse_from(std::string_view text, Timestamp now) {
   if (const std::optional<std::int64_t> offset = text.empty() ? std::nullopt : whole_number(text)) {
     return StartPosition::offset(*offset);
   }
-  return bad(text, "a place to start from: start, end, an offset, or @TIME");
+  std::string expected = "a place to start from: start, end, an offset, or @TIME";
+  if (parse_time(text, now)) {
+    expected.append("; write @").append(text).append(" for that time");
+  }
+  return bad(text, expected);
 }
 
 Result<StopPosition> parse_to(std::string_view text) {

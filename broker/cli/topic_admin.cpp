@@ -2,6 +2,7 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
+#include "proto/names.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -47,8 +48,7 @@ ExitCode show(const Connection& connection, const InfoArguments& arguments) {
 void add_topic_admin(CLI::App& parent, CommandLine& line) {
   CLI::App& create_command = *parent.add_subcommand("create", "Create a topic");
   auto creation = std::make_shared<CreateArguments>();
-  create_command.add_option("NAME", creation->name, "Letters, digits, `.`, - and _, at most 249")
-      ->required();
+  create_command.add_option("NAME", creation->name, std::string(proto::kTopicNameRule))->required();
   create_command
       .add_option("--partitions", creation->partitions,
                   "Order is kept within a partition; equal keys share one")

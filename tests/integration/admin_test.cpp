@@ -142,6 +142,23 @@ TEST_F(Admin, LooksWithoutTaking) {
   EXPECT_EQ(weir("topic browse clicks --partition 1").status, 4);
 }
 
+TEST_F(Admin, ShowsTheTopOnce) {
+  done("queue create mail");
+  send("mail", 3);
+  EXPECT_THAT(done("top --once --interval 0.1"),
+              testing::ContainsRegex("\nmail +3 .* 0.0 +0.0 +- +no consumer\n$"));
+  EXPECT_EQ(done("top --interval 0.1 -o 'template={name} {ready} {in_per_second}\\n'"),
+            "mail 3 0\n");
+}
+
+TEST_F(Admin, NamesWhatChangesAQueueThatIsThere) {
+  done("queue create mail");
+  const Output refused = weir("queue create mail --lease-ms 5000");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.text, HasSubstr("lease_ms"));
+  EXPECT_THAT(refused.text, HasSubstr("; weir queue update mail changes settings\n"));
+}
+
 TEST_F(Admin, AdministersNamespaces) {
   EXPECT_EQ(weir("queue create mail", "billing").status, 4);
   done("namespace create billing");
@@ -169,6 +186,10 @@ TEST_F(Admin, KicksAConnectionThatComesBack) {
       client.list_clients(ListOptions().set_pattern("checkout")).value().clients.at(0);
   EXPECT_EQ(before.subscriptions, 1U);
   EXPECT_THAT(done("client ls checkout"), HasSubstr("127.0.0.1:"));
+  EXPECT_EQ(
+      run_command(std::string(WEIR_TEST_BINARY) + " complete -- --url " + url() + " client ls chec")
+          .text,
+      "checkout\n");
   const std::string kick = "client kick " + std::to_string(before.session);
   EXPECT_EQ(done(kick + " --dry-run"), "dry run: 1 connection will be ended\n");
   EXPECT_EQ(done(kick + " --dry-run -o 'template={service} {dry_run}'"), "checkout true");

@@ -85,6 +85,13 @@ TEST(CommandLine, TeachesEachCommandByAnExample) {
   }
 }
 
+TEST(CommandLine, TeachesEachGroupByAnExampleOfItsOwn) {
+  for (const std::string group : {"queue", "topic", "namespace", "client", "config", "context"}) {
+    const std::string help = run_weir({group, "--help"}).out;
+    EXPECT_THAT(help.substr(help.find("Example:")), HasSubstr("weir " + group + " "));
+  }
+}
+
 TEST(CommandLine, RefusesBadUsageInOneLine) {
   for (const Words& words : {Words{},
                              Words{"frob"},

@@ -96,6 +96,14 @@ TEST(FromSpec, RefusesEverythingElse) {
   }
 }
 
+TEST(FromSpec, SaysHowATimeIsWritten) {
+  const auto said = [](std::string_view text) { return parse_from(text, kNow).error().message; };
+  EXPECT_TRUE(
+      said("2026-12-01T01:00:00Z").ends_with("; write @2026-12-01T01:00:00Z for that time"));
+  EXPECT_TRUE(said("-1h").ends_with("; write @-1h for that time"));
+  EXPECT_TRUE(said("yesterday").ends_with("or @TIME"));
+}
+
 TEST(ToSpec, KnowsEndAndOffset) {
   EXPECT_EQ(parse_to("end")->offset, std::nullopt);
   EXPECT_EQ(parse_to("0")->offset, 0);
