@@ -10,8 +10,8 @@ namespace weir::proto {
 
 inline constexpr std::string_view kDefaultNamespace = "default";
 
-/// The rules for people, as errors name them and help texts can. A queue's leaves out `.fifo`, whose
-/// queues the broker does not have yet.
+/// The rules for people, in errors and in help. A queue's leaves out `.fifo`, whose queues the
+/// broker does not have yet.
 inline constexpr std::string_view kQueueNameRule = "1 to 80 letters, digits, '_' and '-'";
 inline constexpr std::string_view kTopicNameRule =
     "1 to 249 letters, digits, '.', '_' and '-', but not '.' and '..'";

@@ -154,7 +154,12 @@ std::string oldest_age(const QueueDescription& queue, Timestamp now) {
 }
 
 std::string queue_table(const QueueDescription& queue, Timestamp now) {
-  return facts_of(queue, now).table();
+  std::string out = facts_of(queue, now).table();
+  if (queue.parked > 0) {
+    out += "\n" + counted(queue.parked, "message") +
+           " parked: nobody is given them any more (see: weir queue info --help)\n";
+  }
+  return out;
 }
 
 std::vector<std::string> queue_members(const QueueDescription& queue) {

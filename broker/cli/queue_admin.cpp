@@ -67,8 +67,12 @@ void add_create(CLI::App& parent, CommandLine& line) {
 Creating a queue that exists with the same settings succeeds; with others it is refused, and the
 answer names the difference: `weir queue update` makes it.
 
+A dead-letter queue is a queue like any other. Who works on it has as many attempts as it allows;
+unless it has a dead-letter queue itself, what fails as often is parked there, so give it more than
+the default: at most 1000.
+
 Example:
-  weir queue create mail-failed
+  weir queue create mail-failed --max-receive-count 100
   weir queue create mail --max-receive-count 3 --dead-letter-queue mail-failed)");
   command.callback([&line, arguments] {
     line.action = [&line, arguments] { return create(line.connection, *arguments); };
@@ -97,9 +101,15 @@ void add_info(CLI::App& parent, CommandLine& line) {
   delayed    waits for its retry   dying      on the way to the dead-letter queue
   parked     out of attempts, and there is no dead-letter queue
 
+What is parked is kept, but nobody is given it any more; it goes when the queue is purged or
+deleted. It can be looked at (weir queue peek --from parked), and what its values say can be sent
+again. A dead-letter queue keeps later messages from being parked, but does not fetch those that
+are: weir queue update --dead-letter-queue.
+
 Example:
   weir queue info mail --watch
-  weir queue info mail -o 'template={name}: {ready} ready\n')");
+  weir queue info mail -o 'template={name}: {ready} ready\n'
+  weir queue peek mail --from parked -n 1000 -f '%v\n' | weir queue send mail-again)");
   command.callback([&line, arguments] {
     line.action = [&line, arguments] { return show(line.connection, *arguments); };
   });

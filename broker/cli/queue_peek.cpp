@@ -134,8 +134,9 @@ offsets. `due` is when a delayed message may be handed out again, or a lease end
 a message has been in this queue. A dead letter has begun anew here, so its attempts count from 0;
 the headers that it came with say from which queue it was taken, after how many attempts, and why:
 dead_from, dead_attempts, dead_reason, columns that are there when one of the messages has them.
-The table cuts values; -f and -o json show them whole. In JSON a key, a value, a header's name or value that is no
-UTF-8 is null, and the member behind it, key_base64 or value_base64 or name_base64, has its bytes.
+The table cuts values; -f and -o json show them whole. In JSON a key, a value, a header's name or
+value that is no UTF-8 is null, and the member behind it, key_base64 or value_base64 or name_base64,
+has its bytes.
 )") + kQuotingHelp +
                  R"(
 Example:

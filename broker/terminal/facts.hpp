@@ -41,8 +41,8 @@ class Facts {
   void add(std::string_view name, std::integral auto number) {
     add_shown(name, std::to_string(number), std::to_string(number));
   }
-  // Bytes of a message, or none of them. In JSON `name` is a string where they are UTF-8; where they
-  // are not, it is null, and a member `name`_base64 follows that has them. Missing: as add_nothing().
+  // Bytes of a message; nullopt is as add_nothing(). In JSON `name` is a string where they are
+  // UTF-8; where they are not, it is null, and a member `name`_base64 follows that has them.
   void add_bytes(std::string_view name, std::optional<std::string_view> bytes) {
     if (!bytes) {
       add_nothing(name);

@@ -57,5 +57,19 @@ TEST_F(Work, LeavesDeadLettersThatSayWhy) {
   EXPECT_THAT(done("queue peek mail-failed -f '%h\\n'"), HasSubstr("weir.dead-from=mail"));
 }
 
+// As broker/RUNBOOK.md tells it.
+TEST_F(Work, ParksWhatCanBeSentAgain) {
+  done("queue create mail --max-receive-count 1");
+  send("mail", 3);
+  done("queue work mail --exit-when-empty -- false");
+  EXPECT_THAT(done("queue info mail"), HasSubstr("3 messages parked: nobody is given them"));
+  const std::string command = std::string(WEIR_TEST_BINARY) + " --url " + url();
+  const Output sent = run_command(command + " queue peek mail --from parked -n 1000 -f '%v\\n' | " +
+                                  command + " queue send mail");
+  EXPECT_EQ(sent.status, 0) << sent.text;
+  EXPECT_EQ(done("queue info mail -o 'template={ready} {parked}'"), "3 3");
+  EXPECT_EQ(done("queue receive mail --max 9 --ack"), "1\n2\n3\n");
+}
+
 }  // namespace
 }  // namespace weir::integration

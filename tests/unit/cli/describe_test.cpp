@@ -54,6 +54,16 @@ TEST(QueueInfo, IsATableForPeople) {
               HasSubstr("oldest_append_time  2026-05-01T11:59:52.250Z (8s ago)\n"));
 }
 
+TEST(QueueInfo, SaysToPeopleWhatParkedMessagesAreInFor) {
+  EXPECT_THAT(queue_table(sample_queue(), kNow), testing::Not(HasSubstr("any more")));
+  QueueDescription queue = sample_queue();
+  queue.parked = 17;
+  EXPECT_THAT(
+      queue_table(queue, kNow),
+      HasSubstr("\n\n17 messages parked: nobody is given them any more (see: weir queue info "
+                "--help)\n"));
+}
+
 TEST(QueueList, IsALineForEachBelowTheColumns) {
   QueueDescription other = sample_queue();
   other.name = "a-longer-name";
