@@ -18,6 +18,19 @@ constexpr std::size_t kIndexAt = 8;
 constexpr std::size_t kDigestAt = 16;
 constexpr std::size_t kTimeAt = 24;
 
+// Part of what is stored.
+char letter_of(Operation::Kind kind) {
+  switch (kind) {
+    case Operation::Kind::kPut:
+      return 'P';
+    case Operation::Kind::kDelete:
+      return 'D';
+    case Operation::Kind::kDeleteRange:
+      break;
+  }
+  return 'R';
+}
+
 std::uint32_t crc_of_point(std::string_view bytes) {
   return proto::crc32c(proto::crc32c(0, bytes.substr(0, kCrcAt)), bytes.substr(kIndexAt));
 }
@@ -26,15 +39,11 @@ std::uint32_t crc_of_point(std::string_view bytes) {
 
 std::uint32_t operations_crc(const WriteBatch& rows) {
   std::uint32_t crc = 0;
-  for (const Operation& operation : rows.operations()) {
-    if (const auto* put = std::get_if<Put>(&operation)) {
-      crc = crc_of_row(crc, 'P', put->family, put->key, put->value.view());
-    } else if (const auto* remove = std::get_if<Delete>(&operation)) {
-      crc = crc_of_row(crc, 'D', remove->family, remove->key, {});
-    } else if (const auto* range = std::get_if<DeleteRange>(&operation)) {
-      crc = crc_of_row(crc, 'R', range->family, range->begin, range->end);
-    }
-  }
+  rows.visit([&crc](const Operation& operation) {
+    crc = crc_of_row(crc, letter_of(operation.kind), operation.family, operation.key,
+                     operation.value);
+    return true;
+  });
   return crc;
 }
 

@@ -19,8 +19,8 @@ constexpr char kUnfinished = 1;
 constexpr char kFinished = 2;
 constexpr std::size_t kFinishedBytes = 5;
 
-void put_import_mark(WriteBatch& rows, std::string value) {
-  rows.put(Family::kState, meta_key(MetaRow::kImport), std::move(value));
+void put_import_mark(WriteBatch& rows, std::string_view value) {
+  rows.put(Family::kState, meta_key(MetaRow::kImport), value);
 }
 
 std::string finished(std::uint32_t least_incarnation) {
@@ -55,7 +55,7 @@ class Importer {
   }
 
   proto::Result<> take(Family family, std::string_view key, std::string_view value) {
-    rows_.put(family, std::string(key), std::string(value));
+    rows_.put(family, key, value);
     return rows_.bytes() >= commit_bytes_ ? commit() : proto::Result<>();
   }
 

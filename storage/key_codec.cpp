@@ -15,13 +15,6 @@ constexpr std::size_t kTimedBatchKeyBytes = kBatchKeyBytes + 8;
 constexpr std::size_t kProducerWindowKeyBytes = kObjectBytes + 8;
 
 template <class Unsigned>
-void append_big_endian(std::string& out, Unsigned number) {
-  char bytes[sizeof(Unsigned)];
-  proto::store_be<Unsigned>(bytes, number);
-  out.append(bytes, sizeof(bytes));
-}
-
-template <class Unsigned>
 Unsigned read_big_endian(std::string_view bytes, std::size_t position) {
   return proto::load_be<Unsigned>(bytes.data() + position);
 }
@@ -38,54 +31,46 @@ std::optional<std::int64_t> read_not_negative(std::string_view bytes, std::size_
   return number < 0 ? std::nullopt : std::optional(number);
 }
 
-std::string begin_key(KeyKind kind, std::size_t bytes) {
-  std::string key;
-  key.reserve(bytes);
-  key.push_back(static_cast<char>(kind));
-  return key;
-}
-
 bool has_shape(std::string_view key, KeyKind kind, std::size_t bytes) {
   return key.size() == bytes && key.front() == static_cast<char>(kind);
 }
 
 }  // namespace
 
-std::string meta_key(MetaRow row) {
-  std::string key = begin_key(KeyKind::kMeta, kKindBytes + 1);
-  key.push_back(static_cast<char>(row));
+Key meta_key(MetaRow row) {
+  Key key(KeyKind::kMeta);
+  key.append(static_cast<std::uint8_t>(row));
   return key;
 }
 
-std::string object_key(KeyKind kind, std::uint64_t id) {
-  std::string key = begin_key(kind, kObjectBytes);
-  append_big_endian(key, id);
+Key object_key(KeyKind kind, std::uint64_t id) {
+  Key key(kind);
+  key.append(id);
   return key;
 }
 
-std::string batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
-                      proto::Offset last_offset) {
-  std::string key = begin_key(kind, kBatchKeyBytes);
-  append_big_endian(key, id);
-  append_big_endian(key, generation);
-  append_big_endian(key, not_negative(last_offset));
+Key batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, proto::Offset last_offset) {
+  Key key(kind);
+  key.append(id);
+  key.append(generation);
+  key.append(not_negative(last_offset));
   return key;
 }
 
-std::string timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
-                            std::int64_t when, proto::Offset last_offset) {
-  std::string key = begin_key(kind, kTimedBatchKeyBytes);
-  append_big_endian(key, id);
-  append_big_endian(key, generation);
-  append_big_endian(key, not_negative(when));
-  append_big_endian(key, not_negative(last_offset));
+Key timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, std::int64_t when,
+                    proto::Offset last_offset) {
+  Key key(kind);
+  key.append(id);
+  key.append(generation);
+  key.append(not_negative(when));
+  key.append(not_negative(last_offset));
   return key;
 }
 
-std::string producer_window_key(proto::ProducerId producer, proto::LogId log) {
-  std::string key = begin_key(KeyKind::kProducerWindow, kProducerWindowKeyBytes);
-  append_big_endian(key, producer.value);
-  append_big_endian(key, log.value);
+Key producer_window_key(proto::ProducerId producer, proto::LogId log) {
+  Key key(KeyKind::kProducerWindow);
+  key.append(producer.value);
+  key.append(log.value);
   return key;
 }
 
@@ -101,18 +86,18 @@ std::string prefix_end(std::string_view prefix) {
 }
 
 std::string kind_prefix(KeyKind kind) {
-  return begin_key(kind, kKindBytes);
+  return Key(kind).to_string();
 }
 
 std::string object_prefix(KeyKind kind, std::uint64_t id) {
-  return object_key(kind, id);
+  return object_key(kind, id).to_string();
 }
 
 std::string generation_prefix(KeyKind kind, std::uint64_t id, std::uint32_t generation) {
-  std::string key = begin_key(kind, kGenerationBytes);
-  append_big_endian(key, id);
-  append_big_endian(key, generation);
-  return key;
+  Key key(kind);
+  key.append(id);
+  key.append(generation);
+  return key.to_string();
 }
 
 std::optional<std::uint64_t> parse_object_key(KeyKind kind, std::string_view key) {

@@ -1,7 +1,10 @@
 #pragma once
 
+#include "proto/endian.hpp"
 #include "proto/ids.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,16 +36,38 @@ enum class KeyKind : std::uint8_t {
 /// The rows of kind kMeta: one of each per shard.
 enum class MetaRow : std::uint8_t { kFormat = 1, kCommit = 2, kAllocator = 3, kImport = 4 };
 
-std::string meta_key(MetaRow row);
+/// A key as a value of its own: they are short, and made for each row of a commit.
+class Key {
+ public:
+  explicit Key(KeyKind kind) { append(static_cast<std::uint8_t>(kind)); }
+
+  [[nodiscard]] std::string_view view() const { return {bytes_.data(), size_}; }
+  operator std::string_view() const { return view(); }  // NOLINT: it is one, and nothing else
+  [[nodiscard]] std::string to_string() const { return std::string(view()); }
+  friend bool operator==(const Key& one, std::string_view other) { return one.view() == other; }
+  friend auto operator<=>(const Key& one, std::string_view other) { return one.view() <=> other; }
+
+  /// Appends a big-endian number.
+  template <class Unsigned>
+  void append(Unsigned number) {
+    proto::store_be<Unsigned>(bytes_.data() + size_, number);
+    size_ = static_cast<std::uint8_t>(size_ + sizeof(Unsigned));
+  }
+
+ private:
+  std::array<char, 31> bytes_;  // more than the longest takes
+  std::uint8_t size_ = 0;
+};
+
+Key meta_key(MetaRow row);
 /// For kNamespace, kQueue, kTopic, kQueueState, kPartitionState, kProducer.
-std::string object_key(KeyKind kind, std::uint64_t id);
+Key object_key(KeyKind kind, std::uint64_t id);
 /// For kTouchedBatch and kBatch.
-std::string batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
-                      proto::Offset last_offset);
+Key batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, proto::Offset last_offset);
 /// For kReturnedIndex (`when` = due time) and kTimeIndex (`when` = append time), in ms.
-std::string timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation,
-                            std::int64_t when, proto::Offset last_offset);
-std::string producer_window_key(proto::ProducerId producer, proto::LogId log);
+Key timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, std::int64_t when,
+                    proto::Offset last_offset);
+Key producer_window_key(proto::ProducerId producer, proto::LogId log);
 
 /// The smallest key greater than every key that begins with `prefix`: the upper bound of a scan.
 std::string prefix_end(std::string_view prefix);

@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
 // The store as the rest of the broker sees it: ordered byte keys in two families, atomic batches
@@ -23,51 +23,89 @@ namespace weir::storage {
 enum class Family : std::uint8_t { kState = 0, kLog = 1 };
 inline constexpr std::size_t kFamilyCount = 2;
 
-struct Put {
-  Family family;
-  std::string key;
-  proto::SharedBytes value;
+/// One change, in views into the WriteBatch that it is part of.
+struct Operation {
+  enum class Kind : std::uint8_t {
+    kPut,
+    kDelete,
+    kDeleteRange,  // every key in [key, value); nothing when `value` is not above `key`
+  };
+  Kind kind = Kind::kPut;
+  Family family = Family::kState;
+  std::string_view key;
+  std::string_view value;  // empty for kDelete
 };
-struct Delete {
-  Family family;
-  std::string key;
-};
-/// Deletes every key in [begin, end); nothing when `end` is not above `begin`.
-struct DeleteRange {
-  Family family;
-  std::string begin;
-  std::string end;
-};
-using Operation = std::variant<Put, Delete, DeleteRange>;
 
 /// An ordered list of changes that take effect together or not at all. Later operations win over
-/// earlier ones on the same key. Values are shared, not copied.
+/// earlier ones on the same key. Keys and small values lie one behind the other in one stretch of
+/// memory, since a commit has many of them; large values are shared, not copied.
 class WriteBatch {
  public:
-  void put(Family family, std::string key, std::string value) {
-    put(family, std::move(key), proto::SharedBytes(std::move(value)));
+  /// Copies the value.
+  void put(Family family, std::string_view key, std::string_view value) {
+    append({Operation::Kind::kPut, family, key, value}, {});
   }
-  void put(Family family, std::string key, proto::SharedBytes value) {
-    bytes_ += key.size() + value.size();
-    operations_.emplace_back(Put{family, std::move(key), std::move(value)});
+  void put(Family family, std::string_view key, proto::SharedBytes value) {
+    append({Operation::Kind::kPut, family, key, value.view()}, std::move(value));
   }
-  void remove(Family family, std::string key) {
-    bytes_ += key.size();
-    operations_.emplace_back(Delete{family, std::move(key)});
+  void remove(Family family, std::string_view key) {
+    append({Operation::Kind::kDelete, family, key, {}}, {});
   }
-  void remove_range(Family family, std::string begin, std::string end) {
-    bytes_ += begin.size() + end.size();
-    operations_.emplace_back(DeleteRange{family, std::move(begin), std::move(end)});
+  void remove_range(Family family, std::string_view begin, std::string_view end) {
+    append({Operation::Kind::kDeleteRange, family, begin, end}, {});
   }
 
-  [[nodiscard]] const std::vector<Operation>& operations() const { return operations_; }
+  /// Calls `visit` with each Operation, in order, until it returns false. False when it did.
+  template <class Visit>
+  bool visit(Visit visit) const {
+    std::string_view rest = bytes_;
+    const auto take = [&rest](std::size_t count) {
+      const std::string_view taken = rest.substr(0, count);
+      rest.remove_prefix(count);
+      return taken;
+    };
+    auto shared = shared_.begin();
+    for (const Entry& entry : entries_) {
+      Operation operation{entry.kind, entry.family, take(entry.key_bytes), {}};
+      operation.value = entry.is_shared ? (shared++)->view() : take(entry.value_bytes);
+      if (!visit(operation)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
   /// Sum of the sizes of keys and values.
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  [[nodiscard]] bool empty() const { return operations_.empty(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_.size() + shared_bytes_; }
 
  private:
-  std::vector<Operation> operations_;
-  std::size_t bytes_ = 0;
+  struct Entry {
+    std::uint32_t key_bytes;
+    std::uint32_t value_bytes;  // of one that is not shared
+    Operation::Kind kind;
+    Family family;
+    bool is_shared;
+  };
+
+  void append(const Operation& operation, proto::SharedBytes shared) {
+    const bool is_shared = !shared.empty();
+    bytes_ += operation.key;
+    if (is_shared) {
+      shared_bytes_ += shared.size();
+      shared_.push_back(std::move(shared));
+    } else {
+      bytes_ += operation.value;
+    }
+    entries_.push_back({static_cast<std::uint32_t>(operation.key.size()),
+                        static_cast<std::uint32_t>(operation.value.size()), operation.kind,
+                        operation.family, is_shared});
+  }
+
+  std::vector<Entry> entries_;
+  std::string bytes_;  // keys, and values that are not shared, as the entries follow each other
+  std::vector<proto::SharedBytes> shared_;
+  std::size_t shared_bytes_ = 0;
 };
 
 /// How a scan will be used, so that the store can read well.

@@ -250,9 +250,10 @@ proto::Result<> MemoryStore::write_locked(std::span<const WriteBatch* const> bat
   }
   ++written_;
   for (const WriteBatch* batch : batches) {
-    for (const Operation& operation : batch->operations()) {
+    batch->visit([this](const Operation& operation) {
       apply(operation, written_);
-    }
+      return true;
+    });
   }
   return {};
 }
@@ -288,19 +289,23 @@ std::size_t MemoryStore::lies() const {
 }
 
 void MemoryStore::apply(const Operation& operation, Sequence sequence) {
-  if (const auto* put = std::get_if<Put>(&operation)) {
-    set(put->family, rows_of(put->family).try_emplace(put->key).first, put->value, sequence);
-  } else if (const auto* remove = std::get_if<Delete>(&operation)) {
-    Rows& rows = rows_of(remove->family);
-    if (const auto row = rows.find(remove->key); row != rows.end()) {
-      set(remove->family, row, std::nullopt, sequence);
-    }
-  } else if (const auto* range = std::get_if<DeleteRange>(&operation)) {
-    Rows& rows = rows_of(range->family);
-    for (auto row = rows.lower_bound(range->begin); row != rows.end() && row->first < range->end;
-         ++row) {
-      set(range->family, row, std::nullopt, sequence);
-    }
+  Rows& rows = rows_of(operation.family);
+  switch (operation.kind) {
+    case Operation::Kind::kPut:
+      set(operation.family, rows.try_emplace(std::string(operation.key)).first,
+          proto::SharedBytes(std::string(operation.value)), sequence);
+      break;
+    case Operation::Kind::kDelete:
+      if (const auto row = rows.find(operation.key); row != rows.end()) {
+        set(operation.family, row, std::nullopt, sequence);
+      }
+      break;
+    case Operation::Kind::kDeleteRange:
+      for (auto row = rows.lower_bound(operation.key);
+           row != rows.end() && row->first < operation.value; ++row) {
+        set(operation.family, row, std::nullopt, sequence);
+      }
+      break;
   }
 }
 

@@ -174,7 +174,7 @@ void ShardState::put_queue_rows(storage::WriteBatch& rows, Queue& queue) {
     rows.put(Family::kState, storage::batch_key(KeyKind::kTouchedBatch, id, generation, last),
              rows::encode(batch, true));
     if (batch.next_due() != TouchedBatch::kNever) {
-      rows.put(Family::kState, index_key(batch.next_due(), last), proto::SharedBytes());
+      rows.put(Family::kState, index_key(batch.next_due(), last), std::string_view());
     }
   }
   rows.put(Family::kState, storage::object_key(KeyKind::kQueueState, id),

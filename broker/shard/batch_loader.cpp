@@ -44,7 +44,7 @@ proto::Result<core::CachedBatch> read_batch_row(std::string_view row_key, std::s
 proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader& reader,
                                                            const core::Need& need) {
   using storage::KeyKind;
-  const std::string lower =
+  const storage::Key lower =
       storage::batch_key(KeyKind::kBatch, need.log.value, need.generation, need.offset);
   const std::string upper = storage::prefix_end(
       storage::generation_prefix(KeyKind::kBatch, need.log.value, need.generation));

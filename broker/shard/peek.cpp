@@ -75,7 +75,7 @@ class Look {
   [[nodiscard]] std::string prefix(KeyKind kind) const {
     return storage::generation_prefix(kind, wish_.queue.value, counters_.generation);
   }
-  [[nodiscard]] std::string key(KeyKind kind, proto::Offset last_offset) const {
+  [[nodiscard]] storage::Key key(KeyKind kind, proto::Offset last_offset) const {
     return storage::batch_key(kind, wish_.queue.value, counters_.generation, last_offset);
   }
 
@@ -168,7 +168,7 @@ class Look {
     if (wanted.empty()) {
       return true;
     }
-    const std::string row_key = key(KeyKind::kBatch, touched.last_offset());
+    const storage::Key row_key = key(KeyKind::kBatch, touched.last_offset());
     const auto row = reader_.get(Family::kLog, row_key);
     if (!row) {
       return row.error();

@@ -14,11 +14,11 @@ using proto::Errc;
 using proto::fail;
 using proto::Offset;
 
-std::string batch_row(LogRef log, Offset last_offset) {
+Key batch_row(LogRef log, Offset last_offset) {
   return batch_key(KeyKind::kBatch, log.id.value, log.generation, last_offset);
 }
 
-std::string index_row(LogRef log, proto::TimeMs time, Offset last_offset) {
+Key index_row(LogRef log, proto::TimeMs time, Offset last_offset) {
   return timed_batch_key(KeyKind::kTimeIndex, log.id.value, log.generation, time, last_offset);
 }
 
@@ -66,7 +66,7 @@ void append_to_log(WriteBatch& rows, LogRef log, Append append, TimeIndexState& 
                       append.append_time - *index.last_row_time >= kTimeIndexMs;
   if (is_due) {
     rows.put(Family::kState, index_row(log, append.append_time, append.last_offset),
-             proto::SharedBytes());
+             std::string_view());
     index = {.last_row_time = append.append_time, .bytes_since_row = 0};
   }
   rows.put(Family::kLog, batch_row(log, append.last_offset), std::move(append.stored));
@@ -203,7 +203,7 @@ proto::Result<std::optional<LogBatch>> read_batch(const Reader& reader, LogRef l
 proto::Result<std::optional<Offset>> find_by_time(const Reader& reader, LogRef log,
                                                   LogBounds bounds, proto::TimeMs time) {
   // The last index row from before that time: everything up to its batch is older.
-  const std::string first_not_before = index_row(log, time, 0);
+  const Key first_not_before = index_row(log, time, 0);
   const auto index = reader.scan(Family::kState, index_row(log, 0, 0), first_not_before, {});
   index->seek_for_prev(first_not_before);
   if (const proto::Result<> status = index->status(); !status) {

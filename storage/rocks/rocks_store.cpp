@@ -47,7 +47,7 @@ constexpr std::size_t kRowOverheadBytes = 16;
 std::size_t encoded_bytes(std::span<const WriteBatch* const> batches) {
   std::size_t bytes = kRowOverheadBytes;
   for (const WriteBatch* batch : batches) {
-    bytes += batch->bytes() + batch->operations().size() * kRowOverheadBytes;
+    bytes += batch->bytes() + batch->size() * kRowOverheadBytes;
   }
   return bytes;
 }
@@ -327,11 +327,14 @@ class RocksStore::Impl {
 
   proto::Result<> write(std::span<const WriteBatch* const> batches) {
     prepare_buffer(encoded_bytes(batches));
+    rocksdb::Status encoded;
     for (const WriteBatch* batch : batches) {
-      for (const Operation& operation : batch->operations()) {
-        if (const rocksdb::Status status = add(operation); !status.ok()) {
-          return fail(Errc::kStorageFailed, "a change could not be encoded: " + status.ToString());
-        }
+      const auto add_next = [&](const Operation& operation) {
+        encoded = add(operation);
+        return encoded.ok();
+      };
+      if (!batch->visit(add_next)) {
+        return fail(Errc::kStorageFailed, "a change could not be encoded: " + encoded.ToString());
       }
     }
     rocksdb::WriteOptions options;
@@ -356,19 +359,21 @@ class RocksStore::Impl {
   }
 
   rocksdb::Status add(const Operation& operation) {
-    if (const auto* put = std::get_if<Put>(&operation)) {
-      return buffer_.Put(database_.family(put->family), rocksdb::Slice(put->key),
-                         rocksdb::Slice(put->value.view()));
+    rocksdb::ColumnFamilyHandle* const family = database_.family(operation.family);
+    const rocksdb::Slice key(operation.key);
+    const rocksdb::Slice value(operation.value);
+    switch (operation.kind) {
+      case Operation::Kind::kPut:
+        return buffer_.Put(family, key, value);
+      case Operation::Kind::kDelete:
+        return buffer_.Delete(family, key);
+      case Operation::Kind::kDeleteRange:
+        break;
     }
-    if (const auto* remove = std::get_if<Delete>(&operation)) {
-      return buffer_.Delete(database_.family(remove->family), rocksdb::Slice(remove->key));
-    }
-    const auto& range = std::get<DeleteRange>(operation);
-    if (range.begin >= range.end) {
+    if (operation.key >= operation.value) {
       return rocksdb::Status::OK();  // RocksDB takes an inverted range for an error
     }
-    return buffer_.DeleteRange(database_.family(range.family), rocksdb::Slice(range.begin),
-                               rocksdb::Slice(range.end));
+    return buffer_.DeleteRange(family, key, value);
   }
 
   // Of the database as a whole.

@@ -162,7 +162,7 @@ std::optional<std::string> Replica::difference(const storage::MemoryStore& prima
       return "after " + in_unit(last_.index) + ": " + *differs;
     }
   }
-  const std::string commit_row = storage::meta_key(storage::MetaRow::kCommit);
+  const storage::Key commit_row = storage::meta_key(storage::MetaRow::kCommit);
   if (there->get(Family::kState, commit_row).value() !=
       here->get(Family::kState, commit_row).value()) {
     return "after " + in_unit(last_.index) + ": equal rows were not written by equal units";

@@ -84,7 +84,7 @@ TEST_F(PurgeTest, TakesAFewRowsHoweverMuchWaits) {
   }
   rig.commit(store);
   rig.apply(Record{QueuePurged{work}});
-  EXPECT_LT(rig.state.take_rows().operations().size(), 10U);
+  EXPECT_LT(rig.state.take_rows().size(), 10U);
 }
 
 TEST_F(PurgeTest, FreesWhatConsumersHold) {

@@ -51,7 +51,7 @@ class RowCheckTest : public ::testing::Test {
   }
   [[nodiscard]] std::string batch(std::uint64_t log, std::uint32_t generation,
                                   proto::Offset last) const {
-    return storage::batch_key(KeyKind::kBatch, log, generation, last);
+    return storage::batch_key(KeyKind::kBatch, log, generation, last).to_string();
   }
   [[nodiscard]] std::string queue_batch(proto::Offset last) const {
     return batch(queue.value, 1, last);
@@ -59,7 +59,7 @@ class RowCheckTest : public ::testing::Test {
   [[nodiscard]] std::string topic_batch(proto::Offset last) const {
     return batch(topic.partitions[1].value, 0, last);
   }
-  void put(Family family, const std::string& key, const std::string& value) {
+  void put(Family family, std::string_view key, const std::string& value) {
     storage::WriteBatch change;
     change.put(family, key, value);
     commit(change);
@@ -169,13 +169,16 @@ TEST_F(RowCheckTest, FindsNumbersThatAreNotThoseOfTheBatches) {
 
 TEST_F(RowCheckTest, FindsRowsOfNobody) {
   const std::vector<std::pair<Family, std::string>> keys = {
-      {Family::kState, storage::object_key(KeyKind::kQueueState, 99)},
-      {Family::kState, storage::object_key(KeyKind::kPartitionState, queue.value)},
-      {Family::kState, storage::batch_key(KeyKind::kTouchedBatch, 99, 1, 2)},
-      {Family::kState, storage::timed_batch_key(KeyKind::kReturnedIndex, 99, 1, kNow, 2)},
-      {Family::kState, storage::timed_batch_key(KeyKind::kReturnedIndex, queue.value, 1, kNow, 8)},
-      {Family::kState, storage::timed_batch_key(KeyKind::kTimeIndex, queue.value, 1, kNow, 2)},
-      {Family::kState, storage::producer_window_key(proto::ProducerId{99}, {})},
+      {Family::kState, storage::object_key(KeyKind::kQueueState, 99).to_string()},
+      {Family::kState, storage::object_key(KeyKind::kPartitionState, queue.value).to_string()},
+      {Family::kState, storage::batch_key(KeyKind::kTouchedBatch, 99, 1, 2).to_string()},
+      {Family::kState,
+       storage::timed_batch_key(KeyKind::kReturnedIndex, 99, 1, kNow, 2).to_string()},
+      {Family::kState,
+       storage::timed_batch_key(KeyKind::kReturnedIndex, queue.value, 1, kNow, 8).to_string()},
+      {Family::kState,
+       storage::timed_batch_key(KeyKind::kTimeIndex, queue.value, 1, kNow, 2).to_string()},
+      {Family::kState, storage::producer_window_key(proto::ProducerId{99}, {}).to_string()},
       {Family::kState, "\x7f"},
       {Family::kState, std::string("\x01\x09", 2)},
       {Family::kLog, batch(99, 1, 2)},

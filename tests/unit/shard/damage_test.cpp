@@ -24,7 +24,7 @@ class Damage : public ::testing::Test {
   // A tail cache that holds one batch: all others come from the store.
   Damage() : rig(1) { rig.open(client); }
 
-  [[nodiscard]] std::string row_of(LogId log, proto::Offset last_offset) const {
+  [[nodiscard]] storage::Key row_of(LogId log, proto::Offset last_offset) const {
     return storage::batch_key(storage::KeyKind::kBatch, log.value, generation_of(log), last_offset);
   }
   [[nodiscard]] std::uint32_t generation_of(LogId log) const { return log == topic_log ? 0 : 1; }
@@ -34,7 +34,7 @@ class Damage : public ::testing::Test {
   }
   /// Changes one byte of a stored batch and gives the bytes as they were.
   std::string flip(LogId log, proto::Offset last_offset) {
-    const std::string key = row_of(log, last_offset);
+    const storage::Key key = row_of(log, last_offset);
     const std::string was = rig.store.snapshot()->get(storage::Family::kLog, key)->value();
     std::string bytes = was;
     bytes.back() = static_cast<char>(bytes.back() ^ 1);

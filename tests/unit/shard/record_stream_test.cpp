@@ -30,7 +30,7 @@ class Follower {
         state_.apply(record, effects);
       }
       const storage::WriteBatch rows = state_.take_rows();
-      EXPECT_EQ(rows.operations().size(), unit.rows.operations().size());
+      EXPECT_EQ(rows.size(), unit.rows.size());
       EXPECT_EQ(storage::operations_crc(rows), storage::operations_crc(unit.rows));
     }
   }

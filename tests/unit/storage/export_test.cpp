@@ -80,7 +80,7 @@ class WatchedStore final : public KeyValueStore {
 };
 
 RowMap without_marks(RowMap rows) {
-  rows.erase(meta_key(MetaRow::kImport));
+  rows.erase(meta_key(MetaRow::kImport).to_string());
   return rows;
 }
 

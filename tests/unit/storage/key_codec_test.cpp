@@ -61,7 +61,7 @@ TEST(KeyCodec, BatchKeysRoundTripAndSortAsTheirNumbers) {
                                  std::numeric_limits<std::uint64_t>::max()}) {
     for (const std::uint32_t generation : kGenerations) {
       for (const std::int64_t offset : edge_offsets()) {
-        std::string key = batch_key(KeyKind::kTouchedBatch, id, generation, offset);
+        std::string key = batch_key(KeyKind::kTouchedBatch, id, generation, offset).to_string();
         const auto parsed = parse_batch_key(KeyKind::kTouchedBatch, key);
         ASSERT_TRUE(parsed);
         EXPECT_EQ(parsed->id, id);
@@ -87,7 +87,7 @@ TEST(KeyCodec, TimedBatchKeysRoundTripAndSortByTimeThenOffset) {
   for (const std::int64_t when :
        {std::int64_t{0}, std::int64_t{1}, std::int64_t{1'700'000'000'000}, kMaxSigned}) {
     for (const std::int64_t offset : {std::int64_t{0}, std::int64_t{300}, kMaxSigned}) {
-      const std::string key = timed_batch_key(KeyKind::kTimeIndex, 7, 3, when, offset);
+      const std::string key = timed_batch_key(KeyKind::kTimeIndex, 7, 3, when, offset).to_string();
       const auto parsed = parse_timed_batch_key(KeyKind::kTimeIndex, key);
       ASSERT_TRUE(parsed);
       EXPECT_EQ(parsed->id, 7U);
@@ -101,7 +101,8 @@ TEST(KeyCodec, TimedBatchKeysRoundTripAndSortByTimeThenOffset) {
 }
 
 TEST(KeyCodec, ProducerWindowKeysRoundTrip) {
-  const std::string key = producer_window_key(proto::ProducerId(0xff00), proto::LogId(9));
+  const std::string key =
+      producer_window_key(proto::ProducerId(0xff00), proto::LogId(9)).to_string();
   const auto parsed = parse_producer_window_key(key);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->producer, proto::ProducerId(0xff00));
@@ -129,7 +130,8 @@ TEST(KeyCodec, PrefixesBoundExactlyTheirKeys) {
       const std::string prefix = generation_prefix(KeyKind::kTouchedBatch, id, generation);
       const std::string end = prefix_end(prefix);
       for (const std::int64_t offset : {std::int64_t{0}, std::int64_t{77}, kMaxSigned}) {
-        const std::string key = batch_key(KeyKind::kTouchedBatch, id, generation, offset);
+        const std::string key =
+            batch_key(KeyKind::kTouchedBatch, id, generation, offset).to_string();
         EXPECT_TRUE(key.starts_with(object_prefix(KeyKind::kTouchedBatch, id)));
         EXPECT_TRUE(key.starts_with(kind_prefix(KeyKind::kTouchedBatch)));
         EXPECT_LE(prefix, key);
@@ -149,7 +151,7 @@ TEST(KeyCodec, PrefixEndCarriesOverBytesOf255) {
 }
 
 TEST(KeyCodec, RefusesOtherKindsLengthsAndNumbers) {
-  const std::string key = batch_key(KeyKind::kTouchedBatch, 1, 2, 3);
+  const std::string key = batch_key(KeyKind::kTouchedBatch, 1, 2, 3).to_string();
   EXPECT_FALSE(parse_batch_key(KeyKind::kBatch, key));
   EXPECT_FALSE(parse_batch_key(KeyKind::kTouchedBatch, key + "x"));
   EXPECT_FALSE(parse_batch_key(KeyKind::kTouchedBatch, ""));
