@@ -46,7 +46,7 @@ class WriteBatch {
     append({Operation::Kind::kPut, family, key, value}, {});
   }
   void put(Family family, std::string_view key, proto::SharedBytes value) {
-    append({Operation::Kind::kPut, family, key, value.view()}, std::move(value));
+    append({Operation::Kind::kPut, family, key, {}}, std::move(value));
   }
   void remove(Family family, std::string_view key) {
     append({Operation::Kind::kDelete, family, key, {}}, {});

@@ -198,7 +198,7 @@ Future<std::vector<PartitionPosition>> Client::async_list_offsets(
     asked.push_back(start.partition);
   }
   return sdk::ask<Positions>(engine_, std::move(request), call, false,
-                             [asked = std::move(asked)](Result<v1::Response> response) {
+                             [asked = std::move(asked)](const Result<v1::Response>& response) {
                                return positions_of(response, asked);
                              });
 }
