@@ -58,8 +58,4 @@ std::optional<ExitCode> hold_back(const Caution& caution, std::string_view what,
   return ExitCode::kRefused;
 }
 
-std::string counted(std::uint64_t count, std::string_view thing) {
-  return std::to_string(count) + " " + std::string(thing) + (count == 1 ? "" : "s");
-}
-
 }  // namespace weir::cli

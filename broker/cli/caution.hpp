@@ -41,7 +41,4 @@ struct Asking {
                                                 const std::string& json,
                                                 const Asking& asking = standard_asking());
 
-/// "1 message", "5 messages".
-[[nodiscard]] std::string counted(std::uint64_t count, std::string_view thing);
-
 }  // namespace weir::cli

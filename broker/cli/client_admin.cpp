@@ -4,6 +4,7 @@
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
+#include "broker/terminal/counted.hpp"
 #include "broker/terminal/plain_text.hpp"
 
 #include <CLI/CLI.hpp>
@@ -78,7 +79,7 @@ ExitCode kick(const Connection& connection, const ClientArguments& arguments) {
     if (!found) {
       return report(found.error(), "");
     }
-    const std::string what = counted(found->size(), "connection") + " will be ended";
+    const std::string what = terminal::counted(found->size(), "connection") + " will be ended";
     if (const auto held = hold_back(caution, what, removed_json(*found, true))) {
       return *held;
     }

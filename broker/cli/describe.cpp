@@ -1,8 +1,8 @@
 #include "broker/cli/describe.hpp"
 
-#include "broker/cli/caution.hpp"
 #include "broker/cli/table.hpp"
 #include "broker/cli/wall_clock.hpp"
+#include "broker/terminal/counted.hpp"
 #include "broker/terminal/facts.hpp"
 #include "broker/terminal/time_text.hpp"
 #include "proto/json_string.hpp"
@@ -156,7 +156,7 @@ std::string oldest_age(const QueueDescription& queue, Timestamp now) {
 std::string queue_table(const QueueDescription& queue, Timestamp now) {
   std::string out = facts_of(queue, now).table();
   if (queue.parked > 0) {
-    out += "\n" + counted(queue.parked, "message") +
+    out += "\n" + terminal::counted(queue.parked, "message") +
            " parked: nobody is given them any more (see: weir queue info --help)\n";
   }
   return out;
@@ -245,7 +245,7 @@ std::string reload_text(const ConfigReload& reload) {
   std::string out = "read " + reload.file + "\n";
   out += changes_text("changed ", reload.taken, "");
   out += changes_text("not changed: ", reload.left, ", which takes a new start");
-  return out + counted(reload.unchanged.size(), "setting") +
+  return out + terminal::counted(reload.unchanged.size(), "setting") +
          (reload.unchanged.size() == 1 ? " is" : " are") + " as before\n";
 }
 

@@ -4,6 +4,7 @@
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
 #include "broker/cli/pages.hpp"
+#include "broker/terminal/counted.hpp"
 #include "proto/names.hpp"
 
 #include <CLI/CLI.hpp>
@@ -89,8 +90,8 @@ ExitCode delete_namespace(const Connection& connection, const NamespaceArguments
   if (!found) {
     return report(found.error(), arguments.name);
   }
-  const std::string holding =
-      counted(found->queues, "queue") + " and " + counted(found->topics, "topic");
+  const std::string holding = terminal::counted(found->queues, "queue") + " and " +
+                              terminal::counted(found->topics, "topic");
   const bool is_empty = found->queues + found->topics == 0;
   if (!is_empty && !arguments.recursive) {
     return report(Error(ErrorCode::kInUse, "namespace " + found->name + " holds " + holding +

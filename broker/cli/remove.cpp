@@ -3,6 +3,7 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
+#include "broker/terminal/counted.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -20,7 +21,7 @@ struct RemoveArguments {
 };
 
 std::string shown_messages(const QueueDescription& queue) {
-  std::string shown = counted(messages_in(queue), "message");
+  std::string shown = terminal::counted(messages_in(queue), "message");
   if (queue.in_flight > 0) {
     shown += " (" + std::to_string(queue.in_flight) + " in flight)";
   }
@@ -32,7 +33,7 @@ std::string shown_records(const TopicDescription& topic) {
   for (const PartitionDescription& partition : topic.partitions) {
     records += static_cast<std::uint64_t>(partition.high_watermark - partition.log_start);
   }
-  return counted(records, "record");
+  return terminal::counted(records, "record");
 }
 
 /// Looks first where that is needed, does it unless something holds it back, and says what it did.

@@ -1,6 +1,7 @@
 #include "broker/cli/send_tally.hpp"
 
 #include "broker/cli/output.hpp"
+#include "broker/terminal/counted.hpp"
 
 namespace weir::cli {
 
@@ -37,7 +38,7 @@ ExitCode SendTally::conclude(std::string_view verb, std::string_view subject) co
   const std::string failure = failure_line(subject);
   const std::lock_guard lock(mutex_);
   if (!first_error_) {
-    return print(std::string(verb) + " " + std::to_string(stored_) + " messages\n");
+    return print(std::string(verb) + " " + terminal::counted(stored_, "message") + "\n");
   }
   print_error_line(failure);
   return unknown_ > 0 ? ExitCode::kUnknownOutcome : exit_code_for(first_error_->code);

@@ -1,8 +1,8 @@
 #include "broker/cli/top_page.hpp"
 
-#include "broker/cli/caution.hpp"
 #include "broker/cli/describe.hpp"
 #include "broker/cli/table.hpp"
+#include "broker/terminal/counted.hpp"
 #include "broker/terminal/facts.hpp"
 
 #include <algorithm>
@@ -105,7 +105,8 @@ Look TopPage::next(const std::vector<QueueDescription>& queues, TimePoint now, T
     in += row.in.value_or(0);
     out += row.out.value_or(0);
   }
-  std::string page = counted(queues.size(), "queue") + ", " + counted(waiting, "message");
+  std::string page =
+      terminal::counted(queues.size(), "queue") + ", " + terminal::counted(waiting, "message");
   if (!is_first) {
     page += ", " + rate_text(in) + " in and " + rate_text(out) + " out a second";
   }

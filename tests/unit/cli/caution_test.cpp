@@ -74,10 +74,5 @@ TEST(Caution, SaysWhatADryRunWouldDoInTheFormThatIsAskedFor) {
   EXPECT_EQ(dry_run("template={dry_run}"), "true");
 }
 
-TEST(Caution, CountsInWords) {
-  EXPECT_EQ(counted(1, "message"), "1 message");
-  EXPECT_EQ(counted(0, "message"), "0 messages");
-}
-
 }  // namespace
 }  // namespace weir::cli

@@ -1,9 +1,16 @@
 #include "broker/terminal/facts.hpp"
 
+#include "broker/terminal/counted.hpp"
+
 #include <gtest/gtest.h>
 
 namespace weir::terminal {
 namespace {
+
+TEST(Counted, KnowsOneFromMany) {
+  EXPECT_EQ(counted(1, "message"), "1 message");
+  EXPECT_EQ(counted(0, "message"), "0 messages");
+}
 
 TEST(Facts, AreATableAndMembersOfAnObject) {
   Facts facts;
