@@ -61,8 +61,11 @@ std::string_view nearest_key(std::string_view key) {
 }
 
 std::string quoted(const std::string& text) {
+  // In one line, with escapes: the library's literal strings of several lines may hold what ends
+  // them.
+  const toml::value<std::string> value(text);
   std::ostringstream out;
-  out << toml::value<std::string>(text);
+  out << toml::toml_formatter(value, toml::format_flags::allow_unicode_strings);
   return out.str();
 }
 

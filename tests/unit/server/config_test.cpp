@@ -124,7 +124,7 @@ TEST(Config, ReadsSizes) {
 }
 
 TEST(Config, PrintsAFileThatSaysTheSame) {
-  const Config config = make_config({{{"data_dir", "it's \"here\" \\ \n"},
+  const Config config = make_config({{{"data_dir", "it's \"here\" '''' \\ \n \xc3\xa9"},
                                       {"http", "off"},
                                       {"min_free_disk_bytes", "3GiB"},
                                       {"insecure", "true"},
