@@ -1,5 +1,6 @@
 #include "proto/handle.hpp"
 
+#include "proto/base64.hpp"
 #include "proto/batch/crc32c.hpp"
 #include "proto/endian.hpp"
 #include "proto/hex.hpp"
@@ -18,17 +19,13 @@ using HandleBytes = std::array<char, kReceiptHandleBytes>;
 static_assert(kReceiptHandleBytes % 3 == 0);
 constexpr std::size_t kTextSize = kReceiptHandleBytes / 3 * 4;
 
-// The URL-safe alphabet of RFC 4648, section 5.
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 constexpr std::uint8_t kForeign = 0xff;
 
 consteval std::array<std::uint8_t, 256> make_values() {
   std::array<std::uint8_t, 256> values{};
   values.fill(kForeign);
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
-    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
+  for (std::size_t i = 0; i < kBase64Url.size(); ++i) {
+    values[static_cast<unsigned char>(kBase64Url[i])] = static_cast<std::uint8_t>(i);
   }
   return values;
 }
@@ -36,18 +33,7 @@ consteval std::array<std::uint8_t, 256> make_values() {
 constexpr std::array<std::uint8_t, 256> kValues = make_values();
 
 std::string to_text(const HandleBytes& bytes) {
-  std::string text;
-  text.reserve(kTextSize);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8U | static_cast<unsigned char>(bytes[i + k]);
-    }
-    for (unsigned k = 0; k < 4; ++k) {
-      text.push_back(kAlphabet[(group >> (18 - 6 * k)) & 0x3fU]);
-    }
-  }
-  return text;
+  return to_base64(std::string_view(bytes.data(), bytes.size()), kBase64Url);
 }
 
 /// False when `text` has another length or a foreign character.

@@ -1,12 +1,12 @@
 #include "broker/cli/misspelling.hpp"
 
 #include "broker/cli/command_tree.hpp"
+#include "broker/terminal/edit_distance.hpp"
 #include "broker/terminal/facts.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <numeric>
 
 namespace weir::cli {
 namespace {
@@ -29,22 +29,6 @@ const std::vector<Words>& synonyms() {
       {"health", "ping"},
   };
   return sets;
-}
-
-// How many letters have to be put in, left out or replaced.
-std::size_t distance(std::string_view one, std::string_view other) {
-  std::vector<std::size_t> row(other.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < one.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t k = 0; k < other.size(); ++k) {
-      const std::size_t replaced = diagonal + (one[i] == other[k] ? 0 : 1);
-      diagonal = row[k + 1];
-      row[k + 1] = std::min({row[k] + 1, row[k + 1] + 1, replaced});
-    }
-  }
-  return row.back();
 }
 
 // "weir queue: there is no verb 'list'"
@@ -77,7 +61,7 @@ std::string closest(std::string_view word, const std::vector<std::string>& names
   std::string best;
   std::size_t best_distance = kMaxDistance + 1;
   for (const std::string& name : names) {
-    const std::size_t apart = distance(word, name);
+    const std::size_t apart = terminal::edit_distance(word, name);
     // Of a short word nothing would be left.
     if (apart < best_distance && 2 * apart <= std::min(word.size(), name.size())) {
       best = name;

@@ -3,6 +3,7 @@
 #include "broker/server/setting_values.hpp"
 #include "broker/server/settings.hpp"
 #include "broker/server/text_file.hpp"
+#include "broker/terminal/edit_distance.hpp"
 
 #include <stdexcept>
 
@@ -31,7 +32,6 @@ namespace {
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -39,24 +39,10 @@ namespace {
 namespace weir::server {
 namespace {
 
-// Letters to insert, remove or change to make one word of the other.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
-    }
-  }
-  return row.back();
-}
-
 std::string_view nearest_key(std::string_view key) {
   return std::ranges::min_element(
-             settings(), {}, [&](const Setting& setting) { return distance(key, setting.key); })
+             settings(), {},
+             [&](const Setting& setting) { return terminal::edit_distance(key, setting.key); })
       ->key;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "broker/terminal/base64.hpp"
 #include "broker/terminal/plain_text.hpp"
 #include "broker/terminal/time_text.hpp"
+#include "proto/base64.hpp"
 #include "proto/json_string.hpp"
 #include "proto/utf8.hpp"
 
@@ -50,7 +50,7 @@ class Facts {
       add(name, *bytes);
     } else {
       add_shown(name, plain(*bytes), "null");
-      add(std::string(name) + "_base64", base64(*bytes));
+      add(std::string(name) + "_base64", proto::to_base64(*bytes));
     }
   }
   // A moment in ms since 1970, or none of them: for people a time, and how long ago that was where

@@ -1,14 +1,12 @@
-#include "broker/terminal/base64.hpp"
+#include "proto/base64.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
-namespace weir::terminal {
+namespace weir::proto {
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+std::string to_base64(std::string_view bytes, std::string_view alphabet) {
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);
   for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(bytes.size(), 3))) {
@@ -17,10 +15,10 @@ std::string base64(std::string_view bytes) {
       group = group << 8U | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U);
     }
     for (unsigned i = 0; i < 4; ++i) {
-      text += i <= bytes.size() ? kAlphabet[(group >> (18 - 6 * i)) & 0x3fU] : '=';
+      text += i <= bytes.size() ? alphabet[(group >> (18 - 6 * i)) & 0x3fU] : '=';
     }
   }
   return text;
 }
 
-}  // namespace weir::terminal
+}  // namespace weir::proto
