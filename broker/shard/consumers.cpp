@@ -6,11 +6,19 @@
 #include <algorithm>
 
 namespace weir::shard {
+namespace {
+
+/// Of one message, so that a part of one counts as well.
+constexpr std::uint64_t kShares = std::uint64_t{1} << 16;
+
+}  // namespace
 
 void Consumers::add(Consumer consumer) {
   const Key key{consumer.session, consumer.alias};
   WEIR_ASSERT(!consumers_.contains(key), "a session gives each subscription an alias of its own");
-  by_queue_[consumer.queue].push_back(key);
+  Line& line = by_queue_[consumer.queue];
+  consumer.turn = line.now;
+  line.by_turn.emplace(consumer.turn, key);
   consumers_.insert_or_assign(key, std::move(consumer));
 }
 
@@ -27,8 +35,8 @@ std::optional<Consumer> Consumers::remove(Key key) {
   Consumer consumer = std::move(it->second);
   consumers_.erase(it);
   const auto line = by_queue_.find(consumer.queue);
-  std::erase(line->second, key);
-  if (line->second.empty()) {
+  line->second.by_turn.erase({consumer.turn, key});
+  if (line->second.by_turn.empty()) {
     by_queue_.erase(line);
   }
   for (const auto& [grant, held] : consumer.grants) {
@@ -43,32 +51,56 @@ bool Consumers::wants(proto::QueueId queue) const {
   }
   const auto line = by_queue_.find(queue);
   return line != by_queue_.end() &&
-         std::any_of(line->second.begin(), line->second.end(),
-                     [this](const Key& key) { return consumers_.at(key).has_room(); });
+         std::ranges::any_of(line->second.by_turn, [this](const auto& entry) {
+           return consumers_.at(entry.second).has_room();
+         });
 }
 
-Consumer* Consumers::next_ready(proto::QueueId queue) {
+Consumer* Consumers::next_ready(proto::QueueId queue, std::uint32_t passed_over) {
   const auto line = by_queue_.find(queue);
   if (line == by_queue_.end()) {
     return nullptr;
   }
-  for (std::size_t tried = 0; tried < line->second.size(); ++tried) {
-    const Key key = line->second.front();
-    line->second.pop_front();
-    line->second.push_back(key);
+  for (const auto& [turn, key] : line->second.by_turn) {
     Consumer& consumer = consumers_.at(key);
-    if (consumer.has_room()) {
+    if (consumer.has_room() && passed_over-- == 0) {
       return &consumer;
     }
   }
   return nullptr;
 }
 
+bool Consumers::is_turn_of_waiters(proto::QueueId queue, const Consumer* other) const {
+  if (!waiters_.contains(queue) || other == nullptr) {
+    return waiters_.contains(queue);
+  }
+  const Line& line = by_queue_.at(queue);
+  return std::max(line.waiters_turn, line.now) <= std::max(other->turn, line.now);
+}
+
+void Consumers::note_received(proto::QueueId queue, std::uint32_t messages) {
+  if (const auto line = by_queue_.find(queue); line != by_queue_.end()) {
+    const std::uint64_t shares = messages * kShares / waiters_.at(queue).size();
+    line->second.waiters_turn = take_turn(line->second, line->second.waiters_turn, shares);
+  }
+}
+
+/// Begins where everybody is now at the earliest; gives the turn after it.
+std::uint64_t Consumers::take_turn(Line& line, std::uint64_t turn, std::uint64_t shares) {
+  line.now = std::max(line.now, turn);
+  return line.now + shares;
+}
+
 void Consumers::hold(Consumer& consumer, proto::GrantId grant, Consumer::Held held) {
+  const Key key{consumer.session, consumer.alias};
+  Line& line = by_queue_.at(consumer.queue);
+  line.by_turn.erase({consumer.turn, key});
+  consumer.turn = take_turn(line, consumer.turn, held.live * kShares);
+  line.by_turn.emplace(consumer.turn, key);
   consumer.held_messages += held.live;
   consumer.held_bytes += held.bytes;
   consumer.grants.emplace(grant, held);
-  by_grant_.emplace(grant, Key{consumer.session, consumer.alias});
+  by_grant_.emplace(grant, key);
 }
 
 std::optional<proto::QueueId> Consumers::free(proto::GrantId grant, std::uint32_t count) {
@@ -96,7 +128,7 @@ std::optional<proto::QueueId> Consumers::free(proto::GrantId grant, std::uint32_
 
 std::uint32_t Consumers::count(proto::QueueId queue) const {
   const auto line = by_queue_.find(queue);
-  return line != by_queue_.end() ? static_cast<std::uint32_t>(line->second.size()) : 0;
+  return line != by_queue_.end() ? static_cast<std::uint32_t>(line->second.by_turn.size()) : 0;
 }
 
 std::vector<proto::QueueId> Consumers::queues_of(proto::SessionId session) const {
@@ -119,9 +151,13 @@ Consumers::Held Consumers::held_by(proto::SessionId session) const {
 }
 
 std::vector<Consumers::Key> Consumers::keys_of(proto::QueueId queue) const {
-  const auto line = by_queue_.find(queue);
-  return line != by_queue_.end() ? std::vector<Key>(line->second.begin(), line->second.end())
-                                 : std::vector<Key>();
+  std::vector<Key> keys;
+  if (const auto line = by_queue_.find(queue); line != by_queue_.end()) {
+    for (const auto& [turn, key] : line->second.by_turn) {
+      keys.push_back(key);
+    }
+  }
+  return keys;
 }
 
 std::vector<Waiter> Consumers::take_waiters(proto::QueueId queue) {

@@ -31,6 +31,7 @@ struct Consumer {
     std::uint64_t bytes = 0;
   };
   std::map<proto::GrantId, Held> grants;
+  std::uint64_t turn = 0;  // what was handed to it, in shares; see Consumers
 
   [[nodiscard]] bool has_room() const {
     return held_messages < window_messages && held_bytes < window_bytes;
@@ -49,6 +50,11 @@ struct Waiter {
 };
 
 /// Who waits for what, and how much each one holds.
+///
+/// A queue's messages are shared out by turns (start-time fair queueing): the next one who gets
+/// some is who got least so far, whatever the sizes of the slices. Who had no room, or was not
+/// there, has no claim to what the others got meanwhile. Receives that wait count together as so
+/// many subscriptions.
 class Consumers {
  public:
   using Key = std::pair<proto::SessionId, std::uint32_t>;  // session, alias
@@ -59,8 +65,13 @@ class Consumers {
   std::optional<Consumer> remove(Key key);
   /// Whether a receive waits for messages of the queue or a subscription has room for some.
   [[nodiscard]] bool wants(proto::QueueId queue) const;
-  /// The next subscription of the queue that has room, each in its turn; nullptr without one.
-  [[nodiscard]] Consumer* next_ready(proto::QueueId queue);
+  /// The subscription of the queue whose turn it is, of those that have room but for the first
+  /// `passed_over`; nullptr without one.
+  [[nodiscard]] Consumer* next_ready(proto::QueueId queue, std::uint32_t passed_over = 0);
+  /// Whether a receive waits, and comes before that subscription of its queue.
+  [[nodiscard]] bool is_turn_of_waiters(proto::QueueId queue, const Consumer* other) const;
+  /// The first of the receives that wait was given so many messages.
+  void note_received(proto::QueueId queue, std::uint32_t messages);
   void hold(Consumer& consumer, proto::GrantId grant, Consumer::Held held);
   /// `count` messages left the grant. Returns the queue whose consumer has more room now.
   std::optional<proto::QueueId> free(proto::GrantId grant, std::uint32_t count);
@@ -89,8 +100,16 @@ class Consumers {
   void clear();
 
  private:
+  /// The subscriptions of one queue.
+  struct Line {
+    std::set<std::pair<std::uint64_t, Key>> by_turn;
+    std::uint64_t waiters_turn = 0;
+    std::uint64_t now = 0;  // where the last slice began
+  };
+  static std::uint64_t take_turn(Line& line, std::uint64_t turn, std::uint64_t shares);
+
   std::map<Key, Consumer> consumers_;
-  std::map<proto::QueueId, std::deque<Key>> by_queue_;
+  std::map<proto::QueueId, Line> by_queue_;
   std::map<proto::GrantId, Key> by_grant_;
   std::map<proto::QueueId, std::deque<Waiter>> waiters_;
 };

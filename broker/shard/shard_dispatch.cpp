@@ -13,8 +13,9 @@ namespace {
 // Bounds of one turn, so that none of these holds up the inputs behind it.
 constexpr int kMaxExpiriesPerTurn = 1000;
 constexpr int kMaxDeadLetterMovesPerTurn = 16;
-/// Where several consumers wait, one gets at most so many messages before the next has its turn.
-constexpr std::uint32_t kFairShareMessages = 256;
+/// Where several consumers wait, one gets at most so many messages before the next has its turn: by
+/// so many they differ in what they got, at most.
+constexpr std::uint32_t kFairShareMessages = 128;
 
 }  // namespace
 
@@ -96,11 +97,11 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
   bool empty = false;
   std::uint32_t busy = 0;
   while (!empty && !loading_.contains(proto::LogId{queue.value})) {
-    if (consumers_.first_waiter(queue) != nullptr) {
+    Consumer* consumer = consumers_.next_ready(queue, busy);
+    if (consumers_.is_turn_of_waiters(queue, consumer)) {
       empty = !serve_waiter(queue);
       continue;
     }
-    Consumer* consumer = busy < consumers_.count(queue) ? consumers_.next_ready(queue) : nullptr;
     if (consumer == nullptr) {
       break;  // whoever has room again says so
     }
@@ -163,6 +164,7 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
   if (received.deliveries.empty()) {
     return false;
   }
+  consumers_.note_received(waiter.queue, messages);
   reply(waiter.session, waiter.request_id, core::Reply{std::move(received)});
   return true;
 }

@@ -141,11 +141,53 @@ TEST(Consumers, TakeTurns) {
   all.add(consumer(1, 10));
   all.add(consumer(2, 0));
   all.add(consumer(3, 10));
-  EXPECT_EQ(all.next_ready(QueueId{5})->session, SessionId{1});
-  EXPECT_EQ(all.next_ready(QueueId{5})->session, SessionId{3}) << "the second has no room";
+  Consumer* const first = all.next_ready(QueueId{5});
+  EXPECT_EQ(first->session, SessionId{1});
+  EXPECT_EQ(all.next_ready(QueueId{5}, 1)->session, SessionId{3}) << "the second has no room";
+  EXPECT_EQ(all.next_ready(QueueId{5}, 2), nullptr);
+  all.hold(*first, GrantId{1}, {0, 5, 5});
+  Consumer* const third = all.next_ready(QueueId{5});
+  EXPECT_EQ(third->session, SessionId{3});
+  all.hold(*third, GrantId{2}, {1, 3, 3});
+  EXPECT_EQ(all.next_ready(QueueId{5})->session, SessionId{3}) << "it has got less";
+  all.hold(*third, GrantId{3}, {2, 3, 3});
   EXPECT_EQ(all.next_ready(QueueId{5})->session, SessionId{1});
   EXPECT_EQ(all.next_ready(QueueId{6}), nullptr);
   EXPECT_EQ(all.count(QueueId{5}), 3U);
+}
+
+TEST(Consumers, HaveNoClaimToWhatOthersGotWhileTheyHadNoRoom) {
+  Consumers all;
+  all.add(consumer(1, 10'000));
+  all.add(consumer(2, 1));
+  all.hold(*all.find({SessionId{2}, 1}), GrantId{1}, {0, 1, 1});
+  for (std::uint64_t grant = 10; grant < 20; ++grant) {
+    all.hold(*all.next_ready(QueueId{5}), GrantId{grant}, {9, 10, 10});
+  }
+  Consumer& second = *all.find({SessionId{2}, 1});
+  second.window_messages = 10'000;
+  all.hold(second, GrantId{30}, {9, 20, 20});
+  EXPECT_EQ(all.next_ready(QueueId{5})->session, SessionId{1});
+}
+
+TEST(Consumers, ShareWithReceivesThatWait) {
+  Consumers all;
+  EXPECT_FALSE(all.is_turn_of_waiters(QueueId{5}, nullptr));
+  all.add(consumer(1, 100));
+  Consumer& one = *all.find({SessionId{1}, 1});
+  EXPECT_FALSE(all.is_turn_of_waiters(QueueId{5}, &one));
+  all.add(Waiter{SessionId{2}, 1, QueueId{5}, 1, 1, 1, 50});
+  EXPECT_TRUE(all.is_turn_of_waiters(QueueId{5}, nullptr));
+  EXPECT_TRUE(all.is_turn_of_waiters(QueueId{5}, &one));
+  all.note_received(QueueId{5}, 10);
+  EXPECT_FALSE(all.is_turn_of_waiters(QueueId{5}, &one));
+  all.hold(one, GrantId{1}, {9, 9, 9});
+  EXPECT_FALSE(all.is_turn_of_waiters(QueueId{5}, &one));
+  all.hold(one, GrantId{2}, {9, 2, 2});
+  EXPECT_TRUE(all.is_turn_of_waiters(QueueId{5}, &one));
+  all.add(Waiter{SessionId{3}, 1, QueueId{5}, 1, 1, 1, 50});
+  all.note_received(QueueId{5}, 1);
+  EXPECT_TRUE(all.is_turn_of_waiters(QueueId{5}, &one)) << "two that wait count as two";
 }
 
 TEST(Consumers, GetBackExactlyWhatTheyHeld) {
