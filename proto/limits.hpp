@@ -28,6 +28,8 @@ inline constexpr std::uint32_t kMaxPartitionsPerTopic = 1'000;
 /// Of a list of queues or topics one answer holds, and looks at, at most so many.
 inline constexpr std::uint32_t kMaxPageResults = 1'000;
 inline constexpr std::size_t kMaxPatternBytes = 249;
+/// Receipt handles in one request.
+inline constexpr std::size_t kMaxSettlesPerRequest = 1'000;
 inline constexpr std::uint32_t kMaxInFlightPerQueue = 120'000;
 
 inline constexpr std::int64_t kMaxWaitMs = 20'000;

@@ -3,6 +3,7 @@
 #include "proto/batch/record_batch.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/ids.hpp"
+#include "proto/result.hpp"
 
 #include <array>
 #include <cstdint>
@@ -182,6 +183,11 @@ struct SettleByHandle {
   std::string name_space;
   std::string queue;  // empty: whichever the handle names
 };
+/// Settles several, each for itself.
+struct SettleManyByHandle {
+  /// Or why an entry was refused before it came here.
+  std::vector<proto::Result<SettleByHandle>> entries;
+};
 
 struct StartPosition {
   enum class At : std::uint8_t { kStart, kEnd, kOffset, kTime };
@@ -221,7 +227,7 @@ using Request =
                  Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic, ListOffsets,
                  ReadBackup, ListQueues, ListTopics, UpdateQueue, PurgeQueue, DeleteQueue,
                  DeleteTopic, CreateNamespace, DescribeNamespace, ListNamespaces, DeleteNamespace,
-                 ListClients, KickClient, PeekQueue>;
+                 ListClients, KickClient, PeekQueue, SettleManyByHandle>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

@@ -167,6 +167,10 @@ struct Peeked {
   bool is_end = false;
 };
 
+struct SettledMany {
+  std::vector<proto::Result<>> outcomes;  // one an entry, in their order
+};
+
 struct PartitionPosition {
   std::uint32_t partition = 0;
   proto::Offset offset = 0;
@@ -198,8 +202,9 @@ struct BackupBlock {
   std::uint64_t expected_bytes = 0;      // of all blocks, about; with the first
 };
 
-using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
-                           SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList, QueueUpdate,
-                           NamespaceInfo, NamespaceList, ClientInfo, ClientList, Peeked>;
+using Reply =
+    std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
+                 SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList, QueueUpdate,
+                 NamespaceInfo, NamespaceList, ClientInfo, ClientList, Peeked, SettledMany>;
 
 }  // namespace weir::core

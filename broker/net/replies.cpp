@@ -214,6 +214,16 @@ struct Writer {
     add_positions(info.positions, *response.mutable_offsets());
   }
 
+  void operator()(const core::SettledMany& from) const {
+    weir::v1::SettledMany& settled = *response.mutable_settled_many();
+    for (const proto::Result<>& outcome : from.outcomes) {
+      weir::v1::SettleOutcome& to = *settled.add_outcomes();
+      if (!outcome) {
+        *to.mutable_error() = proto::to_wire(outcome.error());
+      }
+    }
+  }
+
   void operator()(const core::BackupBlock& from) const {
     weir::v1::BackupBlock& block = *response.mutable_backup_block();
     block.set_backup(from.backup);

@@ -154,8 +154,8 @@ proto::Result<core::Request> subscribe_topic(const weir::v1::SubscribeTopic& wir
   return core::Request(std::move(subscribe));
 }
 
-proto::Result<core::Request> settle_by_handle(const weir::v1::SettleByHandle& wire,
-                                              const std::string& name_space) {
+proto::Result<core::SettleByHandle> settle_by_handle(const weir::v1::SettleByHandle& wire,
+                                                     const std::string& name_space) {
   core::SettleByHandle settle;
   settle.handle = wire.handle();
   settle.name_space = name_space;
@@ -181,6 +181,22 @@ proto::Result<core::Request> settle_by_handle(const weir::v1::SettleByHandle& wi
                        "a lease has at most 12 hours, a delay at most 30 days");
   }
   settle.value_ms = static_cast<std::uint32_t>(wire.value_ms());
+  return settle;
+}
+
+proto::Result<core::Request> settle_many(const weir::v1::SettleManyByHandle& wire,
+                                         const std::string& name_space) {
+  const auto count = static_cast<std::size_t>(wire.entries_size());
+  if (count == 0 || count > proto::kMaxSettlesPerRequest) {
+    return proto::fail(proto::Errc::kInvalidArgument,
+                       "one request settles 1 to " + std::to_string(proto::kMaxSettlesPerRequest) +
+                           " messages, not " + std::to_string(count));
+  }
+  core::SettleManyByHandle settle;
+  settle.entries.reserve(count);
+  for (const weir::v1::SettleByHandle& entry : wire.entries()) {
+    settle.entries.push_back(settle_by_handle(entry, name_space));
+  }
   return core::Request(std::move(settle));
 }
 
@@ -231,8 +247,13 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
                            .max_bytes = std::min(request.receive().max_bytes(), kMaxReceiveBytes),
                            .wait_ms = request.receive().wait_ms(),
                            .lease_ms = to_ms(request.receive().lease_ms())};
-    case WireRequest::kSettleByHandle:
-      return settle_by_handle(request.settle_by_handle(), name_space);
+    case WireRequest::kSettleByHandle: {
+      proto::Result<core::SettleByHandle> settle =
+          settle_by_handle(request.settle_by_handle(), name_space);
+      return settle ? proto::Result<core::Request>(*std::move(settle)) : settle.error();
+    }
+    case WireRequest::kSettleManyByHandle:
+      return settle_many(request.settle_many_by_handle(), name_space);
     case WireRequest::kListOffsets: {
       proto::Result<std::vector<core::PartitionStart>> partitions =
           partitions_of(request.list_offsets().partitions(), std::nullopt);

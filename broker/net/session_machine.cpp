@@ -28,6 +28,21 @@ bool ends_messages(proto::SettleKind kind) {
          kind == proto::SettleKind::kRelease;
 }
 
+bool ends_message(const weir::v1::SettleByHandle& settle) {
+  return settle.action() != weir::v1::SETTLE_ACTION_EXTEND;
+}
+
+// How many messages are no longer the client's; `ends` says which entries of the request are to end
+// theirs.
+std::uint64_t ended_by(const std::vector<bool>& ends, const core::Reply& reply) {
+  const auto* many = std::get_if<core::SettledMany>(&reply);
+  std::uint64_t ended = 0;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    ended += ends[i] && (many == nullptr || many->outcomes[i]) ? 1 : 0;
+  }
+  return ended;
+}
+
 }  // namespace
 
 SessionMachine::SessionMachine(SessionOutlet& outlet, Outbox& outbox, SendBudget& budget,
@@ -371,9 +386,14 @@ void SessionMachine::remember(OpenRequest& open, const weir::v1::Request& reques
   } else if (request.has_receive()) {
     open.kind = Kind::kReceive;
     ++waiting_receives_;
-  } else if (request.has_settle_by_handle() &&
-             request.settle_by_handle().action() != weir::v1::SETTLE_ACTION_EXTEND) {
+  } else if (request.has_settle_by_handle()) {
     open.kind = Kind::kSettle;
+    open.ends.push_back(ends_message(request.settle_by_handle()));
+  } else if (request.has_settle_many_by_handle()) {
+    open.kind = Kind::kSettle;
+    for (const weir::v1::SettleByHandle& entry : request.settle_many_by_handle().entries()) {
+      open.ends.push_back(ends_message(entry));
+    }
   }
 }
 
@@ -423,7 +443,9 @@ std::uint32_t SessionMachine::finish(const OpenRequest& open,
       }
       return 0;
     case Kind::kSettle:
-      unsettled_ -= std::min<std::uint64_t>(unsettled_, reply ? 1 : 0);
+      if (reply) {
+        unsettled_ -= std::min(unsettled_, ended_by(open.ends, *reply));
+      }
       return 0;
     case Kind::kOther:
       break;

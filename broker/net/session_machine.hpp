@@ -131,12 +131,13 @@ class SessionMachine {
       kSubscribe,
       kUnsubscribe,
       kReceive,
-      kSettle,  // of a message that was received, unless it is extended
+      kSettle,  // by handle
     };
     Kind kind = Kind::kOther;
     std::uint32_t alias = 0;
     std::size_t bytes = 0;
     std::string destination;  // of an attach: the name behind 'q' or 't'
+    std::vector<bool> ends;   // of a settlement: which entries end a message that was received
   };
 
   proto::Result<> on_hello(std::string_view body, MonoMs now);

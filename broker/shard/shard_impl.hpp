@@ -70,6 +70,7 @@ class Shard::Impl {
   struct RequestInput {
     std::uint64_t id = 0;
     core::Request request;
+    core::SettledMany settled = {};  // how far a request to settle many has come
   };
   struct CloseInput {};
   using Body = std::variant<SendInput, SettleInput, CreditInput, RequestInput, CloseInput>;
@@ -135,14 +136,17 @@ class Shard::Impl {
   void handle(const Input& input, SendInput& send);
   Waits handle(const Input& input, SettleInput& settle);
   void handle(const Input& input, const CreditInput& credit);
-  Waits handle(const Input& input, const RequestInput& request);
+  Waits handle(const Input& input, RequestInput& asked);
   void handle(const Input& input, const CloseInput& close);
   void release_grants(const Consumer& consumer);
   [[nodiscard]] bool is_late(const Input& input) const;
+  /// How many settlements one input may have judged in this turn.
+  [[nodiscard]] std::size_t share_of_turn() const;
 
-  // Requests. What waits for rows is asked again; anything else later replies by itself.
+  // Requests. What waits for rows or its next share is asked again; anything else later replies by
+  // itself.
   struct Later {};
-  using Answer = std::variant<Later, core::NeedRows, proto::Result<core::Reply>>;
+  using Answer = std::variant<Later, core::NeedRows, NextTurn, proto::Result<core::Reply>>;
   Answer answer(const Input& input, std::uint64_t id, const core::CreateQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::CreateTopic& command);
   Answer answer(const Input& input, std::uint64_t id, const core::DescribeQueue& command);
@@ -153,6 +157,11 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::Unsubscribe& command);
   Answer answer(const Input& input, std::uint64_t id, const core::Receive& command);
   Answer answer(const Input& input, std::uint64_t id, const core::SettleByHandle& command);
+  /// Goes on behind what `settled` holds.
+  Answer answer(const Input& input, core::SettledMany& settled,
+                const core::SettleManyByHandle& command);
+  std::variant<core::NeedRows, proto::Result<>> settle_one(const Input& input,
+                                                           const core::SettleByHandle& command);
   Answer answer(const Input& input, std::uint64_t id, const core::SubscribeTopic& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListOffsets& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ReadBackup& command);

@@ -50,7 +50,7 @@ Shard::Impl::Waits Shard::Impl::handle(Input& input) {
     return handle(input, *settled);
   } else if (const auto* credit = std::get_if<CreditInput>(&input.body)) {
     handle(input, *credit);
-  } else if (const auto* asked = std::get_if<RequestInput>(&input.body)) {
+  } else if (auto* asked = std::get_if<RequestInput>(&input.body)) {
     return handle(input, *asked);
   } else if (const auto* closed = std::get_if<CloseInput>(&input.body)) {
     handle(input, *closed);
@@ -60,6 +60,11 @@ Shard::Impl::Waits Shard::Impl::handle(Input& input) {
 
 bool Shard::Impl::is_late(const Input& input) const {
   return input.deadline_ms != 0 && input.arrived + input.deadline_ms <= now_;
+}
+
+std::size_t Shard::Impl::share_of_turn() const {
+  constexpr std::size_t kShares = 64;
+  return std::max({settles_left_, options_.settles_per_turn / kShares, std::size_t{1}});
 }
 
 void Shard::Impl::handle(const Input& input, SendInput& sent) {
@@ -103,10 +108,8 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
 }
 
 Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled) {
-  constexpr std::size_t kShares = 64;
   const std::uint64_t number = settled.settle.settle_number;
-  std::size_t share =
-      std::max({settles_left_, options_.settles_per_turn / kShares, std::size_t{1}});
+  std::size_t share = share_of_turn();
   for (; settled.done < settled.settle.ranges.size(); ++settled.done) {
     if (share-- == 0) {
       return NextTurn{};

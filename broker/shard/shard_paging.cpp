@@ -39,6 +39,7 @@ bool Shard::Impl::handle_or_wait(Input& input) {
   if (const auto* need = std::get_if<core::NeedRows>(&*waits)) {
     metrics_.waited_inputs += input.waits ? 0 : 1;
     input.waits = *need;
+    input.known_done.reset();  // of what it waited for before: gone out again, perhaps
     load_rows(*need);
   } else {
     input.waits.reset();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <type_traits>
 #include <utility>
 
 // Requests: everything that is answered by one reply.
@@ -21,15 +22,26 @@ void Shard::Impl::reply(proto::SessionId session, std::uint64_t id,
   open_.effects.push_back({session, ReplyEffect{id, std::move(reply), feeds}});
 }
 
-Shard::Impl::Waits Shard::Impl::handle(const Input& input, const RequestInput& asked) {
-  if (is_late(input)) {
+Shard::Impl::Waits Shard::Impl::handle(const Input& input, RequestInput& asked) {
+  // What is done in part is done to its end, and told.
+  if (is_late(input) && asked.settled.outcomes.empty()) {
     reply(input.session, asked.id, proto::make_error(Errc::kDeadlineExceeded));
     return std::nullopt;
   }
   Answer answered = std::visit(
-      [&](const auto& command) { return answer(input, asked.id, command); }, asked.request);
+      [&]<class Command>(const Command& command) {
+        if constexpr (std::is_same_v<Command, core::SettleManyByHandle>) {
+          return answer(input, asked.settled, command);
+        } else {
+          return answer(input, asked.id, command);
+        }
+      },
+      asked.request);
   if (const auto* need = std::get_if<core::NeedRows>(&answered)) {
     return *need;
+  }
+  if (std::holds_alternative<NextTurn>(answered)) {
+    return NextTurn{};
   }
   if (auto* ready = std::get_if<proto::Result<core::Reply>>(&answered)) {
     reply(input.session, asked.id, std::move(*ready));
@@ -197,26 +209,61 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
   return Later{};
 }
 
-Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
-                                        const core::SettleByHandle& command) {
+/// Judged by the time when the input came, as the settlements of a consumer.
+std::variant<core::NeedRows, proto::Result<>> Shard::Impl::settle_one(
+    const Input& input, const core::SettleByHandle& command) {
   const auto decoded = state_->decode(command);
   if (!decoded) {
-    return decoded.error();
+    return proto::Result<>(decoded.error());
   }
-  const auto decided =
-      state_->decide(decoded->queue, decoded->range, input.arrived, input.known_done);
+  // What is known is known of the queue that was asked; a handle may be of another.
+  const bool is_known = input.waits && input.waits->queue == decoded->queue;
+  const auto decided = state_->decide(decoded->queue, decoded->range, input.arrived,
+                                      is_known ? input.known_done : std::nullopt);
   if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
     return *need;
   }
   const auto& decision = std::get<core::ShardState::SettleDecision>(decided);
   if (!decision.failed.empty()) {
-    return proto::make_error(decision.failed.front().code);
+    return proto::Result<>(proto::make_error(decision.failed.front().code));
   }
   if (command.kind == proto::SettleKind::kNack) {
     count(decoded->queue, &QueueCounters::nacked_messages, decision.records.size());
   }
   apply(decision.records);
-  return core::Reply{core::Done{}};
+  return proto::Result<>();
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
+                                        const core::SettleByHandle& command) {
+  const auto settled = settle_one(input, command);
+  if (const auto* need = std::get_if<core::NeedRows>(&settled)) {
+    return *need;
+  }
+  const auto& outcome = std::get<proto::Result<>>(settled);
+  return outcome ? proto::Result<core::Reply>(core::Reply{core::Done{}}) : outcome.error();
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input& input, core::SettledMany& settled,
+                                        const core::SettleManyByHandle& command) {
+  std::size_t share = share_of_turn();
+  while (settled.outcomes.size() < command.entries.size()) {
+    if (share-- == 0) {
+      return NextTurn{};
+    }
+    const proto::Result<core::SettleByHandle>& entry = command.entries[settled.outcomes.size()];
+    const auto one = entry ? settle_one(input, *entry) : proto::Result<>(entry.error());
+    if (const auto* need = std::get_if<core::NeedRows>(&one)) {
+      return *need;
+    }
+    settles_left_ -= settles_left_ > 0 ? 1 : 0;
+    const auto& outcome = std::get<proto::Result<>>(one);
+    if (!outcome) {
+      metrics_.refused_settlements.add(outcome.error().code, 1);
+    }
+    settled.outcomes.push_back(outcome);
+  }
+  return proto::Result<core::Reply>(core::Reply{std::move(settled)});
 }
 
 void Shard::Impl::resolve(const core::TopicCreated& topic,

@@ -117,6 +117,13 @@ void add_messages(Seeds& seeds) {
   request.mutable_settle_by_handle()->set_handle(proto::encode_handle({}));
   request.mutable_settle_by_handle()->set_action(weir::v1::SETTLE_ACTION_ACK);
   seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
+  for (const auto action : {weir::v1::SETTLE_ACTION_NACK, weir::v1::SETTLE_ACTION_EXTEND}) {
+    weir::v1::SettleByHandle& settle = *request.mutable_settle_many_by_handle()->add_entries();
+    settle.set_handle(proto::encode_handle({}));
+    settle.set_action(action);
+    settle.set_value_ms(1000);
+  }
+  seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
   request.mutable_update_queue()->set_name("work");
   request.mutable_update_queue()->set_dead_letter_queue("failed");
   request.mutable_update_queue()->set_sends_paused(true);
@@ -140,6 +147,10 @@ void add_messages(Seeds& seeds) {
   seeds.add("messages", "\x01", response.SerializeAsString());
   weir::v1::PeekedMessage& peeked = *response.mutable_peeked()->add_messages();
   peeked.set_record(std::string_view("\x0c\0\0\0\x01\x00\0", 7).data(), 7);
+  seeds.add("messages", "\x01", response.SerializeAsString());
+  response.mutable_settled_many()->add_outcomes();
+  *response.mutable_settled_many()->add_outcomes()->mutable_error() =
+      proto::to_wire(proto::make_error(proto::Errc::kReceiptExpired));
   seeds.add("messages", "\x01", response.SerializeAsString());
   response.mutable_config_reload()->set_file("weir.toml");
   response.mutable_config_reload()->add_taken()->set_setting("drain_ms");

@@ -206,7 +206,10 @@ class Play {
         look(request, name);
         break;
       default:
-        break;  // no method at all
+        if (input_.flag()) {
+          settle_many(request, name);
+        }
+        break;  // else no method at all
     }
   }
 
@@ -299,6 +302,13 @@ class Play {
         break;
       default:
         break;
+    }
+  }
+
+  void settle_many(weir::v1::Request& request, const std::string& name) {
+    weir::v1::SettleManyByHandle& many = *request.mutable_settle_many_by_handle();
+    for (std::size_t entries = input_.below(5); entries > 0; --entries) {
+      settle_by_handle(*many.add_entries(), name);
     }
   }
 

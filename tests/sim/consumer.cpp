@@ -253,7 +253,7 @@ void Consumer::settle(const Held& held, proto::SettleRange range, Op op, bool so
       soon);
 }
 
-void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool damaged, Op op) {
+Consumer::Word Consumer::word_of(const Held& held, proto::SettleRange range, bool damaged) {
   proto::ReceiptHandle handle;
   handle.incarnation = stage_.host.incarnation_of(held.delivery.nonce);
   handle.queue = held.delivery.queue;
@@ -263,36 +263,69 @@ void Consumer::settle_by_handle(const Held& held, proto::SettleRange range, bool
   handle.nonce = range.nonce;
   handle.base_offset = range.base_offset;
   range.count = 1;
-  core::SettleByHandle command;
-  command.handle = proto::encode_handle(handle);
-  command.kind = range.kind;
-  command.value_ms = range.value;
-  const auto must_fail = std::make_shared<bool>(damaged);
+  Word word;
+  word.command.handle = proto::encode_handle(handle);
+  word.command.kind = range.kind;
+  word.command.value_ms = range.value;
+  word.nonce = held.delivery.nonce;
+  word.queue = held.delivery.queue;
+  word.must_fail = damaged;
   if (damaged) {
-    char& letter = rng().pick(command.handle);
+    char& letter = rng().pick(word.command.handle);
     letter = letter == 'A' ? 'B' : 'A';
     range.grant = proto::GrantId{};
     range.nonce = 0;
   }
+  word.range = range;
+  return word;
+}
+
+void Consumer::tell_oracle(Word& word, proto::SessionId session, std::uint64_t request) {
+  proto::SettleRange heard = word.range;
+  if (!stage_.host.is_of_this_incarnation(word.nonce)) {
+    count("client: settles by a handle of an old incarnation");
+    word.must_fail = true;
+    heard.grant = proto::GrantId{};
+    heard.nonce = 0;
+  }
+  stage_.oracle.heard_handle(session, request, word.queue, heard);
+}
+
+void Consumer::check(const Word& word, bool is_done) {
+  if (word.must_fail && is_done) {
+    stage_.world.violate("a handle that is damaged or of an old incarnation was taken");
+  }
+}
+
+void Consumer::settle_by_handle(Word said, Op op) {
+  const auto word = std::make_shared<Word>(std::move(said));
   request(
-      command,
-      [this, must_fail](const proto::Result<core::Reply>& reply) {
-        if (*must_fail && reply) {
-          stage_.world.violate("a handle that is damaged or of an old incarnation was taken");
+      word->command,
+      [this, word](const proto::Result<core::Reply>& reply) { check(*word, reply.has_value()); },
+      [this, word](auto session, std::uint64_t id) { tell_oracle(*word, session, id); }, 0, op);
+}
+
+void Consumer::settle_by_handles(std::vector<Word> said) {
+  core::SettleManyByHandle command;
+  for (const Word& word : said) {
+    command.entries.emplace_back(word.command);
+  }
+  const auto words = std::make_shared<std::vector<Word>>(std::move(said));
+  request(
+      std::move(command),
+      [this, words](const proto::Result<core::Reply>& reply) {
+        for (std::size_t i = 0; reply && i < words->size(); ++i) {
+          const proto::Result<>& outcome = std::get<core::SettledMany>(*reply).outcomes.at(i);
+          count(outcome ? "client: one of many handles settled"
+                        : "client: one of many handles refused");
+          check((*words)[i], outcome.has_value());
         }
       },
-      [this, must_fail, nonce = held.delivery.nonce, queue = held.delivery.queue, range](
-          auto session, std::uint64_t id) {
-        proto::SettleRange heard = range;
-        if (!stage_.host.is_of_this_incarnation(nonce)) {
-          count("client: settles by a handle of an old incarnation");
-          *must_fail = true;
-          heard.grant = proto::GrantId{};
-          heard.nonce = 0;
+      [this, words](auto session, std::uint64_t id) {
+        for (Word& word : *words) {
+          tell_oracle(word, session, id);
         }
-        stage_.oracle.heard_handle(session, id, queue, heard);
-      },
-      0, op);
+      });
 }
 
 void Consumer::work() {
@@ -355,10 +388,22 @@ void Consumer::work() {
                                             : Op::kRelease;
   put_away();
   if (rng().per_mille(200)) {
+    std::vector<Word> words;
     for (std::uint32_t i = 0; i < held.count; ++i) {
       proto::SettleRange range = range_of(held, kind, value);
       range.first_index = held.first + i;
-      settle_by_handle(held, range, false, Op::kHandle);
+      words.push_back(word_of(held, range, false));
+    }
+    if (rng().per_mille(500)) {
+      for (std::uint64_t others = rng().below(4); others > 0; --others) {
+        const OldWord old = something_old(true);
+        words.push_back(word_of(old.held, old.range, old.damaged));
+      }
+      settle_by_handles(std::move(words));
+      return;
+    }
+    for (Word& word : words) {
+      settle_by_handle(std::move(word), Op::kHandle);
     }
   } else {
     settle(held, range_of(held, kind, value), op);
@@ -392,20 +437,17 @@ void Consumer::settle_at(proto::TimeMs time, const Held& held, const std::weak_p
   settle(held, range_of(held, kind, value), Op::kSettleOld, true);
 }
 
-void Consumer::work_again_on_something_old() {
-  if (old_.empty()) {
-    return;
-  }
+Consumer::OldWord Consumer::something_old(bool by_handle) {
   const std::size_t last = eager_ > 0 ? std::min<std::size_t>(old_.size(), kMaxEager) : old_.size();
-  Held held = old_[old_.size() - 1 - rng().below(last)];
+  OldWord word;
+  word.held = old_[old_.size() - 1 - rng().below(last)];
   const auto kind = static_cast<SettleKind>(rng().between(1, 5));
   const auto value = static_cast<std::uint32_t>(
       kind == SettleKind::kNack || kind == SettleKind::kExtend ? rng().between(0, 500) : 0);
-  proto::SettleRange range = range_of(held, kind, value);
-  bool damaged = false;
-  const bool by_handle = rng().per_mille(500);
-  const bool is_altered = eager_ == 0 && rng().per_mille(500);
-  if (is_altered) {
+  proto::SettleRange& range = word.range;
+  range = range_of(word.held, kind, value);
+  word.is_altered = eager_ == 0 && rng().per_mille(500);
+  if (word.is_altered) {
     switch (rng().below(5)) {
       case 0:
         range.nonce ^= std::uint64_t{1} << rng().below(64);
@@ -420,15 +462,25 @@ void Consumer::work_again_on_something_old() {
         range.base_offset += rng().between(-5, 5);
         break;
       default:
-        damaged = by_handle;
+        word.damaged = by_handle;
         range.nonce ^= 1;
         break;
     }
   }
+  return word;
+}
+
+void Consumer::work_again_on_something_old() {
+  if (old_.empty()) {
+    return;
+  }
+  const bool by_handle = rng().per_mille(500);
+  const OldWord word = something_old(by_handle);
   if (by_handle) {
-    settle_by_handle(held, range, damaged, is_altered ? Op::kHandleAltered : Op::kHandleOld);
+    settle_by_handle(word_of(word.held, word.range, word.damaged),
+                     word.is_altered ? Op::kHandleAltered : Op::kHandleOld);
   } else {
-    settle(held, range, is_altered ? Op::kSettleAltered : Op::kSettleOld);
+    settle(word.held, word.range, word.is_altered ? Op::kSettleAltered : Op::kSettleOld);
   }
 }
 

@@ -56,7 +56,27 @@ class Consumer final : public Machine {
   proto::SettleRange range_of(const Held& held, proto::SettleKind kind, std::uint32_t value) const;
   /// `soon`: see Link::up().
   void settle(const Held& held, proto::SettleRange range, Op op, bool soon = false);
-  void settle_by_handle(const Held& held, proto::SettleRange range, bool damaged, Op op);
+  /// What is said of one message by its handle, and what the oracle takes it for.
+  struct Word {
+    core::SettleByHandle command;
+    std::uint64_t nonce = 0;  // of its grant
+    proto::QueueId queue;
+    proto::SettleRange range;
+    bool must_fail = false;
+  };
+  Word word_of(const Held& held, proto::SettleRange range, bool damaged);
+  void tell_oracle(Word& word, proto::SessionId session, std::uint64_t request);
+  void check(const Word& word, bool is_done);
+  void settle_by_handle(Word said, Op op);
+  void settle_by_handles(std::vector<Word> said);
+  /// Something about a message that it held once, altered in half of the cases.
+  struct OldWord {
+    Held held;
+    proto::SettleRange range;
+    bool is_altered = false;
+    bool damaged = false;
+  };
+  OldWord something_old(bool by_handle);
   void finish(Held held);
 
   std::vector<Held> held_;

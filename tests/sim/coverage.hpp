@@ -35,6 +35,7 @@ enum class Op : std::uint8_t {
   kHandle,         // the same by receipt handle
   kHandleOld,
   kHandleAltered,
+  kHandles,  // many handles in one request
   kSubscribeTopic,
   kUnsubscribeTopic,
   kListOffsets,

@@ -14,6 +14,7 @@ struct OpOf {
   std::optional<Op> operator()(const core::DescribeTopic&) const { return Op::kDescribe; }
   std::optional<Op> operator()(const core::Unsubscribe&) const { return Op::kUnsubscribe; }
   std::optional<Op> operator()(const core::SettleByHandle&) const { return Op::kHandle; }
+  std::optional<Op> operator()(const core::SettleManyByHandle&) const { return Op::kHandles; }
   std::optional<Op> operator()(const core::SubscribeTopic&) const { return Op::kSubscribeTopic; }
   std::optional<Op> operator()(const core::ListOffsets&) const { return Op::kListOffsets; }
   // What a seed plays with is made before anything befalls it.

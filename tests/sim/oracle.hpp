@@ -183,6 +183,8 @@ class Oracle {
                         const HeardMessage& message);
   void judge(const HeardRange& heard, const HeardMessage& message,
              std::optional<std::uint16_t> refused);
+  void said_of_handles(const std::vector<HeardRange>& handles,
+                       const proto::Result<core::Reply>& reply);
   void end_leases(proto::SessionId session, std::optional<std::uint32_t> alias);
   [[nodiscard]] bool may_be_purged(const Place& place) const;
   void said_of_operator(proto::SessionId session, std::uint64_t request,
@@ -208,7 +210,7 @@ class Oracle {
   std::map<proto::LogId, Log> logs_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, Batch> sends_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::vector<HeardRange>> settles_;
-  std::map<std::pair<proto::SessionId, std::uint64_t>, HeardRange> handles_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, std::vector<HeardRange>> handles_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, HeardPause> pauses_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, proto::LogId> purges_;
   std::map<proto::SessionId, std::vector<std::pair<MessageNumber, proto::LogId>>> leases_;

@@ -34,8 +34,8 @@ void Oracle::heard_purge(proto::SessionId session, std::uint64_t request, proto:
   for (auto& [key, ranges] : settles_) {
     std::ranges::for_each(ranges, forgo);
   }
-  for (auto& [key, heard] : handles_) {
-    forgo(heard);
+  for (auto& [key, ranges] : handles_) {
+    std::ranges::for_each(ranges, forgo);
   }
 }
 

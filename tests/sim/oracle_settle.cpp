@@ -25,9 +25,9 @@ void Oracle::expect_nothing_of_others(proto::SessionId session, proto::LogId log
       std::ranges::for_each(ranges, forgo);
     }
   }
-  for (auto& [key, heard] : handles_) {
+  for (auto& [key, ranges] : handles_) {
     if (key.first != session) {
-      forgo(heard);
+      std::ranges::for_each(ranges, forgo);
     }
   }
 }
@@ -98,7 +98,7 @@ void Oracle::heard_settle(proto::SessionId session, proto::QueueId queue,
 
 void Oracle::heard_handle(proto::SessionId session, std::uint64_t request, proto::QueueId queue,
                           const proto::SettleRange& range) {
-  handles_[{session, request}] = hear(session, proto::LogId{queue.value}, range);
+  handles_[{session, request}].push_back(hear(session, proto::LogId{queue.value}, range));
 }
 
 void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
@@ -228,15 +228,33 @@ void Oracle::heard_subscribe_topic(proto::SessionId session, std::uint64_t reque
   asked_[{session, request}] = {alias, Reader{partitions, {}}};
 }
 
+void Oracle::said_of_handles(const std::vector<HeardRange>& handles,
+                             const proto::Result<core::Reply>& reply) {
+  const auto* many = reply ? std::get_if<core::SettledMany>(&*reply) : nullptr;
+  if (many != nullptr && many->outcomes.size() != handles.size()) {
+    world_.violate("not every handle of a request has its outcome");
+    return;
+  }
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    std::optional<std::uint16_t> refused;
+    if (!reply) {
+      refused = static_cast<std::uint16_t>(reply.error().code);
+    } else if (many != nullptr && !many->outcomes[i]) {
+      refused = static_cast<std::uint16_t>(many->outcomes[i].error().code);
+    }
+    world_.fold(refused.value_or(0));
+    for (const HeardMessage& message : handles[i].messages) {
+      judge(handles[i], message, refused);
+    }
+  }
+}
+
 void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
                         const proto::Result<core::Reply>& reply) {
   world_.fold(request);
   world_.fold(reply ? reply->index() : static_cast<std::uint64_t>(reply.error().code) + 100);
   if (const auto it = handles_.find({session, request}); it != handles_.end()) {
-    for (const HeardMessage& message : it->second.messages) {
-      judge(it->second, message,
-            reply ? std::nullopt : std::optional(static_cast<std::uint16_t>(reply.error().code)));
-    }
+    said_of_handles(it->second, reply);
     handles_.erase(it);
   }
   said_of_operator(session, request, reply);

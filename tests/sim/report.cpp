@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 42> kMustOccur = {
+constexpr std::array<std::string_view, 44> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, 42> kMustOccur = {
     "client: gives up and takes the next epoch",
     "client: keeps a subscription to the end",
     "client: lets a lease expire",
+    "client: one of many handles refused",
+    "client: one of many handles settled",
     "client: sends something damaged",
     "client: settles a part",
     "client: settles by a handle of an old incarnation",

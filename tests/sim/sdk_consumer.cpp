@@ -113,10 +113,18 @@ void SdkHands::step() {
 /// Beside the delivery, as another process would that was given the text.
 void SdkHands::settle_by_handle(const std::string& handle) {
   stage_.world.report().count("sdk: settle by handle");
-  engine_->post([&stage = stage_, handle](sdk::Session& session) {
+  const bool is_doubled = stage_.world.rng().per_mille(300);
+  engine_->post([&stage = stage_, handle, is_doubled](sdk::Session& session) {
     v1::Request request;
-    request.mutable_settle_by_handle()->set_handle(handle);
-    request.mutable_settle_by_handle()->set_action(v1::SETTLE_ACTION_ACK);
+    v1::SettleByHandle settle;
+    settle.set_handle(handle);
+    settle.set_action(v1::SETTLE_ACTION_ACK);
+    if (is_doubled) {
+      *request.mutable_settle_many_by_handle()->add_entries() = settle;
+      *request.mutable_settle_many_by_handle()->add_entries() = settle;
+    } else {
+      *request.mutable_settle_by_handle() = settle;
+    }
     sdk::RequestPolicy policy;
     policy.deadline = sdk::TimePoint::max();
     policy.changes_something = true;

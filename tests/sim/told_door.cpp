@@ -89,6 +89,10 @@ void ToldDoor::hear_request(std::uint64_t id, const core::Request& request) {
     }
   } else if (const auto* settle = std::get_if<core::SettleByHandle>(&request)) {
     hear_handle(id, *settle);
+  } else if (const auto* many = std::get_if<core::SettleManyByHandle>(&request)) {
+    for (const proto::Result<core::SettleByHandle>& entry : many->entries) {
+      hear_handle(id, entry.value());
+    }
   }
 }
 

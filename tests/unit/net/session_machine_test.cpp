@@ -422,6 +422,79 @@ TEST(SessionMachine, IsQuietWhenNothingIsOwedAndNothingHeld) {
   EXPECT_TRUE(session.machine.is_quiet());
 }
 
+// Settled by handle, several at once: those that were refused are the client's still.
+TEST(SessionMachine, IsQuietWhenAllThatItHeldIsSettledByHandles) {
+  Session session;
+  session.open();
+  core::Delivery delivery;
+  delivery.count = 2;
+  session.machine.on_delivery(session.subscribe(), delivery);
+  const auto settle = [&](std::uint64_t id, core::SettledMany outcomes) {
+    weir::v1::Request request;
+    request.set_id(id);
+    for (const auto action : {weir::v1::SETTLE_ACTION_EXTEND, weir::v1::SETTLE_ACTION_ACK,
+                              weir::v1::SETTLE_ACTION_NACK}) {
+      request.mutable_settle_many_by_handle()->add_entries()->set_action(action);
+    }
+    session.ask(request).value();
+    session.machine.on_reply(id, core::Reply(std::move(outcomes)));
+  };
+  const proto::Error expired = proto::make_error(proto::Errc::kReceiptExpired);
+  settle(1, {.outcomes = {proto::Result<>(), expired, proto::Result<>()}});
+  EXPECT_FALSE(session.machine.is_quiet());
+  settle(2, {.outcomes = {expired, proto::Result<>(), expired}});
+  EXPECT_TRUE(session.machine.is_quiet());
+}
+
+TEST(SessionMachine, TellsOfEachEntryThatIsSettledByHandle) {
+  Session session;
+  session.open();
+  weir::v1::Request request;
+  request.set_id(1);
+  weir::v1::SettleManyByHandle& many = *request.mutable_settle_many_by_handle();
+  many.add_entries()->set_action(weir::v1::SETTLE_ACTION_ACK);
+  many.add_entries()->set_handle("h");  // says not what to do
+  weir::v1::SettleByHandle& extension = *many.add_entries();
+  extension.set_handle("e");
+  extension.set_action(weir::v1::SETTLE_ACTION_EXTEND);
+  extension.set_value_ms(UINT64_MAX);
+  session.ask(request).value();
+  const auto& asked =
+      std::get<core::SettleManyByHandle>(session.outlet.requests.at(0).request).entries;
+  ASSERT_EQ(asked.size(), 3U);
+  EXPECT_TRUE(asked[0]);
+  EXPECT_EQ(asked[1].error().code, proto::Errc::kUnsupported);
+  EXPECT_EQ(asked[2].error().code, proto::Errc::kInvalidArgument);
+  core::SettledMany settled;
+  settled.outcomes = {proto::Result<>(), asked[1].error(), asked[2].error()};
+  session.machine.on_reply(1, core::Reply(settled));
+  const weir::v1::Response response = session.response();
+  ASSERT_EQ(response.settled_many().outcomes_size(), 3);
+  EXPECT_FALSE(response.settled_many().outcomes(0).has_error());
+  EXPECT_EQ(response.settled_many().outcomes(1).error().code(), 2U);
+  EXPECT_EQ(response.settled_many().outcomes(1).error().message(),
+            "this broker does not know that action");
+}
+
+TEST(SessionMachine, RefusesToSettleNoneOrTooManyByHandle) {
+  Session session;
+  session.open();
+  weir::v1::Request request;
+  request.set_id(1);
+  request.mutable_settle_many_by_handle();
+  session.ask(request).value();
+  EXPECT_EQ(session.response().error().code(),
+            static_cast<std::uint32_t>(proto::Errc::kInvalidArgument));
+  request.set_id(2);
+  for (std::size_t i = 0; i <= proto::kMaxSettlesPerRequest; ++i) {
+    request.mutable_settle_many_by_handle()->add_entries();
+  }
+  session.ask(request).value();
+  EXPECT_EQ(session.response().error().message(),
+            "one request settles 1 to 1000 messages, not 1001");
+  EXPECT_TRUE(session.outlet.requests.empty());
+}
+
 TEST(SessionMachine, StopsFeedingAndRefusesNewWorkWhileItDrains) {
   Session session;
   session.open();

@@ -1,6 +1,5 @@
 #include "storage/import.hpp"
 
-#include "proto/handle.hpp"
 #include "storage/export.hpp"
 #include "storage/key_codec.hpp"
 #include "tests/unit/shard/shard_rig.hpp"
@@ -16,6 +15,7 @@ namespace {
 
 using proto::Errc;
 using proto::LogId;
+using test::handle_of;
 using test::Session;
 using test::ShardRig;
 using test::values_of;
@@ -41,18 +41,6 @@ proto::Result<storage::TransferSummary> import_into(storage::MemoryStore& store,
         return bytes;
       },
       options);
-}
-
-std::string handle_of(const core::Delivery& delivery, std::uint32_t incarnation) {
-  proto::ReceiptHandle handle;
-  handle.incarnation = incarnation;
-  handle.queue = delivery.queue;
-  handle.generation = delivery.generation;
-  handle.grant = delivery.grant;
-  handle.index = delivery.first_index;
-  handle.nonce = delivery.nonce;
-  handle.base_offset = delivery.base_offset;
-  return proto::encode_handle(handle);
 }
 
 /// A shard with a queue of which one message is leased, and its copy elsewhere.

@@ -1,5 +1,4 @@
 #include "broker/core/row_codec.hpp"
-#include "proto/handle.hpp"
 #include "storage/key_codec.hpp"
 #include "tests/unit/shard/shard_rig.hpp"
 
@@ -148,16 +147,8 @@ TEST_F(ShardPaging, ReadsARowAgainThatALargeSettlementNamesInALaterSlice) {
 TEST_F(ShardPaging, ReadsARowThatAHandleNames) {
   returned(20);
   const core::Delivery& late = client.deliveries[15];
-  proto::ReceiptHandle handle;
-  handle.incarnation = rig.shard.incarnation();
-  handle.epoch = rig.shard.epoch();
-  handle.queue = queue;
-  handle.generation = late.generation;
-  handle.grant = late.grant;
-  handle.nonce = late.nonce;
-  handle.base_offset = late.base_offset;
-  rig.ask(client, 5,
-          core::SettleByHandle{proto::encode_handle(handle), SettleKind::kAck, 0, {}, {}});
+  const std::string handle = test::handle_of(late, rig.shard.incarnation());
+  rig.ask(client, 5, core::SettleByHandle{handle, SettleKind::kAck, 0, {}, {}});
   rig.run();
   EXPECT_FALSE(client.replies.contains(5));
   rig.settle_down();

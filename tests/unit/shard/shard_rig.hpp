@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/shard/shard.hpp"
+#include "proto/handle.hpp"
 #include "storage/commit_chain.hpp"
 #include "storage/memory_store.hpp"
 #include "tests/unit/core/core_rig.hpp"
@@ -22,6 +23,20 @@ namespace weir::shard::test {
 using core::test::a_batch;
 using core::test::kNow;
 using core::test::values_of;
+
+/// The receipt handle of one message of what was handed out, counted from its first.
+inline std::string handle_of(const core::Delivery& delivery, std::uint32_t incarnation,
+                             std::uint32_t position = 0) {
+  proto::ReceiptHandle handle;
+  handle.incarnation = incarnation;
+  handle.queue = delivery.queue;
+  handle.generation = delivery.generation;
+  handle.grant = delivery.grant;
+  handle.index = delivery.first_index + position;
+  handle.nonce = delivery.nonce;
+  handle.base_offset = delivery.base_offset;
+  return proto::encode_handle(handle);
+}
 
 /// Commits on demand into a MemoryStore, behind what that holds already.
 class FakeLog final : public ReplicatedLog {
