@@ -68,6 +68,7 @@ Example:
   add_queue_peek(queue, line);
   add_queue_send(queue, line);
   add_queue_receive(queue, line);
+  add_queue_settle(queue, line);
   add_queue_work(queue, line);
   CLI::App& topic = add_group(app, "topic", "Create, inspect, fill and replay topics", R"(
 Example:

@@ -42,7 +42,8 @@ struct CommandLine {
 [[nodiscard]] const char* process_environment(const char* name);
 
 // Each adds its commands to `parent`. The objects live until the action has run.
-void add_queue_admin(CLI::App& parent, CommandLine& line);      // create, info, ack, nack, extend
+void add_queue_admin(CLI::App& parent, CommandLine& line);      // create, info
+void add_queue_settle(CLI::App& parent, CommandLine& line);     // ack, nack, release, extend
 void add_queue_list(CLI::App& parent, CommandLine& line);       // ls
 void add_queue_update(CLI::App& parent, CommandLine& line);     // update, pause, resume
 void add_queue_remove(CLI::App& parent, CommandLine& line);     // purge, delete

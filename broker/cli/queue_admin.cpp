@@ -16,7 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::int64_t kMaxLeaseMs = std::int64_t{12} * 3600 * 1000;
-constexpr std::int64_t kMaxDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
 
 struct CreateArguments {
   std::string name;
@@ -115,76 +114,11 @@ Example:
   });
 }
 
-struct SettleArguments {
-  std::string handle;
-  std::int64_t milliseconds = 0;
-};
-
-using Settle = Result<> (*)(Client&, const SettleArguments&);
-
-ExitCode settle(const Connection& connection, const SettleArguments& arguments, Settle how) {
-  Result<Client> client = connection.connect();
-  if (!client) {
-    return report(client.error(), connection.url);
-  }
-  const Result<> settled = how(*client, arguments);
-  return settled ? ExitCode::kDone : report(settled.error(), arguments.handle);
-}
-
-CLI::App& add_settle(CLI::App& parent, CommandLine& line, const std::string& name,
-                     const std::string& description,
-                     const std::shared_ptr<SettleArguments>& arguments, Settle how) {
-  CLI::App& command = *parent.add_subcommand(name, description);
-  command.add_option("HANDLE", arguments->handle, "As `weir queue receive -f %R` prints it")
-      ->required();
-  command.callback([&line, arguments, how] {
-    line.action = [&line, arguments, how] { return settle(line.connection, *arguments, how); };
-  });
-  return command;
-}
-
-void add_settling(CLI::App& parent, CommandLine& line) {
-  auto ack = std::make_shared<SettleArguments>();
-  add_settle(
-      parent, line, "ack", "Done: forget a message that was received", ack,
-      [](Client& client, const SettleArguments& arguments) { return client.ack(arguments.handle); })
-      .footer(R"(
-Example:
-  handle=$(weir queue receive mail -f '%R')
-  weir queue ack "$handle")");
-
-  auto nack = std::make_shared<SettleArguments>();
-  CLI::App& nack_command =
-      add_settle(parent, line, "nack", "Failed: hand a message out again", nack,
-                 [](Client& client, const SettleArguments& arguments) {
-                   return client.nack(arguments.handle, milliseconds(arguments.milliseconds));
-                 });
-  nack_command.add_option("--delay-ms", nack->milliseconds, "Not before so long from now")
-      ->check(CLI::Range(std::int64_t{0}, kMaxDelayMs));
-  nack_command.footer(R"(
-Example:
-  weir queue nack "$handle" --delay-ms 5000)");
-
-  auto extend = std::make_shared<SettleArguments>();
-  CLI::App& extend_command =
-      add_settle(parent, line, "extend", "Keep a message longer", extend,
-                 [](Client& client, const SettleArguments& arguments) {
-                   return client.extend(arguments.handle, milliseconds(arguments.milliseconds));
-                 });
-  extend_command.add_option("--lease-ms", extend->milliseconds, "Its lease ends so long from now")
-      ->required()
-      ->check(CLI::Range(std::int64_t{0}, kMaxLeaseMs));
-  extend_command.footer(R"(
-Example:
-  weir queue extend "$handle" --lease-ms 60000)");
-}
-
 }  // namespace
 
 void add_queue_admin(CLI::App& parent, CommandLine& line) {
   add_create(parent, line);
   add_info(parent, line);
-  add_settling(parent, line);
 }
 
 }  // namespace weir::cli

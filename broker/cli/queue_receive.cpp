@@ -188,8 +188,8 @@ void add_queue_receive(CLI::App& parent, CommandLine& line) {
       ->capture_default_str();
   command.footer(std::string(R"(
 Without --ack, messages are given back at the end; having been received counts as an attempt. When
-FORMAT prints handles (%R), they stay leased instead, for `weir queue ack`, `nack` or `extend`.
-Prints nothing when there is nothing.
+FORMAT prints handles (%R), they stay leased instead, for `weir queue ack`, `nack`,
+`release` or `extend`. Prints nothing when there is nothing.
 )") + kQuotingHelp +
                  R"(
 Example:

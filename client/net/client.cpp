@@ -12,6 +12,8 @@
 #include "client/session/reader_front.hpp"
 #include "client/session/receive.hpp"
 #include "client/workers/worker_crew.hpp"
+#include "proto/limits.hpp"
+#include "proto/wire_message.hpp"
 
 #include <algorithm>
 #include <string>
@@ -26,6 +28,7 @@ using sdk::to_public;
 using sdk::wait;
 
 constexpr std::uint32_t kMaxConcurrency = 1'000;
+static_assert(Client::kMaxSettlements == proto::kMaxSettlesPerRequest);
 
 // The application's handle on a front: when its last copy goes, the front closes. The session goes
 // on with it for as long as there is something to finish.
@@ -64,16 +67,47 @@ Future<Producer> open_producer(const std::shared_ptr<sdk::Engine>& engine,
       engine, std::make_shared<sdk::ProducerFront>(engine, std::move(destination), options), call);
 }
 
-Future<> settle_by_handle(const std::shared_ptr<sdk::Engine>& engine, std::string_view handle,
-                          v1::SettleAction action, std::chrono::milliseconds value,
-                          const CallOptions& call) {
+v1::SettleAction action_of(Settlement::Kind kind) {
+  switch (kind) {
+    case Settlement::Kind::kAck:
+      return v1::SETTLE_ACTION_ACK;
+    case Settlement::Kind::kNack:
+      return v1::SETTLE_ACTION_NACK;
+    case Settlement::Kind::kRelease:
+      return v1::SETTLE_ACTION_RELEASE;
+    case Settlement::Kind::kExtend:
+      break;
+  }
+  return v1::SETTLE_ACTION_EXTEND;
+}
+
+void fill(v1::SettleByHandle& wire, const Settlement& settlement) {
+  wire.set_handle(settlement.handle());
+  wire.set_action(action_of(settlement.kind()));
+  wire.set_value_ms(
+      static_cast<std::uint64_t>(std::max<std::int64_t>(settlement.value().count(), 0)));
+}
+
+Future<> settle_one(const std::shared_ptr<sdk::Engine>& engine, const Settlement& settlement,
+                    const CallOptions& call) {
   v1::Request request;
-  v1::SettleByHandle& settle = *request.mutable_settle_by_handle();
-  settle.set_handle(std::string(handle));
-  settle.set_action(action);
-  settle.set_value_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0)));
+  fill(*request.mutable_settle_by_handle(), settlement);
   return sdk::ask<void>(engine, std::move(request), call, /*changes_something=*/true,
                         sdk::nothing_of);
+}
+
+Result<std::vector<Result<>>> outcomes_of(const v1::SettledMany& settled, std::size_t expected) {
+  if (static_cast<std::size_t>(settled.outcomes_size()) != expected) {
+    return Error(ErrorCode::kMalformed, "the broker's answer has not one outcome a settlement");
+  }
+  std::vector<Result<>> outcomes(expected);
+  for (std::size_t i = 0; i < expected; ++i) {
+    const v1::SettleOutcome& outcome = settled.outcomes(static_cast<int>(i));
+    if (outcome.has_error()) {
+      outcomes[i] = to_public(proto::from_wire(outcome.error()));
+    }
+  }
+  return outcomes;
 }
 
 }  // namespace
@@ -323,7 +357,7 @@ Result<> Client::ack(std::string_view handle, const CallOptions& call) {
 }
 
 Future<> Client::async_ack(std::string_view handle, const CallOptions& call) {
-  return settle_by_handle(engine_, handle, v1::SETTLE_ACTION_ACK, Milliseconds{0}, call);
+  return settle_one(engine_, Settlement::ack(std::string(handle)), call);
 }
 
 Result<> Client::nack(std::string_view handle, Milliseconds delay, const CallOptions& call) {
@@ -331,7 +365,7 @@ Result<> Client::nack(std::string_view handle, Milliseconds delay, const CallOpt
 }
 
 Future<> Client::async_nack(std::string_view handle, Milliseconds delay, const CallOptions& call) {
-  return settle_by_handle(engine_, handle, v1::SETTLE_ACTION_NACK, delay, call);
+  return settle_one(engine_, Settlement::nack(std::string(handle), delay), call);
 }
 
 Result<> Client::release(std::string_view handle, const CallOptions& call) {
@@ -339,7 +373,7 @@ Result<> Client::release(std::string_view handle, const CallOptions& call) {
 }
 
 Future<> Client::async_release(std::string_view handle, const CallOptions& call) {
-  return settle_by_handle(engine_, handle, v1::SETTLE_ACTION_RELEASE, Milliseconds{0}, call);
+  return settle_one(engine_, Settlement::release(std::string(handle)), call);
 }
 
 Result<> Client::extend(std::string_view handle, Milliseconds lease, const CallOptions& call) {
@@ -348,7 +382,52 @@ Result<> Client::extend(std::string_view handle, Milliseconds lease, const CallO
 
 Future<> Client::async_extend(std::string_view handle, Milliseconds lease,
                               const CallOptions& call) {
-  return settle_by_handle(engine_, handle, v1::SETTLE_ACTION_EXTEND, lease, call);
+  return settle_one(engine_, Settlement::extend(std::string(handle), lease), call);
+}
+
+Result<std::vector<Result<>>> Client::settle_many(std::span<const Settlement> settlements,
+                                                  const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_settle_many(settlements, call); });
+}
+
+Future<std::vector<Result<>>> Client::async_settle_many(std::span<const Settlement> settlements,
+                                                        const CallOptions& call) {
+  using Settled = Future<std::vector<Result<>>>;
+  const std::size_t count = settlements.size();
+  if (count > kMaxSettlements) {
+    return Settled(Error(ErrorCode::kInvalidArgument,
+                         "one call settles at most " + std::to_string(kMaxSettlements) +
+                             " messages, not " + std::to_string(count)));
+  }
+  if (count == 0) {
+    return Settled(std::vector<Result<>>());
+  }
+  v1::Request request;
+  for (const Settlement& settlement : settlements) {
+    fill(*request.mutable_settle_many_by_handle()->add_entries(), settlement);
+  }
+  return sdk::ask<std::vector<Result<>>>(
+      engine_, std::move(request), call, /*changes_something=*/true,
+      [count](const Result<v1::Response>& response) {
+        return sdk::content_of<std::vector<Result<>>>(
+            response, &v1::Response::has_settled_many,
+            [&] { return outcomes_of(response->settled_many(), count); });
+      });
+}
+
+Result<std::vector<Result<>>> Client::ack_many(std::span<const std::string> handles,
+                                               const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_ack_many(handles, call); });
+}
+
+Future<std::vector<Result<>>> Client::async_ack_many(std::span<const std::string> handles,
+                                                     const CallOptions& call) {
+  std::vector<Settlement> settlements;
+  settlements.reserve(handles.size());
+  for (const std::string& handle : handles) {
+    settlements.push_back(Settlement::ack(handle));
+  }
+  return async_settle_many(settlements, call);
 }
 
 }  // namespace weir

@@ -11,8 +11,11 @@
 #include "weir/worker_pool.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -273,6 +276,20 @@ class WEIR_API Client {
                                 const CallOptions& call = CallOptions());
   [[nodiscard]] Future<> async_extend(std::string_view handle, Milliseconds lease,
                                       const CallOptions& call = CallOptions());
+
+  /// The most messages that one settle_many() takes.
+  static constexpr std::size_t kMaxSettlements = 1'000;
+  /// Settles many messages in one request, each for itself: one result a settlement, in their
+  /// order; those that succeeded are durable. INVALID_ARGUMENT for more than kMaxSettlements.
+  [[nodiscard]] Result<std::vector<Result<>>> settle_many(std::span<const Settlement> settlements,
+                                                          const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<std::vector<Result<>>> async_settle_many(
+      std::span<const Settlement> settlements, const CallOptions& call = CallOptions());
+  /// The same for messages that are all done.
+  [[nodiscard]] Result<std::vector<Result<>>> ack_many(std::span<const std::string> handles,
+                                                       const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<std::vector<Result<>>> async_ack_many(
+      std::span<const std::string> handles, const CallOptions& call = CallOptions());
 
   /// Records reach `handler`, or, in the form without one, TopicReader::next().
   [[nodiscard]] Result<TopicReader> read_topic(std::string_view topic, const ReaderOptions& options,

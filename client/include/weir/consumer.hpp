@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -87,6 +88,7 @@ class WEIR_API Delivery {
   void extend(std::chrono::milliseconds lease);
 
  private:
+  friend class sdk::ConsumerFront;
   friend class sdk::Grant;
   friend struct sdk::Settling;
   friend struct sdk::Taken<Delivery>;
@@ -102,6 +104,45 @@ class WEIR_API Delivery {
   std::string_view body_;
   std::optional<std::string_view> key_;
   std::vector<HeaderView> headers_;
+};
+
+/// What is to become of one message, named by the text of Delivery::handle(). For
+/// Client::settle_many().
+class WEIR_API Settlement {
+ public:
+  enum class Kind : std::uint8_t { kAck, kNack, kRelease, kExtend };
+
+  /// Done, forget it.
+  [[nodiscard]] static Settlement ack(std::string handle) {
+    return Settlement(Kind::kAck, std::move(handle), {});
+  }
+  /// Failed: hand it out again after `delay`.
+  [[nodiscard]] static Settlement nack(std::string handle,
+                                       std::chrono::milliseconds delay = std::chrono::milliseconds{
+                                           0}) {
+    return Settlement(Kind::kNack, std::move(handle), delay);
+  }
+  /// Not handled: hand it out again now.
+  [[nodiscard]] static Settlement release(std::string handle) {
+    return Settlement(Kind::kRelease, std::move(handle), {});
+  }
+  /// The lease ends `lease` from now.
+  [[nodiscard]] static Settlement extend(std::string handle, std::chrono::milliseconds lease) {
+    return Settlement(Kind::kExtend, std::move(handle), lease);
+  }
+
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] const std::string& handle() const { return handle_; }
+  /// Of a nack the delay, of an extension the lease.
+  [[nodiscard]] std::chrono::milliseconds value() const { return value_; }
+
+ private:
+  Settlement(Kind kind, std::string handle, std::chrono::milliseconds value)
+      : kind_(kind), handle_(std::move(handle)), value_(value) {}
+
+  Kind kind_;
+  std::string handle_;
+  std::chrono::milliseconds value_;
 };
 
 namespace sdk {

@@ -102,6 +102,62 @@ TEST_F(ClientDriverTest, AdministersQueuesAndTopics) {
   });
 }
 
+TEST_F(ClientDriverTest, SettlesManyMessagesEachForItself) {
+  Client client = connect();
+  const std::vector settlements = {Settlement::ack("a"), Settlement::nack("expired", seconds(5)),
+                                   Settlement::release("c"), Settlement::extend("d", seconds(60))};
+  const auto outcomes = client.settle_many(settlements);
+  ASSERT_TRUE(outcomes.has_value()) << outcomes.error().to_string();
+  ASSERT_EQ(outcomes->size(), 4U);
+  EXPECT_TRUE((*outcomes)[0]);
+  EXPECT_EQ(code_of((*outcomes)[1]), ErrorCode::kReceiptExpired);
+  EXPECT_TRUE((*outcomes)[2]);
+  EXPECT_TRUE((*outcomes)[3]);
+  const v1::SettleManyByHandle asked =
+      broker_.with([&] { return broker_.requests.back().settle_many_by_handle(); });
+  ASSERT_EQ(asked.entries_size(), 4);
+  EXPECT_EQ(asked.entries(0).handle(), "a");
+  EXPECT_EQ(asked.entries(0).action(), v1::SETTLE_ACTION_ACK);
+  EXPECT_EQ(asked.entries(1).action(), v1::SETTLE_ACTION_NACK);
+  EXPECT_EQ(asked.entries(1).value_ms(), 5'000U);
+  EXPECT_EQ(asked.entries(2).action(), v1::SETTLE_ACTION_RELEASE);
+  EXPECT_EQ(asked.entries(3).action(), v1::SETTLE_ACTION_EXTEND);
+  EXPECT_EQ(asked.entries(3).value_ms(), 60'000U);
+
+  const std::vector<std::string> handles = {"expired", "b"};
+  const auto acked = client.async_ack_many(handles).get(seconds(20));
+  ASSERT_TRUE(acked.has_value());
+  EXPECT_EQ(code_of(acked->at(0)), ErrorCode::kReceiptExpired);
+  EXPECT_TRUE(acked->at(1));
+}
+
+TEST_F(ClientDriverTest, SettlesNothingAndTooManyWithoutARoundTrip) {
+  Client client = connect();
+  const auto none = client.settle_many({});
+  ASSERT_TRUE(none.has_value());
+  EXPECT_TRUE(none->empty());
+  const std::vector<std::string> handles(Client::kMaxSettlements + 1, "a");
+  const auto refused = client.ack_many(handles);
+  EXPECT_EQ(code_of(refused), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(refused.error().message, "one call settles at most 1000 messages, not 1001");
+  broker_.with([&] { EXPECT_TRUE(broker_.requests.empty()); });
+}
+
+TEST_F(ClientDriverTest, TakesNoAnswerThatLacksAnOutcome) {
+  broker_.with([&] {
+    broker_.on_request = [](FakeBroker::Peer& peer, const v1::Request& request) {
+      v1::Response response;
+      response.set_id(request.id());
+      response.mutable_settled_many()->add_outcomes();
+      peer.write(proto::FrameType::kResponse, response);
+      return FakeBroker::Answer::kNothing;
+    };
+  });
+  Client client = connect();
+  const std::vector<std::string> handles = {"a", "b"};
+  EXPECT_EQ(code_of(client.ack_many(handles)), ErrorCode::kMalformed);
+}
+
 TEST_F(ClientDriverTest, ChecksNamesWithoutARoundTrip) {
   Client client = connect();
   EXPECT_EQ(client.describe_queue("a b").error().code, ErrorCode::kInvalidName);

@@ -253,6 +253,15 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
       response.mutable_queue()->set_name(request.describe_queue().name());
       response.mutable_queue()->set_ready(5);
       break;
+    case v1::Request::kSettleManyByHandle:
+      for (const v1::SettleByHandle& entry : request.settle_many_by_handle().entries()) {
+        v1::SettleOutcome& outcome = *response.mutable_settled_many()->add_outcomes();
+        if (entry.handle() == "expired") {
+          outcome.mutable_error()->set_code(
+              static_cast<std::uint32_t>(proto::Errc::kReceiptExpired));
+        }
+      }
+      break;
     case v1::Request::kCreateTopic:
       response.mutable_topic()->set_name(request.create_topic().name());
       *response.mutable_topic()->mutable_settings() = request.create_topic().settings();
