@@ -6,14 +6,10 @@
 namespace weir::sdk {
 namespace {
 
-TimePoint extend_at(const Grant& grant) {
-  return grant.lease_until - Duration(grant.lease()) / 2;
-}
-
 // Each tick looks at all grants, so one that is nearly due goes with those that are: however many
 // are held, and however their leases lie, eight ticks in half a lease see to them all.
 bool is_due(const Grant& grant, TimePoint now) {
-  return now >= extend_at(grant) - Duration(grant.lease()) / 16;
+  return now >= grant.extend_at() - Duration(grant.lease()) / 16;
 }
 
 }  // namespace
@@ -30,7 +26,7 @@ void ConsumerMachine::add_grant(std::shared_ptr<Grant> grant, TimePoint now) {
       forget_finished();
     }
     held_.push_back(grant);
-    tick_at_ = std::min(tick_at_, extend_at(*grant));
+    tick_at_ = std::min(tick_at_, grant->extend_at());
   }
   waiting_.push_back(std::move(grant));
 }
@@ -92,6 +88,11 @@ void ConsumerMachine::settle(Grant& grant, std::uint32_t index, proto::SettleKin
   if (kind != proto::SettleKind::kExtend) {
     grant.mark_settled(index, 1);
   }
+  if (watch_ && kind == proto::SettleKind::kExtend) {
+    watch_->extend(grant, index, std::chrono::milliseconds(value));
+  } else if (watch_) {
+    watch_->remove(grant.id(), index);
+  }
   if (callback) {
     settlements_.add_waiter(SettleWaiter(grant.id(), index, std::move(callback)));
   }
@@ -130,6 +131,11 @@ void ConsumerMachine::on_failed(std::vector<proto::SettleFailure> failures) {
     }
     return is_lost;
   });
+  if (watch_) {
+    for (const proto::SettleFailure& failure : failures) {
+      watch_->remove(failure.grant, failure.first_index, failure.count);
+    }
+  }
   for (const std::weak_ptr<Grant>& held : held_) {
     if (const std::shared_ptr<Grant> grant = held.lock()) {
       for (const proto::SettleFailure& failure : of(*grant)) {
@@ -186,12 +192,13 @@ void ConsumerMachine::tick(TimePoint now) {
       }
       grant->lease_until = now + grant->lease();
     }
-    tick_at_ = std::min(tick_at_, extend_at(*grant));
+    tick_at_ = std::min(tick_at_, grant->extend_at());
   }
 }
 
 std::optional<TimePoint> ConsumerMachine::next_deadline() const {
-  return tick_at_ == TimePoint::max() ? std::nullopt : std::optional(tick_at_);
+  const auto tick_at = tick_at_ == TimePoint::max() ? std::nullopt : std::optional(tick_at_);
+  return watch_ ? earlier(tick_at, watch_->next_deadline()) : tick_at;
 }
 
 }  // namespace weir::sdk

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/core/grant.hpp"
+#include "client/core/lease_watch.hpp"
 #include "client/core/settle_coalescer.hpp"
 #include "client/core/start_policy.hpp"
 #include "client/core/time.hpp"
@@ -64,6 +65,20 @@ class ConsumerMachine {
   void tick(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
+  /// From here on it is known which messages the application holds, and which of their leases have
+  /// only so long left.
+  void watch_leases(Duration before) { watch_.emplace(before); }
+  void stop_watching() { watch_.reset(); }
+  [[nodiscard]] bool is_watching() const { return watch_.has_value(); }
+  /// Where leases are watched: the application has got this message, and which ones end. After
+  /// tick(), which may extend some.
+  void watch(Grant& grant, std::uint32_t index, const MessageId& id) {
+    watch_->add(grant, index, id);
+  }
+  [[nodiscard]] std::vector<LeaseEnding> take_ending(TimePoint now) {
+    return watch_->take_ending(now);
+  }
+
   [[nodiscard]] std::size_t waiting_messages() const { return waiting_messages_; }
 
  private:
@@ -79,6 +94,7 @@ class ConsumerMachine {
   std::vector<std::weak_ptr<Grant>> held_;  // for their leases
   std::size_t forget_at_ = 64;              // size of held_ that makes a sweep worth it
   TimePoint tick_at_ = TimePoint::max();    // no lease has to be extended earlier
+  std::optional<LeaseWatch> watch_;
 };
 
 }  // namespace weir::sdk

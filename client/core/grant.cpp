@@ -78,7 +78,7 @@ proto::Result<Delivery> Grant::next() {
   delivery.grant_ = shared_from_this();
   delivery.index_ = next_index_++;
   delivery.settled_ = false;
-  delivery.offset_ = base_offset_ + delivery.index_;
+  delivery.offset_ = offset_of(delivery.index_);
   delivery.timestamp_ = to_timestamp(proto::timestamp_of(base_timestamp_, record));
   delivery.body_ = record.value.value_or(std::string_view());
   delivery.key_ = record.key;

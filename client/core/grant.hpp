@@ -74,7 +74,9 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// A range of this grant, of so many messages from `index` (counted as in the batch) on.
   [[nodiscard]] proto::SettleRange range(proto::SettleKind kind, std::uint32_t index,
                                          std::uint32_t count, std::uint32_t value) const;
-  /// The text of the receipt handle of one message.
+  /// Of one message, as the handle.
+  [[nodiscard]] proto::Offset offset_of(std::uint32_t index) const { return base_offset_ + index; }
+  /// The text of the receipt handle.
   [[nodiscard]] std::string handle_of(std::uint32_t index) const;
 
   /// The next message; MALFORMED when the bytes are not what they should be, or none is left.
@@ -97,6 +99,8 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// When the lease ends, as far as this side knows, and until when it is to be extended.
   TimePoint lease_until{};
   TimePoint hold_until{};
+  /// When the half of the lease is over.
+  [[nodiscard]] TimePoint extend_at() const { return lease_until - Duration(lease_) / 2; }
   /// The broker was asked, or is to be asked, for more time, and has not answered.
   bool awaits_extension = false;
 

@@ -87,6 +87,14 @@ ProducerOptions& ProducerOptions::set_compression(Compression compression) {
   return *this;
 }
 
+LeaseEnding::LeaseEnding(std::string from_queue, std::string receipt_handle, MessageId id,
+                         std::int64_t at_offset, std::chrono::milliseconds time_left)
+    : queue(std::move(from_queue)),
+      handle(std::move(receipt_handle)),
+      message_id(id),
+      offset(at_offset),
+      left(time_left) {}
+
 ConsumerOptions::ConsumerOptions() = default;
 
 ConsumerOptions& ConsumerOptions::set_window_messages(std::uint32_t messages) {
@@ -103,6 +111,12 @@ ConsumerOptions& ConsumerOptions::set_lease(std::chrono::milliseconds lease) {
 }
 ConsumerOptions& ConsumerOptions::set_max_hold(std::chrono::milliseconds max_hold) {
   max_hold_ = max_hold;
+  return *this;
+}
+ConsumerOptions& ConsumerOptions::set_lease_ending_handler(std::chrono::milliseconds before,
+                                                           LeaseEndingHandler handler) {
+  told_before_lease_end_ = before;
+  lease_ending_handler_ = std::move(handler);
   return *this;
 }
 

@@ -18,7 +18,11 @@ ConsumerFront::ConsumerFront(std::shared_ptr<Engine> engine, std::string queue,
       window_{options.window_messages(), options.window_bytes()},
       handler_(std::move(handler)),
       random_(engine_->seed()),
-      backoff_(engine_->options().first_backoff(), engine_->options().longest_backoff()) {}
+      backoff_(engine_->options().first_backoff(), engine_->options().longest_backoff()) {
+  if (options_.lease_ending_handler()) {
+    machine_.watch_leases(options_.told_before_lease_end());
+  }
+}
 
 // ---- any thread
 
@@ -39,9 +43,9 @@ Future<std::optional<Delivery>> ConsumerFront::async_next(const CallOptions& cal
     std::unique_lock lock(mutex_);
     Result<std::optional<Delivery>> taken = take_begun();
     if (!taken || taken->has_value()) {
-      const bool wants = wants_more();
+      const bool needs = needs_turn();
       lock.unlock();
-      if (wants) {
+      if (needs) {
         notify_engine();
       }
       return Next(std::move(taken));
@@ -71,11 +75,11 @@ void ConsumerFront::on_stop(std::uint64_t asker) {
 Result<std::optional<Delivery>> ConsumerFront::take() {
   std::unique_lock lock(mutex_);
   Result<std::optional<Delivery>> taken = take_begun();
-  const bool wants = wants_more();
+  const bool needs = needs_turn();
   lock.unlock();
   if (taken && *taken) {
     Taken<Delivery>::mark(**taken);
-    if (wants) {
+    if (needs) {
       notify_engine();
     }
   }
@@ -91,14 +95,22 @@ Result<std::optional<Delivery>> ConsumerFront::take_begun() {
   }
   std::optional<Delivery> delivery(std::move(begun_.front()));
   begun_.pop_front();
+  note_handed(*delivery);
   if (taken_++ == 0) {
     chunk_began_ = engine_->clock().now();
   }
   return delivery;
 }
 
-bool ConsumerFront::wants_more() const {
-  return begun_.size() == machine_.chunk_limit() / 4 && !begun_.empty();
+void ConsumerFront::note_handed(const Delivery& delivery) {
+  if (machine_.is_watching()) {
+    machine_.watch(*delivery.grant_, delivery.index_, delivery.message_id());
+  }
+}
+
+bool ConsumerFront::needs_turn() const {
+  const bool wants_more = begun_.size() == machine_.chunk_limit() / 4 && !begun_.empty();
+  return wants_more || machine_.is_watching();
 }
 
 void ConsumerFront::ask() {
@@ -159,7 +171,8 @@ Future<> ConsumerFront::async_close() {
   ready_->tell(closed_early());
   notify_engine();
   // A handler may be at work.
-  return is_push_ ? engine_->after_round() : Future<>(Result<>());
+  return is_push_ || options_.lease_ending_handler() ? engine_->after_round()
+                                                     : Future<>(Result<>());
 }
 
 Result<> ConsumerFront::status() const {
@@ -310,6 +323,7 @@ void ConsumerFront::wind_up() {
   {
     const std::lock_guard lock(mutex_);
     machine_.release_waiting_beyond(0);
+    machine_.stop_watching();
   }
   flush_settlements();
   if (alias_) {
@@ -356,6 +370,24 @@ void ConsumerFront::on_turn(TimePoint now) {
   }
   answer_askers(now);
   SettleChannel::on_turn(now);
+  if (options_.lease_ending_handler()) {
+    tell_ending_leases(now);
+  }
+}
+
+void ConsumerFront::tell_ending_leases(TimePoint now) {
+  std::vector<LeaseEnding> ending;
+  {
+    const std::lock_guard lock(mutex_);
+    if (machine_.is_watching()) {
+      ending = machine_.take_ending(now);
+    }
+  }
+  for (const LeaseEnding& message : ending) {
+    if (!is_ended()) {
+      options_.lease_ending_handler()(message);
+    }
+  }
 }
 
 // Those who wait get what has begun, or learn that there is nothing for them.
@@ -485,6 +517,10 @@ void ConsumerFront::handle(const ConsumerMachine::Chunk& chunk) {
       return;
     }
     Taken<Delivery>::mark(*delivery);
+    if (options_.lease_ending_handler()) {
+      const std::lock_guard lock(mutex_);
+      note_handed(*delivery);
+    }
     try {
       handler_(std::move(*delivery));
     } catch (...) {  // NOLINT(bugprone-empty-catch)

@@ -76,7 +76,11 @@ class ConsumerFront : public SettleChannel {
   /// With the lock held: the next message that has begun, as one that nobody has got yet; nullopt
   /// when there is none, or why there will be none.
   [[nodiscard]] Result<std::optional<Delivery>> take_begun();
-  [[nodiscard]] bool wants_more() const;
+  /// With the lock held, after a message was taken: the I/O thread has to see to something.
+  [[nodiscard]] bool needs_turn() const;
+  /// With the lock held: the application gets this one, if anybody wants to know.
+  void note_handed(const Delivery& delivery);
+  void tell_ending_leases(TimePoint now);
   /// With the lock held: somebody waits.
   void count_caller();
   struct Window {

@@ -2,6 +2,7 @@
 
 #include "weir/error.hpp"
 #include "weir/export.hpp"
+#include "weir/message.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -195,9 +196,25 @@ class WEIR_API ProducerOptions {
   Compression compression_ = Compression::kNone;
 };
 
+/// A message that the application holds unsettled, and whose lease is about to end.
+struct WEIR_API LeaseEnding {
+  LeaseEnding(std::string from_queue, std::string receipt_handle, MessageId id,
+              std::int64_t at_offset, std::chrono::milliseconds time_left);
+
+  std::string queue;
+  /// As Delivery::handle() gives it.
+  std::string handle;
+  MessageId message_id;
+  std::int64_t offset;
+  /// Of the lease, as far as this side knows; 0 when it has ended.
+  std::chrono::milliseconds left;
+};
+
 /// How a consumer of a queue is fed.
 class WEIR_API ConsumerOptions {
  public:
+  using LeaseEndingHandler = std::function<void(const LeaseEnding&)>;
+
   ConsumerOptions();
 
   /// How many messages may be delivered and not settled. Default 1000.
@@ -209,17 +226,32 @@ class WEIR_API ConsumerOptions {
   /// The library extends leases by itself while a Delivery lives or waits, until a message has been
   /// held this long; zero turns that off. Default 5 min.
   ConsumerOptions& set_max_hold(std::chrono::milliseconds max_hold);
+  /// Told of each message that the application has got and not settled, once, when only `before` of
+  /// its lease is left: time to extend it, or to give up. Not while the library extends the lease
+  /// by itself, so with a max_hold it is near the end of the last extension. A message that is
+  /// extended (Delivery::extend()) is told again before its new end; an extension by handle is not
+  /// seen here. Called on the client's I/O thread; must neither block nor throw. Default: nobody.
+  ConsumerOptions& set_lease_ending_handler(std::chrono::milliseconds before,
+                                            LeaseEndingHandler handler);
 
   [[nodiscard]] std::uint32_t window_messages() const { return window_messages_; }
   [[nodiscard]] std::uint32_t window_bytes() const { return window_bytes_; }
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] std::chrono::milliseconds max_hold() const { return max_hold_; }
+  [[nodiscard]] std::chrono::milliseconds told_before_lease_end() const {
+    return told_before_lease_end_;
+  }
+  [[nodiscard]] const LeaseEndingHandler& lease_ending_handler() const {
+    return lease_ending_handler_;
+  }
 
  private:
   std::uint32_t window_messages_ = 1'000;
   std::uint32_t window_bytes_ = std::uint32_t{8} << 20;
   std::chrono::milliseconds lease_{0};
   std::chrono::milliseconds max_hold_{300'000};
+  std::chrono::milliseconds told_before_lease_end_{0};
+  LeaseEndingHandler lease_ending_handler_;
 };
 
 /// One request for messages of a queue.

@@ -415,5 +415,116 @@ TEST_F(ConsumerMachineTest, ForgetsWhatWaitsLongestBeyondItsBounds) {
   EXPECT_EQ(machine_.waiting_messages(), 10U);
 }
 
+// ---- leases that are about to end
+
+/// A machine that extends nothing by itself, and tells of leases that have 5 s left.
+class EndingLeasesTest : public ConsumerMachineTest {
+ protected:
+  EndingLeasesTest() {
+    machine_ = ConsumerMachine(Duration{0});
+    machine_.watch_leases(seconds(5));
+  }
+  Delivery get_one(TimePoint now = kStart) {
+    const auto chunk = machine_.begin_chunk(now, true);
+    proto::Result<Delivery> delivery = chunk->grant->next();
+    Taken<Delivery>::mark(*delivery);
+    machine_.watch(*chunk->grant, chunk->first, delivery->message_id());
+    return std::move(*delivery);
+  }
+  /// The offsets of what is told at that moment.
+  std::vector<std::int64_t> told(Duration after_start) {
+    std::vector<std::int64_t> offsets;
+    for (const LeaseEnding& ending : machine_.take_ending(kStart + after_start)) {
+      offsets.push_back(ending.offset);
+    }
+    return offsets;
+  }
+};
+
+TEST_F(EndingLeasesTest, AreToldOnceForEachMessageThatTheApplicationHolds) {
+  machine_.add_grant(grant(1, {"a", "b", "c", "waits"}), kStart);
+  const Delivery first = get_one();
+  machine_.on_handled(1, seconds(1));
+  Delivery second = get_one();
+  machine_.on_handled(1, seconds(1));
+  const Delivery third = get_one();
+  second.ack();
+  EXPECT_EQ(machine_.next_deadline(), kStart + seconds(25));
+  EXPECT_THAT(told(milliseconds(24'999)), IsEmpty());
+  const std::vector<LeaseEnding> ending = machine_.take_ending(kStart + seconds(26));
+  ASSERT_EQ(ending.size(), 2U);
+  EXPECT_EQ(ending[0].queue, "q");
+  EXPECT_EQ(ending[0].offset, first.offset());
+  EXPECT_EQ(ending[0].handle, first.handle());
+  EXPECT_EQ(ending[0].message_id, first.message_id());
+  EXPECT_EQ(ending[0].left, seconds(4));
+  EXPECT_EQ(ending[1].offset, third.offset());
+  EXPECT_FALSE(machine_.next_deadline());
+  EXPECT_THAT(told(seconds(60)), IsEmpty());
+}
+
+TEST_F(EndingLeasesTest, AreToldAtOnceOfAMessageThatIsHandedOutLate) {
+  machine_.add_grant(grant(1, {"a", "b"}), kStart);
+  const Delivery early = get_one();
+  EXPECT_THAT(told(seconds(25)), ElementsAre(102));
+  machine_.on_handled(1, seconds(1));
+  const Delivery late = get_one(kStart + seconds(28));
+  EXPECT_THAT(told(seconds(28)), ElementsAre(103));
+}
+
+TEST_F(EndingLeasesTest, AreToldAgainOfAMessageThatWasExtended) {
+  machine_.add_grant(grant(1, {"a", "b"}), kStart);
+  Delivery extended = get_one();
+  machine_.on_handled(1, seconds(1));
+  Delivery given_back = get_one();
+  EXPECT_THAT(told(seconds(25)), ElementsAre(102, 103));
+  extended.extend(seconds(60));
+  given_back.extend(seconds(0));
+  EXPECT_THAT(told(seconds(26)), IsEmpty());
+  EXPECT_EQ(machine_.next_deadline(), kStart + seconds(26 + 55));
+  EXPECT_THAT(told(seconds(80)), IsEmpty());
+  EXPECT_THAT(told(seconds(81)), ElementsAre(102));
+  extended.extend(seconds(3));
+  EXPECT_THAT(told(seconds(82)), ElementsAre(102)) << "less than that is left at once";
+  extended.ack();
+  EXPECT_THAT(told(seconds(90)), IsEmpty());
+}
+
+TEST_F(EndingLeasesTest, AreNotToldWhileTheLibraryExtendsThem) {
+  machine_ = ConsumerMachine(seconds(100));
+  machine_.watch_leases(seconds(20));  // before the half of the lease, at which it extends
+  machine_.add_grant(grant(1, {"a"}), kStart);
+  const Delivery delivery = get_one();
+  TimePoint now = kStart;
+  std::vector<LeaseEnding> ending;
+  while (ending.empty() && now < kStart + seconds(1'000)) {
+    now = *machine_.next_deadline();
+    machine_.tick(now);
+    static_cast<void>(answer_all());
+    ending = machine_.take_ending(now);
+  }
+  EXPECT_EQ(now, kStart + seconds(100)) << "extended at 90 s for the last time";
+  ASSERT_EQ(ending.size(), 1U);
+  EXPECT_EQ(ending[0].left, seconds(20));
+}
+
+TEST_F(EndingLeasesTest, AreNotToldOfWhatIsNoLongerItsOwn) {
+  machine_.add_grant(grant(1, {"a"}), kStart);
+  const Delivery lost = get_one();
+  proto::SettleFailure failure;
+  failure.grant = proto::GrantId(1);
+  failure.first_index = 2;
+  failure.count = 1;
+  machine_.add_grant(grant(2, {"b"}), kStart);
+  machine_.on_failed({failure});
+  EXPECT_THAT(told(seconds(25)), IsEmpty());
+}
+
+TEST_F(EndingLeasesTest, CannotBeToldOfALeaseOfNothing) {
+  machine_.add_grant(grant(1, {"a"}, 0, /*lease_ms=*/0), kStart);
+  const Delivery delivery = get_one();
+  EXPECT_FALSE(machine_.next_deadline());
+}
+
 }  // namespace
 }  // namespace weir::sdk
