@@ -10,7 +10,7 @@
 namespace weir::storage {
 
 /// What this program writes. A directory of an older format is taken over, of a newer one refused.
-inline constexpr std::uint32_t kDataFormat = 1;
+inline constexpr std::uint32_t kDataFormat = 2;
 
 /// What a refused start tells a person whose data is damaged or missing.
 inline constexpr std::string_view kDamageAdvice =
@@ -23,7 +23,7 @@ inline constexpr std::string_view kRestoreAdvice =
 
 /// The directory that holds everything a broker stores, owned by one process as long as this lives:
 ///
-///     FORMAT   what wrote it: "weir 1"; while a backup is restored here, FORMAT.restoring
+///     FORMAT   what wrote it: "weir 2"; while a backup is restored here, FORMAT.restoring
 ///     lock     held with flock; names the process that has it
 ///     db/      the database
 ///     mark     how far the commits had got (mark_file.hpp)

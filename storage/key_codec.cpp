@@ -12,6 +12,7 @@ constexpr std::size_t kObjectBytes = kKindBytes + 8;
 constexpr std::size_t kGenerationBytes = kObjectBytes + 4;
 constexpr std::size_t kBatchKeyBytes = kGenerationBytes + 8;
 constexpr std::size_t kTimedBatchKeyBytes = kBatchKeyBytes + 8;
+constexpr std::size_t kAttemptKeyBytes = kBatchKeyBytes + 2;
 constexpr std::size_t kProducerWindowKeyBytes = kObjectBytes + 8;
 
 template <class Unsigned>
@@ -64,6 +65,16 @@ Key timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, st
   key.append(generation);
   key.append(not_negative(when));
   key.append(not_negative(last_offset));
+  return key;
+}
+
+Key attempt_key(proto::QueueId queue, std::uint32_t generation, proto::Offset offset,
+                std::uint16_t attempt) {
+  Key key(KeyKind::kAttempt);
+  key.append(queue.value);
+  key.append(generation);
+  key.append(not_negative(offset));
+  key.append(attempt);
   return key;
 }
 
@@ -133,6 +144,21 @@ std::optional<TimedBatchKey> parse_timed_batch_key(KeyKind kind, std::string_vie
                        .generation = read_big_endian<std::uint32_t>(key, kObjectBytes),
                        .when = *when,
                        .last_offset = *last_offset};
+}
+
+std::optional<AttemptKey> parse_attempt_key(std::string_view key) {
+  if (!has_shape(key, KeyKind::kAttempt, kAttemptKeyBytes)) {
+    return std::nullopt;
+  }
+  const std::optional<std::int64_t> offset = read_not_negative(key, kGenerationBytes);
+  const auto attempt = read_big_endian<std::uint16_t>(key, kBatchKeyBytes);
+  if (!offset || attempt == 0) {
+    return std::nullopt;
+  }
+  return AttemptKey{.queue = proto::QueueId(read_big_endian<std::uint64_t>(key, kKindBytes)),
+                    .generation = read_big_endian<std::uint32_t>(key, kObjectBytes),
+                    .offset = *offset,
+                    .attempt = attempt};
 }
 
 std::optional<ProducerWindowKey> parse_producer_window_key(std::string_view key) {

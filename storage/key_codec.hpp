@@ -25,6 +25,7 @@ enum class KeyKind : std::uint8_t {
   kQueueState = 0x20,      // QueueId: offsets and counters
   kTouchedBatch = 0x21,    // QueueId, generation, last offset
   kReturnedIndex = 0x22,   // QueueId, generation, due time, last offset
+  kAttempt = 0x23,         // QueueId, generation, offset of a message, number of the attempt
   kPartitionState = 0x30,  // PartitionId
   kTimeIndex = 0x31,       // LogId, generation, append time, last offset
   kProducer = 0x40,        // ProducerId
@@ -67,6 +68,9 @@ Key batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, proto::O
 /// For kReturnedIndex (`when` = due time) and kTimeIndex (`when` = append time), in ms.
 Key timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, std::int64_t when,
                     proto::Offset last_offset);
+/// For kAttempt; attempts count from 1.
+Key attempt_key(proto::QueueId queue, std::uint32_t generation, proto::Offset offset,
+                std::uint16_t attempt);
 Key producer_window_key(proto::ProducerId producer, proto::LogId log);
 
 /// The smallest key greater than every key that begins with `prefix`: the upper bound of a scan.
@@ -87,6 +91,12 @@ struct TimedBatchKey {
   std::int64_t when = 0;
   proto::Offset last_offset = 0;
 };
+struct AttemptKey {
+  proto::QueueId queue;
+  std::uint32_t generation = 0;
+  proto::Offset offset = 0;
+  std::uint16_t attempt = 0;
+};
 struct ProducerWindowKey {
   proto::ProducerId producer;
   proto::LogId log;
@@ -95,6 +105,7 @@ struct ProducerWindowKey {
 std::optional<std::uint64_t> parse_object_key(KeyKind kind, std::string_view key);
 std::optional<BatchKey> parse_batch_key(KeyKind kind, std::string_view key);
 std::optional<TimedBatchKey> parse_timed_batch_key(KeyKind kind, std::string_view key);
+std::optional<AttemptKey> parse_attempt_key(std::string_view key);
 std::optional<ProducerWindowKey> parse_producer_window_key(std::string_view key);
 
 }  // namespace weir::storage

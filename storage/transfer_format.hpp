@@ -21,7 +21,7 @@
 namespace weir::storage::transfer {
 
 inline constexpr std::string_view kMagic = "WEIRSHRD";
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::size_t kVersionAt = 8;
 inline constexpr std::size_t kZeroAt = 12;
 inline constexpr std::size_t kPointAt = 16;

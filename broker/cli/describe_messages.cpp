@@ -28,6 +28,7 @@ const std::string kMissing = "-";
 constexpr std::string_view kDeadFrom = "weir.dead-from";
 constexpr std::string_view kDeadAttempts = "weir.dead-attempts";
 constexpr std::string_view kDeadReason = "weir.dead-reason";
+constexpr std::string_view kDeadError = "weir.dead-error";
 
 std::string header_of(const PeekedMessage& message, std::string_view name) {
   for (const auto& [header, value] : message.headers) {
@@ -43,6 +44,7 @@ std::string object_of(const PeekedMessage& message) {
   facts.add("offset", message.offset);
   facts.add("state", name(message.state));
   facts.add("attempts", message.attempts);
+  facts.add("failures", message.failures);
   facts.add_time("due", told_ms(message.due));
   facts.add_time("append_time", ms_of(message.append_time));
   facts.add_time("timestamp", ms_of(message.timestamp));
@@ -80,22 +82,28 @@ std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp n
     return header_of(message, kDeadFrom) != kMissing;
   });
   std::vector<Table::Column> columns = {
-      {"offset"}, {"state", Align::kLeft}, {"attempts"}, {"due"}, {"age"}};
+      {"offset"}, {"state", Align::kLeft}, {"attempts"}, {"failures"}, {"due"}, {"age"}};
   if (has_dead_letters) {
-    columns.insert(columns.end(),
-                   {{"dead_from", Align::kLeft}, {"dead_attempts"}, {"dead_reason", Align::kLeft}});
+    columns.insert(columns.end(), {{"dead_from", Align::kLeft},
+                                   {"dead_attempts"},
+                                   {"dead_reason", Align::kLeft},
+                                   {"dead_error", Align::kLeft}});
   }
   columns.insert(columns.end(), {{"size"}, {"value", Align::kLeft}});
   Table table(std::move(columns));
   for (const PeekedMessage& one : messages) {
     std::vector<std::string> cells = {
-        std::to_string(one.offset), std::string(name(one.state)), std::to_string(one.attempts),
+        std::to_string(one.offset),
+        std::string(name(one.state)),
+        std::to_string(one.attempts),
+        std::to_string(one.failures),
         told_ms(one.due) ? "in " + terminal::age_text(one.due - now) : kMissing,
         terminal::age_text(now - one.append_time)};
     if (has_dead_letters) {
       for (const std::string_view header : {kDeadFrom, kDeadAttempts, kDeadReason}) {
         cells.push_back(header_of(one, header));
       }
+      cells.push_back(preview(header_of(one, kDeadError)));
     }
     cells.push_back(one.value ? std::to_string(one.value->size()) : kMissing);
     cells.push_back(preview(one.value));

@@ -8,6 +8,15 @@ namespace {
 
 constexpr std::size_t kMaxKeyBytes = std::size_t{64} << 10;
 
+// As sysexits.h has them.
+constexpr int kExitDataError = 65;
+constexpr int kExitTemporaryFailure = 75;
+
+std::string text_of(const ChildEnd& end) {
+  return end.signal != 0 ? "signal " + std::to_string(end.signal)
+                         : "exit status " + std::to_string(end.exit_code);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::optional<std::string>>> message_environment(
@@ -30,10 +39,8 @@ std::string summary_of(const WorkerPoolStats& stats) {
 }
 
 std::string too_many_failures(std::uint32_t failures, const ChildEnd& last) {
-  const std::string end = last.signal != 0 ? "signal " + std::to_string(last.signal)
-                                           : "exit status " + std::to_string(last.exit_code);
   return std::to_string(failures) + (failures == 1 ? " command" : " commands in a row") +
-         " failed, the last with " + end +
+         " failed, the last with " + text_of(last) +
          "; takes no more messages, which would lose their attempts like these "
          "(--max-failures-in-a-row)";
 }
@@ -93,8 +100,16 @@ Outcome MessageCommand::run(const Delivery& delivery, const std::stop_token& sto
   if (stop.stop_requested()) {
     return Outcome::release();
   }
+  if (end.signal == 0 && end.exit_code == kExitTemporaryFailure) {
+    return settings_.nack_delay ? Outcome::transient(*settings_.nack_delay, text_of(end))
+                                : Outcome::transient(text_of(end));
+  }
   note_failure(end);
-  return settings_.nack_delay ? Outcome::nack(*settings_.nack_delay) : Outcome::nack();
+  if (end.signal == 0 && end.exit_code == kExitDataError) {
+    return Outcome::poison(text_of(end));
+  }
+  return settings_.nack_delay ? Outcome::nack(*settings_.nack_delay, text_of(end))
+                              : Outcome::nack(text_of(end));
 }
 
 }  // namespace weir::cli

@@ -27,7 +27,8 @@ struct MessageCommandSettings {
   std::uint32_t max_failures_in_a_row = 20;
 };
 
-/// Runs a command for each message and waits for it: exit 0 acks, everything else nacks.
+/// Runs a command for each message and waits for it: exit 0 acks; 75 (EX_TEMPFAIL of sysexits.h) is
+/// transient, 65 (EX_DATAERR) poison; everything else fails.
 /// Thread-safety: every function may be called from any thread, by several at once.
 class MessageCommand {
  public:

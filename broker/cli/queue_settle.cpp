@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,23 +22,45 @@ constexpr std::int64_t kLongestLeaseMs = std::int64_t{12} * 3600 * 1000;
 constexpr std::int64_t kLongestDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
 constexpr std::size_t kMaxHandleLine = 4'096;  // far beyond any handle, to be refused as one
 
+using std::chrono::milliseconds;
+
 struct SettleArguments {
   std::vector<std::string> handles;
-  std::int64_t milliseconds = 0;
+  std::optional<std::int64_t> delay_ms;
+  std::int64_t lease_ms = 0;
+  std::string failure_class = "failed";
+  std::string reason;
+
+  [[nodiscard]] milliseconds delay() const { return milliseconds(delay_ms.value_or(0)); }
 };
 
-using MakeSettlement = Settlement (*)(std::string handle, std::chrono::milliseconds value);
+using MakeSettlement = Settlement (*)(std::string handle, const SettleArguments& arguments);
+
+Outcome nack_of(const SettleArguments& arguments) {
+  if (arguments.failure_class == "poison") {
+    return Outcome::poison(arguments.reason);
+  }
+  if (arguments.failure_class == "not-now") {
+    return Outcome::not_now(arguments.delay(), arguments.reason);
+  }
+  if (arguments.failure_class == "transient") {
+    return arguments.delay_ms ? Outcome::transient(arguments.delay(), arguments.reason)
+                              : Outcome::transient(arguments.reason);
+  }
+  return arguments.delay_ms ? Outcome::nack(arguments.delay(), arguments.reason)
+                            : Outcome::nack(arguments.reason);
+}
 
 /// Gathers handles and settles them as many at a time as one request takes. The first failure is
 /// what the command ends with; the others are told, and hold nothing up. A request that fails as a
 /// whole is the last one.
 class Settler {
  public:
-  Settler(Client& client, MakeSettlement make, std::chrono::milliseconds value, bool names_handles)
-      : client_(client), make_(make), value_(value), names_handles_(names_handles) {}
+  Settler(Client& client, MakeSettlement make, const SettleArguments& arguments, bool names_handles)
+      : client_(client), make_(make), arguments_(arguments), names_handles_(names_handles) {}
 
   void add(std::string_view handle) {
-    gathered_.push_back(make_(std::string(handle), value_));
+    gathered_.push_back(make_(std::string(handle), arguments_));
     if (gathered_.size() >= Client::kMaxSettlements) {
       settle();
     }
@@ -88,7 +111,7 @@ class Settler {
 
   Client& client_;
   const MakeSettlement make_;
-  const std::chrono::milliseconds value_;
+  const SettleArguments& arguments_;
   const bool names_handles_;
   std::vector<Settlement> gathered_;
   std::optional<ExitCode> first_failure_;
@@ -102,7 +125,7 @@ ExitCode settle(const Connection& connection, const SettleArguments& arguments,
     return report(client.error(), connection.url);
   }
   const bool is_one = arguments.handles.size() == 1 && arguments.handles.front() != "-";
-  Settler settler(*client, make, std::chrono::milliseconds(arguments.milliseconds), !is_one);
+  Settler settler(*client, make, arguments, !is_one);
   for (const std::string& handle : arguments.handles) {
     if (handle == "-") {
       settler.add_lines(STDIN_FILENO);
@@ -131,10 +154,10 @@ CLI::App& add_settle(CLI::App& parent, CommandLine& line, const std::string& nam
 }  // namespace
 
 void add_queue_settle(CLI::App& parent, CommandLine& line) {
-  using std::chrono::milliseconds;
-  add_settle(parent, line, "ack", "Done: forget messages that were received",
-             std::make_shared<SettleArguments>(),
-             [](std::string handle, milliseconds) { return Settlement::ack(std::move(handle)); })
+  add_settle(
+      parent, line, "ack", "Done: forget messages that were received",
+      std::make_shared<SettleArguments>(),
+      [](std::string handle, const SettleArguments&) { return Settlement::ack(std::move(handle)); })
       .footer(R"(
 Each message is settled for itself: one that is refused is told on the standard error, and the
 others are done all the same. The exit code is that of the first refusal.
@@ -144,23 +167,41 @@ Example:
   weir queue ack "$handle"
   weir queue receive mail --max 100 -f '%R\n' > handles && weir queue ack - < handles)");
 
+  const auto add_delay = [](CLI::App& command, const std::shared_ptr<SettleArguments>& arguments) {
+    command.add_option("--delay-ms", arguments->delay_ms, "Not before so long from now")
+        ->check(CLI::Range(std::int64_t{0}, kLongestDelayMs));
+  };
   auto nack = std::make_shared<SettleArguments>();
   CLI::App& nack_command = add_settle(parent, line, "nack", "Failed: hand messages out again", nack,
-                                      [](std::string handle, milliseconds delay) {
-                                        return Settlement::nack(std::move(handle), delay);
+                                      [](std::string handle, const SettleArguments& arguments) {
+                                        return Settlement(std::move(handle), nack_of(arguments));
                                       });
-  nack_command.add_option("--delay-ms", nack->milliseconds, "Not before so long from now")
-      ->check(CLI::Range(std::int64_t{0}, kLongestDelayMs));
+  add_delay(nack_command, nack);
+  nack_command.add_option("--as", nack->failure_class, "failed, poison, transient or not-now")
+      ->check(CLI::IsMember({"failed", "poison", "transient", "not-now"}))
+      ->capture_default_str();
+  nack_command.add_option("--reason", nack->reason, "Why, for whoever looks at the dead letter");
   nack_command.footer(R"(
+  failed      a failure: at the queue's max_receive_count the message is put aside
+  poison      it can never be handled: put aside at once
+  transient   something that it needs is away: no failure
+  not-now     it is not to be handled before the delay is over: no failure
+
+Put aside is: moved to the dead-letter queue, or parked where there is none.
+
 Example:
   weir queue nack "$handle" --delay-ms 5000
-  weir queue nack - --delay-ms 5000 < handles)");
+  weir queue nack "$handle" --as poison --reason 'no such customer'
+  weir queue nack - --as transient < handles)");
 
-  add_settle(
-      parent, line, "release", "Not handled: hand messages out again now",
-      std::make_shared<SettleArguments>(),
-      [](std::string handle, milliseconds) { return Settlement::release(std::move(handle)); })
-      .footer(R"(
+  auto release = std::make_shared<SettleArguments>();
+  CLI::App& release_command =
+      add_settle(parent, line, "release", "Not handled: hand messages out again", release,
+                 [](std::string handle, const SettleArguments& arguments) {
+                   return Settlement(std::move(handle), Outcome::release(arguments.delay()));
+                 });
+  add_delay(release_command, release);
+  release_command.footer(R"(
 No failure, but the attempt that began when a message was received stays counted.
 
 Example:
@@ -168,12 +209,14 @@ Example:
   weir queue release - < handles)");
 
   auto extend = std::make_shared<SettleArguments>();
-  CLI::App& extend_command = add_settle(parent, line, "extend", "Keep messages longer", extend,
-                                        [](std::string handle, milliseconds lease) {
-                                          return Settlement::extend(std::move(handle), lease);
-                                        });
+  CLI::App& extend_command =
+      add_settle(parent, line, "extend", "Keep messages longer", extend,
+                 [](std::string handle, const SettleArguments& arguments) {
+                   return Settlement::extend(std::move(handle), milliseconds(arguments.lease_ms));
+                 });
   extend_command
-      .add_option("--lease-ms", extend->milliseconds, "Their leases end so long from now")
+      .add_option("--lease-ms", extend->lease_ms,
+                  "Their leases end so long from now, at most 12 h after they were handed out")
       ->required()
       ->check(CLI::Range(std::int64_t{0}, kLongestLeaseMs));
   extend_command.footer(R"(

@@ -236,9 +236,14 @@ void add_queue_work(CLI::App& parent, CommandLine& line) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{12} * 3600 * 1000));
   command.footer(R"(
 CMD finds the message on its standard input and WEIR_MESSAGE_ID, WEIR_ATTEMPT, WEIR_QUEUE and, for a
-message with one, WEIR_KEY in its environment. Exit 0 acknowledges the message; any other exit, or a
-signal, hands it out again, later each time; at the queue's max_receive_count it goes to the
-dead-letter queue, or is parked. However long CMD runs, the message stays its own.
+message with one, WEIR_KEY in its environment. However long CMD runs, the message stays its own. How
+it ends says what becomes of it:
+
+  0         done
+  75        something that it needs is away (EX_TEMPFAIL): comes again, later each time; no failure
+  65        it can never be handled (EX_DATAERR): to the dead-letter queue at once, or parked
+  other     failed, and so with a signal: comes again, later each time; at the queue's
+            max_receive_count it goes to the dead-letter queue, or is parked
 
 A mistake in CMD fails for every message. So that it does not cost all of them their attempts, the
 command ends by itself after --max-failures-in-a-row; a service that runs unattended, and finds

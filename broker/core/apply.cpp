@@ -1,3 +1,4 @@
+#include "broker/core/attempt.hpp"
 #include "broker/core/row_codec.hpp"
 #include "broker/core/shard_state.hpp"
 #include "proto/assert.hpp"
@@ -103,13 +104,39 @@ void ShardState::apply_one(const Leased& record, Queue::Effects&) {
   reindex(record.range.queue);
 }
 
+/// The history of messages that are gone.
+void ShardState::forget_attempts(const Queue& queue, const Queue::Effects& effects) {
+  for (const Queue::GoneHistory& gone : effects.gone) {
+    for_each_kept_attempt(gone.attempts, [&](std::uint16_t number) {
+      rows_.remove(Family::kState, storage::attempt_key(queue.id(), queue.counters().generation,
+                                                        gone.offset, number));
+    });
+  }
+}
+
 void ShardState::apply_one(const Acked& record, Queue::Effects& effects) {
-  change(record.range.queue).apply(record, effects);
+  Queue& queue = change(record.range.queue);
+  queue.apply(record, effects);
+  forget_attempts(queue, effects);
   reindex(record.range.queue);
 }
 
 void ShardState::apply_one(const Returned& record, Queue::Effects& effects) {
-  change(record.range.queue).apply(record, effects);
+  Queue& queue = change(record.range.queue);
+  queue.apply(record, effects);
+  const auto key = [&](proto::Offset offset, int number) {
+    return storage::attempt_key(queue.id(), queue.counters().generation, offset,
+                                static_cast<std::uint16_t>(number));
+  };
+  for (const Queue::EndedAttempt& ended : effects.ended) {
+    rows_.put(Family::kState, key(ended.offset, ended.number),
+              rows::encode(Attempt{ended.number, record.time, record.cause,
+                                   ended.holder ? *ended.holder : std::string(), record.reason}));
+    // The first one stays, and the last ones.
+    if (const int oldest = ended.number - kLastAttemptsKept; oldest > 1) {
+      rows_.remove(Family::kState, key(ended.offset, oldest));
+    }
+  }
   reindex(record.range.queue);
 }
 
@@ -124,7 +151,9 @@ void ShardState::apply_one(const Started& record, Queue::Effects&) {
 }
 
 void ShardState::apply_one(const DeadLettered& record, Queue::Effects& effects) {
-  change(record.range.queue).apply(record, effects);
+  Queue& queue = change(record.range.queue);
+  queue.apply(record, effects);
+  forget_attempts(queue, effects);
   reindex(record.range.queue);
 }
 

@@ -55,6 +55,7 @@ void ShardState::remove_messages(proto::QueueId id, std::uint32_t generation) {
   };
   remove(Family::kState, KeyKind::kTouchedBatch);
   remove(Family::kState, KeyKind::kReturnedIndex);
+  remove(Family::kState, KeyKind::kAttempt);
   remove(Family::kLog, KeyKind::kBatch);
 }
 

@@ -181,7 +181,8 @@ struct SettleByHandle {
   proto::SettleKind kind = proto::SettleKind::kAck;
   std::uint32_t value_ms = 0;
   std::string name_space;
-  std::string queue;  // empty: whichever the handle names
+  std::string queue;        // empty: whichever the handle names
+  std::string reason = {};  // of what hands it out again, in the handler's words
 };
 /// Settles several, each for itself.
 struct SettleManyByHandle {

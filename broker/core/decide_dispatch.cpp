@@ -18,6 +18,7 @@ struct Slice {
   std::uint32_t first = 0;
   std::uint32_t end = 0;
   std::uint16_t attempts = 0;
+  std::uint16_t failures = 0;
 };
 
 /// The first returned messages that are due.
@@ -32,8 +33,9 @@ std::optional<Slice> returned_slice(const Queue& queue, proto::TimeMs now) {
     }
     const std::uint32_t first = batch.next_live(run.first, run.end());
     if (first < run.end()) {
-      return Slice{batch.base_offset(), batch.last_offset(), first,
-                   batch.live_end(first, run.end()), run.attempts};
+      return Slice{
+          batch.base_offset(), batch.last_offset(), first, batch.live_end(first, run.end()),
+          run.attempts,        run.failures};
     }
   }
   return std::nullopt;
@@ -70,7 +72,7 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   if (!slice) {
     slice = Slice{cached->base_offset, cached->last_offset,
                   static_cast<std::uint32_t>(at - cached->base_offset),
-                  static_cast<std::uint32_t>(cached->last_offset - cached->base_offset + 1), 0};
+                  static_cast<std::uint32_t>(cached->last_offset - cached->base_offset + 1)};
   }
   std::uint64_t limit =
       std::min<std::uint64_t>(wish.max_messages, proto::kMaxInFlightPerQueue - in_flight);
@@ -95,6 +97,8 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   step.record.nonce = wish.nonce;
   step.record.deadline = now + wish.lease_ms / (WEIR_PLANTED(halve_leases) ? 2 : 1);
   step.record.started = wish.started;
+  step.record.time = now;
+  step.record.holder = wish.holder;
   step.record.batch_bytes = cached->stored_bytes;
   step.record.append_time = cached->append_time;
   const CachedBatch* next = batches.find(
@@ -108,6 +112,7 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   step.delivery.first_index = slice->first;
   step.delivery.count = count;
   step.delivery.attempts = slice->attempts;
+  step.delivery.failures = slice->failures;
   step.delivery.again = at < target->counters().cursor;
   step.delivery.lease_ms = wish.lease_ms;
   step.delivery.base_timestamp = cached->base_timestamp;
@@ -123,15 +128,19 @@ ShardState::Records ShardState::decide_without_dead_letter_queue(const Queue& so
   Records records;
   for (const Run& run : batch.runs()) {
     if (run.state == RunState::kDying) {
-      records.emplace_back(Returned{
-          {source.id(), batch.base_offset(), batch.last_offset(), run.first, run.count}, now});
+      records.emplace_back(
+          Returned{{source.id(), batch.base_offset(), batch.last_offset(), run.first, run.count},
+                   now,
+                   ReturnCause::kReleased,
+                   now});
     }
   }
   return records;
 }
 
-std::variant<std::monostate, Need, ShardState::Records> ShardState::decide_dead_letter(
-    proto::QueueId queue_id, const BatchSource& batches, proto::TimeMs now) const {
+std::variant<std::monostate, Need, NeedAttempts, ShardState::Records>
+ShardState::decide_dead_letter(proto::QueueId queue_id, const BatchSource& batches,
+                               const AttemptSource& attempts, proto::TimeMs now) const {
   const Queue* source = queue(queue_id);
   if (source == nullptr || source->dying().empty()) {
     return std::monostate{};
@@ -148,11 +157,18 @@ std::variant<std::monostate, Need, ShardState::Records> ShardState::decide_dead_
   Records records;
   DeadLetterBatch copies(*cached, source->definition().name, source->id(), identity_.incarnation,
                          now);
+  bool is_read = true;
   for (const Run& run : batch.runs()) {
     for (std::uint32_t i = batch.next_live(run.first, run.end());
          (run.state == RunState::kDying || WEIR_PLANTED(dead_letter_neighbours)) && i < run.end();
          i = batch.next_live(i + 1, run.end())) {
-      if (!copies.add(i, run.attempts)) {
+      const std::vector<Attempt>* history =
+          attempts.find(source->id(), batch.base_offset() + i, run.attempts);
+      if (history == nullptr) {
+        is_read = false;
+        continue;
+      }
+      if (!copies.add(i, run, *history)) {
         break;
       }
       if (!WEIR_PLANTED(dead_letter_without_delete)) {
@@ -160,6 +176,10 @@ std::variant<std::monostate, Need, ShardState::Records> ShardState::decide_dead_
             DeadLettered{{source->id(), batch.base_offset(), batch.last_offset(), i, 1}});
       }
     }
+  }
+  if (copies.count() == 0 && !is_read) {
+    return NeedAttempts{source->id(), source->counters().generation, batch.base_offset(),
+                        batch.last_offset()};
   }
   const Queue::Counters& to = target->counters();
   BatchAppended appended;

@@ -31,6 +31,11 @@ std::optional<Errc> refusal(const Run& run, const proto::SettleRange& settle, pr
   }
   const proto::TimeMs late_by = WEIR_PLANTED(deadline_off_by_one) ? 1 : 0;
   const bool leased = run.state == RunState::kLeased && run.when + late_by > now;
+  // In all, from the hand-out on: what is extended without end would be lost to everybody else.
+  if (leased && settle.kind == SettleKind::kExtend && run.since != 0 &&
+      now + settle.value > run.since + proto::kMaxLeaseMs) {
+    return Errc::kLimitExceeded;
+  }
   // A standard queue lets a late ack through as long as nobody else got the message: the work is
   // done, and doing it twice helps nobody (as SQS).
   if (leased || settle.kind == SettleKind::kAck) {
@@ -39,39 +44,69 @@ std::optional<Errc> refusal(const Run& run, const proto::SettleRange& settle, pr
   return Errc::kReceiptExpired;
 }
 
-/// Gives back the leased runs of a batch that are meant, without counting an attempt.
+/// Gives back the leased runs of a batch that are meant.
 template <typename Meant>
 ShardState::Records returned_of(const Queue& queue, const TouchedBatch& batch, proto::TimeMs now,
-                                bool unsaid, Meant meant) {
+                                ReturnCause cause, Meant meant) {
   ShardState::Records records;
   for (const Run& run : batch.runs()) {
     if (run.state == RunState::kLeased && meant(run)) {
-      const bool counts = WEIR_PLANTED(punish_prefetched);
+      const ReturnCause counted = WEIR_PLANTED(punish_prefetched) ? ReturnCause::kFailed : cause;
       records.emplace_back(
-          Returned{range_of(queue, batch, run.first, run.count), now, counts, unsaid});
+          Returned{range_of(queue, batch, run.first, run.count), now, counted, now});
     }
   }
   return records;
 }
 
-Record record_of(const proto::SettleRange& settle, MessageRange range, proto::TimeMs now) {
+Record record_of(const proto::SettleRange& settle, const MessageRange& range, proto::TimeMs now,
+                 std::string_view reason) {
+  const auto returned = [&](ReturnCause cause) {
+    const std::int64_t delay_ms = settle.value == proto::kDelayByPolicy ? 0 : settle.value;
+    return Returned{range, now + delay_ms, cause, now, std::string(reason)};
+  };
   switch (settle.kind) {
     case SettleKind::kAck:
       return Acked{range};
     case SettleKind::kNack:
-      return Returned{range, now + settle.value, true};
+      return returned(ReturnCause::kFailed);
+    case SettleKind::kPoison:
+      return returned(ReturnCause::kPoison);
+    case SettleKind::kTransient:
+      return returned(ReturnCause::kTransient);
+    case SettleKind::kNotNow:
+      return returned(ReturnCause::kNotNow);
     case SettleKind::kRelease:
-      return Returned{range, now, false};
+      return returned(ReturnCause::kReleased);
     case SettleKind::kExtend:
       break;
     case SettleKind::kStarted:
       return Started{range};
   }
-  // A lease of nothing ends now: the message goes back like one whose handler failed.
+  // A lease of nothing ends now: the message goes back.
   if (settle.value == 0) {
-    return Returned{range, now, false};
+    return returned(ReturnCause::kReleased);
   }
   return Extended{range, now + settle.value};
+}
+
+/// Whether the value is one that this kind of settlement can have.
+bool is_value_allowed(const proto::SettleRange& settle) {
+  switch (settle.kind) {
+    case SettleKind::kExtend:
+      return settle.value <= proto::kMaxLeaseMs;
+    case SettleKind::kNack:
+    case SettleKind::kTransient:
+      return settle.value <= proto::kMaxDelayMs || settle.value == proto::kDelayByPolicy;
+    case SettleKind::kRelease:
+    case SettleKind::kNotNow:
+      return settle.value <= proto::kMaxDelayMs;
+    case SettleKind::kAck:
+    case SettleKind::kStarted:
+    case SettleKind::kPoison:
+      break;
+  }
+  return true;
 }
 
 void refuse(ShardState::SettleDecision& decision, std::uint32_t first, std::uint32_t count,
@@ -86,7 +121,8 @@ void refuse(ShardState::SettleDecision& decision, std::uint32_t first, std::uint
 
 /// The messages of a range that the batch has, run by run, up to `end`.
 void settle_runs(const Queue& queue, const TouchedBatch& batch, const proto::SettleRange& settle,
-                 std::uint32_t end, proto::TimeMs now, ShardState::SettleDecision& decision) {
+                 std::uint32_t end, std::string_view reason, proto::TimeMs now,
+                 ShardState::SettleDecision& decision) {
   for (std::uint32_t index = settle.first_index; index < end;) {
     if (batch.acked(index)) {
       const std::uint32_t live = batch.next_live(index, end);
@@ -110,7 +146,7 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const proto::Set
         stop = batch.live_end(index, run->end());
       }
       decision.records.push_back(
-          record_of(settle, range_of(queue, batch, index, stop - index), now));
+          record_of(settle, range_of(queue, batch, index, stop - index), now, reason));
     }
     index = stop;
   }
@@ -119,15 +155,11 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const proto::Set
 }  // namespace
 
 std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
-    proto::QueueId queue_id, const proto::SettleRange& settle, proto::TimeMs now,
-    std::optional<proto::Offset> known_done) const {
+    proto::QueueId queue_id, const proto::SettleRange& settle, std::string_view reason,
+    proto::TimeMs now, std::optional<proto::Offset> known_done) const {
   SettleDecision decision;
-  const bool value_allowed = settle.kind == SettleKind::kNack ? settle.value <= proto::kMaxDelayMs
-                             : settle.kind == SettleKind::kExtend
-                                 ? settle.value <= proto::kMaxLeaseMs
-                                 : true;
   const Queue* target = queue(queue_id);
-  if (target == nullptr || !value_allowed) {
+  if (target == nullptr || !is_value_allowed(settle)) {
     refuse(decision, settle.first_index, settle.count,
            target == nullptr ? Errc::kQueueNotFound : Errc::kInvalidArgument);
     return decision;
@@ -167,7 +199,8 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
     refuse(decision, settle.first_index, settle.count, Errc::kReceiptInvalid);
     return decision;
   }
-  settle_runs(*target, *batch, settle, static_cast<std::uint32_t>(wanted_end), now, decision);
+  settle_runs(*target, *batch, settle, static_cast<std::uint32_t>(wanted_end), reason, now,
+              decision);
   return decision;
 }
 
@@ -208,8 +241,8 @@ proto::Result<ShardState::HandleRange> ShardState::decode(const SettleByHandle& 
   return HandleRange{handle->queue, range};
 }
 
-std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
-                                                             proto::GrantId unsaid_from) const {
+std::optional<ShardState::Records> ShardState::decide_expire(
+    proto::TimeMs now, proto::GrantId unsaid_from, const HolderLives& holder_lives) const {
   if (next_deadline() > now) {
     return std::nullopt;
   }
@@ -218,8 +251,11 @@ std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
   Records records;
   for (const Run& run : batch.runs()) {
     if (run.state == RunState::kLeased && run.when <= now) {
-      records.emplace_back(Returned{range_of(target, batch, run.first, run.count), now, false,
-                                    run.grant >= unsaid_from});
+      const ReturnCause cause = run.grant >= unsaid_from         ? ReturnCause::kUnsaid
+                                : holder_lives(run.holder.get()) ? ReturnCause::kExpired
+                                                                 : ReturnCause::kLost;
+      records.emplace_back(
+          Returned{range_of(target, batch, run.first, run.count), now, cause, now});
     }
   }
   return records;
@@ -240,7 +276,7 @@ ShardState::Records ShardState::decide_unsaid(proto::QueueId queue_id, proto::Of
   if (batch == nullptr) {
     return {};
   }
-  return returned_of(*target, *batch, now, true,
+  return returned_of(*target, *batch, now, ReturnCause::kUnsaid,
                      [grant](const Run& run) { return run.grant == grant; });
 }
 
@@ -255,10 +291,10 @@ ShardState::Records ShardState::decide_release(proto::QueueId queue_id, proto::O
     return {};
   }
   if (WEIR_PLANTED(release_begun_work)) {
-    return returned_of(*target, it->second, now, false,
+    return returned_of(*target, it->second, now, ReturnCause::kReleased,
                        [grant](const Run& run) { return run.grant == grant; });
   }
-  return returned_of(*target, it->second, now, false,
+  return returned_of(*target, it->second, now, ReturnCause::kReleased,
                      [grant](const Run& run) { return run.grant == grant && !run.started; });
 }
 
@@ -273,7 +309,7 @@ ShardState::Records ShardState::decide_restart(proto::TimeMs now, std::int64_t g
           continue;
         }
         if (!run.started || WEIR_PLANTED(lose_leases_at_restart)) {
-          records.emplace_back(Returned{range, now, false});
+          records.emplace_back(Returned{range, now, ReturnCause::kReleased, now});
         } else if (grace_ms > 0 && !WEIR_PLANTED(no_grace_after_restart)) {
           records.emplace_back(Extended{range, run.when + grace_ms});
         }

@@ -102,16 +102,31 @@ struct Leased {
   proto::TimeMs append_time = 0;  // of the batch
   /// Of the batch at the cursor afterwards; where that one is not in memory, of this one.
   proto::TimeMs cursor_time = 0;
+  proto::TimeMs time = 0;   // of the hand-out
+  Holder holder = nullptr;  // to whom
 };
 struct Acked {
   MessageRange range;
 };
-/// Back in the queue, or over the limit: the attempts decide, message by message.
+/// Why a lease ended with the message not done. Numbers are part of the format on disk.
+enum class ReturnCause : std::uint8_t {
+  kReleased = 1,   // given back: no failure
+  kFailed = 2,     // a failure
+  kPoison = 3,     // a failure, and the last one
+  kTransient = 4,  // no failure
+  kNotNow = 5,     // no failure
+  kExpired = 6,    // the lease ended: a failure, if a handler had begun
+  kLost = 7,       // the same, and whoever had it is gone
+  kUnsaid = 8,     // the hand-out never left the broker: what it counted is taken back
+};
+
+/// Back in the queue, or over the limit: the failures decide, message by message.
 struct Returned {
   MessageRange range;
   proto::TimeMs due = 0;
-  bool counted = false;  // the attempt counts even if its begin was not reported
-  bool unsaid = false;   // the hand-out never left the broker: what it counted is taken back
+  ReturnCause cause = ReturnCause::kReleased;
+  proto::TimeMs time = 0;
+  std::string reason = {};  // in the handler's words; empty: it said none
 };
 struct Extended {
   MessageRange range;

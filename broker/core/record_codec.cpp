@@ -7,6 +7,7 @@
 #include "proto/planted_bugs.hpp"
 #include "weir/storage/v1/records.pb.h"
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -96,6 +97,10 @@ void write(const Leased& from, pb::Record& to) {
   leased.set_batch_bytes(from.batch_bytes);
   leased.set_append_time(from.append_time);
   leased.set_cursor_time(from.cursor_time);
+  leased.set_time(from.time);
+  if (from.holder) {
+    leased.set_holder(*from.holder);
+  }
 }
 
 void write(const Acked& from, pb::Record& to) {
@@ -106,8 +111,9 @@ void write(const Returned& from, pb::Record& to) {
   pb::Returned& returned = *to.mutable_returned();
   write(from.range, *returned.mutable_range());
   returned.set_due(from.due);
-  returned.set_counted(from.counted);
-  returned.set_unsaid(from.unsaid);
+  returned.set_cause(static_cast<pb::ReturnCause>(from.cause));
+  returned.set_time(from.time);
+  returned.set_reason(from.reason);
 }
 
 void write(const Extended& from, pb::Record& to) {
@@ -240,7 +246,8 @@ std::optional<Leased> read(const pb::Leased& from) {
   const auto range = read(from.range());
   if (!range || !is_id(from.grant()) || !is_time(from.deadline()) || from.batch_bytes() == 0 ||
       from.batch_bytes() > kMaxStoredBytes || !is_time(from.append_time()) ||
-      !is_time(from.cursor_time())) {
+      !is_time(from.cursor_time()) || !is_time(from.time()) ||
+      from.holder().size() > kMaxHolderBytes) {
     return std::nullopt;
   }
   Leased leased;
@@ -252,6 +259,10 @@ std::optional<Leased> read(const pb::Leased& from) {
   leased.batch_bytes = from.batch_bytes();
   leased.append_time = from.append_time();
   leased.cursor_time = from.cursor_time();
+  leased.time = from.time();
+  if (!from.holder().empty()) {
+    leased.holder = std::make_shared<const std::string>(from.holder());
+  }
   return leased;
 }
 
@@ -268,10 +279,12 @@ std::optional<Acked> read(const pb::Acked& from) {
 
 std::optional<Returned> read(const pb::Returned& from) {
   const auto range = read(from.range());
-  if (!range || !is_time(from.due()) || (from.counted() && from.unsaid())) {
+  const auto cause = read(from.cause());
+  if (!range || !cause || !is_time(from.due()) || !is_time(from.time()) ||
+      from.reason().size() > proto::kMaxReasonBytes) {
     return std::nullopt;
   }
-  return Returned{*range, from.due(), from.counted(), from.unsaid()};
+  return Returned{*range, from.due(), *cause, from.time(), from.reason()};
 }
 
 std::optional<Extended> read(const pb::Extended& from) {

@@ -137,6 +137,7 @@ struct Delivery {
   std::uint32_t first_index = 0;
   std::uint32_t count = 0;
   std::uint16_t attempts = 0;  // before this one
+  std::uint16_t failures = 0;  // among those
   bool again = false;          // was handed out before, whether anybody began it or not
   std::int64_t lease_ms = 0;
   proto::TimeMs base_timestamp = 0;
@@ -156,6 +157,7 @@ struct PeekedMessage {
   std::uint32_t index = 0;
   MessageState state = MessageState::kReady;
   std::uint16_t attempts = 0;
+  std::uint16_t failures = 0;
   proto::TimeMs due_time = 0;  // when it may be handed out, or its lease ends; 0: neither
   proto::TimeMs append_time = 0;
   proto::TimeMs base_timestamp = 0;

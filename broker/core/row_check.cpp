@@ -74,6 +74,8 @@ proto::Result<> RowCheck::add_state(std::string_view key, std::string_view value
     case KeyKind::kReturnedIndex:
     case KeyKind::kTimeIndex:
       return add_timed(kind, key);
+    case KeyKind::kAttempt:
+      return add_attempt(key, value);
     case KeyKind::kPartitionState:
       return add_partition(key, value);
     case KeyKind::kProducer:
@@ -181,6 +183,21 @@ proto::Result<> RowCheck::add_timed(KeyKind kind, std::string_view key) {
   }
   if (kind == KeyKind::kReturnedIndex && at->generation == log->generation && !has_touched(*at)) {
     return damaged_log(log->name, at->last_offset, "what is known of returned messages is missing");
+  }
+  return {};
+}
+
+proto::Result<> RowCheck::add_attempt(std::string_view key, std::string_view value) {
+  const auto at = storage::parse_attempt_key(key);
+  const Log* const log = at ? find_log(at->queue.value) : nullptr;
+  if (log == nullptr || !log->is_queue) {
+    return without_object(key);
+  }
+  if (const auto row = rows::decode_attempt(value, at->attempt); !row) {
+    return in_row(key, row);
+  }
+  if (at->generation == log->generation && !is_touched(*at)) {
+    return damaged_log(log->name, at->offset, "the message that was attempted is missing");
   }
   return {};
 }
@@ -306,6 +323,15 @@ bool RowCheck::has_touched(const storage::TimedBatchKey& key) const {
   return std::binary_search(
       touched_.begin(), touched_.end(), Touched{.key = wanted},
       [](const Touched& a, const Touched& b) { return place(a.key) < place(b.key); });
+}
+
+bool RowCheck::is_touched(const storage::AttemptKey& key) const {
+  const auto wanted = std::tuple(key.queue.value, key.generation, key.offset);
+  const auto found = std::partition_point(
+      touched_.begin(), touched_.end(),
+      [&wanted](const Touched& touched) { return place(touched.key) < wanted; });
+  return found != touched_.end() && found->key.id == key.queue.value &&
+         found->key.generation == key.generation && found->base_offset <= key.offset;
 }
 
 RowCheck::Log* RowCheck::find_log(std::uint64_t id) {

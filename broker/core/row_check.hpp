@@ -76,6 +76,7 @@ class RowCheck {
   proto::Result<> add_queue_state(std::string_view key, std::string_view value);
   proto::Result<> add_touched(std::string_view key, std::string_view value);
   proto::Result<> add_timed(storage::KeyKind kind, std::string_view key);
+  proto::Result<> add_attempt(std::string_view key, std::string_view value);
   proto::Result<> add_partition(std::string_view key, std::string_view value);
   proto::Result<> add_producer(storage::KeyKind kind, std::string_view key, std::string_view value);
   proto::Result<> add_batch(std::string_view key, std::string_view value);
@@ -83,6 +84,7 @@ class RowCheck {
                                 std::uint64_t bytes, const Log& log);
   proto::Result<> go_on(Log& log, proto::Offset base, proto::Offset last, proto::Offset previous);
   [[nodiscard]] bool has_touched(const storage::TimedBatchKey& key) const;
+  [[nodiscard]] bool is_touched(const storage::AttemptKey& key) const;
   [[nodiscard]] Log* find_log(std::uint64_t id);
 
   std::map<std::uint64_t, Log> logs_;  // by id of the queue or partition

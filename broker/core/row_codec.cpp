@@ -85,6 +85,12 @@ std::string encode(const TouchedBatch& batch, bool is_cold) {
   return out.SerializeAsString();
 }
 
+std::string encode(const Attempt& row) {
+  pb::AttemptRow out;
+  messages::write(row, out);
+  return out.SerializeAsString();
+}
+
 std::string encode(const Partition& row) {
   pb::PartitionStateRow out;
   out.set_log_start(row.log_start);
@@ -171,6 +177,15 @@ proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset l
     return damaged("touched batch");
   }
   return TouchedRow{*std::move(batch), row->cold()};
+}
+
+proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t number) {
+  const auto row = parse<pb::AttemptRow>(bytes, "attempt");
+  if (!row) {
+    return row.error();
+  }
+  auto attempt = messages::read(*row, number);
+  return attempt ? proto::Result<Attempt>(*std::move(attempt)) : damaged("attempt");
 }
 
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition) {

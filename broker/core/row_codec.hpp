@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/core/attempt.hpp"
 #include "broker/core/partition.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/queue/queue.hpp"
@@ -26,6 +27,7 @@ struct TouchedRow {
   bool is_cold = false;  // in the store alone
 };
 std::string encode(const TouchedBatch& batch, bool is_cold);
+std::string encode(const Attempt& row);
 
 struct ProducerHead {
   std::uint16_t epoch = 0;
@@ -46,6 +48,7 @@ proto::Result<QueueCreated> decode_queue(std::string_view bytes);
 proto::Result<TopicCreated> decode_topic(std::string_view bytes);
 proto::Result<Queue::Counters> decode_counters(std::string_view bytes);
 proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset last_offset);
+proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t number);
 /// Sets the durable fields of `partition`.
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition);
 proto::Result<ProducerWindow> decode_window(std::string_view bytes);

@@ -5,6 +5,7 @@
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,36 @@ bool is_dead_letter_queue(const pb::QueueRow& row) {
   }
   return target != row.id() && messages::is_id(target) &&
          proto::check_queue_name(row.dead_letter_queue());
+}
+
+std::optional<Run> read(const pb::RunRow& row) {
+  if (row.state() < pb::RUN_STATE_LEASED || row.state() > pb::RUN_STATE_PARKED ||
+      row.attempts() > UINT16_MAX || row.since() < 0 || row.holder().size() > kMaxHolderBytes) {
+    return std::nullopt;
+  }
+  // An attempt that was begun and is not over counts as one already, but not as a failure.
+  const std::uint32_t ended = row.attempts() - (row.started() && row.attempts() > 0 ? 1 : 0);
+  const std::uint32_t failures = row.has_failures() ? row.failures() : ended;
+  if (failures > row.attempts() || row.losses() > failures) {
+    return std::nullopt;
+  }
+  Run run;
+  run.first = row.first();
+  run.count = row.count();
+  run.state = static_cast<RunState>(row.state());
+  run.started = row.started();
+  run.attempts = static_cast<std::uint16_t>(row.attempts());
+  run.failures = static_cast<std::uint16_t>(failures);
+  run.losses = static_cast<std::uint16_t>(row.losses());
+  run.is_poison = row.is_poison();
+  run.grant = proto::GrantId{row.grant()};
+  run.nonce = row.nonce();
+  run.when = row.when();
+  run.since = row.since();
+  if (!row.holder().empty()) {
+    run.holder = std::make_shared<const std::string>(row.holder());
+  }
+  return run;
 }
 
 }  // namespace
@@ -67,6 +98,28 @@ void write(const TopicCreated& from, pb::TopicRow& to) {
   to.set_leader_epoch(from.leader_epoch);
 }
 
+void write(const Attempt& from, pb::AttemptRow& to) {
+  to.set_time(from.time);
+  to.set_outcome(static_cast<pb::ReturnCause>(from.outcome));
+  to.set_consumer(from.consumer);
+  to.set_reason(from.reason);
+}
+
+std::optional<ReturnCause> read(pb::ReturnCause cause) {
+  return cause >= pb::RETURN_CAUSE_RELEASED && cause <= pb::RETURN_CAUSE_UNSAID
+             ? std::optional(static_cast<ReturnCause>(cause))
+             : std::nullopt;
+}
+
+std::optional<Attempt> read(const pb::AttemptRow& from, std::uint16_t number) {
+  const auto outcome = read(from.outcome());
+  if (!outcome || outcome == ReturnCause::kUnsaid || from.time() < 0 ||
+      from.consumer().size() > kMaxHolderBytes || from.reason().size() > proto::kMaxReasonBytes) {
+    return std::nullopt;
+  }
+  return Attempt{number, from.time(), *outcome, from.consumer(), from.reason()};
+}
+
 void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
   to.set_base_offset(from.base_offset());
   to.set_bytes(from.bytes());
@@ -89,6 +142,13 @@ void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
     row.set_grant(run.grant.value);
     row.set_nonce(run.nonce);
     row.set_when(run.when);
+    row.set_failures(WEIR_PLANTED(forget_attempts_at_restart) ? 0U : run.failures);
+    row.set_losses(run.losses);
+    row.set_is_poison(run.is_poison);
+    row.set_since(run.since);
+    if (run.holder) {
+      row.set_holder(*run.holder);
+    }
   }
 }
 
@@ -149,19 +209,11 @@ std::optional<TouchedBatch> read(const pb::TouchedBatchRow& from, proto::Offset 
   }
   std::vector<Run> runs;
   for (const pb::RunRow& row : from.runs()) {
-    if (row.state() < pb::RUN_STATE_LEASED || row.state() > pb::RUN_STATE_PARKED ||
-        row.attempts() > UINT16_MAX) {
+    auto run = read(row);
+    if (!run) {
       return std::nullopt;
     }
-    Run& run = runs.emplace_back();
-    run.first = row.first();
-    run.count = row.count();
-    run.state = static_cast<RunState>(row.state());
-    run.started = row.started();
-    run.attempts = static_cast<std::uint16_t>(row.attempts());
-    run.grant = proto::GrantId{row.grant()};
-    run.nonce = row.nonce();
-    run.when = row.when();
+    runs.push_back(*std::move(run));
   }
   if (!batch.restore(std::move(acked), std::move(runs)) ||
       (from.cold() && batch.counts().leased + batch.counts().dying > 0)) {

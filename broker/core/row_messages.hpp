@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/core/attempt.hpp"
 #include "broker/core/record.hpp"
 #include "weir/storage/v1/rows.pb.h"
 
@@ -12,6 +13,7 @@ void write(const NamespaceCreated& from, storage::v1::NamespaceRow& to);
 void write(const QueueCreated& from, storage::v1::QueueRow& to);
 void write(const TopicCreated& from, storage::v1::TopicRow& to);
 void write(const TouchedBatch& from, storage::v1::TouchedBatchRow& to);
+void write(const Attempt& from, storage::v1::AttemptRow& to);
 
 /// nullopt when the message says what no definition can say: a name or a setting that is refused
 /// when it is asked for, a UUID of another size, ids that the allocator does not give.
@@ -21,6 +23,9 @@ std::optional<TopicCreated> read(const storage::v1::TopicRow& from);
 /// nullopt, too, for runs outside of the batch, and for a cold batch with something under way.
 std::optional<TouchedBatch> read(const storage::v1::TouchedBatchRow& from,
                                  proto::Offset last_offset);
+
+std::optional<Attempt> read(const storage::v1::AttemptRow& from, std::uint16_t number);
+std::optional<ReturnCause> read(storage::v1::ReturnCause cause);
 
 /// Whether an allocator can have given this number, and can give another one after it.
 [[nodiscard]] inline bool is_id(std::uint64_t number) {

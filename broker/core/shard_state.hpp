@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/core/attempt.hpp"
 #include "broker/core/catalog.hpp"
 #include "broker/core/command.hpp"
 #include "broker/core/decision.hpp"
@@ -15,10 +16,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -87,8 +90,8 @@ class ShardState {
   /// NeedRows when the batch may be cold; `known_done` is the first offset of a batch that was
   /// asked for and is not in the store.
   [[nodiscard]] std::variant<NeedRows, SettleDecision> decide(
-      proto::QueueId queue, const proto::SettleRange& range, proto::TimeMs now,
-      std::optional<proto::Offset> known_done) const;
+      proto::QueueId queue, const proto::SettleRange& range, std::string_view reason,
+      proto::TimeMs now, std::optional<proto::Offset> known_done) const;
   /// The range that a receipt handle names, or RECEIPT_INVALID.
   struct HandleRange {
     proto::QueueId queue;
@@ -106,6 +109,7 @@ class ShardState {
     std::int64_t lease_ms = 0;
     bool started = false;
     std::uint64_t nonce = 0;
+    Holder holder = nullptr;
   };
   struct DispatchStep {
     Leased record;
@@ -116,10 +120,12 @@ class ShardState {
                                                                         const BatchSource& batches,
                                                                         proto::TimeMs now) const;
 
+  /// Whether somebody with that name is still there; nullptr: nobody has a name any more.
+  using HolderLives = std::function<bool(const std::string* holder)>;
   /// Leases whose deadline has passed, one batch at a time; nullopt when none is left. What grants
   /// from `unsaid_from` on handed out has not left the broker: those attempts do not count.
-  [[nodiscard]] std::optional<Records> decide_expire(proto::TimeMs now,
-                                                     proto::GrantId unsaid_from) const;
+  [[nodiscard]] std::optional<Records> decide_expire(proto::TimeMs now, proto::GrantId unsaid_from,
+                                                     const HolderLives& holder_lives) const;
   /// Whether the lease of a hand-out still stands, and at least half of it is left.
   [[nodiscard]] bool is_worth_saying(const Delivery& delivery, proto::TimeMs now) const;
   /// A hand-out that does not leave the broker goes back as if it had never been made.
@@ -133,8 +139,9 @@ class ShardState {
   [[nodiscard]] Records decide_restart(proto::TimeMs now, std::int64_t grace_ms) const;
   /// Moves dying messages of one batch of this queue to its dead-letter queue, as one unit;
   /// monostate when there are none. Where the queue has none any more, what the limit says then.
-  [[nodiscard]] std::variant<std::monostate, Need, Records> decide_dead_letter(
-      proto::QueueId queue, const BatchSource& batches, proto::TimeMs now) const;
+  [[nodiscard]] std::variant<std::monostate, Need, NeedAttempts, Records> decide_dead_letter(
+      proto::QueueId queue, const BatchSource& batches, const AttemptSource& attempts,
+      proto::TimeMs now) const;
   /// While idle batches take more memory than this: the one that is needed last, of the queue that
   /// has the most. Queues in `kept` are passed over.
   [[nodiscard]] std::optional<PagedOut> decide_page_out(std::size_t max_idle_bytes,
@@ -224,6 +231,7 @@ class ShardState {
   proto::Result<> restore_producers(const storage::Reader& reader);
   void put_queue_rows(storage::WriteBatch& rows, Queue& queue);
   void remove_messages(proto::QueueId id, std::uint32_t generation);
+  void forget_attempts(const Queue& queue, const Queue::Effects& effects);
   void forget_producers_of(proto::LogId log);
   void note_dead_letter_queue(const QueueCreated& definition);
 

@@ -25,7 +25,7 @@ void Outbox::add_delivery(std::uint32_t alias, const core::Delivery& delivery) {
                              .base_offset = delivery.base_offset,
                              .base_timestamp = delivery.base_timestamp,
                              .attempts = delivery.attempts,
-                             .flags = 0,
+                             .failures = delivery.failures,
                              .generation = delivery.generation,
                              .origin = delivery.queue.value,
                              .records = delivery.records.view()};

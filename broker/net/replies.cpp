@@ -100,6 +100,7 @@ struct Writer {
       to.set_index(message.index);
       to.set_state(static_cast<weir::v1::MessageState>(message.state));
       to.set_attempts(message.attempts);
+      to.set_failures(message.failures);
       to.set_due_time(message.due_time);
       to.set_append_time(message.append_time);
       to.set_base_timestamp(message.base_timestamp);
@@ -185,6 +186,7 @@ struct Writer {
       grant.set_first_index(delivery.first_index);
       grant.set_count(delivery.count);
       grant.set_attempts(delivery.attempts);
+      grant.set_failures(delivery.failures);
       grant.set_base_timestamp(delivery.base_timestamp);
       const std::string_view records = delivery.records.view();
       grant.set_records(records.data(), records.size());

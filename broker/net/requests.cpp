@@ -1,5 +1,6 @@
 #include "broker/net/messages.hpp"
 #include "proto/limits.hpp"
+#include "proto/settlement.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -173,14 +174,25 @@ proto::Result<core::SettleByHandle> settle_by_handle(const weir::v1::SettleByHan
     case weir::v1::SETTLE_ACTION_EXTEND:
       settle.kind = proto::SettleKind::kExtend;
       break;
+    case weir::v1::SETTLE_ACTION_POISON:
+      settle.kind = proto::SettleKind::kPoison;
+      break;
+    case weir::v1::SETTLE_ACTION_TRANSIENT:
+      settle.kind = proto::SettleKind::kTransient;
+      break;
+    case weir::v1::SETTLE_ACTION_NOT_NOW:
+      settle.kind = proto::SettleKind::kNotNow;
+      break;
     default:
       return proto::fail(proto::Errc::kUnsupported, "this broker does not know that action");
   }
-  if (wire.value_ms() > std::numeric_limits<std::uint32_t>::max()) {
+  if (wire.value_ms() >= proto::kDelayByPolicy) {
     return proto::fail(proto::Errc::kInvalidArgument,
                        "a lease has at most 12 hours, a delay at most 30 days");
   }
-  settle.value_ms = static_cast<std::uint32_t>(wire.value_ms());
+  settle.value_ms =
+      wire.by_policy() ? proto::kDelayByPolicy : static_cast<std::uint32_t>(wire.value_ms());
+  settle.reason = proto::reason_of(wire.reason());
   return settle;
 }
 

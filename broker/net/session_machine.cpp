@@ -24,8 +24,7 @@ proto::Error malformed(std::string message) {
 }
 
 bool ends_messages(proto::SettleKind kind) {
-  return kind == proto::SettleKind::kAck || kind == proto::SettleKind::kNack ||
-         kind == proto::SettleKind::kRelease;
+  return kind != proto::SettleKind::kStarted && kind != proto::SettleKind::kExtend;
 }
 
 bool ends_message(const weir::v1::SettleByHandle& settle) {

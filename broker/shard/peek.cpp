@@ -63,6 +63,7 @@ class Look {
     std::uint32_t index = 0;
     MessageState state = MessageState::kReady;
     std::uint16_t attempts = 0;
+    std::uint16_t failures = 0;
     proto::TimeMs due_time = 0;
   };
 
@@ -81,7 +82,7 @@ class Look {
 
   /// What the run says of its messages.
   [[nodiscard]] Found found(const core::Run& run) const {
-    Found told{0, MessageState::kReady, run.attempts, 0};
+    Found told{0, MessageState::kReady, run.attempts, run.failures, 0};
     switch (run.state) {
       case core::RunState::kLeased:
         told.state = MessageState::kInFlight;
@@ -128,6 +129,7 @@ class Look {
     message.index = found.index;
     message.state = found.state;
     message.attempts = found.attempts;
+    message.failures = found.failures;
     message.due_time = found.due_time;
     message.append_time = batch.append_time;
     message.base_timestamp = batch.base_timestamp;

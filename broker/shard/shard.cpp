@@ -32,6 +32,9 @@ proto::Result<> Shard::Impl::reset() {
   ++life_;
   sessions_.clear();
   clients_.clear();
+  holders_.clear();
+  present_.clear();
+  attempts_.clear();
   consumers_.clear();
   bulk_.clear();
   cache_.clear();
@@ -83,10 +86,26 @@ proto::Result<> Shard::Impl::restore() {
   return {};
 }
 
+namespace {
+
+core::Holder holder_of(const core::ClientFacts& facts) {
+  std::string text = facts.service.empty() ? facts.client : facts.service;
+  text += (text.empty() || facts.address.empty() ? "" : " ") + facts.address;
+  text.resize(std::min(text.size(), core::kMaxHolderBytes));
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+}  // namespace
+
+bool Shard::Impl::is_there(const std::string* holder) const {
+  return present_.contains(holder);
+}
+
 proto::SessionId Shard::Impl::open_session(SessionPort& port, core::ClientFacts facts) {
   const proto::SessionId session{++last_session_};
   facts.since = ports_.now();
   sessions_.emplace(session, &port);
+  present_.insert(holders_.emplace(session, holder_of(facts)).first->second.get());
   clients_.emplace(session, std::move(facts));
   return session;
 }

@@ -32,6 +32,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   core::QueueInfo before = describe(*state_->queue(record->queue));
   count(record->queue, &QueueCounters::purged_messages, before.messages());
   apply(core::Record{*record});
+  attempts_.forget(record->queue);
   return core::Reply{std::move(before)};
 }
 
@@ -54,6 +55,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   metrics_.purged_messages += before.messages();
   apply(*records);
   counts_.forget(id);
+  attempts_.forget(id);
   return core::Reply{std::move(before)};
 }
 

@@ -23,7 +23,8 @@ void Shard::Impl::expire() {
   for (int i = 0; i < kMaxExpiriesPerTurn; ++i) {
     const proto::TimeMs until =
         WEIR_PLANTED(expire_past_waiting_inputs) ? now_ : std::min(now_, oldest_waiting());
-    const auto records = state_->decide_expire(until, unsaid_from_);
+    const auto records = state_->decide_expire(
+        until, unsaid_from_, [this](const std::string* holder) { return is_there(holder); });
     if (!records) {
       break;
     }
@@ -147,6 +148,7 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
     wish.lease_ms = waiter.lease_ms;
     wish.started = true;
     wish.nonce = ports_.random();
+    wish.holder = holders_.at(waiter.session);
     Step step = take(wish);
     auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
     if (given == nullptr) {
@@ -185,6 +187,7 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
   wish.first_fits = consumer.held_messages > 0;
   wish.lease_ms = consumer.lease_ms;
   wish.nonce = ports_.random();
+  wish.holder = holders_.at(consumer.session);
   Step step = take(wish);
   auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
   if (const proto::Error* why = damage_of(step); why != nullptr) {
@@ -223,7 +226,7 @@ void Shard::Impl::move_dead_letters() {
   const std::set<proto::QueueId> queues = state_->dying_queues();
   for (const proto::QueueId queue : queues) {
     while (moves < kMaxDeadLetterMovesPerTurn) {
-      const auto step = state_->decide_dead_letter(queue, cache_, now_);
+      const auto step = state_->decide_dead_letter(queue, cache_, attempts_, now_);
       if (const auto* records = std::get_if<core::ShardState::Records>(&step)) {
         apply(*records);
         ++moves;
@@ -231,6 +234,10 @@ void Shard::Impl::move_dead_letters() {
       }
       if (const auto* need = std::get_if<core::Need>(&step)) {
         load(*need);
+      } else if (const auto* history = std::get_if<core::NeedAttempts>(&step)) {
+        load(*history);
+      } else {
+        attempts_.forget(queue);
       }
       break;
     }
@@ -238,6 +245,27 @@ void Shard::Impl::move_dead_letters() {
   if (moves == kMaxDeadLetterMovesPerTurn) {
     schedule();
   }
+}
+
+void Shard::Impl::load(const core::NeedAttempts& need) {
+  if (!attempts_.begin(need, committed_)) {
+    return;
+  }
+  ++metrics_.storage_reads;
+  ports_.loader->load([this, life = life_, need](const storage::Reader& reader) {
+    auto rows = std::make_shared<proto::Result<AttemptRows>>(load_attempts(reader, need));
+    return Loader::Continuation([this, life, need, rows] {
+      if (life != life_ || failed_) {
+        return;
+      }
+      if (!*rows) {
+        stop_with(rows->error());
+        return;
+      }
+      attempts_.finish(need, std::move(**rows));
+      schedule();
+    });
+  });
 }
 
 /// A late ack may finish a batch, and so delete it, while it is being loaded: that is no damage.

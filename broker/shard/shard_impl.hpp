@@ -4,6 +4,7 @@
 #include "broker/shard/backups.hpp"
 #include "broker/shard/consumers.hpp"
 #include "broker/shard/damaged_places.hpp"
+#include "broker/shard/loaded_attempts.hpp"
 #include "broker/shard/row_loader.hpp"
 #include "broker/shard/shard.hpp"
 #include "broker/shard/tail_cache.hpp"
@@ -139,6 +140,7 @@ class Shard::Impl {
   Waits handle(const Input& input, RequestInput& asked);
   void handle(const Input& input, const CloseInput& close);
   void release_grants(const Consumer& consumer);
+  void count_nacks(proto::QueueId queue, const core::ShardState::Records& records);
   [[nodiscard]] bool is_late(const Input& input) const;
   /// How many settlements one input may have judged in this turn.
   [[nodiscard]] std::size_t share_of_turn() const;
@@ -202,6 +204,8 @@ class Shard::Impl {
   Step take(const core::ShardState::DispatchWish& wish);
   [[nodiscard]] const proto::Error* damage_of(const Step& step) const;
   void move_dead_letters();
+  void load(const core::NeedAttempts& need);
+  [[nodiscard]] bool is_there(const std::string* holder) const;
   void load(const core::Need& need);
   [[nodiscard]] bool is_stored(const core::Need& need) const;
   [[nodiscard]] proto::Error unreadable(const core::Need& need, const proto::Error& why) const;
@@ -243,6 +247,7 @@ class Shard::Impl {
   std::unique_ptr<core::ShardState> state_;
   TailCache cache_;
   DamagedPlaces damaged_;
+  LoadedAttempts attempts_;
   mutable ShardMetrics metrics_;
   QueueCounts counts_;
   Consumers consumers_;
@@ -251,6 +256,8 @@ class Shard::Impl {
   Backups backups_;
   std::map<proto::SessionId, SessionPort*> sessions_;
   std::map<proto::SessionId, core::ClientFacts> clients_;  // who they are
+  std::map<proto::SessionId, core::Holder> holders_;       // as history tells it
+  std::set<const std::string*> present_;                   // those
   std::uint64_t last_session_ = 0;
   std::uint32_t epoch_ = 0;
 

@@ -37,6 +37,9 @@ void Shard::Impl::request(proto::SessionId session, std::uint64_t request_id, co
 void Shard::Impl::close_session(proto::SessionId session) {
   sessions_.erase(session);
   clients_.erase(session);
+  if (const auto holder = holders_.extract(session)) {
+    present_.erase(holder.mapped().get());
+  }
   feed_->remove_session(session);
   bulk_.remove_session(session);
   backups_.remove_session(session);
@@ -117,18 +120,14 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
     const proto::SettleRange& range = settled.settle.ranges[settled.done];
     // Judged by the time when it came in: a message of ours that waited must not expire for it.
     const proto::TimeMs judged_by = WEIR_PLANTED(judge_by_time_of_turn) ? now_ : input.arrived;
-    auto decided = state_->decide(settled.queue, range, judged_by, input.known_done);
+    auto decided = state_->decide(settled.queue, range, settled.settle.reason_of(range), judged_by,
+                                  input.known_done);
     if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
       return *need;
     }
     settles_left_ -= settles_left_ > 0 ? 1 : 0;
     auto& decision = std::get<core::ShardState::SettleDecision>(decided);
-    if (range.kind == proto::SettleKind::kNack) {
-      for (const core::Record& record : decision.records) {
-        count(settled.queue, &QueueCounters::nacked_messages,
-              std::get<core::Returned>(record).range.count);
-      }
-    }
+    count_nacks(settled.queue, decision.records);
     apply(decision.records);
     if (auto& failed = decision.failed;
         failed.size() > 1 && settled.failed.size() + failed.size() > kMaxSeparateFailures) {
@@ -143,6 +142,16 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
   }
   open_.effects.push_back({input.session, SettledEffect{number, std::move(settled.failed)}});
   return std::nullopt;
+}
+
+/// What handlers could not do.
+void Shard::Impl::count_nacks(proto::QueueId queue, const core::ShardState::Records& records) {
+  for (const core::Record& record : records) {
+    const auto* returned = std::get_if<core::Returned>(&record);
+    if (returned != nullptr && returned->cause != core::ReturnCause::kReleased) {
+      count(queue, &QueueCounters::nacked_messages, returned->range.count);
+    }
+  }
 }
 
 void Shard::Impl::handle(const Input& input, const CreditInput& input_credit) {

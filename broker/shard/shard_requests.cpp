@@ -1,5 +1,6 @@
 #include "broker/shard/shard_impl.hpp"
 #include "proto/limits.hpp"
+#include "proto/settlement.hpp"
 #include "storage/log/partition_log.hpp"
 
 #include <algorithm>
@@ -218,18 +219,16 @@ std::variant<core::NeedRows, proto::Result<>> Shard::Impl::settle_one(
   }
   // What is known is known of the queue that was asked; a handle may be of another.
   const bool is_known = input.waits && input.waits->queue == decoded->queue;
-  const auto decided = state_->decide(decoded->queue, decoded->range, input.arrived,
+  const auto decided = state_->decide(decoded->queue, decoded->range, command.reason, input.arrived,
                                       is_known ? input.known_done : std::nullopt);
   if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
     return *need;
   }
   const auto& decision = std::get<core::ShardState::SettleDecision>(decided);
   if (!decision.failed.empty()) {
-    return proto::Result<>(proto::make_error(decision.failed.front().code));
+    return proto::Result<>(proto::settle_error(decision.failed.front().code));
   }
-  if (command.kind == proto::SettleKind::kNack) {
-    count(decoded->queue, &QueueCounters::nacked_messages, decision.records.size());
-  }
+  count_nacks(decoded->queue, decision.records);
   apply(decision.records);
   return proto::Result<>();
 }

@@ -104,6 +104,9 @@ void Shard::Impl::apply(const core::Record& record) {
     dispatchable_.insert(acked->range.queue);
     forget_if_gone(acked->range, effects);
   } else if (const auto* returned = std::get_if<core::Returned>(&record)) {
+    if (!effects.ended.empty()) {
+      attempts_.note_ended(returned->range.queue, proto::CommitIndex{last_index_.value + 1});
+    }
     if (!WEIR_PLANTED(lose_wake_up)) {
       dispatchable_.insert(returned->range.queue);
     }
@@ -267,6 +270,7 @@ void Shard::Impl::on_committed(proto::CommitIndex index) {
   }
   committed_ = std::max(committed_, index);
   std::erase_if(paging_, [this](const auto& unit) { return unit.second <= committed_; });
+  attempts_.on_committed(committed_);
   cache_.release(committed_);
   while (!pending_.empty() && pending_.front().index <= committed_) {
     ++metrics_.commits;

@@ -82,14 +82,14 @@ std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now
   return std::nullopt;
 }
 
-void ConsumerMachine::settle(Grant& grant, std::uint32_t index, proto::SettleKind kind,
-                             std::uint32_t value, SettleCallback callback) {
-  settlements_.add(grant.range(kind, index, 1, value));
-  if (kind != proto::SettleKind::kExtend) {
+void ConsumerMachine::settle(Grant& grant, std::uint32_t index, const SettleWord& word,
+                             SettleCallback callback) {
+  settlements_.add(grant.range(word.kind, index, 1, word.value), word.reason);
+  if (word.kind != proto::SettleKind::kExtend) {
     grant.mark_settled(index, 1);
   }
-  if (watch_ && kind == proto::SettleKind::kExtend) {
-    watch_->extend(grant, index, std::chrono::milliseconds(value));
+  if (watch_ && word.kind == proto::SettleKind::kExtend) {
+    watch_->extend(grant, index, std::chrono::milliseconds(word.value));
   } else if (watch_) {
     watch_->remove(grant.id(), index);
   }

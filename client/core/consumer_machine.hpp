@@ -46,8 +46,7 @@ class ConsumerMachine {
   [[nodiscard]] std::uint32_t chunk_limit() const { return policy_.chunk(0); }
 
   /// What the application (or a dropped delivery) says of one message.
-  void settle(Grant& grant, std::uint32_t index, proto::SettleKind kind, std::uint32_t value,
-              SettleCallback callback);
+  void settle(Grant& grant, std::uint32_t index, const SettleWord& word, SettleCallback callback);
   [[nodiscard]] bool has_settlements() const { return !settlements_.empty(); }
   [[nodiscard]] SettleBatch take_settlements() { return settlements_.take(); }
   /// The broker has answered these, one way or the other.

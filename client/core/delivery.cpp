@@ -1,4 +1,5 @@
 #include "client/core/grant.hpp"
+#include "proto/settlement.hpp"
 #include "weir/consumer.hpp"
 
 #include <algorithm>
@@ -10,33 +11,67 @@ namespace {
 
 constexpr std::string_view kIdHeader = "weir.id";
 
+// What is longer than anything allowed stays so, and the broker refuses it.
 std::uint32_t whole_ms(std::chrono::milliseconds duration) {
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(duration.count(), 0, UINT32_MAX));
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(duration.count(), 0, proto::kDelayByPolicy - 1));
 }
 
 }  // namespace
 
 namespace sdk {
 
+SettleWord to_word(const Outcome& outcome) {
+  using proto::SettleKind;
+  const bool has_policy =
+      outcome.kind() == Outcome::Kind::kNack || outcome.kind() == Outcome::Kind::kTransient;
+  const std::uint32_t otherwise = has_policy ? proto::kDelayByPolicy : 0;
+  SettleWord word;
+  word.value = outcome.delay() ? whole_ms(*outcome.delay()) : otherwise;
+  word.reason = proto::reason_of(outcome.reason());
+  switch (outcome.kind()) {
+    case Outcome::Kind::kAck:
+      break;
+    case Outcome::Kind::kNack:
+      word.kind = SettleKind::kNack;
+      break;
+    case Outcome::Kind::kRelease:
+      word.kind = SettleKind::kRelease;
+      break;
+    case Outcome::Kind::kPoison:
+      word.kind = SettleKind::kPoison;
+      break;
+    case Outcome::Kind::kTransient:
+      word.kind = SettleKind::kTransient;
+      break;
+    case Outcome::Kind::kNotNow:
+      word.kind = SettleKind::kNotNow;
+      break;
+  }
+  return word;
+}
+
 /// What the ways of settling a delivery have in common.
 struct Settling {
   using Milliseconds = std::chrono::milliseconds;
 
+  static SettleWord of(proto::SettleKind kind, Milliseconds value = Milliseconds{0}) {
+    return {kind, whole_ms(value)};
+  }
   // Nothing, if the delivery was settled before.
-  static void say(Delivery& delivery, proto::SettleKind kind, Milliseconds value,
-                  SettleCallback callback) {
-    if (begin(delivery, kind)) {
-      delivery.grant_->sink().settle(*delivery.grant_, delivery.index_, kind, whole_ms(value),
+  static void say(Delivery& delivery, SettleWord word, SettleCallback callback) {
+    if (begin(delivery, word.kind)) {
+      delivery.grant_->sink().settle(*delivery.grant_, delivery.index_, std::move(word),
                                      std::move(callback));
     }
   }
-  static Future<> ask(Delivery& delivery, proto::SettleKind kind, Milliseconds value) {
+  static Future<> ask(Delivery& delivery, SettleWord word) {
     if (delivery.settled_) {
       return Future<>(Error(ErrorCode::kInvalidArgument, "the delivery is settled already"));
     }
     Promise<> promise;
     Future<> future = promise.future();
-    say(delivery, kind, value,
+    say(delivery, std::move(word),
         [promise = std::move(promise)](const Result<>& result) mutable { promise.set(result); });
     return future;
   }
@@ -89,12 +124,16 @@ void Delivery::abandon() noexcept {
   if (!settled_) {
     settled_ = true;
     const auto kind = handed_out_ ? proto::SettleKind::kNack : proto::SettleKind::kRelease;
-    grant_->sink().settle(*grant_, index_, kind, 0, nullptr);
+    grant_->sink().settle(*grant_, index_, {.kind = kind}, nullptr);
   }
 }
 
 std::uint32_t Delivery::attempt() const {
   return grant_->attempts() + 1;
+}
+
+std::uint32_t Delivery::failures() const {
+  return grant_->failures();
 }
 
 MessageId Delivery::message_id() const {
@@ -126,7 +165,7 @@ void Delivery::ack() {
 }
 
 void Delivery::ack(SettleCallback callback) {
-  Settling::say(*this, SettleKind::kAck, Settling::Milliseconds{0}, std::move(callback));
+  Settling::say(*this, Settling::of(SettleKind::kAck), std::move(callback));
 }
 
 void Delivery::nack(std::chrono::milliseconds delay) {
@@ -134,7 +173,7 @@ void Delivery::nack(std::chrono::milliseconds delay) {
 }
 
 void Delivery::nack(std::chrono::milliseconds delay, SettleCallback callback) {
-  Settling::say(*this, SettleKind::kNack, delay, std::move(callback));
+  Settling::say(*this, Settling::of(SettleKind::kNack, delay), std::move(callback));
 }
 
 void Delivery::release() {
@@ -142,11 +181,19 @@ void Delivery::release() {
 }
 
 void Delivery::release(SettleCallback callback) {
-  Settling::say(*this, SettleKind::kRelease, Settling::Milliseconds{0}, std::move(callback));
+  Settling::say(*this, Settling::of(SettleKind::kRelease), std::move(callback));
+}
+
+void Delivery::settle(const Outcome& outcome, SettleCallback callback) {
+  Settling::say(*this, sdk::to_word(outcome), std::move(callback));
+}
+
+Future<> Delivery::async_settle(const Outcome& outcome) {
+  return Settling::ask(*this, sdk::to_word(outcome));
 }
 
 void Delivery::extend(std::chrono::milliseconds lease) {
-  Settling::say(*this, SettleKind::kExtend, lease, nullptr);
+  Settling::say(*this, Settling::of(SettleKind::kExtend, lease), nullptr);
 }
 
 Result<> Delivery::ack_and_wait(std::chrono::milliseconds timeout) {
@@ -159,19 +206,19 @@ Result<> Delivery::ack_and_wait(std::chrono::milliseconds timeout) {
 }
 
 Future<> Delivery::async_ack() {
-  return Settling::ask(*this, SettleKind::kAck, Settling::Milliseconds{0});
+  return Settling::ask(*this, Settling::of(SettleKind::kAck));
 }
 
 Future<> Delivery::async_nack(std::chrono::milliseconds delay) {
-  return Settling::ask(*this, SettleKind::kNack, delay);
+  return Settling::ask(*this, Settling::of(SettleKind::kNack, delay));
 }
 
 Future<> Delivery::async_release() {
-  return Settling::ask(*this, SettleKind::kRelease, Settling::Milliseconds{0});
+  return Settling::ask(*this, Settling::of(SettleKind::kRelease));
 }
 
 Future<> Delivery::async_extend(std::chrono::milliseconds lease) {
-  return Settling::ask(*this, SettleKind::kExtend, lease);
+  return Settling::ask(*this, Settling::of(SettleKind::kExtend, lease));
 }
 
 }  // namespace weir

@@ -18,12 +18,20 @@ namespace weir::sdk {
 
 class Grant;
 
+/// What is said of a message.
+struct SettleWord {
+  proto::SettleKind kind = proto::SettleKind::kAck;
+  std::uint32_t value = 0;
+  std::string reason = {};  // as proto::reason_of() leaves it
+};
+[[nodiscard]] SettleWord to_word(const Outcome& outcome);
+
 /// Where settlements go. Any thread.
 class SettleSink {
  public:
   virtual ~SettleSink() = default;
-  virtual void settle(Grant& grant, std::uint32_t index, proto::SettleKind kind,
-                      std::uint32_t value, SettleCallback callback) = 0;
+  virtual void settle(Grant& grant, std::uint32_t index, SettleWord word,
+                      SettleCallback callback) = 0;
   /// As an ack that waits until it is durable; refuses on the I/O thread.
   virtual Result<> ack_and_wait(Grant& grant, std::uint32_t index,
                                 std::chrono::milliseconds timeout) = 0;
@@ -68,6 +76,7 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// Of its messages.
   [[nodiscard]] std::size_t bytes() const { return records_.size(); }
   [[nodiscard]] std::uint32_t attempts() const { return attempts_; }
+  [[nodiscard]] std::uint32_t failures() const { return failures_; }
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] const GrantOrigin& origin() const { return origin_; }
   [[nodiscard]] SettleSink& sink() const { return *sink_; }
@@ -112,6 +121,7 @@ class Grant : public std::enable_shared_from_this<Grant> {
   const std::uint32_t first_index_;
   const std::uint32_t count_;
   const std::uint32_t attempts_;
+  const std::uint32_t failures_;
   const std::chrono::milliseconds lease_;
   const GrantOrigin origin_;
   const std::shared_ptr<SettleSink> sink_;

@@ -13,7 +13,8 @@ using Ranges = std::vector<proto::SettleRange>;
 
 bool is_alike(const proto::SettleRange& left, const proto::SettleRange& right) {
   return left.grant == right.grant && left.kind == right.kind && left.value == right.value &&
-         left.nonce == right.nonce && left.base_offset == right.base_offset;
+         left.nonce == right.nonce && left.base_offset == right.base_offset &&
+         left.reason == right.reason;
 }
 
 // A message is said to be started or extended before it is settled: nothing moves across these.
@@ -22,8 +23,8 @@ bool is_barrier(const proto::SettleRange& range) {
 }
 
 bool precedes(const proto::SettleRange& left, const proto::SettleRange& right) {
-  return std::tie(left.grant, left.kind, left.value, left.first_index) <
-         std::tie(right.grant, right.kind, right.value, right.first_index);
+  return std::tie(left.grant, left.kind, left.value, left.reason, left.first_index) <
+         std::tie(right.grant, right.kind, right.value, right.reason, right.first_index);
 }
 
 // Sorts the ranges from `begin` to `end`, none of which is a barrier, and writes them joined to
@@ -76,7 +77,14 @@ void drop_useless_extensions(Ranges& ranges) {
 
 }  // namespace
 
-void SettleCoalescer::add(const proto::SettleRange& range) {
+void SettleCoalescer::add(proto::SettleRange range, std::string_view reason) {
+  if (!reason.empty()) {
+    // Mostly one after the other fails for the same reason.
+    if (batch_.reasons.empty() || batch_.reasons.back() != reason) {
+      batch_.reasons.emplace_back(reason);
+    }
+    range.reason = static_cast<std::uint32_t>(batch_.reasons.size());
+  }
   has_extensions_ = has_extensions_ || range.kind == proto::SettleKind::kExtend;
   if (!batch_.ranges.empty()) {
     proto::SettleRange& last = batch_.ranges.back();

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +26,7 @@ struct SettleWaiter {
 struct SettleBatch {
   std::vector<proto::SettleRange> ranges;
   std::vector<SettleWaiter> waiters;
+  std::vector<std::string> reasons = {};  // that ranges have
 
   [[nodiscard]] bool empty() const { return ranges.empty(); }
 };
@@ -35,7 +38,7 @@ struct SettleBatch {
 class SettleCoalescer {
  public:
   /// `range` has at least one message.
-  void add(const proto::SettleRange& range);
+  void add(proto::SettleRange range, std::string_view reason = {});
   void add_waiter(SettleWaiter waiter) { batch_.waiters.push_back(std::move(waiter)); }
 
   [[nodiscard]] bool empty() const { return batch_.ranges.empty(); }

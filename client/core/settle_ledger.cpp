@@ -1,6 +1,7 @@
 #include "client/core/settle_ledger.hpp"
 
 #include "client/core/convert.hpp"
+#include "proto/settlement.hpp"
 #include "proto/wire_message.hpp"
 
 #include <algorithm>
@@ -8,6 +9,9 @@
 
 namespace weir::sdk {
 namespace {
+
+/// A broker takes 16 MiB of settlements that it has not answered.
+constexpr std::size_t kMaxReasonBytesUnderWay = std::size_t{4} << 20;
 
 proto::Error not_open() {
   return proto::fail(proto::Errc::kMalformed, "an answer to a settlement that is not open");
@@ -18,8 +22,18 @@ proto::Error not_open() {
 std::uint64_t SettleLedger::add(std::uint64_t channel, SettleBatch batch) {
   Outcome& frame = open_.emplace_back();
   frame.channel = channel;
-  for (const proto::SettleRange& range : batch.ranges) {
+  for (proto::SettleRange& range : batch.ranges) {
     frame.messages += range.count;
+    if (range.reason == 0) {
+      continue;
+    }
+    const std::size_t bytes = batch.reasons[range.reason - 1].size();
+    if (reason_bytes_ + bytes > kMaxReasonBytesUnderWay) {
+      range.reason = 0;
+    } else {
+      frame.reason_bytes += bytes;
+      reason_bytes_ += bytes;
+    }
   }
   frame.batch = std::move(batch);
   return first_ + open_.size() - 1;
@@ -42,6 +56,7 @@ proto::Result<std::vector<SettleLedger::Outcome>> SettleLedger::on_settled(
   }
   std::vector<Outcome> done;
   while (!open_.empty() && first_ <= settled.up_to) {
+    reason_bytes_ -= open_.front().reason_bytes;
     done.push_back(std::move(open_.front()));
     open_.pop_front();
     ++first_;
@@ -55,6 +70,7 @@ std::map<std::uint64_t, std::vector<SettleBatch>> SettleLedger::take_open() {
     open[frame.channel].push_back(std::move(frame.batch));
   }
   open_.clear();
+  reason_bytes_ = 0;
   first_ = 1;
   return open;
 }
@@ -67,7 +83,7 @@ void answer_waiters(SettleBatch& batch, const std::vector<proto::SettleFailure>&
     });
     Result<> result;
     if (failed != failures.end()) {
-      result = Error(to_public(proto::code_from_wire(failed->code)));
+      result = to_public(proto::settle_error(proto::code_from_wire(failed->code)));
     }
     waiter.callback(result);
   }

@@ -4,6 +4,7 @@
 #include "proto/frame/frames.hpp"
 #include "proto/result.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -20,11 +21,15 @@ class SettleLedger {
     std::uint64_t channel = 0;
     SettleBatch batch;
     std::uint64_t messages = 0;  // that it names, each as often as it does
+    std::size_t reason_bytes = 0;
     std::vector<proto::SettleFailure> failures;
   };
 
-  /// The frame's settle number. `channel` names whose it is.
+  /// The frame's settle number. `channel` names whose it is. Where so many reasons are under way
+  /// that the broker would break off, those of the batch are dropped first.
   std::uint64_t add(std::uint64_t channel, SettleBatch batch);
+  /// The frame that was added last.
+  [[nodiscard]] const SettleBatch& newest() const { return open_.back().batch; }
   /// The frames that are done, oldest first. MALFORMED: it answers what was not said.
   [[nodiscard]] proto::Result<std::vector<Outcome>> on_settled(const proto::Settled& settled);
   /// Ends the connection: what was not durable, oldest first, by channel.
@@ -33,6 +38,7 @@ class SettleLedger {
 
  private:
   std::deque<Outcome> open_;  // from number first_ on
+  std::size_t reason_bytes_ = 0;
   std::uint64_t first_ = 1;
 };
 

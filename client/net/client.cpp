@@ -13,6 +13,7 @@
 #include "client/session/receive.hpp"
 #include "client/workers/worker_crew.hpp"
 #include "proto/limits.hpp"
+#include "proto/settlement.hpp"
 #include "proto/wire_message.hpp"
 
 #include <algorithm>
@@ -67,25 +68,41 @@ Future<Producer> open_producer(const std::shared_ptr<sdk::Engine>& engine,
       engine, std::make_shared<sdk::ProducerFront>(engine, std::move(destination), options), call);
 }
 
-v1::SettleAction action_of(Settlement::Kind kind) {
+v1::SettleAction action_of(Outcome::Kind kind) {
   switch (kind) {
-    case Settlement::Kind::kAck:
+    case Outcome::Kind::kAck:
       return v1::SETTLE_ACTION_ACK;
-    case Settlement::Kind::kNack:
+    case Outcome::Kind::kNack:
       return v1::SETTLE_ACTION_NACK;
-    case Settlement::Kind::kRelease:
+    case Outcome::Kind::kRelease:
       return v1::SETTLE_ACTION_RELEASE;
-    case Settlement::Kind::kExtend:
+    case Outcome::Kind::kPoison:
+      return v1::SETTLE_ACTION_POISON;
+    case Outcome::Kind::kTransient:
+      return v1::SETTLE_ACTION_TRANSIENT;
+    case Outcome::Kind::kNotNow:
       break;
   }
-  return v1::SETTLE_ACTION_EXTEND;
+  return v1::SETTLE_ACTION_NOT_NOW;
+}
+
+std::uint64_t whole_ms(Client::Milliseconds duration) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
 }
 
 void fill(v1::SettleByHandle& wire, const Settlement& settlement) {
   wire.set_handle(settlement.handle());
-  wire.set_action(action_of(settlement.kind()));
-  wire.set_value_ms(
-      static_cast<std::uint64_t>(std::max<std::int64_t>(settlement.value().count(), 0)));
+  if (settlement.lease()) {
+    wire.set_action(v1::SETTLE_ACTION_EXTEND);
+    wire.set_value_ms(whole_ms(*settlement.lease()));
+    return;
+  }
+  const Outcome& outcome = settlement.outcome();
+  wire.set_action(action_of(outcome.kind()));
+  wire.set_value_ms(whole_ms(outcome.delay().value_or(Client::Milliseconds{0})));
+  wire.set_by_policy(!outcome.delay() && (outcome.kind() == Outcome::Kind::kNack ||
+                                          outcome.kind() == Outcome::Kind::kTransient));
+  wire.set_reason(proto::reason_of(outcome.reason()));
 }
 
 Future<> settle_one(const std::shared_ptr<sdk::Engine>& engine, const Settlement& settlement,
@@ -365,7 +382,7 @@ Result<> Client::nack(std::string_view handle, Milliseconds delay, const CallOpt
 }
 
 Future<> Client::async_nack(std::string_view handle, Milliseconds delay, const CallOptions& call) {
-  return settle_one(engine_, Settlement::nack(std::string(handle), delay), call);
+  return settle_one(engine_, Settlement(std::string(handle), Outcome::nack(delay)), call);
 }
 
 Result<> Client::release(std::string_view handle, const CallOptions& call) {
@@ -373,7 +390,16 @@ Result<> Client::release(std::string_view handle, const CallOptions& call) {
 }
 
 Future<> Client::async_release(std::string_view handle, const CallOptions& call) {
-  return settle_one(engine_, Settlement::release(std::string(handle)), call);
+  return settle_one(engine_, Settlement(std::string(handle), Outcome::release()), call);
+}
+
+Result<> Client::settle(std::string_view handle, const Outcome& outcome, const CallOptions& call) {
+  return wait(*engine_, call, true, [&] { return async_settle(handle, outcome, call); });
+}
+
+Future<> Client::async_settle(std::string_view handle, const Outcome& outcome,
+                              const CallOptions& call) {
+  return settle_one(engine_, Settlement(std::string(handle), outcome), call);
 }
 
 Result<> Client::extend(std::string_view handle, Milliseconds lease, const CallOptions& call) {

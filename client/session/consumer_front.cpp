@@ -571,7 +571,7 @@ void ConsumerFront::hand_over(const ConsumerMachine::Chunk& chunk) {
 void ConsumerFront::give_back(const ConsumerMachine::Chunk& chunk) {
   const std::lock_guard lock(mutex_);
   for (std::uint32_t i = 0; i < chunk.count; ++i) {
-    machine_.settle(*chunk.grant, chunk.first + i, proto::SettleKind::kRelease, 0, nullptr);
+    machine_.settle(*chunk.grant, chunk.first + i, {.kind = proto::SettleKind::kRelease}, nullptr);
   }
 }
 

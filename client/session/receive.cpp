@@ -32,6 +32,7 @@ Result<std::vector<Delivery>> deliveries_of(const v1::Received& received, std::s
     frame.first_index = wire.first_index();
     frame.count = wire.count();
     frame.attempts = static_cast<std::uint16_t>(wire.attempts());
+    frame.failures = static_cast<std::uint16_t>(wire.failures());
     frame.base_timestamp = wire.base_timestamp();
     frame.lease_ms = static_cast<std::uint32_t>(received.lease_ms());
     frame.records = wire.records();

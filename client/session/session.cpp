@@ -5,6 +5,7 @@
 #include "proto/endian.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/limits.hpp"
+#include "proto/settlement.hpp"
 #include "proto/wire_message.hpp"
 #include "weir/version.hpp"
 
@@ -224,8 +225,13 @@ void Session::send(std::uint64_t producer, OutgoingBatch batch) {
 void Session::settle(std::uint64_t channel, std::uint32_t alias, SettleBatch batch) {
   proto::Settle frame;
   frame.alias = alias;
-  frame.ranges = batch.ranges;
   frame.settle_number = settles_.add(channel, std::move(batch));
+  frame.ranges = settles_.newest().ranges;
+  if (broker_.protocol >= proto::kProtocolWithReasons) {
+    frame.reasons = settles_.newest().reasons;
+  } else {
+    proto::say_in_protocol_1(frame.ranges);
+  }
   proto::encode(frame, link_->outbox().small());
 }
 
@@ -403,6 +409,7 @@ proto::Result<> Session::on_welcome(std::string_view body) {
     return proto::fail(proto::Errc::kUnsupported,
                        "the broker chose protocol " + std::to_string(welcome->protocol()));
   }
+  broker_.protocol = welcome->protocol();
   broker_.incarnation = welcome->incarnation();
   broker_.epoch = welcome->epoch();
   broker_.shard = welcome->shard();

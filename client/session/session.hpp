@@ -37,6 +37,7 @@ class Session : private LinkEvents {
   };
   /// What the broker said of itself.
   struct Broker {
+    std::uint32_t protocol = proto::kProtocolMin;
     std::uint32_t incarnation = 0;
     std::uint32_t epoch = 0;
     std::uint32_t shard = 0;

@@ -27,8 +27,8 @@ SettleChannel::SettleChannel(std::shared_ptr<Engine> engine, std::string queue, 
 
 // ---- any thread
 
-void SettleChannel::settle(Grant& grant, std::uint32_t index, proto::SettleKind kind,
-                           std::uint32_t value, SettleCallback callback) {
+void SettleChannel::settle(Grant& grant, std::uint32_t index, SettleWord word,
+                           SettleCallback callback) {
   bool notifies = false;
   bool refuses = false;
   {
@@ -36,7 +36,7 @@ void SettleChannel::settle(Grant& grant, std::uint32_t index, proto::SettleKind 
     refuses = is_closed_;
     if (!refuses) {
       notifies = !std::exchange(is_notified_, true);
-      machine_.settle(grant, index, kind, value, std::exchange(callback, nullptr));
+      machine_.settle(grant, index, word, std::exchange(callback, nullptr));
     }
   }
   if (notifies) {
@@ -53,7 +53,7 @@ Result<> SettleChannel::ack_and_wait(Grant& grant, std::uint32_t index,
   }
   Promise<> answer;
   Future<> awaited = answer.future();
-  settle(grant, index, proto::SettleKind::kAck, 0,
+  settle(grant, index, {.kind = proto::SettleKind::kAck},
          [answer = std::move(answer)](const Result<>& result) mutable { answer.set(result); });
   if (awaited.wait_until(engine_->clock().now() + timeout)) {
     return awaited.get();

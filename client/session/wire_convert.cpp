@@ -132,6 +132,7 @@ proto::Result<PeekPage> to_page(const v1::Peeked& peeked) {
     message.offset = wire.base_offset() + wire.index();
     message.state = static_cast<MessageState>(wire.state());
     message.attempts = wire.attempts();
+    message.failures = wire.failures();
     message.due = to_timestamp(wire.due_time());
     message.append_time = to_timestamp(wire.append_time());
     message.timestamp = to_timestamp(proto::timestamp_of(wire.base_timestamp(), record));

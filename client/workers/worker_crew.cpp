@@ -210,6 +210,8 @@ Outcome WorkerCrew::call(Delivery& delivery) {
   }
   try {
     return handler_(delivery, handling_.get_token());
+  } catch (const OutcomeException& thrown) {
+    return thrown.outcome();
   } catch (const Exception& thrown) {
     return Outcome::nack(thrown.error());
   } catch (const std::exception& thrown) {
@@ -220,21 +222,33 @@ Outcome WorkerCrew::call(Delivery& delivery) {
 }
 
 void WorkerCrew::settle(Delivery& delivery, const Outcome& outcome) {
+  using Kind = Outcome::Kind;
+  const bool is_done = outcome.kind() == Kind::kAck || outcome.kind() == Kind::kRelease;
+  if (!is_done && options_.failure_handler()) {
+    options_.failure_handler()(delivery, outcome.reason());
+  }
+  delivery.settle(with_pause(outcome, delivery.attempt()),
+                  count_into(outcome.kind() == Kind::kAck       ? &WorkerPoolStats::acked
+                             : outcome.kind() == Kind::kRelease ? &WorkerPoolStats::released
+                                                                : &WorkerPoolStats::nacked));
+}
+
+Outcome WorkerCrew::with_pause(const Outcome& outcome, std::uint32_t attempt) {
+  if (outcome.delay()) {
+    return outcome;
+  }
   switch (outcome.kind()) {
-    case Outcome::Kind::kAck:
-      delivery.ack(count_into(&WorkerPoolStats::acked));
-      break;
     case Outcome::Kind::kNack:
-      if (options_.failure_handler()) {
-        options_.failure_handler()(delivery, outcome.reason());
-      }
-      delivery.nack(outcome.delay() ? *outcome.delay() : pause_after(delivery.attempt()),
-                    count_into(&WorkerPoolStats::nacked));
-      break;
+      return Outcome::nack(pause_after(attempt), outcome.reason());
+    case Outcome::Kind::kTransient:
+      return Outcome::transient(pause_after(attempt), outcome.reason());
+    case Outcome::Kind::kAck:
     case Outcome::Kind::kRelease:
-      delivery.release(count_into(&WorkerPoolStats::released));
+    case Outcome::Kind::kPoison:
+    case Outcome::Kind::kNotNow:
       break;
   }
+  return outcome;
 }
 
 SettleCallback WorkerCrew::count_into(std::uint64_t WorkerPoolStats::* counter) {

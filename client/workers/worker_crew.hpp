@@ -59,6 +59,8 @@ class WorkerCrew : public std::enable_shared_from_this<WorkerCrew> {
   void settle(Delivery& delivery, const Outcome& outcome);
   void on_handled(Duration spent);
   [[nodiscard]] SettleCallback count_into(std::uint64_t WorkerPoolStats::* counter);
+  /// The pool's pause, where the outcome names none.
+  [[nodiscard]] Outcome with_pause(const Outcome& outcome, std::uint32_t attempt);
   [[nodiscard]] std::chrono::milliseconds pause_after(std::uint32_t attempt);
   [[nodiscard]] bool is_mine() const;
   /// Behind stop(): a future of what drain() waits for.

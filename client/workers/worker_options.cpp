@@ -6,32 +6,6 @@
 
 namespace weir {
 
-Outcome::Outcome(Kind kind, std::optional<std::chrono::milliseconds> delay, std::string reason)
-    : kind_(kind), delay_(delay), reason_(std::move(reason)) {}
-
-Outcome Outcome::ack() {
-  return {Kind::kAck, std::nullopt, std::string()};
-}
-
-Outcome Outcome::nack(std::string reason) {
-  return {Kind::kNack, std::nullopt, std::move(reason)};
-}
-
-Outcome Outcome::nack(std::chrono::milliseconds delay, std::string reason) {
-  return {Kind::kNack, delay, std::move(reason)};
-}
-
-Outcome Outcome::nack(const Error& error) {
-  using std::chrono::milliseconds;
-  const bool names_one = error.retry_after > milliseconds{0};
-  return {Kind::kNack, names_one ? std::optional<milliseconds>(error.retry_after) : std::nullopt,
-          error.to_string()};
-}
-
-Outcome Outcome::release() {
-  return {Kind::kRelease, std::nullopt, std::string()};
-}
-
 WorkerPoolOptions::WorkerPoolOptions()
     : concurrency_(std::max(1U, std::thread::hardware_concurrency())) {}
 

@@ -9,6 +9,7 @@ constexpr std::size_t kSendFixedBytes = 4 + 4 + 8 + 4;
 constexpr std::size_t kSentEntryBytes = 8 + 2 + 2 + 4 + 8 + 8;
 constexpr std::size_t kSettleFixedBytes = 8 + 4 + 4;
 constexpr std::size_t kSettleRangeBytes = 1 + 8 + 8 + 8 + 4 + 4 + 4;
+constexpr std::size_t kSettleReasonFixedBytes = 4 + 2;
 constexpr std::size_t kSettledFixedBytes = 8 + 4;
 constexpr std::size_t kSettleFailureBytes = 8 + 8 + 4 + 4 + 2;
 static_assert(kSettledFixedBytes + Settled::kMaxFailures * kSettleFailureBytes < kMaxFrameBytes);
@@ -26,9 +27,32 @@ bool is_settle_kind(std::uint8_t kind) {
     case SettleKind::kRelease:
     case SettleKind::kExtend:
     case SettleKind::kStarted:
+    case SettleKind::kPoison:
+    case SettleKind::kTransient:
+    case SettleKind::kNotNow:
       return true;
   }
   return false;
+}
+
+/// At least one: what says nothing is not written.
+bool take_reasons(WireReader& reader, Settle& frame) {
+  const std::size_t count = reader.take_leading_count(kSettleReasonFixedBytes);
+  frame.reasons.resize(count);
+  std::size_t next = 0;
+  bool is_sound = count > 0;
+  for (std::size_t i = 0; i < count && is_sound; ++i) {
+    const auto range = reader.take<std::uint32_t>();
+    const auto bytes = reader.take<std::uint16_t>();
+    is_sound =
+        range >= next && range < frame.ranges.size() && bytes > 0 && bytes <= kMaxReasonBytes;
+    if (is_sound) {
+      frame.ranges[range].reason = static_cast<std::uint32_t>(i + 1);
+      frame.reasons[i] = reader.take_bytes(bytes);
+      next = std::size_t{range} + 1;
+    }
+  }
+  return is_sound && reader.ok();
 }
 
 }  // namespace
@@ -100,7 +124,7 @@ void encode_head(const Deliver& frame, std::string& out) {
   writer.put<std::int64_t>(frame.base_offset);
   writer.put<std::int64_t>(frame.base_timestamp);
   writer.put<std::uint16_t>(frame.attempts);
-  writer.put<std::uint16_t>(frame.flags);
+  writer.put<std::uint16_t>(frame.failures);
   writer.put<std::uint32_t>(frame.generation);
   writer.put<std::uint64_t>(frame.origin);
 }
@@ -112,8 +136,18 @@ void encode(const Deliver& frame, std::string& out) {
 }
 
 void encode(const Settle& frame, std::string& out) {
+  std::size_t reasons = 0;
+  std::size_t reason_bytes = 0;
+  for (const SettleRange& range : frame.ranges) {
+    if (range.reason != 0) {
+      ++reasons;
+      reason_bytes += kSettleReasonFixedBytes + frame.reason_of(range).size();
+    }
+  }
+  reason_bytes += reasons > 0 ? sizeof(std::uint32_t) : 0;
   FrameWriter writer(FrameType::kSettle,
-                     kSettleFixedBytes + frame.ranges.size() * kSettleRangeBytes, 0, out);
+                     kSettleFixedBytes + frame.ranges.size() * kSettleRangeBytes + reason_bytes, 0,
+                     out);
   writer.put<std::uint64_t>(frame.settle_number);
   writer.put<std::uint32_t>(frame.alias);
   writer.put<std::uint32_t>(static_cast<std::uint32_t>(frame.ranges.size()));
@@ -125,6 +159,17 @@ void encode(const Settle& frame, std::string& out) {
     writer.put<std::uint32_t>(range.first_index);
     writer.put<std::uint32_t>(range.count);
     writer.put<std::uint32_t>(range.value);
+  }
+  if (reasons == 0) {
+    return;
+  }
+  writer.put<std::uint32_t>(static_cast<std::uint32_t>(reasons));
+  for (std::uint32_t i = 0; i < frame.ranges.size(); ++i) {
+    if (const std::string_view reason = frame.reason_of(frame.ranges[i]); !reason.empty()) {
+      writer.put<std::uint32_t>(i);
+      writer.put<std::uint16_t>(static_cast<std::uint16_t>(reason.size()));
+      writer.put_bytes(reason);
+    }
   }
 }
 
@@ -214,7 +259,7 @@ Result<Deliver> decode_deliver(std::string_view body) {
   frame.base_offset = reader.take<std::int64_t>();
   frame.base_timestamp = reader.take<std::int64_t>();
   frame.attempts = reader.take<std::uint16_t>();
-  frame.flags = reader.take<std::uint16_t>();
+  frame.failures = reader.take<std::uint16_t>();
   frame.generation = reader.take<std::uint32_t>();
   frame.origin = reader.take<std::uint64_t>();
   frame.records = reader.take_rest();
@@ -229,7 +274,7 @@ Result<Settle> decode_settle(std::string_view body) {
   Settle frame;
   frame.settle_number = reader.take<std::uint64_t>();
   frame.alias = reader.take<std::uint32_t>();
-  frame.ranges.resize(reader.take_count(kSettleRangeBytes));
+  frame.ranges.resize(reader.take_leading_count(kSettleRangeBytes));
   bool kinds_known = true;
   for (SettleRange& range : frame.ranges) {
     const auto kind = reader.take<std::uint8_t>();
@@ -241,6 +286,9 @@ Result<Settle> decode_settle(std::string_view body) {
     range.first_index = reader.take<std::uint32_t>();
     range.count = reader.take<std::uint32_t>();
     range.value = reader.take<std::uint32_t>();
+  }
+  if (!reader.is_empty() && !take_reasons(reader, frame)) {
+    return malformed("Settle");
   }
   if (!reader.done() || !kinds_known) {
     return malformed("Settle");

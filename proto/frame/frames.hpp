@@ -18,7 +18,9 @@
 namespace weir::proto {
 
 inline constexpr std::uint16_t kProtocolMin = 1;
-inline constexpr std::uint16_t kProtocolMax = 1;
+inline constexpr std::uint16_t kProtocolMax = 2;
+/// From this one on a settlement may carry reasons, and the kinds behind kStarted exist.
+inline constexpr std::uint16_t kProtocolWithReasons = 2;
 
 enum class FrameType : std::uint8_t {
   kHello = 1,              // client first: weir.v1.Hello
@@ -74,10 +76,11 @@ struct Sent {
 
 /// Broker -> consumer: one grant, that is one lease over one slice of one batch.
 ///   u32 alias | u32 first_index | u32 count | u32 lease_ms | u64 grant | u64 nonce |
-///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 flags | u32 generation | u64 origin
-///   | records
+///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 failures | u32 generation |
+///   u64 origin | records
 /// `base_offset` is the batch's; record i of the slice has offset base_offset + first_index + i.
-/// `attempts` is how often each of these messages was begun before.
+/// `attempts` is how often each of these messages was begun before, `failures` how many of those
+/// count against the queue's max_receive_count.
 /// `origin` is the object id of the queue and `generation` its life: for message ids and handles.
 struct Deliver {
   std::uint32_t alias = 0;
@@ -89,7 +92,7 @@ struct Deliver {
   Offset base_offset = 0;
   TimeMs base_timestamp = 0;
   std::uint16_t attempts = 0;
-  std::uint16_t flags = 0;
+  std::uint16_t failures = 0;
   std::uint32_t generation = 0;
   std::uint64_t origin = 0;
   std::string_view records;
@@ -97,21 +100,32 @@ struct Deliver {
 /// Bytes of a Deliver body before its records.
 inline constexpr std::size_t kDeliverFixedBytes = 4 * 4 + 8 * 2 + 8 * 2 + 2 * 2 + 4 + 8;
 
-/// What a consumer says about messages it holds.
+/// What a consumer says about messages it holds. An attempt counts from when it began; what counts
+/// against the queue's max_receive_count are failures alone.
 enum class SettleKind : std::uint8_t {
-  kAck = 1,      // done, forget it
-  kNack = 2,     // failed; hand it out again after delay_ms (counts as an attempt)
-  kRelease = 3,  // not handled; hand it out again, counts no attempt (a begun one stays counted)
-  kExtend = 4,   // the lease now ends lease_ms from now
-  kStarted = 5,  // the handler begins: count the attempt
+  kAck = 1,        // done, forget it
+  kNack = 2,       // failed: a failure
+  kRelease = 3,    // not handled: no failure, and no attempt unless one was begun
+  kExtend = 4,     // the lease now ends lease_ms from now
+  kStarted = 5,    // the handler begins: count the attempt
+  kPoison = 6,     // can never be handled: a failure, and the last one
+  kTransient = 7,  // could not be handled for a reason that passes: no failure
+  kNotNow = 8,     // is not to be handled before the delay is over: no failure
 };
+
+/// The delay of a kNack or kTransient that is left to the queue's redelivery policy.
+inline constexpr std::uint32_t kDelayByPolicy = UINT32_MAX;
+/// A longer reason is cut by who writes it.
+inline constexpr std::size_t kMaxReasonBytes = 1024;
 
 /// Consumer -> broker: ranges of grants, each settled in one way.
 ///   u64 settle_number | u32 alias | u32 count |
 ///   count x (u8 kind | u64 grant | u64 nonce | i64 base_offset | u32 first_index | u32 count | u32
 ///   value)
-/// `value` is delay_ms for kNack, lease_ms for kExtend, else 0. Settle numbers count 1, 2, 3 … per
-/// connection.
+///   [ | u32 reason_count | reason_count x (u32 range | u16 bytes | text) ]
+/// `value` is lease_ms for kExtend, delay_ms (or kDelayByPolicy) for the kinds that hand a message
+/// out again, else 0. Settle numbers count 1, 2, 3 … per connection. A reason says why, for people:
+/// `range` counts from 0, and rises; from protocol 2 on.
 struct SettleRange {
   SettleKind kind = SettleKind::kAck;
   GrantId grant;
@@ -120,12 +134,19 @@ struct SettleRange {
   std::uint32_t first_index = 0;
   std::uint32_t count = 0;
   std::uint32_t value = 0;
+  std::uint32_t reason = 0;  // which of the frame's reasons it has, counted from 1; 0: none
   friend bool operator==(const SettleRange&, const SettleRange&) = default;
 };
 struct Settle {
   std::uint64_t settle_number = 0;
   std::uint32_t alias = 0;
   std::vector<SettleRange> ranges;
+  std::vector<std::string> reasons = {};
+
+  /// Empty: none was given.
+  [[nodiscard]] std::string_view reason_of(const SettleRange& range) const {
+    return range.reason != 0 ? std::string_view(reasons[range.reason - 1]) : std::string_view();
+  }
 };
 
 /// Broker -> consumer: every settle up to and including `up_to` is durable, except for what

@@ -5,6 +5,7 @@
 #include "proto/frame/frames.hpp"
 #include "proto/limits.hpp"
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -54,6 +55,29 @@ class WireReader {
     return count;
   }
 
+  /// The same where something may follow the entries.
+  std::size_t take_leading_count(std::size_t entry_bytes) {
+    const std::size_t count = take<std::uint32_t>();
+    if (rest_.size() / entry_bytes < count) {
+      ok_ = false;
+      return 0;
+    }
+    return count;
+  }
+
+  /// So many bytes.
+  std::string_view take_bytes(std::size_t bytes) {
+    if (rest_.size() < bytes) {
+      ok_ = false;
+      rest_ = {};
+      return {};
+    }
+    const std::string_view taken = rest_.substr(0, bytes);
+    rest_.remove_prefix(bytes);
+    return taken;
+  }
+
+  [[nodiscard]] bool is_empty() const { return rest_.empty(); }
   [[nodiscard]] bool ok() const { return ok_; }
   /// Nothing was missing and nothing is left over.
   [[nodiscard]] bool done() const { return ok_ && rest_.empty(); }
@@ -86,6 +110,7 @@ class FrameWriter {
     store_le<T>(at_, value);
     at_ += sizeof(T);
   }
+  void put_bytes(std::string_view bytes) { at_ = std::copy(bytes.begin(), bytes.end(), at_); }
 
  private:
   char* at_ = nullptr;

@@ -143,9 +143,9 @@ class Reader {
 
 class Sink final : public sdk::SettleSink {
  public:
-  void settle(sdk::Grant& grant, std::uint32_t index, proto::SettleKind kind, std::uint32_t value,
+  void settle(sdk::Grant& grant, std::uint32_t index, sdk::SettleWord word,
               SettleCallback callback) override {
-    machine.settle(grant, index, kind, value, std::move(callback));
+    machine.settle(grant, index, word, std::move(callback));
   }
   Result<> ack_and_wait(sdk::Grant&, std::uint32_t, std::chrono::milliseconds) override {
     return Error(ErrorCode::kCancelled, "nobody waits here");

@@ -240,7 +240,7 @@ void add_records(Seeds& seeds) {
       appended,
       leased,
       core::Acked{range},
-      core::Returned{range, 5, true, false},
+      core::Returned{range, 5, core::ReturnCause::kFailed, 4, "it broke"},
       core::Extended{range, 5},
       core::Started{range},
       core::DeadLettered{range},

@@ -73,8 +73,8 @@ TEST_F(SettleMany, InEachWayAcrossAKill) {
     settlements.push_back(Settlement::ack(handles[i]));
   }
   settlements.push_back(Settlement::ack(altered(handles[5])));
-  settlements.push_back(Settlement::nack(handles[6], seconds(600)));
-  settlements.push_back(Settlement::release(handles[7]));
+  settlements.push_back(Settlement(handles[6], Outcome::nack(seconds(600))));
+  settlements.push_back(Settlement(handles[7], Outcome::release()));
   settlements.push_back(Settlement::extend(handles[8], seconds(600)));
   settlements.push_back(Settlement::ack(handles[0]));
   const auto outcomes = client.settle_many(settlements, seconds(10));

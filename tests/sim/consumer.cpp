@@ -14,6 +14,32 @@ namespace {
 
 constexpr std::size_t kMaxHeld = 200;
 
+bool takes_delay(SettleKind kind) {
+  return kind != SettleKind::kAck && kind != SettleKind::kStarted && kind != SettleKind::kPoison;
+}
+
+Op op_of(SettleKind kind) {
+  switch (kind) {
+    case SettleKind::kAck:
+      return Op::kAck;
+    case SettleKind::kNack:
+      return Op::kNack;
+    case SettleKind::kRelease:
+      return Op::kRelease;
+    case SettleKind::kExtend:
+      return Op::kExtend;
+    case SettleKind::kStarted:
+      return Op::kStarted;
+    case SettleKind::kPoison:
+      return Op::kPoison;
+    case SettleKind::kTransient:
+      return Op::kTransient;
+    case SettleKind::kNotNow:
+      break;
+  }
+  return Op::kNotNow;
+}
+
 }  // namespace
 
 void Consumer::came_up() {
@@ -244,6 +270,10 @@ void Consumer::settle(const Held& held, proto::SettleRange range, Op op, bool so
   settle.settle_number = ++last_settle_;
   settling_[last_settle_] = {op, now_us()};
   settle.alias = held.alias;
+  if (range.kind == SettleKind::kNack && rng().per_mille(300)) {
+    settle.reasons.emplace_back("it broke");
+    range.reason = 1;
+  }
   settle.ranges.push_back(range);
   link_->up(
       [this, queue = held.delivery.queue, settle](shard::Shard& shard, proto::SessionId session) {
@@ -328,6 +358,15 @@ void Consumer::settle_by_handles(std::vector<Word> said) {
       });
 }
 
+SettleKind Consumer::some_way_back() {
+  const std::uint64_t dice = rng().below(1000);
+  return dice < 400   ? SettleKind::kNack
+         : dice < 600 ? SettleKind::kRelease
+         : dice < 750 ? SettleKind::kTransient
+         : dice < 900 ? SettleKind::kNotNow
+                      : SettleKind::kPoison;
+}
+
 void Consumer::work() {
   if (held_.empty()) {
     return;
@@ -378,14 +417,14 @@ void Consumer::work() {
   SettleKind kind = SettleKind::kAck;
   std::uint32_t value = 0;
   if (rng().per_mille(stage_.options.nack_per_mille)) {
-    kind = rng().per_mille(300) ? SettleKind::kRelease : SettleKind::kNack;
-    value = kind == SettleKind::kNack && rng().per_mille(500)
-                ? static_cast<std::uint32_t>(rng().between(1, 1000))
-                : 0;
+    kind = some_way_back();
+    if (takes_delay(kind) && rng().per_mille(500)) {
+      value = static_cast<std::uint32_t>(rng().between(1, 1000));
+    } else if (kind == SettleKind::kNack || kind == SettleKind::kTransient) {
+      value = rng().per_mille(500) ? proto::kDelayByPolicy : 0;
+    }
   }
-  const Op op = kind == SettleKind::kAck    ? Op::kAck
-                : kind == SettleKind::kNack ? Op::kNack
-                                            : Op::kRelease;
+  const Op op = op_of(kind);
   put_away();
   if (rng().per_mille(200)) {
     std::vector<Word> words;
@@ -431,9 +470,8 @@ void Consumer::settle_at(proto::TimeMs time, const Held& held, const std::weak_p
   }
   count(left_ms == 0 ? "client: settles in the millisecond of a deadline"
                      : "client: settles later, a deadline has gone by");
-  const auto kind = static_cast<SettleKind>(rng().between(1, 5));
-  const auto value = static_cast<std::uint32_t>(
-      kind == SettleKind::kNack || kind == SettleKind::kExtend ? rng().between(0, 500) : 0);
+  const auto kind = static_cast<SettleKind>(rng().between(1, 8));
+  const auto value = static_cast<std::uint32_t>(takes_delay(kind) ? rng().between(0, 500) : 0);
   settle(held, range_of(held, kind, value), Op::kSettleOld, true);
 }
 
@@ -441,9 +479,8 @@ Consumer::OldWord Consumer::something_old(bool by_handle) {
   const std::size_t last = eager_ > 0 ? std::min<std::size_t>(old_.size(), kMaxEager) : old_.size();
   OldWord word;
   word.held = old_[old_.size() - 1 - rng().below(last)];
-  const auto kind = static_cast<SettleKind>(rng().between(1, 5));
-  const auto value = static_cast<std::uint32_t>(
-      kind == SettleKind::kNack || kind == SettleKind::kExtend ? rng().between(0, 500) : 0);
+  const auto kind = static_cast<SettleKind>(rng().between(1, 8));
+  const auto value = static_cast<std::uint32_t>(takes_delay(kind) ? rng().between(0, 500) : 0);
   proto::SettleRange& range = word.range;
   range = range_of(word.held, kind, value);
   word.is_altered = eager_ == 0 && rng().per_mille(500);

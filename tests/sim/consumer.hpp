@@ -48,6 +48,7 @@ class Consumer final : public Machine {
   void set_credit(std::uint32_t alias, std::uint32_t window_messages);
   void receive();
   void describe();
+  proto::SettleKind some_way_back();
   void work();
   void work_again_on_something_old();
   void settle_when_it_ends(const Held& held);

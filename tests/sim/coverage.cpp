@@ -25,6 +25,9 @@ constexpr std::array<std::string_view, kOps> kOpNames = {
     "ack",
     "nack",
     "release",
+    "poison",
+    "transient",
+    "not now",
     "started",
     "extend",
     "settle something old",
@@ -85,11 +88,11 @@ constexpr Set outcomes(std::initializer_list<Outcome> list) {
 
 constexpr Set kSends = ops({Op::kSend, Op::kSendAgain, Op::kSendAnswered, Op::kSendPlain});
 constexpr Set kNumberedSends = ops({Op::kSend, Op::kSendAgain, Op::kSendAnswered});
-constexpr Set kLeases =
-    ops({Op::kAck, Op::kNack, Op::kRelease, Op::kStarted, Op::kExtend, Op::kSettleOld,
-         Op::kSettleAltered, Op::kHandle, Op::kHandleOld, Op::kHandleAltered});
-constexpr Set kOwnLeases =
-    ops({Op::kAck, Op::kNack, Op::kRelease, Op::kStarted, Op::kExtend, Op::kHandle});
+constexpr Set kLeases = ops({Op::kAck, Op::kNack, Op::kRelease, Op::kPoison, Op::kTransient,
+                             Op::kNotNow, Op::kStarted, Op::kExtend, Op::kSettleOld,
+                             Op::kSettleAltered, Op::kHandle, Op::kHandleOld, Op::kHandleAltered});
+constexpr Set kOwnLeases = ops({Op::kAck, Op::kNack, Op::kRelease, Op::kPoison, Op::kTransient,
+                                Op::kNotNow, Op::kStarted, Op::kExtend, Op::kHandle});
 constexpr Set kPushed = ops({Op::kDelivery, Op::kTopicBatch});
 
 struct Limit {

@@ -28,6 +28,9 @@ enum class Op : std::uint8_t {
   kAck,
   kNack,
   kRelease,
+  kPoison,
+  kTransient,
+  kNotNow,
   kStarted,
   kExtend,
   kSettleOld,      // a lease that was settled, or left to expire

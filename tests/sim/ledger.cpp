@@ -43,6 +43,34 @@ void Oracle::found(Scan& scan, proto::LogId log, proto::Offset offset,
   }
 }
 
+/// Each attempt that ended is told, as far as they are kept, and tells of the same failures.
+void Oracle::expect_history(const Scan& scan, proto::LogId log, std::uint32_t generation,
+                            proto::Offset offset, const core::Run& run) {
+  const auto ended = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
+  int failures = 0;
+  core::for_each_kept_attempt(ended, [&](std::uint16_t number) {
+    const auto row = scan.reader
+                         ->get(Family::kState, storage::attempt_key(proto::QueueId{log.value},
+                                                                    generation, offset, number))
+                         .value();
+    if (!row) {
+      wrong("attempt " + std::to_string(number) + " is not told", log, offset, 0);
+      return;
+    }
+    using core::ReturnCause;
+    const ReturnCause outcome = core::rows::decode_attempt(*row, number).value().outcome;
+    failures += outcome == ReturnCause::kFailed || outcome == ReturnCause::kPoison ||
+                        outcome == ReturnCause::kExpired || outcome == ReturnCause::kLost
+                    ? 1
+                    : 0;
+  });
+  if (ended <= core::kLastAttemptsKept && failures != run.failures) {
+    wrong("history tells of " + std::to_string(failures) + " failures, the message has " +
+              std::to_string(run.failures),
+          log, offset, 0);
+  }
+}
+
 /// What the store says of a purge whose answer was lost; and no row is left of a life before.
 void Oracle::learn_purge(proto::LogId id, const core::Queue::Counters& counters, const Scan& scan) {
   Log& log = logs_.at(id);
@@ -65,6 +93,7 @@ void Oracle::learn_purge(proto::LogId id, const core::Queue::Counters& counters,
   expect_none(Family::kLog, KeyKind::kBatch);
   expect_none(Family::kState, KeyKind::kTouchedBatch);
   expect_none(Family::kState, KeyKind::kReturnedIndex);
+  expect_none(Family::kState, KeyKind::kAttempt);
 }
 
 void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
@@ -127,12 +156,13 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
         wrong("a message that was given out has no fate", id, base + i, 0);
       }
       if (live && run != nullptr) {
-        const bool over = run->attempts >= log.settings.max_receive_count;
+        const bool over = run->is_poison || run->failures >= log.settings.max_receive_count;
         const bool ended =
             run->state == core::RunState::kDying || run->state == core::RunState::kParked;
         if ((over && run->state == core::RunState::kReturned) || (ended && !over)) {
-          wrong("state and attempts do not fit", id, base + i, 0);
+          wrong("state and failures do not fit", id, base + i, 0);
         }
+        expect_history(scan, id, counters.generation, base + i, *run);
       }
     }
   }

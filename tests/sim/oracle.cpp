@@ -152,9 +152,10 @@ Oracle::Place* Oracle::find_place(MessageNumber number, proto::LogId log) {
 
 bool Oracle::may_have_died(const Place& place) const {
   const Log& log = logs_.at(place.log);
-  // One attempt more than said may have begun: of the newest lease.
-  return place.attempts + place.unsure_attempts + (place.lease ? 1 : 0) >=
-         static_cast<int>(log.settings.max_receive_count);
+  // The newest lease may have ended with one more.
+  return place.may_be_poison > 0 ||
+         place.failures + place.unsure_attempts + (place.lease ? 1 : 0) >=
+             static_cast<int>(log.settings.max_receive_count);
 }
 
 // ---- sends
@@ -268,8 +269,20 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
               std::to_string(delivery.attempts),
           log, offset, number);
   }
-  if (delivery.attempts >= logs_.at(log).settings.max_receive_count) {
+  if (delivery.failures >= logs_.at(log).settings.max_receive_count) {
     wrong("delivered over its receive limit", log, offset, number);
+  }
+  if (where.is_poison) {
+    wrong("delivered, and it is poison", log, offset, number);
+  }
+  const int most_failures =
+      where.failures + where.unsure_attempts + (where.lease && !where.lease->ended_well ? 1 : 0);
+  if (delivery.failures > delivery.attempts || delivery.failures < where.failures ||
+      delivery.failures > most_failures) {
+    wrong("failures went from " + std::to_string(where.failures) + " to " +
+              std::to_string(delivery.failures) + " of " + std::to_string(delivery.attempts) +
+              " attempts",
+          log, offset, number);
   }
   if (where.lease && !where.lease->may_have_ended && !where.ack_heard &&
       lasts(*where.lease, given)) {
@@ -278,6 +291,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
           log, offset, number);
   }
   where.attempts = static_cast<std::uint16_t>(delivery.attempts + (received ? 1 : 0));
+  where.failures = delivery.failures;
   where.unsure_attempts = 0;
   Lease lease;
   lease.grant = delivery.grant;

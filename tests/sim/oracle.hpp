@@ -107,6 +107,7 @@ class Oracle {
     bool started_heard = false;
     bool started_said = false;
     bool may_have_ended = false;
+    bool ended_well = false;  // given back in a way that is no failure, and the broker said so
     std::uint32_t extensions = 0;
     proto::SessionId settler;  // that was the last to say anything of it
   };
@@ -116,6 +117,9 @@ class Oracle {
     proto::Offset offset = -1;
     std::uint16_t attempts = 0;  // at least; as said
     int unsure_attempts = 0;     // perhaps begun: behind an ack that may have held, in a crash
+    std::uint16_t failures = 0;  // among the attempts that had ended when it was handed out last
+    int may_be_poison = 0;       // words that say so, and were not refused
+    bool is_poison = false;      // and the broker said so
     std::optional<Lease> lease = std::nullopt;
     bool ack_heard = false;     // of its newest lease
     bool acked = false;         // and the broker said so
@@ -199,6 +203,8 @@ class Oracle {
   void scan_due_index(proto::LogId id, std::uint32_t generation,
                       const std::set<std::pair<proto::TimeMs, proto::Offset>>& expected,
                       const Scan& scan);
+  void expect_history(const Scan& scan, proto::LogId log, std::uint32_t generation,
+                      proto::Offset offset, const core::Run& run);
   void scan_topic(proto::LogId id, const Log& log, Scan& scan);
   void found(Scan& scan, proto::LogId log, proto::Offset offset, std::string_view record_value,
              bool live);

@@ -10,6 +10,16 @@ namespace weir::sim {
 
 using proto::SettleKind;
 
+namespace {
+
+bool gives_back(const proto::SettleRange& range) {
+  return range.kind == SettleKind::kExtend
+             ? range.value == 0
+             : range.kind != SettleKind::kAck && range.kind != SettleKind::kStarted;
+}
+
+}  // namespace
+
 /// What waits for rows in the line of one session may be overtaken by what another session says.
 void Oracle::expect_nothing_of_others(proto::SessionId session, proto::LogId log,
                                       proto::GrantId grant, MessageNumber number) {
@@ -65,10 +75,10 @@ Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
       message.must_succeed = offset >= logs_.at(log).may_be_purged_before &&
                              lasts(lease, heard.moment) && !lease.may_have_ended &&
                              (!where.ack_heard || range.kind == SettleKind::kAck);
+      where.may_be_poison += range.kind == SettleKind::kPoison ? 1 : 0;
       if (range.kind == SettleKind::kAck) {
         where.ack_heard = true;
-      } else if (range.kind == SettleKind::kNack || range.kind == SettleKind::kRelease ||
-                 (range.kind == SettleKind::kExtend && range.value == 0)) {
+      } else if (gives_back(range)) {
         lease.may_have_ended = true;
       } else if (range.kind == SettleKind::kExtend) {
         message.extension = ++lease.extensions;
@@ -107,6 +117,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   const SettleKind kind = heard.range.kind;
   const proto::Offset offset = heard.range.base_offset + message.index;
   if (refused) {
+    where.may_be_poison -= message.newest && kind == SettleKind::kPoison ? 1 : 0;
     if (message.must_succeed) {
       wrong("a live lease was refused with " + std::to_string(*refused) + " for kind " +
                 std::to_string(static_cast<int>(kind)) + " grant " +
@@ -165,6 +176,15 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
     case SettleKind::kNack:
       begun();
       break;
+    case SettleKind::kPoison:
+      begun();
+      where.is_poison = !where.ack_heard;
+      break;
+    case SettleKind::kTransient:
+    case SettleKind::kNotNow:
+      begun();
+      lease.ended_well = message.must_succeed;
+      break;
     case SettleKind::kStarted:
       if (!where.ack_heard) {
         begun();
@@ -180,6 +200,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
       }
       break;
     case SettleKind::kRelease:
+      lease.ended_well = message.must_succeed;
       break;
   }
 }

@@ -63,6 +63,8 @@ std::string name_of(Family family, KeyKind kind) {
       return "touched batch of queue";
     case KeyKind::kReturnedIndex:
       return "returned index of queue";
+    case KeyKind::kAttempt:
+      return "attempt in queue";
     case KeyKind::kPartitionState:
       return "state of partition";
     case KeyKind::kTimeIndex:
@@ -85,6 +87,10 @@ std::string describe_key(Family family, std::string_view key) {
   }
   if (const auto id = storage::parse_object_key(kind, key)) {
     return name + std::to_string(*id);
+  }
+  if (const auto at = storage::parse_attempt_key(key)) {
+    return name + std::to_string(at->queue.value) + ", offset " + std::to_string(at->offset) +
+           ", number " + std::to_string(at->attempt);
   }
   if (const auto at = storage::parse_batch_key(kind, key)) {
     return name + std::to_string(at->id) + ", generation " + std::to_string(at->generation) +

@@ -95,14 +95,27 @@ void SdkHands::step() {
     ack(std::move(delivery));
     return;
   }
-  switch (rng.below(3)) {
+  const milliseconds delay(rng.per_mille(500) ? 0 : rng.between(1, 1000));
+  switch (rng.below(6)) {
     case 0:
       stage_.world.report().count("sdk: nack");
-      delivery.nack(milliseconds(rng.per_mille(500) ? 0 : rng.between(1, 1000)));
+      delivery.nack(delay);
       break;
     case 1:
       stage_.world.report().count("sdk: release");
       delivery.release();
+      break;
+    case 2:
+      stage_.world.report().count("sdk: transient");
+      delivery.settle(weir::Outcome::transient("away " + std::to_string(rng.below(3))));
+      break;
+    case 3:
+      stage_.world.report().count("sdk: not now");
+      delivery.settle(weir::Outcome::not_now(delay));
+      break;
+    case 4:
+      stage_.world.report().count("sdk: poison");
+      delivery.settle(weir::Outcome::poison("no such customer"));
       break;
     default:
       stage_.world.report().count("sdk: dropped unsettled");

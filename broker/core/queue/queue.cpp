@@ -167,6 +167,8 @@ void Queue::apply(const Leased& record) {
   like.grant = record.grant;
   like.nonce = record.nonce;
   like.when = record.deadline;
+  like.since = record.time;
+  like.holder = record.holder;
   it->second.lease(range.first, range.count, like);
   const proto::Offset end =
       range.base_offset + range.first + static_cast<proto::Offset>(range.count);
@@ -177,9 +179,26 @@ void Queue::apply(const Leased& record) {
   settle(it);
 }
 
+/// Attempts that had ended before, of messages that go now.
+void Queue::note_history(const TouchedBatch& batch, const MessageRange& range, Effects& effects) {
+  const std::uint32_t end = range.first + range.count;
+  for (const Run& run : batch.runs_meeting(range.first, end)) {
+    const auto ended = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
+    if (ended == 0) {
+      continue;
+    }
+    const std::uint32_t stop = std::min(run.end(), end);
+    for (std::uint32_t i = batch.next_live(std::max(run.first, range.first), stop); i < stop;
+         i = batch.next_live(i + 1, stop)) {
+      effects.gone.push_back({batch.base_offset() + i, ended});
+    }
+  }
+}
+
 void Queue::finish(const MessageRange& range, Effects& effects) {
   const auto it = find(range);
   unindex(it->second);
+  note_history(it->second, range, effects);
   effects.append_time = it->second.append_time();
   effects.done = it->second.ack(range.first, range.count,
                                 [&effects](proto::GrantId grant, std::uint32_t live) {
@@ -197,30 +216,69 @@ void Queue::apply(const DeadLettered& record, Effects& effects) {
   finish(record.range, effects);
 }
 
+namespace {
+
+/// Whether the handler itself said so: then it had begun, whether that was reported or not.
+bool is_said_by_handler(ReturnCause cause) {
+  return cause == ReturnCause::kFailed || cause == ReturnCause::kPoison ||
+         cause == ReturnCause::kTransient || cause == ReturnCause::kNotNow;
+}
+
+bool is_failure(ReturnCause cause) {
+  return cause == ReturnCause::kFailed || cause == ReturnCause::kPoison ||
+         cause == ReturnCause::kExpired || cause == ReturnCause::kLost;
+}
+
+/// Counts what the end of a lease means for the messages of a run. True where an attempt is over.
+bool end_attempt(Run& run, ReturnCause cause) {
+  if (cause == ReturnCause::kUnsaid) {
+    run.attempts = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
+    return false;
+  }
+  if (is_said_by_handler(cause) && !run.started) {
+    count_one(run.attempts);
+    run.started = true;
+  }
+  if (run.started && is_failure(cause)) {
+    count_one(run.failures);
+  }
+  if (run.started && (cause == ReturnCause::kExpired || cause == ReturnCause::kLost)) {
+    count_one(run.losses);
+  }
+  run.is_poison = run.is_poison || cause == ReturnCause::kPoison;
+  return run.started;
+}
+
+}  // namespace
+
 void Queue::apply(const Returned& record, Effects& effects) {
   const auto it = find(record.range);
-  unindex(it->second);
+  TouchedBatch& batch = it->second;
+  unindex(batch);
   const auto change = [&](Run& run, std::uint32_t live) {
     if (run.state == RunState::kLeased && live > 0) {
       effects.freed.emplace_back(run.grant, live);
     }
-    if (record.counted && !run.started) {
-      ++run.attempts;
-    } else if (record.unsaid && run.started) {
-      --run.attempts;
+    if (end_attempt(run, record.cause)) {
+      for (std::uint32_t i = batch.next_live(run.first, run.end()); i < run.end();
+           i = batch.next_live(i + 1, run.end())) {
+        effects.ended.push_back({batch.base_offset() + i, run.attempts, run.holder});
+      }
     }
     run.started = false;
     run.when = record.due;
+    run.since = 0;
+    run.holder = nullptr;
     const std::uint32_t more = WEIR_PLANTED(one_attempt_more) ? 1 : 0;
-    if (run.attempts >= definition_.settings.max_receive_count + more) {
+    if (run.is_poison || run.failures >= definition_.settings.max_receive_count + more) {
       run.state = definition_.dead_letter_queue.value != 0 ? RunState::kDying : RunState::kParked;
     } else {
       run.state = RunState::kReturned;
     }
   };
-  it->second.update(record.range.first, record.range.count, change);
-  if (WEIR_PLANTED(drop_without_dead_letter_queue) && it->second.counts().parked > 0) {
-    it->second.ack(record.range.first, record.range.count, [](proto::GrantId, std::uint32_t) {});
+  batch.update(record.range.first, record.range.count, change);
+  if (WEIR_PLANTED(drop_without_dead_letter_queue) && batch.counts().parked > 0) {
+    batch.ack(record.range.first, record.range.count, [](proto::GrantId, std::uint32_t) {});
   }
   settle(it);
 }
@@ -239,7 +297,7 @@ void Queue::apply(const Started& record) {
   it->second.update(record.range.first, record.range.count, [](Run& run, std::uint32_t) {
     if (!run.started) {
       run.started = true;
-      ++run.attempts;
+      count_one(run.attempts);
     }
   });
   settle(it);

@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace weir::core {
 
@@ -74,12 +75,25 @@ class Queue {
   /// Messages given back with a delay that has not passed at `now`.
   [[nodiscard]] std::uint64_t delayed(proto::TimeMs now) const;
 
+  /// An attempt that is over, of a message that is not done.
+  struct EndedAttempt {
+    proto::Offset offset = 0;
+    std::uint16_t number = 0;
+    Holder holder;
+  };
+  /// A message that is gone, and how many attempts at it had ended before.
+  struct GoneHistory {
+    proto::Offset offset = 0;
+    std::uint16_t attempts = 0;
+  };
   /// What a change did beyond the queue itself.
   struct Effects {
     std::vector<std::pair<proto::GrantId, std::uint32_t>> freed;  // live messages that left a lease
     std::uint32_t done = 0;                                       // messages that are gone now
     proto::TimeMs append_time = 0;                                // of those
     bool batch_is_gone = false;                                   // with the last of its messages
+    std::vector<EndedAttempt> ended;
+    std::vector<GoneHistory> gone;
   };
 
   void apply(const QueueChanged& record) { definition_ = record.definition; }
@@ -116,6 +130,7 @@ class Queue {
   Batches::iterator find(const MessageRange& range);
   void unindex(const TouchedBatch& batch);
   void index(Batches::iterator it);
+  static void note_history(const TouchedBatch& batch, const MessageRange& range, Effects& effects);
   void finish(const MessageRange& range, Effects& effects);
   void settle(Batches::iterator it);
   void insert(TouchedBatch batch);

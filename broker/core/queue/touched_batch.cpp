@@ -29,21 +29,32 @@ Run part_of(Run run, std::uint32_t first, std::uint32_t end) {
 }
 
 /// The runs that have messages in [first, end).
-std::pair<std::vector<Run>::iterator, std::vector<Run>::iterator> runs_meeting(
-    std::vector<Run>& runs, std::uint32_t first, std::uint32_t end) {
+template <class Runs>
+auto meeting(Runs& runs, std::uint32_t first, std::uint32_t end) {
   const auto low = std::partition_point(runs.begin(), runs.end(),
                                         [first](const Run& run) { return run.end() <= first; });
   const auto high =
       std::partition_point(low, runs.end(), [end](const Run& run) { return run.first < end; });
-  return {low, high};
+  return std::pair(low, high);
 }
 
-bool same_fate(const Run& a, const Run& b) {
-  return a.state == b.state && a.started == b.started && a.attempts == b.attempts &&
-         a.grant == b.grant && a.nonce == b.nonce && a.when == b.when;
+bool same_holder(const Holder& one, const Holder& other) {
+  return one == other || (one && other && *one == *other);
 }
 
 }  // namespace
+
+bool same_fate(const Run& one, const Run& other) {
+  return one.state == other.state && one.started == other.started &&
+         one.attempts == other.attempts && one.failures == other.failures &&
+         one.losses == other.losses && one.is_poison == other.is_poison &&
+         one.grant == other.grant && one.nonce == other.nonce && one.when == other.when &&
+         one.since == other.since && same_holder(one.holder, other.holder);
+}
+
+bool operator==(const Run& one, const Run& other) {
+  return one.first == other.first && one.count == other.count && same_fate(one, other);
+}
 
 TouchedBatch::TouchedBatch(proto::Offset base_offset, proto::Offset last_offset,
                            std::uint64_t bytes, proto::TimeMs append_time)
@@ -89,6 +100,11 @@ const Run* TouchedBatch::run_at(std::uint32_t index) const {
   return index < it->end() ? &*it : nullptr;
 }
 
+std::span<const Run> TouchedBatch::runs_meeting(std::uint32_t first, std::uint32_t end) const {
+  const auto [low, high] = meeting(runs_, first, end);
+  return {low, high};
+}
+
 std::uint32_t TouchedBatch::next_live(std::uint32_t index, std::uint32_t end) const {
   while (index < end && acked(index)) {
     ++index;
@@ -129,7 +145,7 @@ std::size_t TouchedBatch::memory_bytes() const {
 // Every change concerns a window of neighbouring runs: those that it meets, and one on each side
 // with which they may merge. What a change costs follows the window, not the batch.
 TouchedBatch::Window TouchedBatch::open_window(std::uint32_t first, std::uint32_t end) {
-  const auto [low, high] = runs_meeting(runs_, first, end);
+  const auto [low, high] = meeting(runs_, first, end);
   Window window;
   window.at = static_cast<std::size_t>(low - runs_.begin());
   window.size = static_cast<std::size_t>(high - low);
@@ -241,29 +257,35 @@ void TouchedBatch::lease(std::uint32_t first, std::uint32_t count, const Run& li
   WEIR_ASSERT(end <= size(), "a lease lies inside its batch");
   Window window = open_window(first, end);
   Runs leased;
-  const auto add = [&](std::uint32_t from, std::uint32_t to, std::uint16_t attempts) {
+  const auto add = [&](std::uint32_t from, std::uint32_t to, const Run& before) {
     if (from < to) {
       Run run = part_of(like, from, to);
       run.state = RunState::kLeased;
-      run.attempts = static_cast<std::uint16_t>(attempts + (like.started ? 1 : 0));
-      leased.push_back(run);
+      run.attempts = before.attempts;
+      run.failures = before.failures;
+      run.losses = before.losses;
+      if (like.started) {
+        count_one(run.attempts);
+      }
+      leased.push_back(std::move(run));
     }
   };
+  const Run fresh;
   std::uint32_t next = first;  // up to here it is covered
   for (const Run& run : window.runs) {
     if (run.first >= end) {
-      add(next, end, 0);
+      add(next, end, fresh);
       next = std::max(next, end);
     }
     if (run.end() <= first || run.first >= end) {
       leased.push_back(run);
       continue;
     }
-    add(next, run.first, 0);
-    add(run.first, run.end(), run.attempts);
+    add(next, run.first, fresh);
+    add(run.first, run.end(), run);
     next = run.end();
   }
-  add(next, end, 0);
+  add(next, end, fresh);
   window.runs = std::move(leased);
   close_window(window);
 }
@@ -271,7 +293,7 @@ void TouchedBatch::lease(std::uint32_t first, std::uint32_t count, const Run& li
 std::uint32_t TouchedBatch::ack(std::uint32_t first, std::uint32_t count, const Freed& freed) {
   const std::uint32_t end = first + count;
   WEIR_ASSERT(end <= size(), "an ack lies inside its batch");
-  const auto [low, high] = runs_meeting(runs_, first, end);
+  const auto [low, high] = meeting(runs_, first, end);
   for (auto run = low; run != high; ++run) {
     const std::uint32_t live = live_in(std::max(run->first, first), std::min(run->end(), end));
     *count_of(run->state) -= live;

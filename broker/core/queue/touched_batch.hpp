@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace weir::core {
@@ -19,6 +21,10 @@ enum class RunState : std::uint8_t {
   kParked = 4,    // over the limit without a dead-letter queue: kept, never handed out
 };
 
+/// Who holds a lease, as history tells it; shared, since one session holds many. nullptr: nobody.
+using Holder = std::shared_ptr<const std::string>;
+inline constexpr std::size_t kMaxHolderBytes = 256;
+
 /// Neighbouring messages of one batch that share one fate. Messages of the run whose acked bit is
 /// set are done, whatever the run says.
 struct Run {
@@ -26,14 +32,26 @@ struct Run {
   std::uint32_t count = 0;
   RunState state = RunState::kReturned;
   bool started = false;        // this lease has counted its attempt
-  std::uint16_t attempts = 0;  // how often a handler has begun
+  std::uint16_t attempts = 0;  // how often a handler has begun; the most is for that, and more
+  std::uint16_t failures = 0;  // how many of those count against max_receive_count
+  std::uint16_t losses = 0;    // how many of those ended without a word from the handler
+  bool is_poison = false;      // a handler said that nobody can ever handle it
   proto::GrantId grant;        // the lease that holds them, or the last one that did
   std::uint64_t nonce = 0;     // of that lease
   proto::TimeMs when = 0;
+  // Of a lease only.
+  proto::TimeMs since = 0;  // when it was handed out; 0: not known
+  Holder holder = nullptr;
 
   [[nodiscard]] std::uint32_t end() const { return first + count; }
-  friend bool operator==(const Run&, const Run&) = default;
 };
+/// One more, as far as the number goes.
+inline void count_one(std::uint16_t& counter) {
+  counter = static_cast<std::uint16_t>(counter + (counter < UINT16_MAX ? 1 : 0));
+}
+/// Whether two runs are the same but for the messages that they are of.
+[[nodiscard]] bool same_fate(const Run& one, const Run& other);
+[[nodiscard]] bool operator==(const Run& one, const Run& other);
 
 /// Live (not acked) messages by state.
 struct RunCounts {
@@ -68,6 +86,8 @@ class TouchedBatch {
   }
   /// The run that holds the message, or nullptr.
   [[nodiscard]] const Run* run_at(std::uint32_t index) const;
+  /// The runs that have messages in [first, end).
+  [[nodiscard]] std::span<const Run> runs_meeting(std::uint32_t first, std::uint32_t end) const;
   /// First message at or after `index`, before `end`, that is not acked; `end` if there is none.
   [[nodiscard]] std::uint32_t next_live(std::uint32_t index, std::uint32_t end) const;
   /// End of the stretch of not acked messages that begins at `index`, at most `end`.
@@ -86,8 +106,8 @@ class TouchedBatch {
 
   static constexpr proto::TimeMs kNever = INT64_MAX;
 
-  /// Puts [first, first + count) into a run like `like`, keeping the attempts that each message
-  /// had. Covers messages that were never handed out, too.
+  /// Puts [first, first + count) into a run like `like`, keeping the attempts and failures that each
+  /// message had. Covers messages that were never handed out, too.
   void lease(std::uint32_t first, std::uint32_t count, const Run& like);
   /// Marks messages done. `freed(grant, n)` is told of live leased ones among them.
   using Freed = std::function<void(proto::GrantId, std::uint32_t)>;

@@ -274,6 +274,7 @@ struct WEIR_API PeekedMessage {
   std::int64_t offset = -1;
   MessageState state = MessageState::kReady;
   std::uint32_t attempts = 0;
+  std::uint32_t failures = 0;  // among those: what counts against max_receive_count
   /// When it may be handed out, or its lease ends; the epoch where it waits for neither.
   Timestamp due;
   /// Broker time of the append, and the time that the sender gave it.

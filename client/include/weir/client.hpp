@@ -272,6 +272,10 @@ class WEIR_API Client {
   [[nodiscard]] Result<> release(std::string_view handle, const CallOptions& call = CallOptions());
   [[nodiscard]] Future<> async_release(std::string_view handle,
                                        const CallOptions& call = CallOptions());
+  [[nodiscard]] Result<> settle(std::string_view handle, const Outcome& outcome,
+                                const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<> async_settle(std::string_view handle, const Outcome& outcome,
+                                      const CallOptions& call = CallOptions());
   [[nodiscard]] Result<> extend(std::string_view handle, Milliseconds lease,
                                 const CallOptions& call = CallOptions());
   [[nodiscard]] Future<> async_extend(std::string_view handle, Milliseconds lease,

@@ -5,6 +5,7 @@
 #include "weir/future.hpp"
 #include "weir/message.hpp"
 #include "weir/options.hpp"
+#include "weir/outcome.hpp"
 #include "weir/result.hpp"
 
 #include <chrono>
@@ -54,6 +55,8 @@ class WEIR_API Delivery {
   [[nodiscard]] std::int64_t offset() const { return offset_; }
   /// Which attempt this is: 1 for a message that nobody began to handle before.
   [[nodiscard]] std::uint32_t attempt() const;
+  /// How many of the earlier attempts count against the queue's max_receive_count.
+  [[nodiscard]] std::uint32_t failures() const;
   [[nodiscard]] MessageId message_id() const;
   /// Text that settles this very delivery from anywhere (Client::ack and its neighbours).
   [[nodiscard]] std::string handle() const;
@@ -69,7 +72,9 @@ class WEIR_API Delivery {
   /// Acks and waits until that is durable. DEADLINE_EXCEEDED: not known yet, it is still under way.
   /// INVALID_ARGUMENT on the I/O thread (and the message is not settled).
   [[nodiscard]] Result<> ack_and_wait(std::chrono::milliseconds timeout);
-  /// The four ways to say something about a message, each with a future of whether that is durable.
+  /// Settles it in any of the ways there are, with the reason that history tells.
+  void settle(const Outcome& outcome, SettleCallback callback = nullptr);
+  /// The ways to say something about a message, each with a future of whether that is durable.
   /// It is answered when the broker has said so, or the client is closed; until then the word is
   /// under way, over any number of connections. INVALID_ARGUMENT when the delivery was settled
   /// before.
@@ -77,7 +82,8 @@ class WEIR_API Delivery {
   [[nodiscard]] Future<> async_nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
   [[nodiscard]] Future<> async_release();
   [[nodiscard]] Future<> async_extend(std::chrono::milliseconds lease);
-  /// Failed: hand it out again after `delay`. Counts as an attempt.
+  [[nodiscard]] Future<> async_settle(const Outcome& outcome);
+  /// Failed: hand it out again after `delay`. A failure.
   void nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
   void nack(std::chrono::milliseconds delay, SettleCallback callback);
   /// Not handled: hand it out again now. No failure; but the attempt that began when it was handed
@@ -110,39 +116,29 @@ class WEIR_API Delivery {
 /// Client::settle_many().
 class WEIR_API Settlement {
  public:
-  enum class Kind : std::uint8_t { kAck, kNack, kRelease, kExtend };
-
+  Settlement(std::string handle, Outcome outcome)
+      : handle_(std::move(handle)), outcome_(std::move(outcome)) {}
   /// Done, forget it.
   [[nodiscard]] static Settlement ack(std::string handle) {
-    return Settlement(Kind::kAck, std::move(handle), {});
-  }
-  /// Failed: hand it out again after `delay`.
-  [[nodiscard]] static Settlement nack(std::string handle,
-                                       std::chrono::milliseconds delay = std::chrono::milliseconds{
-                                           0}) {
-    return Settlement(Kind::kNack, std::move(handle), delay);
-  }
-  /// Not handled: hand it out again now.
-  [[nodiscard]] static Settlement release(std::string handle) {
-    return Settlement(Kind::kRelease, std::move(handle), {});
+    return Settlement(std::move(handle), Outcome::ack());
   }
   /// The lease ends `lease` from now.
   [[nodiscard]] static Settlement extend(std::string handle, std::chrono::milliseconds lease) {
-    return Settlement(Kind::kExtend, std::move(handle), lease);
+    Settlement settlement(std::move(handle), Outcome::ack());
+    settlement.lease_ = lease;
+    return settlement;
   }
 
-  [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] const std::string& handle() const { return handle_; }
-  /// Of a nack the delay, of an extension the lease.
-  [[nodiscard]] std::chrono::milliseconds value() const { return value_; }
+  /// Of an extension.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> lease() const { return lease_; }
+  /// Of everything else.
+  [[nodiscard]] const Outcome& outcome() const { return outcome_; }
 
  private:
-  Settlement(Kind kind, std::string handle, std::chrono::milliseconds value)
-      : kind_(kind), handle_(std::move(handle)), value_(value) {}
-
-  Kind kind_;
   std::string handle_;
-  std::chrono::milliseconds value_;
+  Outcome outcome_;
+  std::optional<std::chrono::milliseconds> lease_;
 };
 
 namespace sdk {

@@ -6,6 +6,7 @@
 #include "weir/function.hpp"
 #include "weir/future.hpp"
 #include "weir/options.hpp"
+#include "weir/outcome.hpp"
 #include "weir/result.hpp"
 
 #include <chrono>
@@ -31,45 +32,14 @@ template <class T>
 inline constexpr bool kIsResult<Result<T>> = true;
 }  // namespace sdk
 
-/// What a worker says of the message that it was given.
-class WEIR_API Outcome {
- public:
-  enum class Kind : std::uint8_t { kAck, kNack, kRelease };
-
-  /// Done, forget it.
-  [[nodiscard]] static Outcome ack();
-  /// Failed: hand it out again after the pool's pause between attempts, or after `delay`. `reason`
-  /// is for the pool's failure handler.
-  [[nodiscard]] static Outcome nack(std::string reason = std::string());
-  [[nodiscard]] static Outcome nack(std::chrono::milliseconds delay,
-                                    std::string reason = std::string());
-  /// Failed with that: handed out again after the error's retry_after, if it names one.
-  [[nodiscard]] static Outcome nack(const Error& error);
-  /// Not handled, and no failure: hand it out again now, to anybody. Counts as an attempt, since
-  /// the worker had begun.
-  [[nodiscard]] static Outcome release();
-
-  [[nodiscard]] Kind kind() const { return kind_; }
-  [[nodiscard]] std::optional<std::chrono::milliseconds> delay() const { return delay_; }
-  [[nodiscard]] const std::string& reason() const { return reason_; }
-
- private:
-  Outcome(Kind kind, std::optional<std::chrono::milliseconds> delay, std::string reason);
-
-  Kind kind_;
-  std::optional<std::chrono::milliseconds> delay_;
-  std::string reason_;
-};
-
 /// What handles a message: any callable that takes a `Delivery&`, or a `Delivery&` and a
 /// `std::stop_token`. It runs on the pool's threads, on several of them at once, and may block.
 ///
 /// How it ends decides what becomes of the message:
 ///   returns nothing    acknowledged
-///   returns a Result   acknowledged, or, with an error, failed; after the error's retry_after if
-///                      it names one
+///   returns a Result   acknowledged, or, with an error, Outcome::nack(error)
 ///   returns an Outcome what that says
-///   throws             failed
+///   throws             failed; an OutcomeException says what else
 /// A message that the handler settled itself, or moved out of its hands, is left as it is.
 ///
 /// The stop token is asked to stop by WorkerPool::cancel(): what is handled then should be broken
@@ -146,7 +116,7 @@ class WEIR_API WorkerPoolOptions {
   /// destructor cancels it. Default 15 s; with the client's own drain timeout behind it, as long as
   /// a process that is to end takes at most while its broker is away.
   WorkerPoolOptions& set_drain_timeout(Milliseconds timeout);
-  /// Learns of each message that a handler failed on, and why, on the worker's thread and before
+  /// Learns of each message that is neither done nor released, and why, on the worker's thread and before
   /// the message goes back. Must not throw. Default: none.
   WorkerPoolOptions& set_failure_handler(FailureHandler handler);
 

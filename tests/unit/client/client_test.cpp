@@ -104,8 +104,9 @@ TEST_F(ClientDriverTest, AdministersQueuesAndTopics) {
 
 TEST_F(ClientDriverTest, SettlesManyMessagesEachForItself) {
   Client client = connect();
-  const std::vector settlements = {Settlement::ack("a"), Settlement::nack("expired", seconds(5)),
-                                   Settlement::release("c"), Settlement::extend("d", seconds(60))};
+  const std::vector settlements = {
+      Settlement::ack("a"), Settlement("expired", Outcome::nack(seconds(5), "away")),
+      Settlement("c", Outcome::release()), Settlement::extend("d", seconds(60))};
   const auto outcomes = client.settle_many(settlements);
   ASSERT_TRUE(outcomes.has_value()) << outcomes.error().to_string();
   ASSERT_EQ(outcomes->size(), 4U);
@@ -120,6 +121,8 @@ TEST_F(ClientDriverTest, SettlesManyMessagesEachForItself) {
   EXPECT_EQ(asked.entries(0).action(), v1::SETTLE_ACTION_ACK);
   EXPECT_EQ(asked.entries(1).action(), v1::SETTLE_ACTION_NACK);
   EXPECT_EQ(asked.entries(1).value_ms(), 5'000U);
+  EXPECT_EQ(asked.entries(1).reason(), "away");
+  EXPECT_FALSE(asked.entries(1).by_policy());
   EXPECT_EQ(asked.entries(2).action(), v1::SETTLE_ACTION_RELEASE);
   EXPECT_EQ(asked.entries(3).action(), v1::SETTLE_ACTION_EXTEND);
   EXPECT_EQ(asked.entries(3).value_ms(), 60'000U);

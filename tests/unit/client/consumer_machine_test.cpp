@@ -29,9 +29,9 @@ using testing::IsEmpty;
 class MachineSink : public SettleSink {
  public:
   explicit MachineSink(ConsumerMachine& machine) : machine_(machine) {}
-  void settle(Grant& grant, std::uint32_t index, SettleKind kind, std::uint32_t value,
+  void settle(Grant& grant, std::uint32_t index, SettleWord word,
               SettleCallback callback) override {
-    machine_.settle(grant, index, kind, value, std::move(callback));
+    machine_.settle(grant, index, word, std::move(callback));
   }
   Result<> ack_and_wait(Grant&, std::uint32_t, milliseconds) override { return {}; }
   [[nodiscard]] const std::string& queue() const override { return queue_; }

@@ -96,6 +96,25 @@ class MemorySource final : public BatchSource {
   std::map<std::pair<proto::LogId, proto::Offset>, CachedBatch> batches_;
 };
 
+/// Every attempt that ended, as the rows tell it.
+class MemoryAttempts final : public AttemptSource {
+ public:
+  void add(const Returned& record, const Queue::EndedAttempt& ended) {
+    attempts_[{record.range.queue, ended.offset}].push_back(
+        {ended.number, record.time, record.cause, ended.holder ? *ended.holder : std::string(),
+         record.reason});
+  }
+  [[nodiscard]] const std::vector<Attempt>* find(proto::QueueId queue, proto::Offset offset,
+                                                 std::uint16_t /*attempts*/) const override {
+    static const std::vector<Attempt> kNone;
+    const auto it = attempts_.find({queue, offset});
+    return it != attempts_.end() ? &it->second : &kNone;
+  }
+
+ private:
+  std::map<std::pair<proto::QueueId, proto::Offset>, std::vector<Attempt>> attempts_;
+};
+
 /// What a look at all rows of a store says.
 inline proto::Result<RowCheck::Counts> check_rows(const storage::KeyValueStore& store) {
   RowCheck check;
@@ -114,13 +133,22 @@ inline proto::Result<RowCheck::Counts> check_rows(const storage::KeyValueStore& 
 struct CoreRig {
   ShardState state{100};
   MemorySource batches;
-  Queue::Effects effects;
+  MemoryAttempts attempts;
+  Queue::Effects effects;  // of the newest record; what was freed, of all of them
   std::uint64_t last_nonce = 1000;
 
   CoreRig() { apply(state.decide_start()); }
 
   void apply(const Record& record) {
+    auto freed = std::move(effects.freed);
+    effects = {};
+    effects.freed = std::move(freed);
     state.apply(record, effects);
+    if (const auto* returned = std::get_if<Returned>(&record)) {
+      for (const Queue::EndedAttempt& ended : effects.ended) {
+        attempts.add(*returned, ended);
+      }
+    }
     if (const auto* appended = std::get_if<BatchAppended>(&record)) {
       batches.add(appended->log, appended->stored);
     }
@@ -188,8 +216,9 @@ struct CoreRig {
   /// Settles and applies; the codes of what failed.
   std::vector<ShardState::SettleDecision::Failure> settle(proto::QueueId id,
                                                           const proto::SettleRange& settled,
-                                                          proto::TimeMs now) {
-    const auto decided = state.decide(id, settled, now, std::nullopt);
+                                                          proto::TimeMs now,
+                                                          std::string_view reason = {}) {
+    const auto decided = state.decide(id, settled, reason, now, std::nullopt);
     const auto& decision = std::get<ShardState::SettleDecision>(decided);
     apply(decision.records);
     return decision.failed;
@@ -200,10 +229,23 @@ struct CoreRig {
     const auto failed = settle(id, settled, now);
     return failed.empty() ? std::nullopt : std::optional(failed.front().code);
   }
-  void expire(proto::TimeMs now) {
-    while (const auto records = state.decide_expire(now, state.next_grant())) {
+  /// Leases of those who are still there, or are gone, that have ended.
+  [[nodiscard]] std::optional<ShardState::Records> expired(proto::TimeMs now,
+                                                           bool holders_live = true) const {
+    return state.decide_expire(now, state.next_grant(),
+                               [holders_live](const std::string*) { return holders_live; });
+  }
+  void expire(proto::TimeMs now, bool holders_live = true) {
+    while (const auto records = expired(now, holders_live)) {
       apply(*records);
     }
+  }
+  /// One step of the move to the dead-letter queue.
+  [[nodiscard]] std::optional<ShardState::Records> dead_letters(proto::QueueId id,
+                                                                proto::TimeMs now) const {
+    const auto step = state.decide_dead_letter(id, batches, attempts, now);
+    const auto* records = std::get_if<ShardState::Records>(&step);
+    return records != nullptr ? std::optional(*records) : std::nullopt;
   }
   [[nodiscard]] QueueInfo info(proto::QueueId id, proto::TimeMs now) const {
     return state.info(*state.queue(id), now);

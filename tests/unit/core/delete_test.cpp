@@ -124,7 +124,7 @@ TEST_F(DeleteTest, TakesTheDeadLetterQueueFromOthersByForce) {
   EXPECT_EQ(rig.info(work, kNow).settings.dead_letter_queue, "");
   expect_same();
   // What was on its way there is parked.
-  rig.apply(std::get<ShardState::Records>(rig.state.decide_dead_letter(work, rig.batches, kNow)));
+  rig.apply(*rig.dead_letters(work, kNow));
   EXPECT_EQ(rig.info(work, kNow).parked, 2U);
   rig.create_queue("dead");
   EXPECT_EQ(rig.info(work, kNow).settings.dead_letter_queue, "") << "another queue";

@@ -196,7 +196,7 @@ class DeadLetters : public ::testing::Test {
     rig.apply(Record{*rig.state.decide(batch, kNow).value().record});
   }
   ShardState::Records move(proto::QueueId from, proto::TimeMs now) {
-    const auto step = rig.state.decide_dead_letter(from, rig.batches, now);
+    const auto step = rig.state.decide_dead_letter(from, rig.batches, rig.attempts, now);
     const auto* records = std::get_if<ShardState::Records>(&step);
     if (records == nullptr) {
       return {};
@@ -287,7 +287,7 @@ TEST_F(DeadLetters, SayWhichBatchTheyNeed) {
   rig.send(queue, values_of(2));
   fail_all(queue, kNow);
   rig.batches.clear();
-  const auto step = rig.state.decide_dead_letter(queue, rig.batches, kNow);
+  const auto step = rig.state.decide_dead_letter(queue, rig.batches, rig.attempts, kNow);
   ASSERT_TRUE(std::holds_alternative<Need>(step));
   EXPECT_EQ(std::get<Need>(step).offset, 0);
 }

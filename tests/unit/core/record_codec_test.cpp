@@ -74,10 +74,11 @@ std::vector<Record> samples() {
       appended(false, {}),
       appended(false, {1, 0, 0}),
       appended(true, {}),
-      Leased{kRange, proto::GrantId{1 << 20}, UINT64_MAX, kNow + 1, true, 4096, kNow - 1, kNow - 2},
+      Leased{kRange, proto::GrantId{1 << 20}, UINT64_MAX, kNow + 1, true, 4096, kNow - 1, kNow - 2,
+             kNow, std::make_shared<const std::string>("mailer 10.0.0.7:4000")},
       Acked{kRange},
-      Returned{kRange, kNow, true, false},
-      Returned{kRange, kNow, false, true},
+      Returned{kRange, kNow, ReturnCause::kFailed, kNow, "it broke"},
+      Returned{kRange, kNow, ReturnCause::kUnsaid, kNow},
       Extended{kRange, kNow},
       Started{kRange},
       DeadLettered{kRange},
@@ -185,6 +186,8 @@ void expect_same(const Leased& a, const Leased& b) {
   EXPECT_EQ(a.batch_bytes, b.batch_bytes);
   EXPECT_EQ(a.append_time, b.append_time);
   EXPECT_EQ(a.cursor_time, b.cursor_time);
+  EXPECT_EQ(a.time, b.time);
+  EXPECT_EQ(a.holder ? *a.holder : "", b.holder ? *b.holder : "");
 }
 
 void expect_same(const Acked& a, const Acked& b) {
@@ -194,8 +197,9 @@ void expect_same(const Acked& a, const Acked& b) {
 void expect_same(const Returned& a, const Returned& b) {
   expect_same(a.range, b.range);
   EXPECT_EQ(a.due, b.due);
-  EXPECT_EQ(a.counted, b.counted);
-  EXPECT_EQ(a.unsaid, b.unsaid);
+  EXPECT_EQ(a.cause, b.cause);
+  EXPECT_EQ(a.time, b.time);
+  EXPECT_EQ(a.reason, b.reason);
 }
 
 void expect_same(const Extended& a, const Extended& b) {
@@ -255,7 +259,7 @@ TEST(RecordCodec, KeepsABatchThatTheBrokerMade) {
   rig.send(work, values_of(5));
   const Delivery held = *rig.take(work, 5, kNow);
   rig.settle(work, CoreRig::range(held, proto::SettleKind::kNack), kNow);
-  const auto moved = rig.state.decide_dead_letter(work, rig.batches, kNow);
+  const auto moved = rig.state.decide_dead_letter(work, rig.batches, rig.attempts, kNow);
   const auto& all = std::get<ShardState::Records>(moved);
   const auto& copies = std::get<BatchAppended>(all.back());
   ASSERT_EQ(copies.log.value, dead.value);
@@ -467,7 +471,7 @@ TEST(RecordCodec, RefusesRangesOutsideOfTheirBatch) {
 
 TEST(RecordCodec, RefusesLeasesThatCannotBe) {
   const Record leased =
-      Leased{kRange, proto::GrantId{9}, 1, kNow + 1, false, 4096, kNow - 1, kNow - 2};
+      Leased{kRange, proto::GrantId{9}, 1, kNow + 1, false, 4096, kNow - 1, kNow - 2, kNow};
   EXPECT_REFUSED(leased, mutable_leased()->clear_range());
   EXPECT_REFUSED(leased, mutable_leased()->set_grant(0));
   EXPECT_REFUSED(leased, mutable_leased()->set_grant(UINT64_MAX));
@@ -477,11 +481,17 @@ TEST(RecordCodec, RefusesLeasesThatCannotBe) {
   EXPECT_REFUSED(leased, mutable_leased()->set_batch_bytes(UINT64_MAX));
   EXPECT_REFUSED(leased, mutable_leased()->set_append_time(-1));
   EXPECT_REFUSED(leased, mutable_leased()->set_cursor_time(-1));
-  const Record returned = Returned{kRange, kNow, true, false};
+  EXPECT_REFUSED(leased, mutable_leased()->set_time(-1));
+  EXPECT_REFUSED(leased, mutable_leased()->set_holder(std::string(kMaxHolderBytes + 1, 'x')));
+  const Record returned = Returned{kRange, kNow, ReturnCause::kFailed, kNow, "it broke"};
   EXPECT_REFUSED(returned, mutable_returned()->clear_range());
   EXPECT_REFUSED(returned, mutable_returned()->set_due(-1));
   EXPECT_REFUSED(returned, mutable_returned()->set_due(INT64_MAX));
-  EXPECT_REFUSED(returned, mutable_returned()->set_unsaid(true));
+  EXPECT_REFUSED(returned, mutable_returned()->set_time(-1));
+  EXPECT_REFUSED(returned, mutable_returned()->clear_cause());
+  EXPECT_REFUSED(returned, mutable_returned()->set_cause(storage::v1::ReturnCause(9)));
+  EXPECT_REFUSED(returned,
+                 mutable_returned()->set_reason(std::string(proto::kMaxReasonBytes + 1, 'x')));
   const Record extended = Extended{kRange, kNow};
   EXPECT_REFUSED(extended, mutable_extended()->clear_range());
   EXPECT_REFUSED(extended, mutable_extended()->set_deadline(INT64_MAX));

@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+#include <vector>
+
 namespace weir::core {
 namespace {
 
@@ -195,18 +198,54 @@ class QueueModel {
     bool fresh = true;
     bool started = false;
     std::uint16_t attempts = 0;
+    std::uint16_t failures = 0;
+    bool is_poison = false;
     proto::GrantId grant;
     proto::TimeMs when = 0;
+    std::vector<ReturnCause> history;
   };
   std::map<proto::Offset, Message> live;
-  std::uint16_t max_attempts = 3;
+  std::uint16_t max_failures = 3;
 
-  void give_back(Message& message, bool counted, proto::TimeMs due) const {
+  void give_back(Message& message, ReturnCause cause, proto::TimeMs due) const {
+    const bool is_said = cause != ReturnCause::kReleased && cause != ReturnCause::kExpired;
     message.attempts =
-        static_cast<std::uint16_t>(message.attempts + (counted && !message.started ? 1 : 0));
+        static_cast<std::uint16_t>(message.attempts + (is_said && !message.started ? 1 : 0));
+    if (message.started || is_said) {
+      message.history.push_back(cause);
+      const bool fails = cause == ReturnCause::kFailed || cause == ReturnCause::kPoison ||
+                         cause == ReturnCause::kExpired;
+      message.failures = static_cast<std::uint16_t>(message.failures + (fails ? 1 : 0));
+    }
+    message.is_poison = message.is_poison || cause == ReturnCause::kPoison;
     message.started = false;
     message.when = due;
-    message.state = message.attempts >= max_attempts ? RunState::kDying : RunState::kReturned;
+    message.state = message.is_poison || message.failures >= max_failures ? RunState::kDying
+                                                                          : RunState::kReturned;
+  }
+
+  /// The store has the attempts of each message, the first one and the last ones, and no others.
+  void expect_same_history(const storage::MemoryStore& store, proto::QueueId id) const {
+    using Row = std::tuple<proto::Offset, std::uint16_t, ReturnCause>;
+    std::vector<Row> expected;
+    for (const auto& [offset, message] : live) {
+      for (std::size_t i = 0; i < message.history.size(); ++i) {
+        if (i == 0 || i + kLastAttemptsKept >= message.history.size()) {
+          expected.emplace_back(offset, i + 1, message.history[i]);
+        }
+      }
+    }
+    std::vector<Row> found;
+    const std::string prefix = storage::object_prefix(storage::KeyKind::kAttempt, id.value);
+    const auto reader = store.snapshot();
+    const auto rows =
+        reader->scan(storage::Family::kState, prefix, storage::prefix_end(prefix), {});
+    for (; rows->valid(); rows->next()) {
+      const auto at = storage::parse_attempt_key(rows->key()).value();
+      const Attempt attempt = rows::decode_attempt(rows->value(), at.attempt).value();
+      found.emplace_back(at.offset, at.attempt, attempt.outcome);
+    }
+    EXPECT_EQ(found, expected);
   }
 
   void expect_same(const CoreRig& rig, proto::QueueId id, proto::TimeMs now) const {
@@ -261,6 +300,7 @@ TEST(QueueUnderEverything, EqualsAModelOfSingleMessagesAndItsRows) {
             ASSERT_TRUE(message.fresh ||
                         (message.state == RunState::kReturned && message.when <= now));
             ASSERT_EQ(message.attempts, given->attempts);
+            ASSERT_EQ(message.failures, given->failures);
             message.fresh = false;
             message.state = RunState::kLeased;
             message.started = wanted.started;
@@ -272,13 +312,13 @@ TEST(QueueUnderEverything, EqualsAModelOfSingleMessagesAndItsRows) {
         }
       } else if (action <= 5 && !grants.empty()) {
         const Delivery& held = grants[rng.below(static_cast<std::uint32_t>(grants.size()))];
-        const auto kind = static_cast<SettleKind>(1 + rng.below(5));
+        const auto kind = static_cast<SettleKind>(1 + rng.below(8));
         proto::SettleRange range = CoreRig::range(held, kind, rng.below(300));
         range.first_index += rng.below(held.count);
         range.count = 1 + rng.below(held.first_index + held.count - range.first_index);
-        if (kind != SettleKind::kNack && kind != SettleKind::kExtend) {
-          range.value = 0;
-        }
+        const bool has_value =
+            kind != SettleKind::kAck && kind != SettleKind::kStarted && kind != SettleKind::kPoison;
+        range.value = has_value ? range.value : 0;
         std::set<std::uint32_t> failed;
         for (const auto& failure : rig.settle(queue, range, now)) {
           for (std::uint32_t i = 0; i < failure.count; ++i) {
@@ -306,10 +346,16 @@ TEST(QueueUnderEverything, EqualsAModelOfSingleMessagesAndItsRows) {
           }
           QueueModel::Message& message = it->second;
           if (kind == SettleKind::kNack) {
-            model.give_back(message, true, now + range.value);
+            model.give_back(message, ReturnCause::kFailed, now + range.value);
+          } else if (kind == SettleKind::kPoison) {
+            model.give_back(message, ReturnCause::kPoison, now);
+          } else if (kind == SettleKind::kTransient) {
+            model.give_back(message, ReturnCause::kTransient, now + range.value);
+          } else if (kind == SettleKind::kNotNow) {
+            model.give_back(message, ReturnCause::kNotNow, now + range.value);
           } else if (kind == SettleKind::kRelease ||
                      (kind == SettleKind::kExtend && range.value == 0)) {
-            model.give_back(message, false, now);
+            model.give_back(message, ReturnCause::kReleased, now + range.value);
           } else if (kind == SettleKind::kExtend) {
             message.when = now + range.value;
           } else if (!message.started) {
@@ -321,11 +367,11 @@ TEST(QueueUnderEverything, EqualsAModelOfSingleMessagesAndItsRows) {
         rig.expire(now);
         for (auto& [offset, message] : model.live) {
           if (!message.fresh && message.state == RunState::kLeased && message.when <= now) {
-            model.give_back(message, false, now);
+            model.give_back(message, ReturnCause::kExpired, now);
           }
         }
       } else {
-        const auto moved = rig.state.decide_dead_letter(queue, rig.batches, now);
+        const auto moved = rig.state.decide_dead_letter(queue, rig.batches, rig.attempts, now);
         if (const auto* records = std::get_if<ShardState::Records>(&moved)) {
           rig.apply(*records);
           for (const Record& record : *records) {
@@ -346,6 +392,7 @@ TEST(QueueUnderEverything, EqualsAModelOfSingleMessagesAndItsRows) {
       if (rng.one_in(10)) {
         rig.commit(store);
         expect_same_after_restore(rig, store, now);
+        model.expect_same_history(store, queue);
       }
       if (HasFailure()) {
         return;

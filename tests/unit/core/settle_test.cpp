@@ -129,8 +129,8 @@ TEST_F(Settle, KnowsThatADeadlineThatIsNowHasPassed) {
        {SettleKind::kExtend, SettleKind::kNack, SettleKind::kRelease, SettleKind::kStarted}) {
     EXPECT_EQ(settle(kind, kNow + 1000, 7), Errc::kReceiptExpired);
   }
-  EXPECT_FALSE(rig.state.decide_expire(kNow + 999, rig.state.next_grant()));
-  EXPECT_TRUE(rig.state.decide_expire(kNow + 1000, rig.state.next_grant()));
+  EXPECT_FALSE(rig.expired(kNow + 999));
+  EXPECT_TRUE(rig.expired(kNow + 1000));
 }
 
 TEST_F(Settle, ExtendsFromNow) {

@@ -114,7 +114,7 @@ TEST(Update, MovesWhatDiesToANewerQueue) {
   rig.send(work, values_of(2));
   const Delivery held = *rig.take(work, 2, kNow);
   rig.settle(work, CoreRig::range(held, SettleKind::kNack), kNow);
-  rig.apply(std::get<ShardState::Records>(rig.state.decide_dead_letter(work, rig.batches, kNow)));
+  rig.apply(*rig.dead_letters(work, kNow));
   EXPECT_EQ(rig.info(later, kNow).ready, 2U);
   storage::MemoryStore store;
   rig.commit(store);
@@ -130,7 +130,7 @@ TEST(Update, ParksWhatWasOnItsWayToAQueueThatIsNotMeantAnyMore) {
   rig.settle(work, CoreRig::range(held, SettleKind::kNack), kNow);
   EXPECT_EQ(rig.info(work, kNow).dying, 3U);
   apply_update(rig, target_of("work", ""));
-  rig.apply(std::get<ShardState::Records>(rig.state.decide_dead_letter(work, rig.batches, kNow)));
+  rig.apply(*rig.dead_letters(work, kNow));
   EXPECT_EQ(rig.info(work, kNow).dying, 0U);
   EXPECT_EQ(rig.info(work, kNow).parked, 3U);
   EXPECT_TRUE(rig.state.dying_queues().empty());

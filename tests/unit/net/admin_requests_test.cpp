@@ -85,8 +85,8 @@ TEST(AdminReplies, HoldEveryField) {
   EXPECT_FALSE(updated.queue_update().queue().sends_paused());
   EXPECT_EQ(updated.queue_update().changes(0).after(), "2");
   core::Peeked peeked;
-  peeked.messages.push_back(
-      {10, 2, core::MessageState::kDelayed, 4, 5, 6, 7, proto::SharedBytes(std::string("record"))});
+  peeked.messages.push_back({10, 2, core::MessageState::kDelayed, 4, 3, 5, 6, 7,
+                             proto::SharedBytes(std::string("record"))});
   peeked.next_offset = 13;
   const auto looked = to_wire(1, core::Reply{peeked}, 0);
   const weir::v1::PeekedMessage& message = looked.peeked().messages(0);
@@ -94,6 +94,7 @@ TEST(AdminReplies, HoldEveryField) {
   EXPECT_EQ(message.index(), 2U);
   EXPECT_EQ(message.state(), weir::v1::MESSAGE_STATE_DELAYED);
   EXPECT_EQ(message.attempts(), 4U);
+  EXPECT_EQ(message.failures(), 3U);
   EXPECT_EQ(message.due_time(), 5);
   EXPECT_EQ(message.append_time(), 6);
   EXPECT_EQ(message.base_timestamp(), 7);

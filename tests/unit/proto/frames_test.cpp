@@ -10,6 +10,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::proto {
@@ -38,7 +39,7 @@ Deliver deliver_sample() {
   frame.base_offset = kOffset;
   frame.base_timestamp = -5;
   frame.attempts = 6;
-  frame.flags = 7;
+  frame.failures = 7;
   frame.generation = 8;
   frame.origin = 9;
   frame.records = "records";
@@ -47,9 +48,10 @@ Deliver deliver_sample() {
 
 Settle settle_sample() {
   Settle frame{7, 8, {}};
-  for (const SettleKind kind : {SettleKind::kAck, SettleKind::kNack, SettleKind::kRelease,
-                                SettleKind::kExtend, SettleKind::kStarted}) {
-    frame.ranges.push_back(SettleRange{kind, GrantId(kLarge), 3, kOffset, 4, 5, 6});
+  for (const SettleKind kind :
+       {SettleKind::kAck, SettleKind::kNack, SettleKind::kRelease, SettleKind::kExtend,
+        SettleKind::kStarted, SettleKind::kPoison, SettleKind::kTransient, SettleKind::kNotNow}) {
+    frame.ranges.push_back(SettleRange{kind, GrantId(kLarge), 3, kOffset, 4, 5, 6, 0});
   }
   return frame;
 }
@@ -107,7 +109,7 @@ std::vector<Kind> all_kinds() {
       kind_of("Send", send_sample(), true, 20, decode_send),
       kind_of("Sent", sent_sample(), false, 4 + 2 * 32, decode_sent),
       kind_of("Deliver", deliver_sample(), true, kDeliverFixedBytes, decode_deliver),
-      kind_of("Settle", settle_sample(), false, 16 + 5 * 37, decode_settle),
+      kind_of("Settle", settle_sample(), false, 16 + 8 * 37, decode_settle),
       kind_of("Settled", settled_sample(), false, 12 + 2 * 26, decode_settled),
       kind_of("Credit", credit_sample(), false, 28, decode_credit),
       kind_of("SendCredit", SendCredit{12}, false, 4, decode_send_credit),
@@ -147,7 +149,7 @@ TEST(Frames, DeliverComesBack) {
   EXPECT_EQ(frame->base_offset, sample.base_offset);
   EXPECT_EQ(frame->base_timestamp, sample.base_timestamp);
   EXPECT_EQ(frame->attempts, sample.attempts);
-  EXPECT_EQ(frame->flags, sample.flags);
+  EXPECT_EQ(frame->failures, sample.failures);
   EXPECT_EQ(frame->generation, sample.generation);
   EXPECT_EQ(frame->origin, sample.origin);
   EXPECT_EQ(frame->records, sample.records);
@@ -160,6 +162,65 @@ TEST(Frames, SettleComesBack) {
   EXPECT_EQ(frame->settle_number, 7U);
   EXPECT_EQ(frame->alias, 8U);
   EXPECT_EQ(frame->ranges, settle_sample().ranges);
+}
+
+Settle settle_with_reasons() {
+  Settle frame = settle_sample();
+  frame.reasons = {"the database is away", std::string(kMaxReasonBytes, 'x')};
+  frame.ranges[1].reason = 1;
+  frame.ranges[5].reason = 2;
+  return frame;
+}
+
+TEST(Frames, SettleComesBackWithItsReasons) {
+  const std::string bytes = whole(settle_with_reasons());
+  const Result<Settle> frame = decode_settle(body_of(bytes, FrameType::kSettle));
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->ranges, settle_with_reasons().ranges);
+  EXPECT_EQ(frame->reasons, settle_with_reasons().reasons);
+  EXPECT_EQ(frame->reason_of(frame->ranges[1]), "the database is away");
+  EXPECT_EQ(frame->reason_of(frame->ranges[0]), "");
+  const std::string body = bytes.substr(5);
+  for (std::size_t size = whole(settle_sample()).size() - 5 + 1; size < body.size(); ++size) {
+    EXPECT_FALSE(decode_settle(body.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_settle(body + "x"));
+}
+
+TEST(Frames, AReasonOfSeveralRangesIsWrittenForEach) {
+  Settle frame = settle_sample();
+  frame.reasons = {"away"};
+  frame.ranges[1].reason = 1;
+  frame.ranges[2].reason = 1;
+  const Result<Settle> again = decode_settle(whole(frame).substr(5));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->reason_of(again->ranges[1]), "away");
+  EXPECT_EQ(again->reason_of(again->ranges[2]), "away");
+}
+
+TEST(Frames, ReasonsThatLieAreMalformed) {
+  const auto is_taken = [](const std::vector<std::pair<std::uint32_t, std::string>>& reasons) {
+    std::string body = whole(settle_sample()).substr(5);
+    const auto append = [&body](auto number) {
+      body.append(sizeof(number), ' ');
+      store_le<decltype(number)>(body.data() + body.size() - sizeof(number), number);
+    };
+    append(static_cast<std::uint32_t>(reasons.size()));
+    for (const auto& [range, text] : reasons) {
+      append(range);
+      append(static_cast<std::uint16_t>(text.size()));
+      body += text;
+    }
+    return decode_settle(body).has_value();
+  };
+  EXPECT_TRUE(is_taken({{7, "last"}}));
+  EXPECT_TRUE(is_taken({{0, "first"}, {7, "last"}}));
+  EXPECT_FALSE(is_taken({{8, "of no range"}}));
+  EXPECT_FALSE(is_taken({{2, "one"}, {2, "two"}}));
+  EXPECT_FALSE(is_taken({{2, "one"}, {1, "two"}}));
+  EXPECT_FALSE(is_taken({{2, ""}}));
+  EXPECT_FALSE(is_taken({{2, std::string(kMaxReasonBytes + 1, 'x')}}));
+  EXPECT_FALSE(is_taken({})) << "no reasons are not written";
 }
 
 TEST(Frames, SettledComesBack) {
@@ -294,7 +355,7 @@ TEST(Frames, UnknownKindsOfSettlingAreMalformed) {
   for (int kind = 0; kind < 256; ++kind) {
     std::string changed = body;
     changed[16 + 2 * 37] = static_cast<char>(kind);
-    EXPECT_EQ(decode_settle(changed).has_value(), kind >= 1 && kind <= 5) << kind;
+    EXPECT_EQ(decode_settle(changed).has_value(), kind >= 1 && kind <= 8) << kind;
   }
 }
 

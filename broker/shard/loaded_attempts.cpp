@@ -1,0 +1,82 @@
+#include "broker/shard/loaded_attempts.hpp"
+
+#include "broker/core/row_codec.hpp"
+#include "storage/key_codec.hpp"
+
+#include <utility>
+
+namespace weir::shard {
+
+using storage::Family;
+
+proto::Result<AttemptRows> load_attempts(const storage::Reader& reader,
+                                         const core::NeedAttempts& need) {
+  AttemptRows attempts;
+  const auto rows = reader.scan(
+      Family::kState, storage::attempt_key(need.queue, need.generation, need.base_offset, 0),
+      storage::attempt_key(need.queue, need.generation, need.last_offset + 1, 0), {});
+  for (; rows->valid(); rows->next()) {
+    const auto at = storage::parse_attempt_key(rows->key());
+    if (!at) {
+      return proto::fail(proto::Errc::kCorruptBatch, "the key of an attempt is damaged");
+    }
+    auto attempt = core::rows::decode_attempt(rows->value(), at->attempt);
+    if (!attempt) {
+      return attempt.error();
+    }
+    attempts[at->offset].push_back(*std::move(attempt));
+  }
+  if (auto read = rows->status(); !read) {
+    return read.error();
+  }
+  return attempts;
+}
+
+void LoadedAttempts::on_committed(proto::CommitIndex index) {
+  std::erase_if(ended_, [index](const auto& ended) { return ended.second <= index; });
+}
+
+bool LoadedAttempts::begin(const core::NeedAttempts& need, proto::CommitIndex committed) {
+  const auto known = loads_.find(need.queue);
+  if (known != loads_.end() && known->second.need.last_offset == need.last_offset &&
+      known->second.need.generation == need.generation &&
+      (!known->second.rows || known->second.as_of >= committed)) {
+    return false;
+  }
+  const bool has_all_rows = !ended_.contains(need.queue);
+  loads_.insert_or_assign(need.queue, Load{need, committed, has_all_rows, std::nullopt});
+  return true;
+}
+
+void LoadedAttempts::finish(const core::NeedAttempts& need, AttemptRows rows) {
+  const auto load = loads_.find(need.queue);
+  if (load != loads_.end() && load->second.need.last_offset == need.last_offset &&
+      load->second.need.generation == need.generation) {
+    load->second.rows = std::move(rows);
+  }
+}
+
+void LoadedAttempts::clear() {
+  loads_.clear();
+  ended_.clear();
+}
+
+const std::vector<core::Attempt>* LoadedAttempts::find(proto::QueueId queue, proto::Offset offset,
+                                                       std::uint16_t attempts) const {
+  static const std::vector<core::Attempt> kNone;
+  const auto load = loads_.find(queue);
+  if (load == loads_.end() || !load->second.rows || offset < load->second.need.base_offset ||
+      offset > load->second.need.last_offset) {
+    return nullptr;
+  }
+  const auto found = load->second.rows->find(offset);
+  const bool has_newest =
+      found != load->second.rows->end() && found->second.back().number >= attempts;
+  // What ended before there was a history has none.
+  if (!has_newest && !load->second.has_all_rows) {
+    return nullptr;
+  }
+  return found != load->second.rows->end() ? &found->second : &kNone;
+}
+
+}  // namespace weir::shard
