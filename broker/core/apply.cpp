@@ -2,6 +2,7 @@
 #include "broker/core/row_codec.hpp"
 #include "broker/core/shard_state.hpp"
 #include "proto/assert.hpp"
+#include "proto/planted_bugs.hpp"
 #include "storage/import.hpp"
 #include "storage/key_codec.hpp"
 #include "storage/log/partition_log.hpp"
@@ -106,6 +107,9 @@ void ShardState::apply_one(const Leased& record, Queue::Effects&) {
 
 /// The history of messages that are gone.
 void ShardState::forget_attempts(const Queue& queue, const Queue::Effects& effects) {
+  if (WEIR_PLANTED(keep_history_of_the_gone)) {
+    return;
+  }
   for (const Queue::GoneHistory& gone : effects.gone) {
     for_each_kept_attempt(gone.attempts, [&](std::uint16_t number) {
       rows_.remove(Family::kState, storage::attempt_key(queue.id(), queue.counters().generation,

@@ -33,7 +33,7 @@ std::optional<Errc> refusal(const Run& run, const proto::SettleRange& settle, pr
   const bool leased = run.state == RunState::kLeased && run.when + late_by > now;
   // In all, from the hand-out on: what is extended without end would be lost to everybody else.
   if (leased && settle.kind == SettleKind::kExtend && run.since != 0 &&
-      now + settle.value > run.since + proto::kMaxLeaseMs) {
+      !WEIR_PLANTED(extend_for_ever) && now + settle.value > run.since + proto::kMaxLeaseMs) {
     return Errc::kLimitExceeded;
   }
   // A standard queue lets a late ack through as long as nobody else got the message: the work is

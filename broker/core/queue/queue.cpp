@@ -225,8 +225,9 @@ bool is_said_by_handler(ReturnCause cause) {
 }
 
 bool is_failure(ReturnCause cause) {
-  return cause == ReturnCause::kFailed || cause == ReturnCause::kPoison ||
-         cause == ReturnCause::kExpired || cause == ReturnCause::kLost;
+  return WEIR_PLANTED(every_return_is_a_failure) || cause == ReturnCause::kFailed ||
+         cause == ReturnCause::kPoison || cause == ReturnCause::kExpired ||
+         cause == ReturnCause::kLost;
 }
 
 /// Counts what the end of a lease means for the messages of a run. True where an attempt is over.
@@ -245,7 +246,8 @@ bool end_attempt(Run& run, ReturnCause cause) {
   if (run.started && (cause == ReturnCause::kExpired || cause == ReturnCause::kLost)) {
     count_one(run.losses);
   }
-  run.is_poison = run.is_poison || cause == ReturnCause::kPoison;
+  run.is_poison =
+      run.is_poison || (cause == ReturnCause::kPoison && !WEIR_PLANTED(poison_comes_again));
   return run.started;
 }
 
