@@ -36,6 +36,9 @@ inline constexpr std::int64_t kMaxWaitMs = 20'000;
 inline constexpr std::int64_t kMaxDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
 inline constexpr std::int64_t kMaxLeaseMs = std::int64_t{12} * 3600 * 1000;
 inline constexpr std::uint32_t kMaxReceiveCountLimit = 1'000;
+/// The largest bounds that a queue may be given.
+inline constexpr std::int64_t kMaxQueueMessagesLimit = 1'000'000'000'000;
+inline constexpr std::int64_t kMaxQueueBytesLimit = std::int64_t{1} << 50;
 
 inline constexpr std::uint16_t kDefaultPort = 7340;
 inline constexpr std::uint16_t kDefaultHttpPort = 7341;

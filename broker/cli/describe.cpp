@@ -1,5 +1,6 @@
 #include "broker/cli/describe.hpp"
 
+#include "broker/cli/queue_options.hpp"
 #include "broker/cli/table.hpp"
 #include "broker/cli/wall_clock.hpp"
 #include "broker/terminal/counted.hpp"
@@ -28,8 +29,14 @@ Facts facts_of(const QueueDescription& queue, std::optional<Timestamp> now = {})
   facts.add("name", queue.name);
   facts.add("uuid", queue.uuid);
   facts.add("id", queue.id);
-  facts.add("lease_ms", queue.settings.lease().count());
-  facts.add("max_receive_count", queue.settings.max_receive_count());
+  for (const QueueNumber& number : queue_numbers()) {
+    const std::int64_t value = number.of(queue.settings);
+    if (value == 0) {
+      facts.add_nothing(number.name);  // no bound
+    } else {
+      facts.add(number.name, value);
+    }
+  }
   if (queue.settings.dead_letter_queue().empty()) {
     facts.add_nothing("dead_letter_queue");
   } else {

@@ -35,6 +35,8 @@ std::string hint_for(ErrorCode code, std::string_view subject) {
     case ErrorCode::kPartitionNotFound:
     case ErrorCode::kOffsetOutOfRange:
       return "see what there is with: weir topic info " + name;
+    case ErrorCode::kQueueFull:
+      return "see its bounds and what it holds with: weir queue info " + name;
     case ErrorCode::kConnectFailed:
       return "start a broker with: weir serve; name another one with --url or WEIR_URL";
     case ErrorCode::kReceiptExpired:

@@ -2,7 +2,9 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
+#include "broker/cli/queue_options.hpp"
 #include "broker/cli/wall_clock.hpp"
+#include "proto/limits.hpp"
 #include "proto/names.hpp"
 
 #include <CLI/CLI.hpp>
@@ -15,13 +17,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kMaxLeaseMs = std::int64_t{12} * 3600 * 1000;
-
 struct CreateArguments {
   std::string name;
-  std::int64_t lease_ms = 0;
-  std::uint32_t max_receive_count = 0;
-  std::string dead_letter_queue;
+  QueueOptions options;
 };
 
 ExitCode create(const Connection& connection, const CreateArguments& arguments) {
@@ -29,10 +27,7 @@ ExitCode create(const Connection& connection, const CreateArguments& arguments) 
   if (!client) {
     return report(client.error(), connection.url);
   }
-  QueueSettings settings;
-  settings.set_lease(milliseconds(arguments.lease_ms))
-      .set_max_receive_count(arguments.max_receive_count)
-      .set_dead_letter_queue(arguments.dead_letter_queue);
+  const QueueSettings& settings = arguments.options.settings();
   const Result<QueueDescription> queue = client->create_queue(arguments.name, settings);
   if (!queue) {
     if (queue.error().code == ErrorCode::kAlreadyExists) {
@@ -41,7 +36,7 @@ ExitCode create(const Connection& connection, const CreateArguments& arguments) 
                     arguments.name);
     }
     // What a create misses is the dead-letter queue.
-    return report(queue.error(), arguments.dead_letter_queue);
+    return report(queue.error(), settings.dead_letter_queue());
   }
   return print(queue->created
                    ? "created queue " + queue->name + "\n"
@@ -52,16 +47,7 @@ void add_create(CLI::App& parent, CommandLine& line) {
   CLI::App& command = *parent.add_subcommand("create", "Create a queue");
   auto arguments = std::make_shared<CreateArguments>();
   command.add_option("NAME", arguments->name, std::string(proto::kQueueNameRule))->required();
-  command
-      .add_option("--lease-ms", arguments->lease_ms,
-                  "How long a message stays with its consumer (default: the broker's, 30000)")
-      ->check(CLI::Range(std::int64_t{1}, kMaxLeaseMs));
-  command
-      .add_option("--max-receive-count", arguments->max_receive_count,
-                  "Attempts until a message is put aside (default: the broker's, 10)")
-      ->check(CLI::Range(1, 1000));
-  command.add_option("--dead-letter-queue", arguments->dead_letter_queue,
-                     "Where it is put then; without one it is parked");
+  arguments->options.add_to_create(command);
   command.footer(R"(
 Creating a queue that exists with the same settings succeeds; with others it is refused, and the
 answer names the difference: `weir queue update` makes it.
@@ -70,9 +56,15 @@ A dead-letter queue is a queue like any other. Who works on it has as many attem
 unless it has a dead-letter queue itself, what fails as often is parked there, so give it more than
 the default: at most 1000.
 
+--max-messages and --max-bytes are bounds for senders: what does not fit is refused, batch by batch,
+with QUEUE_FULL, and senders try again until their own patience ends. All that is in the queue
+counts, also what is delayed, in flight or parked. Dead letters that come from other queues are
+always taken.
+
 Example:
   weir queue create mail-failed --max-receive-count 100
-  weir queue create mail --max-receive-count 3 --dead-letter-queue mail-failed)");
+  weir queue create mail --max-receive-count 3 --dead-letter-queue mail-failed
+  weir queue create thumbnails --max-messages 100000 --max-in-flight 50)");
   command.callback([&line, arguments] {
     line.action = [&line, arguments] { return create(line.connection, *arguments); };
   });

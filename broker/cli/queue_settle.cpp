@@ -1,6 +1,7 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/line_reader.hpp"
 #include "broker/cli/output.hpp"
+#include "proto/limits.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -18,8 +19,6 @@
 namespace weir::cli {
 namespace {
 
-constexpr std::int64_t kLongestLeaseMs = std::int64_t{12} * 3600 * 1000;
-constexpr std::int64_t kLongestDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
 constexpr std::size_t kMaxHandleLine = 4'096;  // far beyond any handle, to be refused as one
 
 using std::chrono::milliseconds;
@@ -169,7 +168,7 @@ Example:
 
   const auto add_delay = [](CLI::App& command, const std::shared_ptr<SettleArguments>& arguments) {
     command.add_option("--delay-ms", arguments->delay_ms, "Not before so long from now")
-        ->check(CLI::Range(std::int64_t{0}, kLongestDelayMs));
+        ->check(CLI::Range(std::int64_t{0}, proto::kMaxDelayMs));
   };
   auto nack = std::make_shared<SettleArguments>();
   CLI::App& nack_command = add_settle(parent, line, "nack", "Failed: hand messages out again", nack,
@@ -218,7 +217,7 @@ Example:
       .add_option("--lease-ms", extend->lease_ms,
                   "Their leases end so long from now, at most 12 h after they were handed out")
       ->required()
-      ->check(CLI::Range(std::int64_t{0}, kLongestLeaseMs));
+      ->check(CLI::Range(std::int64_t{0}, proto::kMaxLeaseMs));
   extend_command.footer(R"(
 Example:
   weir queue extend "$handle" --lease-ms 60000

@@ -2,46 +2,25 @@
 #include "broker/cli/describe.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
+#include "broker/cli/queue_options.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <memory>
-#include <optional>
 #include <string>
 
 // `weir queue update`, `pause` and `resume`: what can be changed of a queue while it is in use.
 namespace weir::cli {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr std::int64_t kMaxUpdateLeaseMs = std::int64_t{12} * 3600 * 1000;
-
 struct UpdateArguments {
   std::string name;
-  std::optional<std::int64_t> lease_ms;
-  std::optional<std::uint32_t> max_receive_count;
-  std::string dead_letter_queue;
-  bool no_dead_letter_queue = false;
+  QueueOptions options;
   bool receives = false;  // of pause and resume
   bool sends = false;
   bool dry_run = false;
   OutputForm form;
 };
-
-QueueChanges changes_of(const UpdateArguments& arguments) {
-  QueueChanges changes;
-  if (arguments.lease_ms) {
-    changes.set_lease(milliseconds(*arguments.lease_ms));
-  }
-  if (arguments.max_receive_count) {
-    changes.set_max_receive_count(*arguments.max_receive_count);
-  }
-  if (arguments.no_dead_letter_queue || !arguments.dead_letter_queue.empty()) {
-    changes.set_dead_letter_queue(arguments.dead_letter_queue);
-  }
-  return changes;
-}
 
 ExitCode update(const Connection& connection, const UpdateArguments& arguments,
                 QueueChanges changes) {
@@ -71,30 +50,21 @@ std::shared_ptr<UpdateArguments> add_update_arguments(CLI::App& command) {
 void add_update(CLI::App& parent, CommandLine& line) {
   CLI::App& command = *parent.add_subcommand("update", "Change a queue's settings");
   const auto arguments = add_update_arguments(command);
-  command
-      .add_option("--lease-ms", arguments->lease_ms,
-                  "How long a message stays with its consumer; subscriptions keep what they have")
-      ->check(CLI::Range(std::int64_t{1}, kMaxUpdateLeaseMs));
-  command
-      .add_option("--max-receive-count", arguments->max_receive_count,
-                  "Attempts until a message is put aside, looked at when it comes back")
-      ->check(CLI::Range(1, 1000));
-  CLI::Option* const target = command.add_option(
-      "--dead-letter-queue", arguments->dead_letter_queue, "Where it is put then, from here on");
-  command
-      .add_flag("--no-dead-letter-queue", arguments->no_dead_letter_queue,
-                "From here on it is parked then")
-      ->excludes(target);
+  arguments->options.add_to_update(command);
   command.footer(R"(
 What is not named stays as it is, and a queue that is like that already stays so: the command may be
 repeated. Messages that are parked already stay parked.
 
+A subscription keeps the lease that it began with. Attempts are looked at when a message comes back.
+What a queue holds beyond a lower bound stays: senders get QUEUE_FULL until there is room.
+
 Example:
   weir queue update mail --max-receive-count 5 --dry-run
-  weir queue update mail --max-receive-count 5)");
+  weir queue update mail --max-receive-count 5
+  weir queue update mail --max-messages 0)");
   command.callback([&line, arguments] {
     line.action = [&line, arguments] {
-      return update(line.connection, *arguments, changes_of(*arguments));
+      return update(line.connection, *arguments, arguments->options.changes());
     };
   });
 }

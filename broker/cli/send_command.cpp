@@ -153,7 +153,8 @@ void add_queue_send(CLI::App& parent, CommandLine& line) {
   command.footer(R"(
 Each line of the standard input is a message, without its newline; empty lines too. When the command
 prints `sent N messages`, all N are on the broker's disk. At the first failure it stops reading and
-says how many messages were stored, unknown and refused.
+says how many messages were stored, unknown and refused. A queue that is full or paused is tried
+again until --timeout-ms has passed.
 
 Example:
   weir queue send mail < addresses.txt

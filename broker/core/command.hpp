@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/core/queue_settings.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/ids.hpp"
@@ -18,19 +19,6 @@ namespace weir::core {
 
 using Uuid = std::array<std::uint8_t, 16>;
 
-struct QueueSettings {
-  std::int64_t lease_ms = 0;            // 0: the default
-  std::uint32_t max_receive_count = 0;  // 0: the default
-  std::string dead_letter_queue;        // empty: none
-};
-
-/// What is stopped in a queue, on an operator's word. Nothing, when it is created.
-struct QueuePause {
-  bool receives = false;  // nothing is handed out; leases run on, and settlements are taken
-  bool sends = false;     // nothing is taken from senders
-  friend bool operator==(const QueuePause&, const QueuePause&) = default;
-};
-
 struct TopicSettings {
   std::uint32_t partitions = 0;  // 0: 1
 };
@@ -42,15 +30,11 @@ struct CreateQueue {
   QueueSettings settings;
   Uuid uuid{};
 };
-/// What the queue is to have from here on; what has no value stays as it is.
+/// Changes what is set of a queue, and pauses or resumes it; the answer tells the difference.
 struct UpdateQueue {
   std::string name_space;
   std::string name;
-  std::optional<std::int64_t> lease_ms;
-  std::optional<std::uint32_t> max_receive_count;
-  std::optional<std::string> dead_letter_queue;  // empty: none
-  std::optional<bool> receives_paused;
-  std::optional<bool> sends_paused;
+  QueueChanges changes;
   bool dry_run = false;  // nothing is changed
 };
 /// Everything that the queue holds is gone at once, leased messages too.

@@ -3,8 +3,8 @@
 #include "proto/names.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 // Decisions about what exists: namespaces, queues, topics, producers.
@@ -16,43 +16,6 @@ using proto::fail;
 namespace {
 
 constexpr proto::TimeMs kForgetProducerMs = std::int64_t{7} * 24 * 3600 * 1000;
-
-std::string difference(const char* what, std::int64_t has, std::int64_t asked) {
-  return std::string(what) + " is " + std::to_string(has) + ", not " + std::to_string(asked) + "; ";
-}
-
-/// 0 stands for the default of each.
-proto::Result<> check_settings(const QueueSettings& settings) {
-  if (settings.lease_ms < 0 || settings.lease_ms > proto::kMaxLeaseMs) {
-    return fail(Errc::kInvalidArgument,
-                "lease_ms must lie between 1 and " + std::to_string(proto::kMaxLeaseMs));
-  }
-  if (settings.max_receive_count > proto::kMaxReceiveCountLimit) {
-    return fail(Errc::kInvalidArgument, "max_receive_count must lie between 1 and " +
-                                            std::to_string(proto::kMaxReceiveCountLimit));
-  }
-  return {};
-}
-
-std::string text_of(bool value) {
-  return value ? "true" : "false";
-}
-
-/// Notes a setting that becomes another.
-template <class T>
-void note(std::vector<SettingChange>& changes, const char* setting, const T& before,
-          const T& after) {
-  if (before == after) {
-    return;
-  }
-  if constexpr (std::is_same_v<T, std::string>) {
-    changes.push_back({setting, before, after});
-  } else if constexpr (std::is_same_v<T, bool>) {
-    changes.push_back({setting, text_of(before), text_of(after)});
-  } else {
-    changes.push_back({setting, std::to_string(before), std::to_string(after)});
-  }
-}
 
 }  // namespace
 
@@ -102,30 +65,16 @@ proto::Result<ShardState::Records> ShardState::decide(const CreateQueue& command
                                         "this broker does not have yet");
   }
   QueueSettings settings = command.settings;
-  if (auto valid = check_settings(settings); !valid) {
+  if (auto valid = check(settings); !valid) {
     return valid.error();
   }
-  settings.lease_ms = settings.lease_ms != 0 ? settings.lease_ms : proto::kDefaultLeaseMs;
-  settings.max_receive_count =
-      settings.max_receive_count != 0 ? settings.max_receive_count : proto::kDefaultMaxReceiveCount;
+  fill_defaults(settings);
   const auto existing = catalog_.queue(command.name_space, command.name);
   if (existing) {
-    const QueueSettings& has = queues_.at(*existing).definition().settings;
-    std::string differs;
-    if (has.lease_ms != settings.lease_ms) {
-      differs += difference("lease_ms", has.lease_ms, settings.lease_ms);
-    }
-    if (has.max_receive_count != settings.max_receive_count) {
-      differs += difference("max_receive_count", has.max_receive_count, settings.max_receive_count);
-    }
-    if (has.dead_letter_queue != settings.dead_letter_queue) {
-      differs += "dead_letter_queue is '" + has.dead_letter_queue + "', not '" +
-                 proto::printable(settings.dead_letter_queue) + "'; ";
-    }
+    const std::string differs = difference(queues_.at(*existing).definition().settings, settings);
     if (differs.empty()) {
       return Records{};
     }
-    differs.resize(differs.size() - 2);
     return fail(Errc::kAlreadyExists,
                 "queue '" + command.name + "' exists with other settings: " + differs);
   }
@@ -178,23 +127,12 @@ proto::Result<ShardState::UpdateDecision> ShardState::decide(const UpdateQueue& 
   }
   const QueueCreated& has = queues_.at(*id).definition();
   QueueCreated after = has;
-  after.settings.lease_ms = command.lease_ms.value_or(has.settings.lease_ms);
-  after.settings.max_receive_count =
-      command.max_receive_count.value_or(has.settings.max_receive_count);
-  after.settings.dead_letter_queue =
-      command.dead_letter_queue.value_or(has.settings.dead_letter_queue);
-  after.pause.receives = command.receives_paused.value_or(has.pause.receives);
-  after.pause.sends = command.sends_paused.value_or(has.pause.sends);
-  if (auto valid = check_settings(after.settings); !valid) {
+  set(command.changes, after.settings, after.pause);
+  if (auto valid = check(after.settings); !valid) {
     return valid.error();
   }
   // What was not named at creation has the broker's default, and so has what is taken back to it.
-  if (after.settings.lease_ms == 0) {
-    after.settings.lease_ms = proto::kDefaultLeaseMs;
-  }
-  if (after.settings.max_receive_count == 0) {
-    after.settings.max_receive_count = proto::kDefaultMaxReceiveCount;
-  }
+  fill_defaults(after.settings);
   const auto dead_letter_queue =
       find_dead_letter_queue(command.name_space, command.name, after.settings.dead_letter_queue);
   if (!dead_letter_queue) {
@@ -202,13 +140,8 @@ proto::Result<ShardState::UpdateDecision> ShardState::decide(const UpdateQueue& 
   }
   after.dead_letter_queue = *dead_letter_queue;
   UpdateDecision decision;
-  note(decision.changes, "lease_ms", has.settings.lease_ms, after.settings.lease_ms);
-  note(decision.changes, "max_receive_count", has.settings.max_receive_count,
-       after.settings.max_receive_count);
-  note(decision.changes, "dead_letter_queue", has.settings.dead_letter_queue,
-       after.settings.dead_letter_queue);
-  note(decision.changes, "receives_paused", has.pause.receives, after.pause.receives);
-  note(decision.changes, "sends_paused", has.pause.sends, after.pause.sends);
+  decision.changes = changes_between(has.settings, after.settings);
+  std::ranges::move(changes_between(has.pause, after.pause), std::back_inserter(decision.changes));
   if (!decision.changes.empty()) {
     decision.record = QueueChanged{std::move(after)};
   }

@@ -57,7 +57,9 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   // What is on the way to the dead-letter queue counts as well: it is in memory, too.
   const RunCounts& runs = target->counters().runs;
   const std::uint64_t in_flight = runs.leased + runs.dying;
-  if (in_flight >= proto::kMaxInFlightPerQueue) {
+  const auto max_in_flight =
+      static_cast<std::uint64_t>(target->definition().settings.max_in_flight);
+  if (in_flight >= max_in_flight) {
     return std::monostate{};
   }
   std::optional<Slice> slice = returned_slice(*target, now);
@@ -74,8 +76,7 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
                   static_cast<std::uint32_t>(at - cached->base_offset),
                   static_cast<std::uint32_t>(cached->last_offset - cached->base_offset + 1)};
   }
-  std::uint64_t limit =
-      std::min<std::uint64_t>(wish.max_messages, proto::kMaxInFlightPerQueue - in_flight);
+  std::uint64_t limit = std::min<std::uint64_t>(wish.max_messages, max_in_flight - in_flight);
   limit = std::min<std::uint64_t>(limit, slice->end - slice->first);
   const std::uint64_t max_bytes = std::min<std::uint64_t>(wish.max_bytes, proto::kMaxPieceBytes);
   std::uint64_t bytes = 0;

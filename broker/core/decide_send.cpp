@@ -1,7 +1,9 @@
 #include "broker/core/shard_state.hpp"
 #include "proto/batch/stored_batch.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <span>
+#include <string>
 #include <utility>
 
 namespace weir::core {
@@ -13,6 +15,54 @@ namespace {
 
 /// Somebody resumes it by hand: that is not a matter of milliseconds.
 constexpr std::uint32_t kRetryPausedMs = 1'000;
+/// Consumers make room all the time, where there are any.
+constexpr std::uint32_t kRetryFullMs = 100;
+
+proto::Error refuse(Errc code, std::string why, std::uint32_t retry_after_ms) {
+  proto::Error refused = fail(code, std::move(why));
+  refused.retry_after_ms = retry_after_ms;
+  return refused;
+}
+
+/// Whether `more` fits on top of what the queue `holds`; without a bound all does.
+bool fits(std::int64_t bound, std::uint64_t holds, std::uint64_t more) {
+  const std::uint64_t counted = WEIR_PLANTED(overfill_by_a_batch) ? 1 : more;
+  const auto most = static_cast<std::uint64_t>(bound);
+  return bound == 0 || (holds < most && counted <= most - holds);
+}
+
+proto::Error full(const Queue& queue, const char* what, std::int64_t bound, std::uint64_t holds,
+                  std::uint64_t more) {
+  return refuse(Errc::kQueueFull,
+                "queue '" + queue.definition().name + "' holds " + std::to_string(holds) + " of " +
+                    std::to_string(bound) + " " + what + ": " + std::to_string(more) +
+                    " more do not fit",
+                kRetryFullMs);
+}
+
+/// Why the queue does not take that from a sender, if so.
+proto::Result<> check_bounds(const Queue& queue, const SendBatch& send) {
+  const QueueCreated& definition = queue.definition();
+  const QueueSettings& bounds = definition.settings;
+  const std::size_t largest = send.columns.largest_message_bytes;
+  if (largest > static_cast<std::uint64_t>(bounds.max_message_bytes)) {
+    return fail(Errc::kMessageTooLarge, "a message has " + std::to_string(largest) +
+                                            " bytes with key and headers; queue '" +
+                                            definition.name + "' takes " +
+                                            std::to_string(bounds.max_message_bytes));
+  }
+  if (definition.pause.sends) {
+    return refuse(Errc::kPaused, "the queue takes no messages: its sends are paused",
+                  kRetryPausedMs);
+  }
+  if (!fits(bounds.max_messages, queue.messages(), send.columns.count())) {
+    return full(queue, "messages", bounds.max_messages, queue.messages(), send.columns.count());
+  }
+  if (!fits(bounds.max_bytes, queue.counters().bytes, send.stored.size())) {
+    return full(queue, "bytes", bounds.max_bytes, queue.counters().bytes, send.stored.size());
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -20,7 +70,7 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
                                                            proto::TimeMs now) const {
   proto::Offset base_offset = 0;
   proto::Offset prev_last_offset = -1;
-  bool is_paused = false;
+  const Queue* to_queue = nullptr;
   if (command.topic) {
     const Partition* target = partition(proto::PartitionId{command.log.value});
     if (target == nullptr) {
@@ -29,13 +79,12 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
     base_offset = target->next_offset;
     prev_last_offset = target->prev_last_offset;
   } else {
-    const Queue* target = queue(proto::QueueId{command.log.value});
-    if (target == nullptr) {
+    to_queue = queue(proto::QueueId{command.log.value});
+    if (to_queue == nullptr) {
       return fail(Errc::kQueueNotFound, "the queue is gone");
     }
-    base_offset = target->counters().next_offset;
-    prev_last_offset = target->counters().prev_last_offset;
-    is_paused = target->definition().pause.sends;
+    base_offset = to_queue->counters().next_offset;
+    prev_last_offset = to_queue->counters().prev_last_offset;
   }
   const proto::BatchHeader& header = command.columns.header;
   auto duplicate = producers_.check(command.log, header.producer_id, header.producer_epoch,
@@ -46,11 +95,11 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
   if (*duplicate) {
     return SendDecision{std::nullopt, (*duplicate)->base_offset, (*duplicate)->append_time};
   }
-  // What was stored before is told to be, paused or not.
-  if (is_paused) {
-    proto::Error paused = fail(Errc::kPaused, "the queue takes no messages: its sends are paused");
-    paused.retry_after_ms = kRetryPausedMs;
-    return paused;
+  // What was stored before is told to be, whether the queue takes anything now or not.
+  if (to_queue != nullptr) {
+    if (auto taken = check_bounds(*to_queue, command); !taken) {
+      return taken.error();
+    }
   }
   std::string stored = std::move(command.stored);
   proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,

@@ -39,13 +39,6 @@ struct QueueInfo {
   }
 };
 
-/// One setting that an update changes, or would change.
-struct SettingChange {
-  std::string setting;  // as the request calls it
-  std::string before;
-  std::string after;
-  friend bool operator==(const SettingChange&, const SettingChange&) = default;
-};
 struct QueueUpdate {
   QueueInfo queue;  // as it is now
   std::vector<SettingChange> changes;
@@ -124,7 +117,7 @@ struct Attached {
 struct Subscribed {
   proto::QueueId id;
   std::int64_t lease_ms = 0;
-  std::uint32_t max_receive_count = 0;
+  std::int64_t max_receive_count = 0;
 };
 
 /// One lease over one slice of one batch.

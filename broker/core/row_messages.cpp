@@ -2,6 +2,7 @@
 
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
+#include "proto/number_fields.hpp"
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
@@ -79,8 +80,9 @@ void write(const QueueCreated& from, pb::QueueRow& to) {
   to.set_namespace_id(from.name_space.value);
   to.set_name(from.name);
   to.set_uuid(to_bytes(from.uuid));
-  to.set_lease_ms(from.settings.lease_ms);
-  to.set_max_receive_count(from.settings.max_receive_count);
+  for (const NumericSetting& setting : kNumericSettings) {
+    proto::set_number(to, setting.name, from.settings.*setting.value);
+  }
   to.set_dead_letter_queue(from.settings.dead_letter_queue);
   to.set_dead_letter_queue_id(from.dead_letter_queue.value);
   to.set_receives_paused(from.pause.receives);
@@ -164,14 +166,18 @@ std::optional<QueueCreated> read(const pb::QueueRow& from) {
   queue.id = proto::QueueId{from.id()};
   queue.name_space = proto::NamespaceId{from.namespace_id()};
   queue.name = from.name();
-  queue.settings = {from.lease_ms(), from.max_receive_count(), from.dead_letter_queue()};
+  for (const NumericSetting& setting : kNumericSettings) {
+    queue.settings.*setting.value = proto::number(from, setting.name);
+  }
+  queue.settings.dead_letter_queue = from.dead_letter_queue();
   queue.dead_letter_queue = proto::QueueId{from.dead_letter_queue_id()};
   queue.pause = {from.receives_paused(), from.sends_paused()};
+  // These two are in every row; what came later is not in older ones.
   const bool is_sound = is_id(from.id()) && is_id(from.namespace_id()) &&
-                        proto::check_queue_name(from.name()) && from.lease_ms() >= 1 &&
-                        from.lease_ms() <= proto::kMaxLeaseMs && from.max_receive_count() >= 1 &&
-                        from.max_receive_count() <= proto::kMaxReceiveCountLimit &&
+                        proto::check_queue_name(from.name()) && from.lease_ms() != 0 &&
+                        from.max_receive_count() != 0 && check(queue.settings) &&
                         is_dead_letter_queue(from) && from_bytes(from.uuid(), queue.uuid);
+  fill_defaults(queue.settings);
   return is_sound ? std::optional(std::move(queue)) : std::nullopt;
 }
 

@@ -1,5 +1,6 @@
 #include "broker/net/messages.hpp"
 #include "proto/hex.hpp"
+#include "proto/number_fields.hpp"
 #include "proto/wire_message.hpp"
 
 #include <string>
@@ -18,8 +19,9 @@ void write(const core::QueueInfo& info, weir::v1::QueueInfo& queue) {
   queue.set_name(info.name);
   queue.set_uuid(to_text(info.uuid));
   queue.set_id(info.id.value);
-  queue.mutable_settings()->set_lease_ms(to_unsigned_ms(info.settings.lease_ms));
-  queue.mutable_settings()->set_max_receive_count(info.settings.max_receive_count);
+  for (const core::NumericSetting& setting : core::kNumericSettings) {
+    proto::set_number(*queue.mutable_settings(), setting.name, info.settings.*setting.value);
+  }
   queue.mutable_settings()->set_dead_letter_queue(info.settings.dead_letter_queue);
   queue.set_ready(info.ready);
   queue.set_in_flight(info.in_flight);
@@ -170,7 +172,7 @@ struct Writer {
     subscribed.set_alias(alias);
     subscribed.set_id(info.id.value);
     subscribed.set_lease_ms(to_unsigned_ms(info.lease_ms));
-    subscribed.set_max_receive_count(info.max_receive_count);
+    subscribed.set_max_receive_count(static_cast<std::uint32_t>(info.max_receive_count));
   }
 
   void operator()(const core::Received& info) const {

@@ -1,5 +1,6 @@
 #include "broker/net/messages.hpp"
 #include "proto/limits.hpp"
+#include "proto/number_fields.hpp"
 #include "proto/settlement.hpp"
 
 #include <algorithm>
@@ -25,29 +26,31 @@ std::int64_t to_ms(std::uint64_t value) {
 }
 
 core::QueueSettings settings_of(const weir::v1::QueueSettings& settings) {
-  return core::QueueSettings{.lease_ms = to_ms(settings.lease_ms()),
-                             .max_receive_count = settings.max_receive_count(),
-                             .dead_letter_queue = settings.dead_letter_queue()};
+  core::QueueSettings to;
+  for (const core::NumericSetting& setting : core::kNumericSettings) {
+    to.*setting.value = proto::number(settings, setting.name);
+  }
+  to.dead_letter_queue = settings.dead_letter_queue();
+  return to;
 }
 
 core::UpdateQueue update_of(const weir::v1::UpdateQueue& wire, const std::string& name_space) {
   core::UpdateQueue update;
   update.name_space = name_space;
   update.name = wire.name();
-  if (wire.has_lease_ms()) {
-    update.lease_ms = to_ms(wire.lease_ms());
-  }
-  if (wire.has_max_receive_count()) {
-    update.max_receive_count = wire.max_receive_count();
+  for (const core::NumericSetting& setting : core::kNumericSettings) {
+    if (proto::has_number(wire, setting.name)) {
+      update.changes.*setting.change = proto::number(wire, setting.name);
+    }
   }
   if (wire.has_dead_letter_queue()) {
-    update.dead_letter_queue = wire.dead_letter_queue();
+    update.changes.dead_letter_queue = wire.dead_letter_queue();
   }
   if (wire.has_receives_paused()) {
-    update.receives_paused = wire.receives_paused();
+    update.changes.receives_paused = wire.receives_paused();
   }
   if (wire.has_sends_paused()) {
-    update.sends_paused = wire.sends_paused();
+    update.changes.sends_paused = wire.sends_paused();
   }
   update.dry_run = wire.dry_run();
   return update;

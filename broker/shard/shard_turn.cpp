@@ -112,6 +112,7 @@ void Shard::Impl::apply(const core::Record& record) {
     }
   } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
     count(dead->range.queue, &QueueCounters::dead_lettered_messages, effects.done);
+    dispatchable_.insert(dead->range.queue);  // what was dying counted as in flight
     forget_if_gone(dead->range, effects);
   } else if (const auto* changed = std::get_if<core::QueueChanged>(&record)) {
     dispatchable_.insert(changed->definition.id);  // perhaps it was resumed

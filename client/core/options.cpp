@@ -197,6 +197,22 @@ QueueSettings& QueueSettings::set_dead_letter_queue(std::string name) {
   dead_letter_queue_ = std::move(name);
   return *this;
 }
+QueueSettings& QueueSettings::set_max_messages(std::uint64_t messages) {
+  max_messages_ = messages;
+  return *this;
+}
+QueueSettings& QueueSettings::set_max_bytes(std::uint64_t bytes) {
+  max_bytes_ = bytes;
+  return *this;
+}
+QueueSettings& QueueSettings::set_max_message_bytes(std::uint32_t bytes) {
+  max_message_bytes_ = bytes;
+  return *this;
+}
+QueueSettings& QueueSettings::set_max_in_flight(std::uint32_t messages) {
+  max_in_flight_ = messages;
+  return *this;
+}
 
 QueueChanges::QueueChanges() = default;
 
@@ -210,6 +226,22 @@ QueueChanges& QueueChanges::set_max_receive_count(std::uint32_t count) {
 }
 QueueChanges& QueueChanges::set_dead_letter_queue(std::string name) {
   dead_letter_queue_ = std::move(name);
+  return *this;
+}
+QueueChanges& QueueChanges::set_max_messages(std::uint64_t messages) {
+  max_messages_ = messages;
+  return *this;
+}
+QueueChanges& QueueChanges::set_max_bytes(std::uint64_t bytes) {
+  max_bytes_ = bytes;
+  return *this;
+}
+QueueChanges& QueueChanges::set_max_message_bytes(std::uint32_t bytes) {
+  max_message_bytes_ = bytes;
+  return *this;
+}
+QueueChanges& QueueChanges::set_max_in_flight(std::uint32_t messages) {
+  max_in_flight_ = messages;
   return *this;
 }
 QueueChanges& QueueChanges::set_receives_paused(bool paused) {

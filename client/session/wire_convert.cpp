@@ -2,11 +2,59 @@
 
 #include "client/core/convert.hpp"
 #include "proto/batch/record_batch.hpp"
+#include "proto/number_fields.hpp"
 
+#include <array>
+#include <chrono>
+#include <optional>
 #include <string>
+#include <type_traits>
 
 namespace weir::sdk {
 namespace {
+
+// A setting of a queue that is a number, between the options and the fields of its name.
+struct NumericSetting {
+  const char* name;
+  std::int64_t (*of)(const QueueSettings& settings);
+  void (*set)(QueueSettings& settings, std::int64_t value);
+  std::optional<std::int64_t> (*change)(const QueueChanges& changes);
+};
+
+template <class T>
+std::int64_t to_number(T value) {
+  if constexpr (std::is_same_v<T, std::chrono::milliseconds>) {
+    return value.count();
+  } else {
+    return static_cast<std::int64_t>(value);
+  }
+}
+
+template <auto kGet, auto kSet, auto kChange>
+constexpr NumericSetting numeric(const char* name) {
+  return {name, [](const QueueSettings& settings) { return to_number((settings.*kGet)()); },
+          [](QueueSettings& settings, std::int64_t value) {
+            (settings.*kSet)(static_cast<decltype((settings.*kGet)())>(value));
+          },
+          [](const QueueChanges& changes) {
+            const auto value = (changes.*kChange)();
+            return value ? std::optional(to_number(*value)) : std::nullopt;
+          }};
+}
+
+constexpr std::array kNumericSettings = {
+    numeric<&QueueSettings::lease, &QueueSettings::set_lease, &QueueChanges::lease>("lease_ms"),
+    numeric<&QueueSettings::max_receive_count, &QueueSettings::set_max_receive_count,
+            &QueueChanges::max_receive_count>("max_receive_count"),
+    numeric<&QueueSettings::max_messages, &QueueSettings::set_max_messages,
+            &QueueChanges::max_messages>("max_messages"),
+    numeric<&QueueSettings::max_bytes, &QueueSettings::set_max_bytes, &QueueChanges::max_bytes>(
+        "max_bytes"),
+    numeric<&QueueSettings::max_message_bytes, &QueueSettings::set_max_message_bytes,
+            &QueueChanges::max_message_bytes>("max_message_bytes"),
+    numeric<&QueueSettings::max_in_flight, &QueueSettings::set_max_in_flight,
+            &QueueChanges::max_in_flight>("max_in_flight"),
+};
 
 using WireChanges = google::protobuf::RepeatedPtrField<v1::SettingChange>;
 
@@ -42,9 +90,10 @@ QueueDescription to_description(const v1::QueueInfo& queue) {
   description.name = queue.name();
   description.uuid = queue.uuid();
   description.id = queue.id();
-  description.settings.set_lease(std::chrono::milliseconds(queue.settings().lease_ms()))
-      .set_max_receive_count(queue.settings().max_receive_count())
-      .set_dead_letter_queue(queue.settings().dead_letter_queue());
+  for (const NumericSetting& setting : kNumericSettings) {
+    setting.set(description.settings, proto::number(queue.settings(), setting.name));
+  }
+  description.settings.set_dead_letter_queue(queue.settings().dead_letter_queue());
   description.ready = queue.ready();
   description.in_flight = queue.in_flight();
   description.delayed = queue.delayed();
@@ -182,11 +231,10 @@ TopicPage to_page(const v1::TopicList& list) {
 }
 
 void fill(v1::UpdateQueue& wire, const QueueChanges& changes) {
-  if (changes.lease()) {
-    wire.set_lease_ms(static_cast<std::uint64_t>(changes.lease()->count()));
-  }
-  if (changes.max_receive_count()) {
-    wire.set_max_receive_count(*changes.max_receive_count());
+  for (const NumericSetting& setting : kNumericSettings) {
+    if (const std::optional<std::int64_t> value = setting.change(changes)) {
+      proto::set_number(wire, setting.name, *value);
+    }
   }
   if (changes.dead_letter_queue()) {
     wire.set_dead_letter_queue(*changes.dead_letter_queue());
@@ -235,8 +283,9 @@ void fill(v1::PartitionStart& wire, const PartitionStart& start) {
 }
 
 void fill(v1::QueueSettings& wire, const QueueSettings& settings) {
-  wire.set_lease_ms(static_cast<std::uint64_t>(settings.lease().count()));
-  wire.set_max_receive_count(settings.max_receive_count());
+  for (const NumericSetting& setting : kNumericSettings) {
+    proto::set_number(wire, setting.name, setting.of(settings));
+  }
   wire.set_dead_letter_queue(settings.dead_letter_queue());
 }
 

@@ -73,6 +73,9 @@ class RecordLimits {
     reserved_ |= header.key.starts_with(kReservedHeaders);
   }
 
+  /// Of the whole message, as kMaxMessageBytes counts them.
+  [[nodiscard]] std::size_t bytes() const { return body_bytes_ + header_bytes_; }
+
   [[nodiscard]] Fault verdict(std::size_t header_count) const {
     if (header_count > kMaxHeaders) {
       return Fault::kHeaderCount;
@@ -80,7 +83,7 @@ class RecordLimits {
     if (header_bytes_ > kMaxHeaderBytes) {
       return Fault::kHeaderBytes;
     }
-    if (body_bytes_ + header_bytes_ > kMaxMessageBytes) {
+    if (bytes() > kMaxMessageBytes) {
       return Fault::kTooLarge;
     }
     return reserved_ ? Fault::kReservedHeader : Fault::kNone;
@@ -95,7 +98,7 @@ class RecordLimits {
 enum class Source : std::uint8_t { kProducer, kStore };
 
 template <Source kSource>
-Fault check_headers(const RecordParts& parts) {
+Fault check_headers(const RecordParts& parts, std::size_t& largest_message_bytes) {
   RecordLimits limits(parts.key.bytes() + parts.value.bytes());
   const char* at = parts.headers;
   Header header;
@@ -112,6 +115,7 @@ Fault check_headers(const RecordParts& parts) {
     return Fault::kMalformed;
   }
   if constexpr (kSource == Source::kProducer) {
+    largest_message_bytes = std::max(largest_message_bytes, limits.bytes());
     return limits.verdict(static_cast<std::size_t>(parts.header_count));
   }
   return Fault::kNone;
@@ -140,7 +144,7 @@ Result<> walk(std::string_view batch, BatchColumns& columns) {
                                       &timestamp)) [[unlikely]] {
       fault = Fault::kTimestamp;
     } else {
-      fault = check_headers<kSource>(parts);
+      fault = check_headers<kSource>(parts, columns.largest_message_bytes);
     }
     if (fault != Fault::kNone) [[unlikely]] {
       return to_error(fault, name_of(i));

@@ -84,6 +84,8 @@ struct BatchColumns {
   BatchHeader header;
   /// One entry a record; empty for a compressed batch, whose records nobody looks at.
   std::vector<RecordSpan> records;
+  /// Key, value and headers of the largest record of a producer's uncompressed batch; else 0.
+  std::size_t largest_message_bytes = 0;
 
   [[nodiscard]] std::uint32_t count() const {
     return static_cast<std::uint32_t>(header.record_count);

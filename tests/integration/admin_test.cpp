@@ -54,6 +54,47 @@ TEST_F(Admin, ChangesAndPausesAQueueAcrossARestart) {
   EXPECT_EQ(done("queue receive mail --ack"), "1\n");
 }
 
+TEST_F(Admin, FillsAQueueToItsBoundAndGoesOnWhenThereIsRoom) {
+  done("queue create mail --max-messages 3 --max-in-flight 1");
+  send("mail", 3);
+  const Output full = weir("--timeout-ms 1500 queue send mail --value more");
+  EXPECT_EQ(full.status, 1) << full.text;
+  EXPECT_THAT(full.text, HasSubstr("QUEUE_FULL"));
+  EXPECT_THAT(full.text, HasSubstr("weir queue info mail"));
+  EXPECT_THAT(full.text, HasSubstr("stored 0, unknown 0, refused 1"));
+  restart();
+  EXPECT_THAT(done("queue info mail -o json"),
+              HasSubstr(R"("max_messages": 3, "max_bytes": null)"));
+  EXPECT_EQ(weir("--timeout-ms 1500 queue send mail --value more").status, 1);
+  EXPECT_EQ(done("queue receive mail --ack"), "1\n");
+  done("queue send mail --value more");
+  EXPECT_EQ(done("queue update mail --max-messages 2 --max-message-bytes 5"),
+            "changed max_messages from 3 to 2\nchanged max_message_bytes from 1048576 to 5\n");
+  EXPECT_THAT(done("queue info mail"), HasSubstr("ready               3\n")) << "nothing is lost";
+  EXPECT_EQ(done("queue receive mail --ack --max 2"), "2\n3\n");
+  const Output large = weir("queue send mail --value 123456");
+  EXPECT_EQ(large.status, 1) << large.text;
+  EXPECT_THAT(large.text, HasSubstr("MESSAGE_TOO_LARGE"));
+  done("queue send mail --value 12345");
+  const Output other = weir("queue create mail --max-messages 7");
+  EXPECT_EQ(other.status, 1);
+  EXPECT_THAT(other.text, HasSubstr("max_messages is 2, not 7"));
+}
+
+// A sender that is patient waits for room.
+TEST_F(Admin, SendsToAFullQueueAsSoonAsSomebodyWorks) {
+  done("queue create mail --max-messages 1");
+  send("mail", 1);
+  const std::string weir = std::string(WEIR_TEST_BINARY) + " --url " + url() + " queue ";
+  const std::string receive = weir + "receive mail --ack --wait-ms 10000; ";
+  const Output sent =
+      run_command("( " + weir + "send mail --value more & " + receive + receive + "wait $! ) 2>&1");
+  EXPECT_EQ(sent.status, 0) << sent.text;
+  EXPECT_THAT(sent.text, HasSubstr("sent 1 message"));
+  EXPECT_THAT(sent.text, HasSubstr("1\n"));
+  EXPECT_THAT(sent.text, HasSubstr("more\n"));
+}
+
 TEST_F(Admin, PurgesOnlyWithAWord) {
   done("queue create mail");
   send("mail", 7);

@@ -39,7 +39,7 @@ class Expectations {
     bool is_topic = false;
     std::uint32_t partition = 0;
     std::string dead_letters;
-    std::uint32_t max_receive_count = 0;
+    std::int64_t max_receive_count = 0;
     std::map<proto::Offset, MessageNumber> at;
     [[nodiscard]] proto::Offset next_offset() const {
       return at.empty() ? 0 : at.rbegin()->first + 1;

@@ -43,7 +43,7 @@ struct Word {
   std::uint32_t incarnation = 0;
   std::uint32_t index = 0;
   std::uint32_t attempts = 0;  // begun before this hand-out
-  std::uint32_t max_receive_count = 0;
+  std::int64_t max_receive_count = 0;
   std::uint32_t value_bytes = 0;  // of each message
   proto::SettleKind settle = proto::SettleKind::kAck;
   bool is_started = false;

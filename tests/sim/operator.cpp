@@ -44,13 +44,13 @@ void Operator::pause(const Target& target, bool receives, bool sends, bool pause
   update.name_space = kNamespace;
   update.name = target.name;
   if (receives) {
-    update.receives_paused = pauses;
+    update.changes.receives_paused = pauses;
   }
   if (sends) {
-    update.sends_paused = pauses;
+    update.changes.sends_paused = pauses;
   }
   request(update, nullptr,
-          [this, log = target.logs.front(), receives = update.receives_paused](
+          [this, log = target.logs.front(), receives = update.changes.receives_paused](
               proto::SessionId session, std::uint64_t id) {
             stage_.oracle.heard_pause(session, id, log, receives);
           });

@@ -45,6 +45,11 @@ class Queue {
   [[nodiscard]] std::uint64_t fresh() const {
     return static_cast<std::uint64_t>(counters_.next_offset - counters_.cursor);
   }
+  /// Of all states together.
+  [[nodiscard]] std::uint64_t messages() const {
+    const RunCounts& runs = counters_.runs;
+    return fresh() + runs.leased + runs.returned + runs.dying + runs.parked;
+  }
   /// The batch that holds `base_offset` as its first message, or nullptr if it is not in memory:
   /// then it is cold, was never handed out, or is done.
   [[nodiscard]] const TouchedBatch* touched(proto::Offset base_offset) const;

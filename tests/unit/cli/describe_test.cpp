@@ -17,7 +17,11 @@ QueueDescription sample_queue() {
   queue.name = "mail";
   queue.uuid = "u-1";
   queue.id = 7;
-  queue.settings.set_lease(milliseconds(30'000)).set_max_receive_count(3);
+  queue.settings.set_lease(milliseconds(30'000))
+      .set_max_receive_count(3)
+      .set_max_messages(100)
+      .set_max_message_bytes(4096)
+      .set_max_in_flight(50);
   queue.ready = 5;
   queue.in_flight = 1;
   queue.bytes = 123;
@@ -28,7 +32,9 @@ QueueDescription sample_queue() {
 TEST(QueueInfo, IsOneLineOfJson) {
   EXPECT_EQ(queue_json(sample_queue()),
             R"({"name": "mail", "uuid": "u-1", "id": 7, "lease_ms": 30000, )"
-            R"("max_receive_count": 3, "dead_letter_queue": null, "ready": 5, "in_flight": 1, )"
+            R"("max_receive_count": 3, "max_messages": 100, "max_bytes": null, )"
+            R"("max_message_bytes": 4096, "max_in_flight": 50, "dead_letter_queue": null, )"
+            R"("ready": 5, "in_flight": 1, )"
             R"("delayed": 0, "dying": 0, "parked": 0, "bytes": 123, "next_offset": 9, )"
             R"("oldest_append_time_ms": null, "subscribers": 0, "receives_paused": false, )"
             R"("sends_paused": false})"

@@ -58,17 +58,48 @@ TEST_F(AdminTest, ChangesOnlyWhatIsSet) {
   EXPECT_FALSE(sent.has_receives_paused());
   EXPECT_FALSE(sent.has_dead_letter_queue());
   EXPECT_FALSE(sent.has_max_receive_count());
+  EXPECT_FALSE(sent.has_max_messages() || sent.has_max_bytes() || sent.has_max_message_bytes() ||
+               sent.has_max_in_flight());
   EXPECT_FALSE(sent.dry_run());
   changes.set_dead_letter_queue("").set_max_receive_count(3).set_receives_paused(false);
+  changes.set_max_messages(0).set_max_bytes(5).set_max_message_bytes(6).set_max_in_flight(7);
   changes.set_dry_run(true);
   ASSERT_TRUE(client.async_update_queue("jobs", changes).get(seconds(20)).has_value());
   const v1::UpdateQueue all = asked().update_queue();
   EXPECT_TRUE(all.has_dead_letter_queue());
   EXPECT_EQ(all.dead_letter_queue(), "");
   EXPECT_EQ(all.max_receive_count(), 3U);
+  EXPECT_TRUE(all.has_max_messages());
+  EXPECT_EQ(all.max_messages(), 0U);
+  EXPECT_EQ(all.max_bytes(), 5U);
+  EXPECT_EQ(all.max_message_bytes(), 6U);
+  EXPECT_EQ(all.max_in_flight(), 7U);
   EXPECT_TRUE(all.has_receives_paused());
   EXPECT_TRUE(all.dry_run());
   EXPECT_EQ(client.update_queue("a b", changes).error().code, ErrorCode::kInvalidName);
+}
+
+TEST_F(AdminTest, CreatesWithEverySetting) {
+  Client client = connect();
+  QueueSettings settings;
+  settings.set_lease(seconds(5))
+      .set_max_receive_count(4)
+      .set_dead_letter_queue("dead")
+      .set_max_messages(1'000'000'000'000)
+      .set_max_bytes(std::uint64_t{1} << 50)
+      .set_max_message_bytes(100)
+      .set_max_in_flight(7);
+  const Result<QueueDescription> queue = client.create_queue("jobs", settings);
+  ASSERT_TRUE(queue.has_value()) << queue.error().to_string();
+  EXPECT_EQ(asked().create_queue().settings().max_messages(), 1'000'000'000'000U);
+  const QueueSettings& told = queue->settings;
+  EXPECT_EQ(told.lease(), seconds(5));
+  EXPECT_EQ(told.max_receive_count(), 4U);
+  EXPECT_EQ(told.dead_letter_queue(), "dead");
+  EXPECT_EQ(told.max_messages(), 1'000'000'000'000U);
+  EXPECT_EQ(told.max_bytes(), std::uint64_t{1} << 50);
+  EXPECT_EQ(told.max_message_bytes(), 100U);
+  EXPECT_EQ(told.max_in_flight(), 7U);
 }
 
 TEST_F(AdminTest, PurgesAndTellsWhatWasThere) {

@@ -61,7 +61,7 @@ std::vector<Record> samples() {
                    proto::NamespaceId{1},
                    "work",
                    Uuid{1, 2, 3},
-                   {500, 4, "dead"},
+                   {500, 4, "dead", 7, 8, 9, 10},
                    proto::QueueId{2}},
       TopicCreated{proto::TopicId{4},
                    proto::NamespaceId{1},
@@ -89,7 +89,7 @@ std::vector<Record> samples() {
                     proto::NamespaceId{1},
                     "work",
                     Uuid{1, 2, 3},
-                    {501, 5, "later"},
+                    {501, 5, "later", 11, 12, 13, 14},
                     proto::QueueId{9},
                     {true, true}}},
       QueuePurged{proto::QueueId{3}},
@@ -117,8 +117,9 @@ void expect_same(const QueueCreated& a, const QueueCreated& b) {
   EXPECT_EQ(a.name_space, b.name_space);
   EXPECT_EQ(a.name, b.name);
   EXPECT_EQ(a.uuid, b.uuid);
-  EXPECT_EQ(a.settings.lease_ms, b.settings.lease_ms);
-  EXPECT_EQ(a.settings.max_receive_count, b.settings.max_receive_count);
+  for (const NumericSetting& setting : kNumericSettings) {
+    EXPECT_EQ(a.settings.*setting.value, b.settings.*setting.value) << setting.name;
+  }
   EXPECT_EQ(a.settings.dead_letter_queue, b.settings.dead_letter_queue);
   EXPECT_EQ(a.dead_letter_queue, b.dead_letter_queue);
   EXPECT_EQ(a.pause, b.pause);
@@ -339,6 +340,9 @@ TEST(RecordCodec, RefusesDefinitionsThatCannotBe) {
   EXPECT_REFUSED(queue, mutable_queue_created()->set_lease_ms(-1));
   EXPECT_REFUSED(queue, mutable_queue_created()->set_lease_ms(proto::kMaxLeaseMs + 1));
   EXPECT_REFUSED(queue, mutable_queue_created()->set_max_receive_count(0));
+  EXPECT_REFUSED(queue, mutable_queue_created()->set_max_messages(-1));
+  EXPECT_REFUSED(queue,
+                 mutable_queue_created()->set_max_message_bytes(proto::kMaxMessageBytes + 1));
   EXPECT_REFUSED(queue, mutable_queue_created()->set_max_receive_count(1001));
   EXPECT_REFUSED(queue, mutable_queue_created()->set_dead_letter_queue_id(0));
   EXPECT_REFUSED(queue, mutable_queue_created()->set_dead_letter_queue_id(3));

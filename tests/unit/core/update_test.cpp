@@ -25,14 +25,14 @@ UpdateQueue update_of(const std::string& name) {
 UpdateQueue pause_of(const std::string& name, std::optional<bool> receives,
                      std::optional<bool> sends) {
   UpdateQueue update = update_of(name);
-  update.receives_paused = receives;
-  update.sends_paused = sends;
+  update.changes.receives_paused = receives;
+  update.changes.sends_paused = sends;
   return update;
 }
 
 UpdateQueue target_of(const std::string& name, const std::string& target) {
   UpdateQueue update = update_of(name);
-  update.dead_letter_queue = target;
+  update.changes.dead_letter_queue = target;
   return update;
 }
 
@@ -54,7 +54,7 @@ TEST(Update, ChangesWhatIsNamedAndTellsTheDifference) {
   rig.create_queue("dead");
   const proto::QueueId queue = rig.create_queue("work", {500, 3, ""});
   UpdateQueue update = target_of("work", "dead");
-  update.max_receive_count = 4;
+  update.changes.max_receive_count = 4;
   EXPECT_EQ(apply_update(rig, update),
             (std::vector<SettingChange>{{"max_receive_count", "3", "4"},
                                         {"dead_letter_queue", "", "dead"}}));
@@ -72,8 +72,8 @@ TEST(Update, TakesZeroForTheDefault) {
   CoreRig rig;
   rig.create_queue("work", {500, 3, ""});
   UpdateQueue update = update_of("work");
-  update.lease_ms = 0;
-  update.max_receive_count = 0;
+  update.changes.lease_ms = 0;
+  update.changes.max_receive_count = 0;
   EXPECT_EQ(apply_update(rig, update).size(), 2U);
   EXPECT_TRUE(rig.state.decide(CreateQueue{"default", "work", {}, {}}).value().empty());
 }
@@ -83,10 +83,10 @@ TEST(Update, RefusesWhatNoQueueCanHave) {
   rig.create_queue("work");
   EXPECT_EQ(refused_with(rig, update_of("none")), Errc::kQueueNotFound);
   UpdateQueue update = update_of("work");
-  update.lease_ms = proto::kMaxLeaseMs + 1;
+  update.changes.lease_ms = proto::kMaxLeaseMs + 1;
   EXPECT_EQ(refused_with(rig, update), Errc::kInvalidArgument);
   update = update_of("work");
-  update.max_receive_count = proto::kMaxReceiveCountLimit + 1;
+  update.changes.max_receive_count = proto::kMaxReceiveCountLimit + 1;
   EXPECT_EQ(refused_with(rig, update), Errc::kInvalidArgument);
   EXPECT_EQ(refused_with(rig, target_of("work", "none")), Errc::kQueueNotFound);
   EXPECT_EQ(refused_with(rig, target_of("work", "work")), Errc::kInvalidArgument);

@@ -38,15 +38,41 @@ TEST(AdminRequests, TellWhatIsNotSetFromWhatIsEmpty) {
   Request request;
   request.mutable_update_queue()->set_name("work");
   core::UpdateQueue update = command_of<core::UpdateQueue>(request);
-  EXPECT_FALSE(update.lease_ms || update.max_receive_count || update.dead_letter_queue ||
-               update.receives_paused || update.sends_paused || update.dry_run);
+  EXPECT_FALSE(update.changes.lease_ms || update.changes.max_receive_count ||
+               update.changes.dead_letter_queue || update.changes.receives_paused ||
+               update.changes.sends_paused || update.dry_run);
   request.mutable_update_queue()->set_lease_ms(UINT64_MAX);
   request.mutable_update_queue()->set_dead_letter_queue("");
   request.mutable_update_queue()->set_receives_paused(false);
   update = command_of<core::UpdateQueue>(request);
-  EXPECT_EQ(update.lease_ms, INT64_MAX) << "too long, and not negative";
-  EXPECT_EQ(update.dead_letter_queue, "");
-  EXPECT_EQ(update.receives_paused, false);
+  EXPECT_EQ(update.changes.lease_ms, INT64_MAX) << "too long, and not negative";
+  EXPECT_FALSE(update.changes.max_messages || update.changes.max_in_flight);
+  EXPECT_EQ(update.changes.dead_letter_queue, "");
+  EXPECT_EQ(update.changes.receives_paused, false);
+}
+
+// Every number goes by its name: the messages have a field for each.
+TEST(AdminRequests, HaveEverySettingOfAQueueThereAndBack) {
+  core::QueueInfo info;
+  std::int64_t value = 10;
+  for (const core::NumericSetting& setting : core::kNumericSettings) {
+    info.settings.*setting.value = ++value;
+  }
+  info.settings.max_messages = 1'000'000'000'000;
+  info.settings.dead_letter_queue = "dead";
+  const auto response = to_wire(1, core::Reply{info}, 0);
+  EXPECT_EQ(response.queue().settings().lease_ms(), 11U);
+  EXPECT_EQ(response.queue().settings().max_messages(), 1'000'000'000'000U);
+  Request request;
+  *request.mutable_create_queue()->mutable_settings() = response.queue().settings();
+  const auto created = command_of<core::CreateQueue>(request);
+  EXPECT_EQ(core::difference(info.settings, created.settings), "");
+  request.mutable_update_queue()->set_max_messages(0);
+  request.mutable_update_queue()->set_max_in_flight(3);
+  const auto update = command_of<core::UpdateQueue>(request);
+  EXPECT_EQ(update.changes.max_messages, 0) << "set, though it is 0";
+  EXPECT_EQ(update.changes.max_in_flight, 3);
+  EXPECT_FALSE(update.changes.max_bytes || update.changes.max_message_bytes);
 }
 
 TEST(AdminRequests, RefuseAStateThatIsNotKnown) {

@@ -23,8 +23,8 @@ struct PauseTest : testing::Test {
     core::UpdateQueue update;
     update.name_space = "default";
     update.name = "work";
-    update.receives_paused = receives;
-    update.sends_paused = sends;
+    update.changes.receives_paused = receives;
+    update.changes.sends_paused = sends;
     update.dry_run = dry_run;
     rig->ask(client, 100, update);
     rig->settle_down();

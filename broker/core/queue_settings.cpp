@@ -1,0 +1,88 @@
+#include "broker/core/queue_settings.hpp"
+
+#include "proto/names.hpp"
+
+namespace weir::core {
+namespace {
+
+/// Notes a setting that becomes another.
+void note(std::vector<SettingChange>& changes, const char* setting, const std::string& before,
+          const std::string& after) {
+  if (before != after) {
+    changes.push_back({setting, before, after});
+  }
+}
+
+const char* text_of(bool value) {
+  return value ? "true" : "false";
+}
+
+}  // namespace
+
+proto::Result<> check(const QueueSettings& settings) {
+  for (const NumericSetting& setting : kNumericSettings) {
+    const std::int64_t value = settings.*setting.value;
+    if (value != 0 && (value < setting.least || value > setting.most)) {
+      return proto::fail(proto::Errc::kInvalidArgument, std::string(setting.name) +
+                                                            " must lie between " +
+                                                            std::to_string(setting.least) +
+                                                            " and " + std::to_string(setting.most));
+    }
+  }
+  return {};
+}
+
+void fill_defaults(QueueSettings& settings) {
+  for (const NumericSetting& setting : kNumericSettings) {
+    if (settings.*setting.value == 0) {
+      settings.*setting.value = setting.standard;
+    }
+  }
+}
+
+std::string difference(const QueueSettings& has, const QueueSettings& asked) {
+  std::string differs;
+  for (const NumericSetting& setting : kNumericSettings) {
+    if (has.*setting.value != asked.*setting.value) {
+      differs += std::string(setting.name) + " is " + std::to_string(has.*setting.value) +
+                 ", not " + std::to_string(asked.*setting.value) + "; ";
+    }
+  }
+  if (has.dead_letter_queue != asked.dead_letter_queue) {
+    differs += "dead_letter_queue is '" + has.dead_letter_queue + "', not '" +
+               proto::printable(asked.dead_letter_queue) + "'; ";
+  }
+  if (!differs.empty()) {
+    differs.resize(differs.size() - 2);
+  }
+  return differs;
+}
+
+void set(const QueueChanges& changes, QueueSettings& settings, QueuePause& pause) {
+  for (const NumericSetting& setting : kNumericSettings) {
+    settings.*setting.value = (changes.*setting.change).value_or(settings.*setting.value);
+  }
+  settings.dead_letter_queue = changes.dead_letter_queue.value_or(settings.dead_letter_queue);
+  pause.receives = changes.receives_paused.value_or(pause.receives);
+  pause.sends = changes.sends_paused.value_or(pause.sends);
+}
+
+std::vector<SettingChange> changes_between(const QueueSettings& before,
+                                           const QueueSettings& after) {
+  std::vector<SettingChange> changes;
+  for (const NumericSetting& setting : kNumericSettings) {
+    note(changes, setting.name, std::to_string(before.*setting.value),
+         std::to_string(after.*setting.value));
+  }
+  note(changes, "dead_letter_queue", before.dead_letter_queue, after.dead_letter_queue);
+  return changes;
+}
+
+std::vector<SettingChange> changes_between(QueuePause before, QueuePause after) {
+  std::vector<SettingChange> changes;
+  note(changes, "receives_paused", text_of(before.receives), text_of(after.receives));
+  note(changes, "sends_paused", text_of(before.sends), text_of(after.sends));
+  return changes;
+}
+
+}  // namespace weir::core

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "proto/limits.hpp"
+#include "proto/result.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// What can be set of a queue. Every setting that is a number stands in one table, from which all
+// that the core does with settings follows; the layers around it go by the same names.
+namespace weir::core {
+
+/// 0 stands for the default of a number.
+struct QueueSettings {
+  std::int64_t lease_ms = 0;
+  std::int64_t max_receive_count = 0;
+  std::string dead_letter_queue = {};  // empty: none
+  std::int64_t max_messages = 0;       // of all states together; without a bound by default
+  std::int64_t max_bytes = 0;          // of all batches stored; without a bound by default
+  std::int64_t max_message_bytes = 0;  // of one message, with key and headers
+  std::int64_t max_in_flight = 0;      // leased, or on the way to the dead-letter queue
+};
+
+/// What is stopped in a queue, on an operator's word. Nothing, when it is created.
+struct QueuePause {
+  bool receives = false;  // nothing is handed out; leases run on, and settlements are taken
+  bool sends = false;     // nothing is taken from senders
+  friend bool operator==(const QueuePause&, const QueuePause&) = default;
+};
+
+/// What a queue is to have from here on; what has no value stays as it is.
+struct QueueChanges {
+  std::optional<std::int64_t> lease_ms = {};
+  std::optional<std::int64_t> max_receive_count = {};
+  std::optional<std::string> dead_letter_queue = {};  // empty: none
+  std::optional<std::int64_t> max_messages = {};
+  std::optional<std::int64_t> max_bytes = {};
+  std::optional<std::int64_t> max_message_bytes = {};
+  std::optional<std::int64_t> max_in_flight = {};
+  std::optional<bool> receives_paused = {};
+  std::optional<bool> sends_paused = {};
+};
+
+/// A setting that is a number: where it is kept, and what it may be besides 0.
+struct NumericSetting {
+  const char* name;  // of the fields of messages and rows, too
+  std::int64_t QueueSettings::* value;
+  std::optional<std::int64_t> QueueChanges::* change;
+  std::int64_t least;
+  std::int64_t most;
+  std::int64_t standard;  // what 0 stands for
+};
+
+inline constexpr std::array kNumericSettings = {
+    NumericSetting{"lease_ms", &QueueSettings::lease_ms, &QueueChanges::lease_ms, 1,
+                   proto::kMaxLeaseMs, proto::kDefaultLeaseMs},
+    NumericSetting{"max_receive_count", &QueueSettings::max_receive_count,
+                   &QueueChanges::max_receive_count, 1, proto::kMaxReceiveCountLimit,
+                   proto::kDefaultMaxReceiveCount},
+    NumericSetting{"max_messages", &QueueSettings::max_messages, &QueueChanges::max_messages, 0,
+                   proto::kMaxQueueMessagesLimit, 0},
+    NumericSetting{"max_bytes", &QueueSettings::max_bytes, &QueueChanges::max_bytes, 0,
+                   proto::kMaxQueueBytesLimit, 0},
+    NumericSetting{"max_message_bytes", &QueueSettings::max_message_bytes,
+                   &QueueChanges::max_message_bytes, 1, proto::kMaxMessageBytes,
+                   proto::kMaxMessageBytes},
+    NumericSetting{"max_in_flight", &QueueSettings::max_in_flight, &QueueChanges::max_in_flight, 1,
+                   proto::kMaxInFlightPerQueue, proto::kMaxInFlightPerQueue},
+};
+
+/// One setting that an update changes, or would change.
+struct SettingChange {
+  std::string setting;  // as the request calls it
+  std::string before;
+  std::string after;
+  friend bool operator==(const SettingChange&, const SettingChange&) = default;
+};
+
+/// INVALID_ARGUMENT that names the setting and what it may be.
+[[nodiscard]] proto::Result<> check(const QueueSettings& settings);
+/// The default wherever a number is 0.
+void fill_defaults(QueueSettings& settings);
+/// What differs, for a person; empty where nothing does. `asked` may be anything.
+[[nodiscard]] std::string difference(const QueueSettings& has, const QueueSettings& asked);
+/// Sets what `changes` names.
+void set(const QueueChanges& changes, QueueSettings& settings, QueuePause& pause);
+/// What an update has changed, in the words of the request.
+[[nodiscard]] std::vector<SettingChange> changes_between(const QueueSettings& before,
+                                                         const QueueSettings& after);
+/// The same of pauses.
+[[nodiscard]] std::vector<SettingChange> changes_between(QueuePause before, QueuePause after);
+
+}  // namespace weir::core
