@@ -57,6 +57,7 @@ constexpr std::array<Outcome, Coverage::kOutcomes> kOutcomeOf = {
     refused(Errc::kInvalidArgument),
     refused(Errc::kStorageFailed),
     refused(Errc::kPaused),
+    refused(Errc::kQueueFull),
 };
 
 std::string name_of(Outcome outcome) {
@@ -112,6 +113,9 @@ constexpr std::array kLimits = {
     Limit{~kSends, outcomes({refused(Errc::kPaused)}), kAll, "only sends are refused in a pause"},
     Limit{ops({Op::kSendAnswered}), outcomes({refused(Errc::kPaused)}), kAll,
           "what was stored before is told to be, paused or not"},
+    Limit{~kSends, outcomes({refused(Errc::kQueueFull)}), kAll, "puts nothing into a queue"},
+    Limit{ops({Op::kSendAnswered}), outcomes({refused(Errc::kQueueFull)}), kAll,
+          "what was stored before is told to be, full or not"},
     Limit{~kNumberedSends & ~ops({Op::kInitProducer}), outcomes({refused(Errc::kProducerFenced)}),
           kAll, "has no producer id"},
     Limit{~kNumberedSends, outcomes({refused(Errc::kOutOfOrderSequence)}), kAll, "has no sequence"},

@@ -80,7 +80,7 @@ class Coverage {
   /// Adds what save() wrote on one line; false where there is no such cell (any more).
   bool load(std::string_view line);
 
-  static constexpr std::size_t kOutcomes = 13;
+  static constexpr std::size_t kOutcomes = 14;
 
  private:
   struct Cell {

@@ -179,6 +179,7 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
                        std::to_string(live_messages) + " in " + std::to_string(bytes),
                    {id, {}});
   }
+  check_bounds(info);
   if ((info.oldest_append_time == 0) != (oldest == 0) || info.oldest_append_time > oldest) {
     world_.violate("the oldest message of queue " + std::to_string(id.value) + " came at " +
                        std::to_string(oldest) + ", not at " +

@@ -44,6 +44,10 @@ constexpr std::array kFields = {
     OptionField{"partitions", &Options::partitions, 1},
     OptionField{"queues", &Options::queues, 1},
     OptionField{"dead_letter_per_mille", &Options::dead_letter_per_mille, 0},
+    OptionField{"bounded_per_mille", &Options::bounded_per_mille, 0},
+    OptionField{"max_messages", &Options::max_messages, 0},
+    OptionField{"max_bytes", &Options::max_bytes, 0},
+    OptionField{"max_in_flight", &Options::max_in_flight, 0},
     OptionField{"consumers", &Options::consumers, 1},
     OptionField{"producers", &Options::producers, 1},
     OptionField{"nack_per_mille", &Options::nack_per_mille, 0},
@@ -86,6 +90,19 @@ std::uint32_t rate(Rng& rng, std::uint32_t runs_per_mille, std::int64_t most) {
 std::int64_t shortest_lease_ms(const Options& o) {
   const std::int64_t way_us = 2 * (2 * o.link_us) + o.commit_us;
   return 3 * way_us / 1000;
+}
+
+/// Room for the largest batch of a producer at least, which would wait for ever otherwise.
+void draw_bounds(Rng& rng, Options& o) {
+  constexpr std::int64_t kMostBesideValueBytes = 20;
+  constexpr std::int64_t kMostBesideRecordsBytes = 200;
+  const std::int64_t batch_bytes =
+      kMostBesideRecordsBytes +
+      std::int64_t{o.max_batch} * (o.max_value_bytes + kMostBesideValueBytes);
+  o.bounded_per_mille = draw(rng, 300, 1000);
+  o.max_messages = draw(rng, o.max_batch, 10 * std::int64_t{o.max_batch});
+  o.max_bytes = draw(rng, batch_bytes, 10 * batch_bytes);
+  o.max_in_flight = draw(rng, 1, rng.per_mille(500) ? 5 : 50);
 }
 
 void draw_faults(Rng& rng, Options& o) {
@@ -202,6 +219,9 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
     }
   }
   o.operator_per_mille = rate(rng, 400, 60);
+  if (rng.per_mille(300)) {
+    draw_bounds(rng, o);
+  }
   return o;
 }
 

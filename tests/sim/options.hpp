@@ -27,6 +27,10 @@ struct Options {
   std::uint32_t max_value_bytes = 16;
   std::uint32_t max_receive_count = 3;
   std::uint32_t dead_letter_per_mille = 500;
+  std::uint32_t bounded_per_mille = 0;  // of queues: with some of these bounds
+  std::uint32_t max_messages = 0;
+  std::uint32_t max_bytes = 0;
+  std::uint32_t max_in_flight = 0;
   std::uint32_t window_messages = 10;
   std::uint32_t window_bytes = 4096;
   std::int64_t lease_ms = 200;

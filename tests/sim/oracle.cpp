@@ -36,9 +36,10 @@ void Oracle::queue_exists(const core::QueueInfo& info) {
   Log& log = logs_[id];
   log.settings = info.settings;
   log.name = info.name;
-  for (const auto& [other, candidate] : logs_) {
+  for (auto& [other, candidate] : logs_) {
     if (!candidate.topic && candidate.name == info.settings.dead_letter_queue) {
       log.dead_letters = other;
+      candidate.takes_dead_letters = true;
     }
   }
 }
@@ -199,6 +200,8 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
       learn(batch.log, offset++, number);
       messages_[number].stored = true;
     }
+  } else if (static_cast<Errc>(entry.code) == Errc::kQueueFull) {
+    said_full(batch);
   }
   sends_.erase(it);
 }

@@ -136,6 +136,7 @@ class Oracle {
     bool topic = false;
     core::QueueSettings settings;
     proto::LogId dead_letters;
+    bool takes_dead_letters = false;
     std::string name;
     std::vector<MessageNumber> at;  // by offset; 0: not known
     proto::Offset high_watermark = 0;
@@ -191,6 +192,8 @@ class Oracle {
                        const proto::Result<core::Reply>& reply);
   void end_leases(proto::SessionId session, std::optional<std::uint32_t> alias);
   [[nodiscard]] bool may_be_purged(const Place& place) const;
+  void check_bounds(const core::QueueInfo& info);
+  void said_full(const Batch& batch);
   void said_of_operator(proto::SessionId session, std::uint64_t request,
                         const proto::Result<core::Reply>& reply);
   void forget_operators(std::optional<proto::SessionId> session);

@@ -282,7 +282,9 @@ void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
   if (!reply) {
     return;
   }
-  if (const auto* received = std::get_if<core::Received>(&*reply)) {
+  if (const auto* info = std::get_if<core::QueueInfo>(&*reply)) {
+    check_bounds(*info);
+  } else if (const auto* received = std::get_if<core::Received>(&*reply)) {
     for (const core::Delivery& delivery : received->deliveries) {
       said_delivery(session, 0, delivery, true);
     }

@@ -257,6 +257,9 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
       producer_.reset();
       destinations_.clear();
       init_producer();
+    } else if (stage_.healed && static_cast<Errc>(entry.code) == Errc::kQueueFull) {
+      count("client: gives up on a full queue");  // what is parked there makes no room any more
+      give_up();
     } else if (!destination.resends) {
       destination.resends = true;
       stage_.world.after(rng().between(1000, 50'000), [this, to = log] { resend(to); });

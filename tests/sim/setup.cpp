@@ -34,6 +34,12 @@ void Setup::create_queue(const std::string& name, const std::string& dead_letter
   command.settings.lease_ms = stage_.options.lease_ms;
   command.settings.max_receive_count = stage_.options.max_receive_count;
   command.settings.dead_letter_queue = dead_letter_queue;
+  if (rng().per_mille(stage_.options.bounded_per_mille)) {
+    const auto some = [this](std::uint32_t bound) { return rng().per_mille(600) ? bound : 0; };
+    command.settings.max_messages = some(stage_.options.max_messages);
+    command.settings.max_bytes = some(stage_.options.max_bytes);
+    command.settings.max_in_flight = some(stage_.options.max_in_flight);
+  }
   request(command, [this](const proto::Result<core::Reply>& reply) {
     const auto& info = std::get<core::QueueInfo>(reply.value());
     stage_.oracle.queue_exists(info);
