@@ -6,7 +6,11 @@
 
 namespace weir::sdk {
 
-proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters) {
+namespace {
+
+// The records that are wanted by their index.
+template <class Wanted>
+proto::BatchBuilder rebuild(std::string_view batch, Wanted is_wanted) {
   proto::BatchBuilder builder;
   const proto::Result<proto::BatchHeader> header = proto::parse_batch_header(batch);
   WEIR_ASSERT(header.has_value(), "the batch is our own");
@@ -17,7 +21,7 @@ proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters) {
   std::size_t index = 0;
   const proto::Result<> walked =
       proto::for_each_record(*records, header->record_count, [&](const proto::RecordView& record) {
-        if (waiters.is_alive(index++)) {
+        if (is_wanted(index++)) {
           proto::RecordInput input;
           input.key = record.key;
           input.value = record.value;
@@ -27,8 +31,20 @@ proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters) {
         }
       });
   WEIR_ASSERT(walked.has_value(), "the batch is our own");
+  return builder;
+}
+
+}  // namespace
+
+proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters) {
+  proto::BatchBuilder builder =
+      rebuild(batch, [&waiters](std::size_t index) { return waiters.is_alive(index); });
   waiters.close_gaps();
   return builder;
+}
+
+proto::BatchBuilder rebuild_range(std::string_view batch, std::size_t first, std::size_t end) {
+  return rebuild(batch, [=](std::size_t index) { return index >= first && index < end; });
 }
 
 bool Batcher::fits(const WaitingBatch& batch, std::size_t record_bytes) const {

@@ -34,6 +34,8 @@ struct Released {
 /// The records of `batch` whose waiters still wait, in a new builder; `waiters` loses its gaps. The
 /// batch must be one that a BatchBuilder made.
 proto::BatchBuilder rebuild_alive(std::string_view batch, WaiterList& waiters);
+/// The records from index `first` to before `end`, of a batch as above.
+proto::BatchBuilder rebuild_range(std::string_view batch, std::size_t first, std::size_t end);
 
 /// Messages on their way to one partition that have not left: they gather in the last batch until
 /// it is full or taken.

@@ -47,6 +47,9 @@ std::size_t Flights::window() const {
 }
 
 Flight* Flights::next_to_send() {
+  if (out_ >= proto::kMaxUnconfirmedBatches) {
+    return nullptr;  // halves of batches may be more
+  }
   for (Flight& flight : flights_) {
     if (!flight.is_out) {
       return &flight;
@@ -177,9 +180,43 @@ std::size_t Flights::prune(proto::Compression compression) {
   return freed_bytes;
 }
 
+/// What gathered while a queue was full may be more than the queue ever has room for. A part of it
+/// fits as soon as anything does.
+void Flights::halve_first(Producer producer, proto::Compression compression) {
+  if (flights_.empty()) {
+    return;
+  }
+  Flight& first = flights_.front();
+  const std::size_t count = first.waiters.size();
+  if (count < 2 || first.is_uncertain || !first.refusal ||
+      first.refusal->code != proto::Errc::kQueueFull) {
+    return;
+  }
+  const std::size_t half = count / 2;
+  const auto finish = [&](std::size_t begin, std::size_t end, std::int32_t sequence) {
+    return std::make_shared<std::string>(
+        rebuild_range(*first.batch, begin, end).finish(identity(producer, sequence), compression));
+  };
+  Flight rest;
+  rest.round = first.round;
+  rest.refusal = first.refusal;
+  rest.sequence = advance(first.sequence, static_cast<std::int32_t>(half));
+  rest.batch = finish(half, count, rest.sequence);
+  rest.bytes = first.bytes / 2;
+  first.bytes -= rest.bytes;
+  first.batch = finish(0, half, first.sequence);
+  rest.waiters = first.waiters.split_off(half);
+  flights_.insert(flights_.begin() + 1, std::move(rest));
+  // Nothing is out, so no answer names one of the old ones.
+  for (Flight& flight : flights_) {
+    flight.ordinal = next_ordinal_++;
+  }
+}
+
 std::size_t Flights::resume(Producer producer, proto::Compression compression) {
   WEIR_ASSERT(holding_ && out_ == 0 && !broken_, "nothing is out and sequences can be mended");
   const std::size_t freed_bytes = prune(compression);
+  halve_first(producer, compression);
   holding_ = false;
   if (!std::exchange(renumber_, false)) {
     return freed_bytes;

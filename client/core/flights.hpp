@@ -66,7 +66,7 @@ class Flights {
   [[nodiscard]] std::deque<Flight>& all() { return flights_; }
   [[nodiscard]] const std::deque<Flight>& all() const { return flights_; }
 
-  /// The first batch that is to leave (again); nullptr when all are out.
+  /// The first batch that is to leave (again); nullptr when all are out, or as many as may be.
   [[nodiscard]] Flight* next_to_send();
   /// Gives the batch the next sequence and puts it behind the others.
   Flight& add(WaitingBatch batch, Producer producer, proto::Compression compression);
@@ -87,7 +87,8 @@ class Flights {
   /// Holds because of a batch that is outdated.
   void hold(const Flight& flight);
   /// When holding is over (no batch is out, the pause has passed): drops and shortens batches that
-  /// nobody waits for, renumbers, and goes on. Gives back how many bytes the dropped ones had.
+  /// nobody waits for, halves the first if a full queue refused it, renumbers, and goes on. Gives
+  /// back how many bytes the dropped ones had.
   std::size_t resume(Producer producer, proto::Compression compression);
   /// With a new epoch (or id): all sequences begin again. No batch may be out or uncertain.
   std::size_t restart(Producer producer, proto::Compression compression);
@@ -98,6 +99,7 @@ class Flights {
 
  private:
   std::size_t prune(proto::Compression compression);
+  void halve_first(Producer producer, proto::Compression compression);
   static constexpr std::uint64_t kNone = ~std::uint64_t{0};
 
   void take_out(Flight& flight);

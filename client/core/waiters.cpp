@@ -3,6 +3,7 @@
 #include "client/core/stoppable_send.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::sdk {
 
@@ -69,6 +70,16 @@ void WaiterList::take_all(std::vector<SendCallback>& all) {
 void WaiterList::close_gaps() {
   std::erase_if(waiters_, [](const Waiter& waiter) { return !waiter.callback; });
   first_alive_ = 0;
+}
+
+WaiterList WaiterList::split_off(std::size_t first) {
+  std::vector<Waiter> all = std::exchange(waiters_, {});
+  *this = WaiterList(first);
+  WaiterList rest(all.size() - first);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    (i < first ? *this : rest).add(std::move(all[i].callback), all[i].deadline);
+  }
+  return rest;
 }
 
 }  // namespace weir::sdk

@@ -43,6 +43,8 @@ class WaiterList {
   void take_all(std::vector<SendCallback>& all);
   /// Drops the gaps: the list then fits a batch that was built again without their records.
   void close_gaps();
+  /// Takes out those from `first` on. There must be no gaps.
+  [[nodiscard]] WaiterList split_off(std::size_t first);
 
   /// Calls `answer(index, callback)` for each that still waits; afterwards nobody does.
   template <class Answer>

@@ -271,6 +271,64 @@ TEST_F(ProducerMachineTest, ShortensARefusedBatchByWhatExpired) {
   EXPECT_THAT(log(), ElementsAre("warm0", "long"));
 }
 
+// The queue has room for two messages, and five have gathered.
+TEST_F(ProducerMachineTest, HalvesWhatAFullQueueRefuses) {
+  warm_up();
+  for (const char* text : {"a", "b", "c", "d", "e"}) {
+    rig_.say(text);
+  }
+  rig_.turn();
+  rig_.say("f");
+  rig_.turn();
+  const auto counts = [this] {
+    std::vector<std::int32_t> counts;
+    for (const OutgoingBatch& batch : rig_.wire) {
+      counts.push_back(ProducerRig::header(batch).record_count);
+    }
+    return counts;
+  };
+  ASSERT_THAT(counts(), ElementsAre(5, 1));
+  rig_.refuse(proto::Errc::kQueueFull, 100);
+  rig_.answer();  // out of order
+  rig_.now += milliseconds(500);
+  rig_.turn();
+  EXPECT_THAT(counts(), ElementsAre(2, 3, 1));
+  EXPECT_THAT(sequences(), ElementsAre(1, 3, 6));
+  rig_.answer();
+  EXPECT_EQ(rig_.outcome("b"), "ok");
+  EXPECT_EQ(rig_.receipt("b").offset, 2);
+  rig_.refuse(proto::Errc::kQueueFull, 100);
+  rig_.answer();
+  rig_.now += milliseconds(500);
+  rig_.answer_all();
+  EXPECT_THAT(log(), ElementsAre("warm0", "a", "b", "c", "d", "e", "f"));
+  EXPECT_EQ(rig_.broker.out_of_order, 2U) << "behind what was refused, and no more";
+  EXPECT_EQ(rig_.buffered_messages, 0U);
+  EXPECT_EQ(rig_.buffered_bytes, 0U);
+}
+
+TEST_F(ProducerMachineTest, HasAtMostFivePartsOfABatchOut) {
+  warm_up();
+  for (int i = 0; i < 64; ++i) {
+    rig_.say("m" + std::to_string(i), 0, seconds(1'000));
+  }
+  rig_.turn();
+  for (int i = 0; i < 6; ++i) {
+    rig_.refuse(proto::Errc::kQueueFull);
+    while (!rig_.wire.empty()) {
+      rig_.answer();  // out of order
+    }
+    rig_.now += seconds(60);
+    rig_.turn();
+    ASSERT_FALSE(rig_.wire.empty());
+    EXPECT_LE(rig_.wire.size(), proto::kMaxUnconfirmedBatches);
+  }
+  EXPECT_EQ(ProducerRig::header(rig_.wire.front()).record_count, 1) << "the smallest part";
+  rig_.answer_all();
+  EXPECT_EQ(log().size(), 65U);
+  EXPECT_EQ(rig_.outcome("m63"), "ok");
+}
+
 TEST_F(ProducerMachineTest, GivesTheSequenceOfAFinallyRefusedBatchToTheNext) {
   warm_up();
   say_apart({"a", "b", "c"});
