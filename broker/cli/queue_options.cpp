@@ -62,6 +62,14 @@ constexpr std::array kNumbers = {
            &QueueChanges::set_max_in_flight>(
         "max_in_flight", 1, proto::kMaxInFlightPerQueue, proto::kMaxInFlightPerQueue,
         "Messages that consumers may have at a time, all together"),
+    number<&QueueSettings::redelivery_delay, &QueueSettings::set_redelivery_delay,
+           &QueueChanges::set_redelivery_delay>(
+        "redelivery_delay_ms", 0, proto::kMaxDelayMs, 0,
+        "How long a failed message waits where its handler names no delay"),
+    number<&QueueSettings::redelivery_max_delay, &QueueSettings::set_redelivery_max_delay,
+           &QueueChanges::set_redelivery_max_delay>(
+        "redelivery_max_delay_ms", 0, proto::kMaxDelayMs, 0,
+        "Up to where that doubles with each attempt, with some chance in it; 0: always the same"),
 };
 
 std::string flag_of(const QueueNumber& number) {
@@ -103,7 +111,7 @@ CLI::Option* QueueOptions::add_dead_letter_queue(CLI::App& command) {
           changes_.set_dead_letter_queue(name);
         }
       },
-      "Where it is put then; without one it is parked");
+      "Where what is out of attempts is put; without one it is parked");
 }
 
 void QueueOptions::add_to_create(CLI::App& command) {
@@ -117,7 +125,7 @@ void QueueOptions::add_to_update(CLI::App& command) {
   command
       .add_flag_callback(
           "--no-dead-letter-queue", [this] { changes_.set_dead_letter_queue(""); },
-          "From here on it is parked then")
+          "From here on what is out of attempts is parked")
       ->excludes(target);
 }
 

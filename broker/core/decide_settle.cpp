@@ -59,11 +59,29 @@ ShardState::Records returned_of(const Queue& queue, const TouchedBatch& batch, p
   return records;
 }
 
-Record record_of(const proto::SettleRange& settle, const MessageRange& range, proto::TimeMs now,
-                 std::string_view reason) {
+/// What is said of a range, with the random bits that a policy may need.
+struct Said {
+  const proto::SettleRange& settle;
+  std::string_view reason;
+  std::uint64_t random = 0;
+};
+
+/// When messages of the run may be handed out again by their queue's policy.
+proto::TimeMs due_by_policy(const Queue& queue, const Run& run, proto::TimeMs now,
+                            std::uint64_t random) {
+  const auto before = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
+  // Neighbours that fail together do not all come again together.
+  return now + redelivery_delay_ms(queue.definition().settings, before, random + run.first);
+}
+
+Record record_of(const Queue& queue, const Run& run, const Said& said, const MessageRange& range,
+                 proto::TimeMs now) {
+  const proto::SettleRange& settle = said.settle;
   const auto returned = [&](ReturnCause cause) {
-    const std::int64_t delay_ms = settle.value == proto::kDelayByPolicy ? 0 : settle.value;
-    return Returned{range, now + delay_ms, cause, now, std::string(reason)};
+    const proto::TimeMs due = settle.value == proto::kDelayByPolicy
+                                  ? due_by_policy(queue, run, now, said.random)
+                                  : now + settle.value;
+    return Returned{range, due, cause, now, std::string(said.reason)};
   };
   switch (settle.kind) {
     case SettleKind::kAck:
@@ -120,9 +138,9 @@ void refuse(ShardState::SettleDecision& decision, std::uint32_t first, std::uint
 }
 
 /// The messages of a range that the batch has, run by run, up to `end`.
-void settle_runs(const Queue& queue, const TouchedBatch& batch, const proto::SettleRange& settle,
-                 std::uint32_t end, std::string_view reason, proto::TimeMs now,
-                 ShardState::SettleDecision& decision) {
+void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said, std::uint32_t end,
+                 proto::TimeMs now, ShardState::SettleDecision& decision) {
+  const proto::SettleRange& settle = said.settle;
   for (std::uint32_t index = settle.first_index; index < end;) {
     if (batch.acked(index)) {
       const std::uint32_t live = batch.next_live(index, end);
@@ -146,7 +164,7 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const proto::Set
         stop = batch.live_end(index, run->end());
       }
       decision.records.push_back(
-          record_of(settle, range_of(queue, batch, index, stop - index), now, reason));
+          record_of(queue, *run, said, range_of(queue, batch, index, stop - index), now));
     }
     index = stop;
   }
@@ -156,7 +174,7 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const proto::Set
 
 std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
     proto::QueueId queue_id, const proto::SettleRange& settle, std::string_view reason,
-    proto::TimeMs now, std::optional<proto::Offset> known_done) const {
+    std::uint64_t random, proto::TimeMs now, std::optional<proto::Offset> known_done) const {
   SettleDecision decision;
   const Queue* target = queue(queue_id);
   if (target == nullptr || !is_value_allowed(settle)) {
@@ -199,8 +217,8 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
     refuse(decision, settle.first_index, settle.count, Errc::kReceiptInvalid);
     return decision;
   }
-  settle_runs(*target, *batch, settle, static_cast<std::uint32_t>(wanted_end), reason, now,
-              decision);
+  settle_runs(*target, *batch, {settle, reason, random}, static_cast<std::uint32_t>(wanted_end),
+              now, decision);
   return decision;
 }
 
@@ -241,8 +259,10 @@ proto::Result<ShardState::HandleRange> ShardState::decode(const SettleByHandle& 
   return HandleRange{handle->queue, range};
 }
 
-std::optional<ShardState::Records> ShardState::decide_expire(
-    proto::TimeMs now, proto::GrantId unsaid_from, const HolderLives& holder_lives) const {
+std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
+                                                             proto::GrantId unsaid_from,
+                                                             const HolderLives& holder_lives,
+                                                             std::uint64_t random) const {
   if (next_deadline() > now) {
     return std::nullopt;
   }
@@ -254,8 +274,10 @@ std::optional<ShardState::Records> ShardState::decide_expire(
       const ReturnCause cause = run.grant >= unsaid_from         ? ReturnCause::kUnsaid
                                 : holder_lives(run.holder.get()) ? ReturnCause::kExpired
                                                                  : ReturnCause::kLost;
-      records.emplace_back(
-          Returned{range_of(target, batch, run.first, run.count), now, cause, now});
+      const bool fails = run.started && cause != ReturnCause::kUnsaid;
+      records.emplace_back(Returned{range_of(target, batch, run.first, run.count),
+                                    fails ? due_by_policy(target, run, now, random) : now, cause,
+                                    now});
     }
   }
   return records;

@@ -1,6 +1,9 @@
 #include "broker/core/queue_settings.hpp"
 
+#include "proto/limits.hpp"
 #include "proto/names.hpp"
+
+#include <algorithm>
 
 namespace weir::core {
 namespace {
@@ -29,7 +32,29 @@ proto::Result<> check(const QueueSettings& settings) {
                                                             " and " + std::to_string(setting.most));
     }
   }
+  if (settings.redelivery_max_delay_ms != 0 &&
+      settings.redelivery_max_delay_ms < settings.redelivery_delay_ms) {
+    return proto::fail(
+        proto::Errc::kInvalidArgument,
+        "redelivery_max_delay_ms must not be less than redelivery_delay_ms, which is " +
+            std::to_string(settings.redelivery_delay_ms));
+  }
   return {};
+}
+
+std::int64_t redelivery_delay_ms(const QueueSettings& settings, std::uint16_t attempts_before,
+                                 std::uint64_t random) {
+  const std::int64_t base = settings.redelivery_delay_ms;
+  const std::int64_t longest = settings.redelivery_max_delay_ms;
+  if (base == 0 || longest == 0) {
+    return base;
+  }
+  // Both are below 2^32, so that nothing overflows, and more doublings would change nothing.
+  constexpr std::uint16_t kMostDoublings = 31;
+  static_assert(proto::kMaxDelayMs < std::int64_t{1} << 32);
+  const std::int64_t grown = base << std::min(attempts_before, kMostDoublings);
+  const auto chance = static_cast<std::int64_t>(random % (static_cast<std::uint64_t>(base) + 1));
+  return std::min(longest, grown + chance);
 }
 
 void fill_defaults(QueueSettings& settings) {

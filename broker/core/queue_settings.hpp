@@ -23,6 +23,10 @@ struct QueueSettings {
   std::int64_t max_bytes = 0;          // of all batches stored; without a bound by default
   std::int64_t max_message_bytes = 0;  // of one message, with key and headers
   std::int64_t max_in_flight = 0;      // leased, or on the way to the dead-letter queue
+  // The redelivery policy: how long a failed message waits where its handler did not say. The delay
+  // is doubled with each attempt and made longer by up to itself by chance, up to the longest one.
+  std::int64_t redelivery_delay_ms = 0;      // 0: it comes again at once
+  std::int64_t redelivery_max_delay_ms = 0;  // 0: always the same
 };
 
 /// What is stopped in a queue, on an operator's word. Nothing, when it is created.
@@ -41,6 +45,8 @@ struct QueueChanges {
   std::optional<std::int64_t> max_bytes = {};
   std::optional<std::int64_t> max_message_bytes = {};
   std::optional<std::int64_t> max_in_flight = {};
+  std::optional<std::int64_t> redelivery_delay_ms = {};
+  std::optional<std::int64_t> redelivery_max_delay_ms = {};
   std::optional<bool> receives_paused = {};
   std::optional<bool> sends_paused = {};
 };
@@ -70,6 +76,10 @@ inline constexpr std::array kNumericSettings = {
                    proto::kMaxMessageBytes},
     NumericSetting{"max_in_flight", &QueueSettings::max_in_flight, &QueueChanges::max_in_flight, 1,
                    proto::kMaxInFlightPerQueue, proto::kMaxInFlightPerQueue},
+    NumericSetting{"redelivery_delay_ms", &QueueSettings::redelivery_delay_ms,
+                   &QueueChanges::redelivery_delay_ms, 0, proto::kMaxDelayMs, 0},
+    NumericSetting{"redelivery_max_delay_ms", &QueueSettings::redelivery_max_delay_ms,
+                   &QueueChanges::redelivery_max_delay_ms, 0, proto::kMaxDelayMs, 0},
 };
 
 /// One setting that an update changes, or would change.
@@ -79,6 +89,11 @@ struct SettingChange {
   std::string after;
   friend bool operator==(const SettingChange&, const SettingChange&) = default;
 };
+
+/// How long a message of which so many attempts ended before this one waits for the next, by the
+/// queue's policy: base * 2^n + random(0, base), or the base alone where it does not grow.
+[[nodiscard]] std::int64_t redelivery_delay_ms(const QueueSettings& settings,
+                                               std::uint16_t attempts_before, std::uint64_t random);
 
 /// INVALID_ARGUMENT that names the setting and what it may be.
 [[nodiscard]] proto::Result<> check(const QueueSettings& settings);

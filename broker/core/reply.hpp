@@ -118,6 +118,7 @@ struct Subscribed {
   proto::QueueId id;
   std::int64_t lease_ms = 0;
   std::int64_t max_receive_count = 0;
+  std::int64_t redelivery_delay_ms = 0;
 };
 
 /// One lease over one slice of one batch.

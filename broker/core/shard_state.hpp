@@ -87,11 +87,11 @@ class ShardState {
     Records records;
     std::vector<Failure> failed;
   };
-  /// NeedRows when the batch may be cold; `known_done` is the first offset of a batch that was
+  /// `random` is for the queue's redelivery policy. NeedRows when the batch may be cold; `known_done` is the first offset of a batch that was
   /// asked for and is not in the store.
   [[nodiscard]] std::variant<NeedRows, SettleDecision> decide(
       proto::QueueId queue, const proto::SettleRange& range, std::string_view reason,
-      proto::TimeMs now, std::optional<proto::Offset> known_done) const;
+      std::uint64_t random, proto::TimeMs now, std::optional<proto::Offset> known_done) const;
   /// The range that a receipt handle names, or RECEIPT_INVALID.
   struct HandleRange {
     proto::QueueId queue;
@@ -125,7 +125,8 @@ class ShardState {
   /// Leases whose deadline has passed, one batch at a time; nullopt when none is left. What grants
   /// from `unsaid_from` on handed out has not left the broker: those attempts do not count.
   [[nodiscard]] std::optional<Records> decide_expire(proto::TimeMs now, proto::GrantId unsaid_from,
-                                                     const HolderLives& holder_lives) const;
+                                                     const HolderLives& holder_lives,
+                                                     std::uint64_t random) const;
   /// Whether the lease of a hand-out still stands, and at least half of it is left.
   [[nodiscard]] bool is_worth_saying(const Delivery& delivery, proto::TimeMs now) const;
   /// A hand-out that does not leave the broker goes back as if it had never been made.

@@ -173,6 +173,7 @@ struct Writer {
     subscribed.set_id(info.id.value);
     subscribed.set_lease_ms(to_unsigned_ms(info.lease_ms));
     subscribed.set_max_receive_count(static_cast<std::uint32_t>(info.max_receive_count));
+    subscribed.set_redelivery_delay_ms(to_unsigned_ms(info.redelivery_delay_ms));
   }
 
   void operator()(const core::Received& info) const {

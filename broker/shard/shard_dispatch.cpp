@@ -23,8 +23,12 @@ void Shard::Impl::expire() {
   for (int i = 0; i < kMaxExpiriesPerTurn; ++i) {
     const proto::TimeMs until =
         WEIR_PLANTED(expire_past_waiting_inputs) ? now_ : std::min(now_, oldest_waiting());
+    if (state_->next_deadline() > until) {
+      break;
+    }
     const auto records = state_->decide_expire(
-        until, unsaid_from_, [this](const std::string* holder) { return is_there(holder); });
+        until, unsaid_from_, [this](const std::string* holder) { return is_there(holder); },
+        ports_.random());
     if (!records) {
       break;
     }

@@ -140,6 +140,7 @@ class Shard::Impl {
   Waits handle(const Input& input, RequestInput& asked);
   void handle(const Input& input, const CloseInput& close);
   void release_grants(const Consumer& consumer);
+  std::uint64_t random_for(const proto::SettleRange& range);
   void count_nacks(proto::QueueId queue, const core::ShardState::Records& records);
   [[nodiscard]] bool is_late(const Input& input) const;
   /// How many settlements one input may have judged in this turn.

@@ -120,8 +120,8 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
     const proto::SettleRange& range = settled.settle.ranges[settled.done];
     // Judged by the time when it came in: a message of ours that waited must not expire for it.
     const proto::TimeMs judged_by = WEIR_PLANTED(judge_by_time_of_turn) ? now_ : input.arrived;
-    auto decided = state_->decide(settled.queue, range, settled.settle.reason_of(range), judged_by,
-                                  input.known_done);
+    auto decided = state_->decide(settled.queue, range, settled.settle.reason_of(range),
+                                  random_for(range), judged_by, input.known_done);
     if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
       return *need;
     }
@@ -142,6 +142,11 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
   }
   open_.effects.push_back({input.session, SettledEffect{number, std::move(settled.failed)}});
   return std::nullopt;
+}
+
+/// Drawn where a policy decides alone: most of what is said is that messages are done.
+std::uint64_t Shard::Impl::random_for(const proto::SettleRange& range) {
+  return range.value == proto::kDelayByPolicy ? ports_.random() : 0;
 }
 
 /// What handlers could not do.

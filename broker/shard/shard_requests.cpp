@@ -157,7 +157,8 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
     consumers_.add(std::move(consumer));
     dispatchable_.insert(*id);
   }
-  return core::Reply{core::Subscribed{*id, lease_ms, settings.max_receive_count}};
+  return core::Reply{
+      core::Subscribed{*id, lease_ms, settings.max_receive_count, settings.redelivery_delay_ms}};
 }
 
 Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
@@ -219,8 +220,9 @@ std::variant<core::NeedRows, proto::Result<>> Shard::Impl::settle_one(
   }
   // What is known is known of the queue that was asked; a handle may be of another.
   const bool is_known = input.waits && input.waits->queue == decoded->queue;
-  const auto decided = state_->decide(decoded->queue, decoded->range, command.reason, input.arrived,
-                                      is_known ? input.known_done : std::nullopt);
+  const auto decided =
+      state_->decide(decoded->queue, decoded->range, command.reason, random_for(decoded->range),
+                     input.arrived, is_known ? input.known_done : std::nullopt);
   if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
     return *need;
   }

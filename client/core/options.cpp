@@ -213,6 +213,14 @@ QueueSettings& QueueSettings::set_max_in_flight(std::uint32_t messages) {
   max_in_flight_ = messages;
   return *this;
 }
+QueueSettings& QueueSettings::set_redelivery_delay(std::chrono::milliseconds delay) {
+  redelivery_delay_ = delay;
+  return *this;
+}
+QueueSettings& QueueSettings::set_redelivery_max_delay(std::chrono::milliseconds longest) {
+  redelivery_max_delay_ = longest;
+  return *this;
+}
 
 QueueChanges::QueueChanges() = default;
 
@@ -242,6 +250,14 @@ QueueChanges& QueueChanges::set_max_message_bytes(std::uint32_t bytes) {
 }
 QueueChanges& QueueChanges::set_max_in_flight(std::uint32_t messages) {
   max_in_flight_ = messages;
+  return *this;
+}
+QueueChanges& QueueChanges::set_redelivery_delay(std::chrono::milliseconds delay) {
+  redelivery_delay_ = delay;
+  return *this;
+}
+QueueChanges& QueueChanges::set_redelivery_max_delay(std::chrono::milliseconds longest) {
+  redelivery_max_delay_ = longest;
   return *this;
 }
 QueueChanges& QueueChanges::set_receives_paused(bool paused) {

@@ -45,4 +45,8 @@ std::size_t QueueConsumer::buffered() const {
   return front_->buffered();
 }
 
+std::chrono::milliseconds QueueConsumer::redelivery_delay() const {
+  return front_->redelivery_delay();
+}
+
 }  // namespace weir

@@ -183,6 +183,11 @@ Result<> ConsumerFront::status() const {
   return refusal_ ? Result<>(*refusal_) : Result<>();
 }
 
+std::chrono::milliseconds ConsumerFront::redelivery_delay() const {
+  const std::lock_guard lock(mutex_);
+  return redelivery_delay_;
+}
+
 std::size_t ConsumerFront::buffered() const {
   const std::lock_guard lock(mutex_);
   return machine_.waiting_messages() + begun_.size();
@@ -241,6 +246,7 @@ void ConsumerFront::on_subscribed(const proto::Result<v1::Response>& response) {
       const std::lock_guard lock(mutex_);
       was_ready_ = true;
       refusal_.reset();
+      redelivery_delay_ = std::chrono::milliseconds(response->subscribed().redelivery_delay_ms());
     }
     ready_->tell({});
   } else {

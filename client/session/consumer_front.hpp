@@ -43,6 +43,7 @@ class ConsumerFront : public SettleChannel {
   [[nodiscard]] Future<> async_close();
   [[nodiscard]] Result<> status() const;
   [[nodiscard]] std::size_t buffered() const;
+  [[nodiscard]] std::chrono::milliseconds redelivery_delay() const;
 
   // ---- I/O thread
 
@@ -104,6 +105,7 @@ class ConsumerFront : public SettleChannel {
   bool is_paused_ = false;
   Window window_;
   bool was_ready_ = false;
+  std::chrono::milliseconds redelivery_delay_{0};  // guarded by mutex_
   std::optional<Error> refusal_;
 
   // I/O thread only.

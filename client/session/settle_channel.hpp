@@ -26,8 +26,7 @@ class SettleChannel : public SettleSink,
   SettleChannel(std::shared_ptr<Engine> engine, std::string queue, Duration max_hold);
 
   // Any thread.
-  void settle(Grant& grant, std::uint32_t index, SettleWord word,
-              SettleCallback callback) override;
+  void settle(Grant& grant, std::uint32_t index, SettleWord word, SettleCallback callback) override;
   Result<> ack_and_wait(Grant& grant, std::uint32_t index,
                         std::chrono::milliseconds timeout) override;
   [[nodiscard]] const std::string& queue() const override { return queue_; }

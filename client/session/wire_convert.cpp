@@ -54,6 +54,10 @@ constexpr std::array kNumericSettings = {
             &QueueChanges::max_message_bytes>("max_message_bytes"),
     numeric<&QueueSettings::max_in_flight, &QueueSettings::set_max_in_flight,
             &QueueChanges::max_in_flight>("max_in_flight"),
+    numeric<&QueueSettings::redelivery_delay, &QueueSettings::set_redelivery_delay,
+            &QueueChanges::redelivery_delay>("redelivery_delay_ms"),
+    numeric<&QueueSettings::redelivery_max_delay, &QueueSettings::set_redelivery_max_delay,
+            &QueueChanges::redelivery_max_delay>("redelivery_max_delay_ms"),
 };
 
 using WireChanges = google::protobuf::RepeatedPtrField<v1::SettingChange>;

@@ -234,7 +234,9 @@ void WorkerCrew::settle(Delivery& delivery, const Outcome& outcome) {
 }
 
 Outcome WorkerCrew::with_pause(const Outcome& outcome, std::uint32_t attempt) {
-  if (outcome.delay()) {
+  const bool queue_decides =
+      !options_.has_own_backoff() && consumer_.redelivery_delay() > std::chrono::milliseconds{0};
+  if (outcome.delay() || queue_decides) {
     return outcome;
   }
   switch (outcome.kind()) {

@@ -30,6 +30,7 @@ WorkerPoolOptions& WorkerPoolOptions::set_max_hold(Milliseconds max_hold) {
   return *this;
 }
 WorkerPoolOptions& WorkerPoolOptions::set_retry_backoff(Milliseconds first, Milliseconds longest) {
+  has_own_backoff_ = true;
   first_backoff_ = first;
   longest_backoff_ = longest;
   return *this;

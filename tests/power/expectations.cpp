@@ -52,7 +52,7 @@ bool Expectations::is_gone(const Message& message, std::uint64_t log) const {
     return false;
   }
   const Log& from = logs_.at(message.gone_from);
-  const bool may_have_died = message.attempts >= from.max_receive_count;
+  const bool may_have_died = message.may_be_poison || message.attempts >= from.max_receive_count;
   return log == message.gone_from || !may_have_died || from.dead_letters != logs_.at(log).name;
 }
 
@@ -96,6 +96,7 @@ std::optional<std::string> Expectations::hear(const Word& word) {
     case Word::Kind::kSettleAsked: {
       Message& message = messages_[word.number];
       message.may_be_gone = message.may_be_gone || word.settle == proto::SettleKind::kAck;
+      message.may_be_poison = message.may_be_poison || word.settle == proto::SettleKind::kPoison;
       if (message.lease && message.lease->word.nonce == word.nonce) {
         ++message.lease->unanswered;
       }
@@ -122,6 +123,7 @@ std::optional<std::string> Expectations::hear_hand_out(const Word& word) {
     // An ack that came when the message was already on its way here was for the other queue.
     message.gone_from = 0;
     message.may_be_gone = false;
+    message.may_be_poison = false;
   }
   if (word.attempts < message.attempts) {
     return "attempts fell" + place(word.log, word.offset, word.number);
@@ -143,6 +145,9 @@ void Expectations::hear_settled(const Word& word) {
   --lease.unanswered;
   switch (word.settle) {
     case proto::SettleKind::kNack:
+    case proto::SettleKind::kPoison:
+    case proto::SettleKind::kTransient:
+    case proto::SettleKind::kNotNow:
       lease.was_nacked = true;
       lease.not_before = word.until;
       message.attempts = std::max(message.attempts, word.attempts + 1);

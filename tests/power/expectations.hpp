@@ -32,6 +32,7 @@ class Expectations {
     bool may_be_gone = false;
     std::uint64_t gone_from = 0;  // the log that it was acked in, confirmed; 0: none
     std::uint32_t attempts = 0;   // at least
+    bool may_be_poison = false;   // a handler said so, perhaps in vain
     std::optional<Lease> lease = std::nullopt;
   };
   struct Log {

@@ -449,7 +449,9 @@ class Trial final : public shard::SessionPort {
       }
       const Expectations::Log& at = known_.logs().at(message.at);
       // Without a dead-letter queue it is parked at its last attempt, and counted there.
-      if (is_topic || !at.dead_letters.empty() || message.attempts + 1 < at.max_receive_count) {
+      const bool may_be_parked =
+          message.may_be_poison || message.attempts + 1 >= at.max_receive_count;
+      if (is_topic || !at.dead_letters.empty() || !may_be_parked) {
         broken("message " + std::to_string(number) + " of log " + std::to_string(message.at) +
                " was acknowledged and is lost");
       }

@@ -98,12 +98,16 @@ class RandomPlay {
   void settle() {
     const std::uint64_t dice = rng_.below(1000);
     const SettleKind kind = dice < 500   ? SettleKind::kAck
-                            : dice < 700 ? SettleKind::kNack
+                            : dice < 620 ? SettleKind::kNack
+                            : dice < 660 ? SettleKind::kTransient
+                            : dice < 690 ? SettleKind::kNotNow
+                            : dice < 700 ? SettleKind::kPoison
                             : dice < 780 ? SettleKind::kRelease
                             : dice < 900 ? SettleKind::kExtend
                                          : SettleKind::kStarted;
     std::uint32_t value_ms = 0;
-    if (kind == SettleKind::kNack || kind == SettleKind::kExtend) {
+    if (kind == SettleKind::kNack || kind == SettleKind::kTransient ||
+        kind == SettleKind::kNotNow || kind == SettleKind::kExtend) {
       value_ms = static_cast<std::uint32_t>(rng_.skewed(60'000));
     }
     if (rng_.per_mille(200)) {

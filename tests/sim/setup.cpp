@@ -34,6 +34,9 @@ void Setup::create_queue(const std::string& name, const std::string& dead_letter
   command.settings.lease_ms = stage_.options.lease_ms;
   command.settings.max_receive_count = stage_.options.max_receive_count;
   command.settings.dead_letter_queue = dead_letter_queue;
+  command.settings.redelivery_delay_ms = stage_.options.redelivery_ms;
+  command.settings.redelivery_max_delay_ms =
+      rng().per_mille(500) ? 4 * std::int64_t{stage_.options.redelivery_ms} : 0;
   if (rng().per_mille(stage_.options.bounded_per_mille)) {
     const auto some = [this](std::uint32_t bound) { return rng().per_mille(600) ? bound : 0; };
     command.settings.max_messages = some(stage_.options.max_messages);

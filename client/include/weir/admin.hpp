@@ -40,6 +40,12 @@ class WEIR_API QueueSettings {
   /// At most so many messages in flight: then nothing is handed out until some are done. What is on
   /// the way to the dead-letter queue counts. At most 120000, which is the default.
   QueueSettings& set_max_in_flight(std::uint32_t messages);
+  /// How long a message that failed, or whose lease ended, waits where its handler named no delay.
+  /// At most 30 days. Zero: it comes again at once.
+  QueueSettings& set_redelivery_delay(std::chrono::milliseconds delay);
+  /// The delay is doubled with each attempt, and longer by up to its first value by chance, up to
+  /// this. Zero: it is always the same.
+  QueueSettings& set_redelivery_max_delay(std::chrono::milliseconds longest);
 
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] std::uint32_t max_receive_count() const { return max_receive_count_; }
@@ -48,6 +54,10 @@ class WEIR_API QueueSettings {
   [[nodiscard]] std::uint64_t max_bytes() const { return max_bytes_; }
   [[nodiscard]] std::uint32_t max_message_bytes() const { return max_message_bytes_; }
   [[nodiscard]] std::uint32_t max_in_flight() const { return max_in_flight_; }
+  [[nodiscard]] std::chrono::milliseconds redelivery_delay() const { return redelivery_delay_; }
+  [[nodiscard]] std::chrono::milliseconds redelivery_max_delay() const {
+    return redelivery_max_delay_;
+  }
 
  private:
   std::chrono::milliseconds lease_{0};
@@ -57,6 +67,8 @@ class WEIR_API QueueSettings {
   std::uint64_t max_bytes_ = 0;
   std::uint32_t max_message_bytes_ = 0;
   std::uint32_t max_in_flight_ = 0;
+  std::chrono::milliseconds redelivery_delay_{0};
+  std::chrono::milliseconds redelivery_max_delay_{0};
 };
 
 /// What of a queue is to change; what is not set stays as it is.
@@ -80,6 +92,9 @@ class WEIR_API QueueChanges {
   QueueChanges& set_max_message_bytes(std::uint32_t bytes);
   /// Of later hand-outs: leases run on. Zero: the broker's default.
   QueueChanges& set_max_in_flight(std::uint32_t messages);
+  /// Of what fails from here on.
+  QueueChanges& set_redelivery_delay(std::chrono::milliseconds delay);
+  QueueChanges& set_redelivery_max_delay(std::chrono::milliseconds longest);
   /// While paused nothing is handed out; leases run on, and settlements are taken.
   QueueChanges& set_receives_paused(bool paused);
   /// While paused sends are refused with PAUSED.
@@ -100,6 +115,12 @@ class WEIR_API QueueChanges {
     return max_message_bytes_;
   }
   [[nodiscard]] std::optional<std::uint32_t> max_in_flight() const { return max_in_flight_; }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> redelivery_delay() const {
+    return redelivery_delay_;
+  }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> redelivery_max_delay() const {
+    return redelivery_max_delay_;
+  }
   [[nodiscard]] std::optional<bool> receives_paused() const { return receives_paused_; }
   [[nodiscard]] std::optional<bool> sends_paused() const { return sends_paused_; }
   [[nodiscard]] bool dry_run() const { return dry_run_; }
@@ -112,6 +133,8 @@ class WEIR_API QueueChanges {
   std::optional<std::uint64_t> max_bytes_;
   std::optional<std::uint32_t> max_message_bytes_;
   std::optional<std::uint32_t> max_in_flight_;
+  std::optional<std::chrono::milliseconds> redelivery_delay_;
+  std::optional<std::chrono::milliseconds> redelivery_max_delay_;
   std::optional<bool> receives_paused_;
   std::optional<bool> sends_paused_;
   bool dry_run_ = false;

@@ -208,6 +208,9 @@ class WEIR_API QueueConsumer {
   [[nodiscard]] Result<> status() const;
   /// Messages that wait in the library.
   [[nodiscard]] std::size_t buffered() const;
+  /// The queue's own first delay between two attempts, as the broker said when it took the
+  /// subscription last; zero: the queue has no redelivery policy.
+  [[nodiscard]] std::chrono::milliseconds redelivery_delay() const;
 
   /// For the library: consumers come from Client.
   explicit QueueConsumer(std::shared_ptr<sdk::ConsumerFront> front);

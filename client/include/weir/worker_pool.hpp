@@ -110,7 +110,7 @@ class WEIR_API WorkerPoolOptions {
   WorkerPoolOptions& set_max_hold(Milliseconds max_hold);
   /// The pause before a failed message is handed out again: `first` after the first attempt,
   /// doubled with each further one up to `longest`, each shortened by up to a half by chance.
-  /// Default 1 s and 60 s.
+  /// Default: what the queue's redelivery policy says, and where it has none 1 s and 60 s.
   WorkerPoolOptions& set_retry_backoff(Milliseconds first, Milliseconds longest);
   /// How long what was begun may take to its end, from the first stop() or drain(), before the
   /// destructor cancels it. Default 15 s; with the client's own drain timeout behind it, as long as
@@ -125,6 +125,8 @@ class WEIR_API WorkerPoolOptions {
   [[nodiscard]] std::uint32_t window_bytes() const { return window_bytes_; }
   [[nodiscard]] Milliseconds lease() const { return lease_; }
   [[nodiscard]] Milliseconds max_hold() const { return max_hold_; }
+  /// Whether set_retry_backoff() was called.
+  [[nodiscard]] bool has_own_backoff() const { return has_own_backoff_; }
   [[nodiscard]] Milliseconds first_backoff() const { return first_backoff_; }
   [[nodiscard]] Milliseconds longest_backoff() const { return longest_backoff_; }
   [[nodiscard]] Milliseconds drain_timeout() const { return drain_timeout_; }
@@ -136,6 +138,7 @@ class WEIR_API WorkerPoolOptions {
   std::uint32_t window_bytes_ = std::uint32_t{8} << 20;
   Milliseconds lease_{0};
   Milliseconds max_hold_{300'000};
+  bool has_own_backoff_ = false;
   Milliseconds first_backoff_{1'000};
   Milliseconds longest_backoff_{60'000};
   Milliseconds drain_timeout_{15'000};

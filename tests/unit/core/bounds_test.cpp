@@ -157,7 +157,7 @@ TEST_F(Bounds, AreForSendersAndNotForDeadLetters) {
   rig.send(queue, values_of(3));
   const Delivery held = *rig.take(queue, 3, kNow);
   EXPECT_FALSE(rig.outcome(queue, CoreRig::range(held, SettleKind::kNack), kNow));
-  rig.apply(std::get<ShardState::Records>(rig.state.decide_dead_letter(queue, rig.batches, kNow)));
+  rig.apply(*rig.dead_letters(queue, kNow));
   EXPECT_EQ(rig.info(dead, kNow).messages(), 4U) << "none is refused, none is lost";
   EXPECT_EQ(info().messages(), 0U);
   queue = dead;
@@ -202,7 +202,7 @@ TEST_F(Bounds, CountWhatIsDyingAsInFlight) {
   EXPECT_FALSE(rig.outcome(queue, CoreRig::range(held, SettleKind::kNack), kNow));
   EXPECT_EQ(info().dying, 1U);
   EXPECT_FALSE(rig.take(queue, 1, kNow));
-  rig.apply(std::get<ShardState::Records>(rig.state.decide_dead_letter(queue, rig.batches, kNow)));
+  rig.apply(*rig.dead_letters(queue, kNow));
   EXPECT_TRUE(rig.take(queue, 1, kNow));
 }
 

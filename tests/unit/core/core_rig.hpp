@@ -218,7 +218,7 @@ struct CoreRig {
                                                           const proto::SettleRange& settled,
                                                           proto::TimeMs now,
                                                           std::string_view reason = {}) {
-    const auto decided = state.decide(id, settled, reason, now, std::nullopt);
+    const auto decided = state.decide(id, settled, reason, 0, now, std::nullopt);
     const auto& decision = std::get<ShardState::SettleDecision>(decided);
     apply(decision.records);
     return decision.failed;
@@ -232,8 +232,8 @@ struct CoreRig {
   /// Leases of those who are still there, or are gone, that have ended.
   [[nodiscard]] std::optional<ShardState::Records> expired(proto::TimeMs now,
                                                            bool holders_live = true) const {
-    return state.decide_expire(now, state.next_grant(),
-                               [holders_live](const std::string*) { return holders_live; });
+    return state.decide_expire(
+        now, state.next_grant(), [holders_live](const std::string*) { return holders_live; }, 0);
   }
   void expire(proto::TimeMs now, bool holders_live = true) {
     while (const auto records = expired(now, holders_live)) {

@@ -153,7 +153,7 @@ TEST_F(FailureClasses, PoisonStaysPutAsideWhenItsDeadLetterQueueIsTakenAway) {
   UpdateQueue update;
   update.name_space = "default";
   update.name = "work";
-  update.dead_letter_queue = "";
+  update.changes.dead_letter_queue = "";
   rig.apply(Record{*rig.state.decide(update).value().record});
   rig.apply(rig.dead_letters(queue, kNow).value());
   EXPECT_EQ(rig.info(queue, kNow).parked, 1U);
@@ -205,6 +205,59 @@ TEST_F(FailureClasses, HistoryThatBelongsToNoMessageIsDamage) {
   ASSERT_FALSE(checked);
   EXPECT_NE(checked.error().message.find("is damaged at offset 5"), std::string::npos)
       << checked.error().message;
+}
+
+TEST_F(FailureClasses, ThePolicyDelaysWhatItsHandlerDoesNot) {
+  QueueSettings settings{1000, 10, ""};
+  settings.redelivery_delay_ms = 100;
+  settings.redelivery_max_delay_ms = 450;
+  const proto::QueueId slow = rig.create_queue("slow", settings);
+  rig.send(slow, values_of(1));
+  proto::TimeMs now = kNow;
+  for (const std::int64_t expected : {100, 200, 400, 450, 450}) {
+    const Delivery held = take(slow, false, now);
+    rig.settle(slow, CoreRig::range(held, SettleKind::kTransient, proto::kDelayByPolicy), now);
+    EXPECT_FALSE(rig.take(slow, 1, now + expected - 1)) << expected;
+    now += expected;
+  }
+  (void)take(slow, true, now);
+  now += 1000;
+  rig.expire(now);
+  EXPECT_FALSE(rig.take(slow, 1, now + 449)) << "also after a lease that ended";
+  now += 450;
+  (void)take(slow, false, now);
+  now += 1000;
+  rig.expire(now);
+  Delivery held = rig.take(slow, 1, now).value();
+  rig.settle(slow, CoreRig::range(held, SettleKind::kNack, 30), now);
+  held = rig.take(slow, 1, now + 30).value();
+  EXPECT_EQ(held.attempts, 7) << "what was handed out unused comes at once, and a handler decides";
+}
+
+TEST(RedeliveryDelay, GrowsWithSomeChanceInIt) {
+  QueueSettings settings;
+  EXPECT_EQ(redelivery_delay_ms(settings, 5, 77), 0);
+  settings.redelivery_delay_ms = 100;
+  EXPECT_EQ(redelivery_delay_ms(settings, 5, 77), 100) << "fixed";
+  settings.redelivery_max_delay_ms = proto::kMaxDelayMs;
+  EXPECT_EQ(redelivery_delay_ms(settings, 0, 0), 100);
+  EXPECT_EQ(redelivery_delay_ms(settings, 0, 100), 200);
+  EXPECT_EQ(redelivery_delay_ms(settings, 0, 101), 100);
+  EXPECT_EQ(redelivery_delay_ms(settings, 3, 7), 807);
+  EXPECT_EQ(redelivery_delay_ms(settings, UINT16_MAX, UINT64_MAX), proto::kMaxDelayMs);
+  settings.redelivery_delay_ms = proto::kMaxDelayMs;
+  EXPECT_EQ(redelivery_delay_ms(settings, UINT16_MAX, UINT64_MAX), proto::kMaxDelayMs);
+}
+
+TEST(RedeliveryDelay, IsNotMoreThanItsMost) {
+  CoreRig rig;
+  QueueSettings settings;
+  settings.redelivery_delay_ms = 100;
+  settings.redelivery_max_delay_ms = 99;
+  const auto refused = rig.state.decide(CreateQueue{"default", "work", settings, {}});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("redelivery_max_delay_ms must not be less"),
+            std::string::npos);
 }
 
 TEST_F(FailureClasses, ALeaseEndsTwelveHoursAfterItsHandOut) {

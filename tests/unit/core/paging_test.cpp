@@ -147,17 +147,17 @@ TEST_F(Paging, AsksForTheRowsThatASettlementNames) {
   const Delivery held = a_returned(1000);
   const proto::SettleRange late = CoreRig::range(held, SettleKind::kAck);
   page_out_all();
-  const auto asked = rig.state.decide(queue, late, {}, kNow, std::nullopt);
+  const auto asked = rig.state.decide(queue, late, {}, 0, kNow, std::nullopt);
   const auto& need = std::get<NeedRows>(asked);
   EXPECT_EQ(need.what, NeedRows::What::kBatch);
   EXPECT_EQ(need.offset, held.base_offset);
   EXPECT_EQ(need.end, held.base_offset + 1);
-  const auto done = rig.state.decide(queue, late, {}, kNow, held.base_offset);
+  const auto done = rig.state.decide(queue, late, {}, 0, kNow, held.base_offset);
   EXPECT_TRUE(std::get<ShardState::SettleDecision>(done).failed.empty())
       << "it is in no row, so it was acked";
   proto::SettleRange nack = late;
   nack.kind = SettleKind::kNack;
-  const auto refused = rig.state.decide(queue, nack, {}, kNow, held.base_offset);
+  const auto refused = rig.state.decide(queue, nack, {}, 0, kNow, held.base_offset);
   EXPECT_EQ(std::get<ShardState::SettleDecision>(refused).failed.front().code,
             Errc::kReceiptExpired);
 }

@@ -19,8 +19,8 @@ using test::values_of;
 class History : public ::testing::Test {
  protected:
   History() {
-    worker.id = rig.shard.open_session(
-        worker, {.service = "mailer", .client = "weir-cpp", .address = "10.0.0.7:4000"});
+    worker.id =
+        rig.shard.open_session(worker, {"mailer", "weir-cpp", "10.0.0.7:4000", "default", 0});
     rig.create_queue(worker, "dead");
     work = rig.create_queue(worker, "work", {1000, 2, "dead"});
   }
