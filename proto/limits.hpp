@@ -36,6 +36,8 @@ inline constexpr std::int64_t kMaxWaitMs = 20'000;
 inline constexpr std::int64_t kMaxDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
 inline constexpr std::int64_t kMaxLeaseMs = std::int64_t{12} * 3600 * 1000;
 inline constexpr std::uint32_t kMaxReceiveCountLimit = 1'000;
+/// Means that there is no budget.
+inline constexpr std::int64_t kMaxRedeliveryBudgetPercent = 1'000'000;
 /// The largest bounds that a queue may be given.
 inline constexpr std::int64_t kMaxQueueMessagesLimit = 1'000'000'000'000;
 inline constexpr std::int64_t kMaxQueueBytesLimit = std::int64_t{1} << 50;
@@ -44,6 +46,7 @@ inline constexpr std::uint16_t kDefaultPort = 7340;
 inline constexpr std::uint16_t kDefaultHttpPort = 7341;
 inline constexpr std::int64_t kDefaultLeaseMs = 30'000;
 inline constexpr std::uint32_t kDefaultMaxReceiveCount = 10;
+inline constexpr std::int64_t kDefaultRedeliveryBudgetPercent = 20;
 inline constexpr std::uint32_t kDefaultCreditMessages = 1'000;
 inline constexpr std::uint32_t kDefaultCreditBytes = std::uint32_t{8} << 20;
 inline constexpr std::int64_t kHeartbeatMs = 10'000;

@@ -70,6 +70,12 @@ constexpr std::array kNumbers = {
            &QueueChanges::set_redelivery_max_delay>(
         "redelivery_max_delay_ms", 0, proto::kMaxDelayMs, 0,
         "Up to where that doubles with each attempt, with some chance in it; 0: always the same"),
+    number<&QueueSettings::redelivery_budget_percent, &QueueSettings::set_redelivery_budget_percent,
+           &QueueChanges::set_redelivery_budget_percent>(
+        "redelivery_budget_percent", 1, proto::kMaxRedeliveryBudgetPercent,
+        proto::kDefaultRedeliveryBudgetPercent,
+        "What is handed out once more may be so large a share of what is handed out first, over "
+        "ten seconds, and ten a second always; the rest waits. 1000000: no such budget"),
 };
 
 std::string flag_of(const QueueNumber& number) {

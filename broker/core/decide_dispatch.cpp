@@ -21,24 +21,50 @@ struct Slice {
   std::uint16_t failures = 0;
 };
 
-/// The first returned messages that are due.
-std::optional<Slice> returned_slice(const Queue& queue, proto::TimeMs now) {
-  if (queue.returned().empty() || queue.returned().begin()->first > now) {
-    return std::nullopt;
-  }
-  const TouchedBatch& batch = queue.touched_batches().at(queue.returned().begin()->second);
-  for (const Run& run : batch.runs()) {
-    if (run.state != RunState::kReturned || run.when > now) {
-      continue;
+/// After so many attempts that ended without a word a message is handed out alone: perhaps it is
+/// what its consumers die of, and what they have beside it dies with them.
+constexpr std::uint16_t kLossesOfLone = 2;
+/// Of batches with something due so many are looked at for what may go out now.
+constexpr int kMaxBatchesPassed = 16;
+
+bool must_be_alone(const Run& run) {
+  return run.losses >= kLossesOfLone && !WEIR_PLANTED(crasher_with_neighbours);
+}
+
+/// The first returned messages that are due and wished for.
+struct DueSlice {
+  std::optional<Slice> slice;
+  bool must_be_alone = false;
+  bool passed_lone = false;
+};
+DueSlice returned_slice(const Queue& queue, const ShardState::DispatchWish& wish,
+                        proto::TimeMs now) {
+  DueSlice found;
+  int passed = 0;
+  for (const auto& [due, last] : queue.returned()) {
+    if (due > now || passed++ == kMaxBatchesPassed) {
+      break;
     }
-    const std::uint32_t first = batch.next_live(run.first, run.end());
-    if (first < run.end()) {
-      return Slice{
-          batch.base_offset(), batch.last_offset(), first, batch.live_end(first, run.end()),
-          run.attempts,        run.failures};
+    const TouchedBatch& batch = queue.touched_batches().at(last);
+    for (const Run& run : batch.runs()) {
+      const std::uint32_t first = batch.next_live(run.first, run.end());
+      if (run.state != RunState::kReturned || run.when > now || first == run.end() ||
+          (run.attempts > 0 && wish.max_redeliveries == 0)) {
+        continue;
+      }
+      found.must_be_alone = must_be_alone(run);
+      if (found.must_be_alone && !wish.is_alone) {
+        found.passed_lone = true;
+        continue;
+      }
+      const std::uint32_t end = found.must_be_alone ? first + 1 : batch.live_end(first, run.end());
+      found.slice =
+          Slice{batch.base_offset(), batch.last_offset(), first, end, run.attempts, run.failures};
+      return found;
     }
   }
-  return std::nullopt;
+  found.must_be_alone = false;
+  return found;
 }
 
 proto::LogId log_of(const Queue& queue) {
@@ -62,7 +88,8 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   if (in_flight >= max_in_flight) {
     return std::monostate{};
   }
-  std::optional<Slice> slice = returned_slice(*target, now);
+  const DueSlice due = returned_slice(*target, wish, now);
+  std::optional<Slice> slice = due.slice;
   if (!slice && target->fresh() == 0) {
     return std::monostate{};
   }
@@ -78,6 +105,9 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
   }
   std::uint64_t limit = std::min<std::uint64_t>(wish.max_messages, max_in_flight - in_flight);
   limit = std::min<std::uint64_t>(limit, slice->end - slice->first);
+  if (slice->attempts > 0) {
+    limit = std::min<std::uint64_t>(limit, wish.max_redeliveries);
+  }
   const std::uint64_t max_bytes = std::min<std::uint64_t>(wish.max_bytes, proto::kMaxPieceBytes);
   std::uint64_t bytes = 0;
   std::uint32_t count = 0;
@@ -93,6 +123,8 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
     ++count;
   }
   DispatchStep step;
+  step.must_be_alone = due.must_be_alone;
+  step.passed_lone = due.passed_lone;
   step.record.range = {target->id(), slice->base_offset, slice->last_offset, slice->first, count};
   step.record.grant = proto::GrantId{allocator_.next_grant};
   step.record.nonce = wish.nonce;

@@ -27,6 +27,8 @@ struct QueueSettings {
   // is doubled with each attempt and made longer by up to itself by chance, up to the longest one.
   std::int64_t redelivery_delay_ms = 0;      // 0: it comes again at once
   std::int64_t redelivery_max_delay_ms = 0;  // 0: always the same
+  /// Redeliveries may be so large a share of first deliveries, over ten seconds.
+  std::int64_t redelivery_budget_percent = 0;
 };
 
 /// What is stopped in a queue, on an operator's word. Nothing, when it is created.
@@ -47,6 +49,7 @@ struct QueueChanges {
   std::optional<std::int64_t> max_in_flight = {};
   std::optional<std::int64_t> redelivery_delay_ms = {};
   std::optional<std::int64_t> redelivery_max_delay_ms = {};
+  std::optional<std::int64_t> redelivery_budget_percent = {};
   std::optional<bool> receives_paused = {};
   std::optional<bool> sends_paused = {};
 };
@@ -80,6 +83,9 @@ inline constexpr std::array kNumericSettings = {
                    &QueueChanges::redelivery_delay_ms, 0, proto::kMaxDelayMs, 0},
     NumericSetting{"redelivery_max_delay_ms", &QueueSettings::redelivery_max_delay_ms,
                    &QueueChanges::redelivery_max_delay_ms, 0, proto::kMaxDelayMs, 0},
+    NumericSetting{"redelivery_budget_percent", &QueueSettings::redelivery_budget_percent,
+                   &QueueChanges::redelivery_budget_percent, 1,
+                   proto::kMaxRedeliveryBudgetPercent, proto::kDefaultRedeliveryBudgetPercent},
 };
 
 /// One setting that an update changes, or would change.

@@ -87,8 +87,8 @@ class ShardState {
     Records records;
     std::vector<Failure> failed;
   };
-  /// `random` is for the queue's redelivery policy. NeedRows when the batch may be cold; `known_done` is the first offset of a batch that was
-  /// asked for and is not in the store.
+  /// `random` is for the queue's redelivery policy. NeedRows when the batch may be cold;
+  /// `known_done` is the first offset of a batch that was asked for and is not in the store.
   [[nodiscard]] std::variant<NeedRows, SettleDecision> decide(
       proto::QueueId queue, const proto::SettleRange& range, std::string_view reason,
       std::uint64_t random, proto::TimeMs now, std::optional<proto::Offset> known_done) const;
@@ -110,10 +110,16 @@ class ShardState {
     bool started = false;
     std::uint64_t nonce = 0;
     Holder holder = nullptr;
+    /// Whoever it is holds nothing else: messages that must be alone may go to it.
+    bool is_alone = true;
+    /// Of messages whose handler had begun before; others are passed by then.
+    std::uint32_t max_redeliveries = UINT32_MAX;
   };
   struct DispatchStep {
     Leased record;
     Delivery delivery;
+    bool must_be_alone = false;  // nothing else may be handed out beside it
+    bool passed_lone = false;    // one that must be alone was passed by
   };
   /// One slice of one batch; monostate when there is nothing to hand out (or too much in flight).
   [[nodiscard]] std::variant<std::monostate, Need, DispatchStep> decide(const DispatchWish& wish,

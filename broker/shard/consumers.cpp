@@ -70,6 +70,14 @@ Consumer* Consumers::next_ready(proto::QueueId queue, std::uint32_t passed_over)
   return nullptr;
 }
 
+void Consumers::make_room_for_lone(Consumer& consumer) {
+  const Line& line = by_queue_.at(consumer.queue);
+  consumer.is_closed_off =
+      consumer.held_messages > 0 && std::ranges::none_of(line.by_turn, [this](const auto& entry) {
+        return consumers_.at(entry.second).is_closed_off;
+      });
+}
+
 bool Consumers::is_turn_of_waiters(proto::QueueId queue, const Consumer* other) const {
   if (!waiters_.contains(queue) || other == nullptr) {
     return waiters_.contains(queue);
@@ -118,6 +126,7 @@ std::optional<proto::QueueId> Consumers::free(proto::GrantId grant, std::uint32_
   held.bytes -= bytes;
   consumer.held_messages -= WEIR_PLANTED(leak_consumer_credit) && held.live > 0 ? 0 : freed;
   consumer.held_bytes -= bytes;
+  consumer.is_closed_off = consumer.is_closed_off && consumer.held_messages > 0;
   const proto::QueueId queue = consumer.queue;
   if (held.live == 0) {
     consumer.grants.erase(it);

@@ -32,9 +32,12 @@ struct Consumer {
   };
   std::map<proto::GrantId, Held> grants;
   std::uint64_t turn = 0;  // what was handed to it, in shares; see Consumers
+  /// Gets nothing more until it holds nothing: it has a message that must be alone, or is to get
+  /// one.
+  bool is_closed_off = false;
 
   [[nodiscard]] bool has_room() const {
-    return held_messages < window_messages && held_bytes < window_bytes;
+    return held_messages < window_messages && held_bytes < window_bytes && !is_closed_off;
   }
 };
 
@@ -68,6 +71,9 @@ class Consumers {
   /// The subscription of the queue whose turn it is, of those that have room but for the first
   /// `passed_over`; nullptr without one.
   [[nodiscard]] Consumer* next_ready(proto::QueueId queue, std::uint32_t passed_over = 0);
+  /// A message that must be alone waits: one subscription of the queue, this one unless another is
+  /// on its way there already, gets nothing more until it holds nothing.
+  void make_room_for_lone(Consumer& consumer);
   /// Whether a receive waits, and comes before that subscription of its queue.
   [[nodiscard]] bool is_turn_of_waiters(proto::QueueId queue, const Consumer* other) const;
   /// The first of the receives that wait was given so many messages.

@@ -4,6 +4,7 @@
 #include "proto/planted_bugs.hpp"
 #include "storage/key_codec.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::shard {
@@ -55,6 +56,10 @@ void LoadedAttempts::finish(const core::NeedAttempts& need, AttemptRows rows) {
       load->second.need.generation == need.generation) {
     load->second.rows = std::move(rows);
   }
+}
+
+bool LoadedAttempts::is_loading() const {
+  return std::ranges::any_of(loads_, [](const auto& load) { return !load.second.rows; });
 }
 
 void LoadedAttempts::clear() {

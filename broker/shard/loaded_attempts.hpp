@@ -30,6 +30,8 @@ class LoadedAttempts final : public core::AttemptSource {
   /// Whether reading again may find more than before. Begins it, then.
   [[nodiscard]] bool begin(const core::NeedAttempts& need, proto::CommitIndex committed);
   void finish(const core::NeedAttempts& need, AttemptRows rows);
+  /// Something that was begun is not finished.
+  [[nodiscard]] bool is_loading() const;
   /// The batch was moved, or the queue is gone.
   void forget(proto::QueueId queue) { loads_.erase(queue); }
   void clear();

@@ -35,6 +35,7 @@ proto::Result<> Shard::Impl::reset() {
   holders_.clear();
   present_.clear();
   attempts_.clear();
+  budgets_.clear();
   consumers_.clear();
   bulk_.clear();
   cache_.clear();

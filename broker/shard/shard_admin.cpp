@@ -52,6 +52,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
     reply(waiter.session, waiter.request_id, gone);
   }
   due_.erase(id);
+  budgets_.erase(id);
   metrics_.purged_messages += before.messages();
   apply(*records);
   counts_.forget(id);

@@ -13,6 +13,8 @@ namespace {
 // Bounds of one turn, so that none of these holds up the inputs behind it.
 constexpr int kMaxExpiriesPerTurn = 1000;
 constexpr int kMaxDeadLetterMovesPerTurn = 16;
+/// So many queues with a redelivery budget are not looked through for those that need none.
+constexpr std::size_t kSweepBudgetsAt = 1024;
 /// Where several consumers wait, one gets at most so many messages before the next has its turn: by
 /// so many they differ in what they got, at most.
 constexpr std::uint32_t kFairShareMessages = 128;
@@ -64,9 +66,33 @@ void Shard::Impl::forget_producers() {
   }
 }
 
-Shard::Impl::Step Shard::Impl::take(const core::ShardState::DispatchWish& wish) {
+std::uint32_t Shard::Impl::redeliveries_left(const core::Queue& queue) const {
+  const auto budget = budgets_.find(queue.id());
+  return (budget != budgets_.end() ? budget->second : RedeliveryBudget())
+      .left(now_, queue.definition().settings.redelivery_budget_percent);
+}
+
+void Shard::Impl::note_hand_out(const core::Delivery& delivery) {
+  if (budgets_.size() >= sweep_budgets_at_ && !budgets_.contains(delivery.queue)) {
+    std::erase_if(budgets_, [this](const auto& budget) { return budget.second.is_idle(now_); });
+    sweep_budgets_at_ = std::max(kSweepBudgetsAt, 2 * budgets_.size());
+  }
+  RedeliveryBudget& budget = budgets_[delivery.queue];
+  if (delivery.attempts > 0) {
+    budget.note_again(now_, delivery.count);
+  } else if (!delivery.again) {
+    budget.note_first(now_, delivery.count);
+  }
+}
+
+Shard::Impl::Step Shard::Impl::take(core::ShardState::DispatchWish wish) {
+  if (const core::Queue* queue = state_->queue(wish.queue); queue != nullptr) {
+    wish.max_redeliveries =
+        WEIR_PLANTED(redeliver_without_budget) ? UINT32_MAX : redeliveries_left(*queue);
+  }
   Step step = state_->decide(wish, cache_, now_);
   if (auto* given = std::get_if<core::ShardState::DispatchStep>(&step)) {
+    note_hand_out(given->delivery);
     if (!given->delivery.again && ports_.on_first_hand_out) {
       ports_.on_first_hand_out(now_ - given->record.append_time, given->delivery.count);
     }
@@ -120,6 +146,8 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
     const proto::TimeMs due = target->next_due();
     if (due > now_ && due != core::TouchedBatch::kNever) {
       due_[queue] = due;
+    } else if (due <= now_ && redeliveries_left(*target) == 0) {
+      due_[queue] = RedeliveryBudget::next_change(now_);
     }
   }
 }
@@ -153,6 +181,7 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
     wish.started = true;
     wish.nonce = ports_.random();
     wish.holder = holders_.at(waiter.session);
+    wish.is_alone = messages == 0;
     Step step = take(wish);
     auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
     if (given == nullptr) {
@@ -166,6 +195,9 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
     bytes += given->delivery.records.size();
     received.generation = given->delivery.generation;
     received.deliveries.push_back(std::move(given->delivery));
+    if (given->must_be_alone) {
+      break;
+    }
   }
   if (received.deliveries.empty()) {
     return false;
@@ -192,6 +224,7 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
   wish.lease_ms = consumer.lease_ms;
   wish.nonce = ports_.random();
   wish.holder = holders_.at(consumer.session);
+  wish.is_alone = consumer.held_messages == 0;
   Step step = take(wish);
   auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
   if (const proto::Error* why = damage_of(step); why != nullptr) {
@@ -209,6 +242,11 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
   consumers_.hold(
       consumer, given->delivery.grant,
       {given->record.range.last_offset, given->delivery.count, given->delivery.records.size()});
+  if (given->must_be_alone) {
+    consumer.is_closed_off = true;
+  } else if (given->passed_lone) {
+    consumers_.make_room_for_lone(consumer);
+  }
   bulk_.add(consumer.session, given->delivery);
   if (WEIR_PLANTED(deliver_before_commit)) {
     session->second->on_delivery(consumer.alias, given->delivery);

@@ -5,6 +5,7 @@
 #include "broker/shard/consumers.hpp"
 #include "broker/shard/damaged_places.hpp"
 #include "broker/shard/loaded_attempts.hpp"
+#include "broker/shard/redelivery_budget.hpp"
 #include "broker/shard/row_loader.hpp"
 #include "broker/shard/shard.hpp"
 #include "broker/shard/tail_cache.hpp"
@@ -202,7 +203,9 @@ class Shard::Impl {
   Served serve_consumer(proto::QueueId queue, Consumer& consumer);
   void answer_late_waiters();
   using Step = std::variant<std::monostate, core::Need, core::ShardState::DispatchStep>;
-  Step take(const core::ShardState::DispatchWish& wish);
+  Step take(core::ShardState::DispatchWish wish);
+  [[nodiscard]] std::uint32_t redeliveries_left(const core::Queue& queue) const;
+  void note_hand_out(const core::Delivery& delivery);
   [[nodiscard]] const proto::Error* damage_of(const Step& step) const;
   void move_dead_letters();
   void load(const core::NeedAttempts& need);
@@ -287,6 +290,8 @@ class Shard::Impl {
   /// Units with the newest page-out or page-in of a queue, until they are committed: until then
   /// the store says otherwise.
   std::map<proto::QueueId, proto::CommitIndex> paging_;
+  std::map<proto::QueueId, RedeliveryBudget> budgets_;  // of queues that hand something out
+  std::size_t sweep_budgets_at_ = 0;
   std::map<proto::QueueId, proto::TimeMs> due_;  // queues with takers and messages due later
   std::vector<std::function<void()>> idle_waiters_;
 };

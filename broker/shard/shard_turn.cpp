@@ -317,7 +317,8 @@ void Shard::Impl::when_idle(std::function<void()> done) {
 }
 
 void Shard::Impl::check_idle() {
-  if (pending_.empty() && sends_.empty() && others_.empty() && lines_.empty()) {
+  if (pending_.empty() && sends_.empty() && others_.empty() && lines_.empty() &&
+      !attempts_.is_loading()) {
     for (const auto& done : std::exchange(idle_waiters_, {})) {
       done();
     }

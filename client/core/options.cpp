@@ -221,6 +221,10 @@ QueueSettings& QueueSettings::set_redelivery_max_delay(std::chrono::milliseconds
   redelivery_max_delay_ = longest;
   return *this;
 }
+QueueSettings& QueueSettings::set_redelivery_budget_percent(std::uint32_t percent) {
+  redelivery_budget_percent_ = percent;
+  return *this;
+}
 
 QueueChanges::QueueChanges() = default;
 
@@ -258,6 +262,10 @@ QueueChanges& QueueChanges::set_redelivery_delay(std::chrono::milliseconds delay
 }
 QueueChanges& QueueChanges::set_redelivery_max_delay(std::chrono::milliseconds longest) {
   redelivery_max_delay_ = longest;
+  return *this;
+}
+QueueChanges& QueueChanges::set_redelivery_budget_percent(std::uint32_t percent) {
+  redelivery_budget_percent_ = percent;
   return *this;
 }
 QueueChanges& QueueChanges::set_receives_paused(bool paused) {

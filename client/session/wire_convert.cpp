@@ -58,6 +58,9 @@ constexpr std::array kNumericSettings = {
             &QueueChanges::redelivery_delay>("redelivery_delay_ms"),
     numeric<&QueueSettings::redelivery_max_delay, &QueueSettings::set_redelivery_max_delay,
             &QueueChanges::redelivery_max_delay>("redelivery_max_delay_ms"),
+    numeric<&QueueSettings::redelivery_budget_percent,
+            &QueueSettings::set_redelivery_budget_percent,
+            &QueueChanges::redelivery_budget_percent>("redelivery_budget_percent"),
 };
 
 using WireChanges = google::protobuf::RepeatedPtrField<v1::SettingChange>;

@@ -50,9 +50,9 @@ TEST_F(Work, LeavesDeadLettersThatSayWhy) {
   done("queue create mail --max-receive-count 2 --dead-letter-queue mail-failed");
   done("queue send mail --value hello -H \"$(printf 'a,b=\\033[2J')\"");
   done("queue work mail --exit-when-empty --nack-delay-ms 0 -- false");
-  EXPECT_THAT(
-      done("queue peek mail-failed"),
-      testing::ContainsRegex("ready +0 +- +[0-9]+s +mail +2 +max_receive_count +5 +hello\n"));
+  EXPECT_THAT(done("queue peek mail-failed"),
+              testing::ContainsRegex("ready +0 +0 +- +[0-9]+s +mail +2 +max_receive_count +"
+                                     "exit status 1 +5 +hello\n"));
   EXPECT_THAT(done("queue peek mail-failed -f '%h\\n'"), HasSubstr(R"("a,b"="\x1b[2J",)"));
   EXPECT_THAT(done("queue peek mail-failed -f '%h\\n'"), HasSubstr("weir.dead-from=mail"));
 }

@@ -49,6 +49,7 @@ constexpr std::array kFields = {
     OptionField{"max_bytes", &Options::max_bytes, 0},
     OptionField{"max_in_flight", &Options::max_in_flight, 0},
     OptionField{"redelivery_ms", &Options::redelivery_ms, 0},
+    OptionField{"budget_percent", &Options::budget_percent, 1'000'000},
     OptionField{"consumers", &Options::consumers, 1},
     OptionField{"producers", &Options::producers, 1},
     OptionField{"nack_per_mille", &Options::nack_per_mille, 0},
@@ -199,6 +200,7 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.deadline_per_mille = rate(rng, 300, 300);
   o.nack_per_mille = draw(rng, 0, 400);
   o.redelivery_ms = rate(rng, 400, 300);
+  o.budget_percent = rng.per_mille(500) ? 1'000'000 : draw(rng, 1, 300);
   o.lazy_per_mille = draw(rng, 0, 400);
   o.patient_per_mille = rate(rng, 500, 1000);
   draw_faults(rng, o);

@@ -32,6 +32,7 @@ struct Options {
   std::uint32_t max_bytes = 0;
   std::uint32_t max_in_flight = 0;
   std::uint32_t redelivery_ms = 0;  // of the queues' policy
+  std::uint32_t budget_percent = 1'000'000;
   std::uint32_t window_messages = 10;
   std::uint32_t window_bytes = 4096;
   std::int64_t lease_ms = 200;

@@ -35,6 +35,7 @@ void Setup::create_queue(const std::string& name, const std::string& dead_letter
   command.settings.max_receive_count = stage_.options.max_receive_count;
   command.settings.dead_letter_queue = dead_letter_queue;
   command.settings.redelivery_delay_ms = stage_.options.redelivery_ms;
+  command.settings.redelivery_budget_percent = stage_.options.budget_percent;
   command.settings.redelivery_max_delay_ms =
       rng().per_mille(500) ? 4 * std::int64_t{stage_.options.redelivery_ms} : 0;
   if (rng().per_mille(stage_.options.bounded_per_mille)) {

@@ -1,5 +1,6 @@
 #include "tests/sim/simulation.hpp"
 
+#include "proto/limits.hpp"
 #include "tests/sim/broker_host.hpp"
 #include "tests/sim/consumer.hpp"
 #include "tests/sim/network.hpp"
@@ -25,6 +26,9 @@ namespace {
 constexpr std::int64_t kDrainUs = 30'000'000;
 /// And where there are clients that find out by silence alone that a connection is dead.
 constexpr std::int64_t kDrainWithLibraryUs = 120'000'000;
+/// And longer where what was begun before comes again ten times a second at least, and not much
+/// more often.
+constexpr std::int64_t kDrainInBudgetUs = 240'000'000;
 constexpr std::int64_t kSetupUs = 60'000'000;
 /// More than any client waits for what is under way when it closes.
 constexpr std::int64_t kCloseUs = 10'000'000;
@@ -259,7 +263,9 @@ class Simulation {
     }
     run_until(world_.now_us() + host_.waits_us());
     const std::int64_t begin = world_.now_us();
-    const std::int64_t most_us = clients_.empty() ? kDrainUs : kDrainWithLibraryUs;
+    const bool has_budget = options_.budget_percent < proto::kMaxRedeliveryBudgetPercent;
+    const std::int64_t most_us =
+        (clients_.empty() ? kDrainUs : kDrainWithLibraryUs) + (has_budget ? kDrainInBudgetUs : 0);
     bool at_rest = false;
     while (!at_rest && !world_.violation()) {
       if (world_.now_us() > begin + most_us) {

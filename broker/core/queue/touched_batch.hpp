@@ -106,8 +106,8 @@ class TouchedBatch {
 
   static constexpr proto::TimeMs kNever = INT64_MAX;
 
-  /// Puts [first, first + count) into a run like `like`, keeping the attempts and failures that each
-  /// message had. Covers messages that were never handed out, too.
+  /// Puts [first, first + count) into a run like `like`, keeping the attempts and failures of each
+  /// message. Covers messages that were never handed out, too.
   void lease(std::uint32_t first, std::uint32_t count, const Run& like);
   /// Marks messages done. `freed(grant, n)` is told of live leased ones among them.
   using Freed = std::function<void(proto::GrantId, std::uint32_t)>;

@@ -46,6 +46,10 @@ class WEIR_API QueueSettings {
   /// The delay is doubled with each attempt, and longer by up to its first value by chance, up to
   /// this. Zero: it is always the same.
   QueueSettings& set_redelivery_max_delay(std::chrono::milliseconds longest);
+  /// What is handed out once more, since its handler had begun before, may be so large a share of
+  /// what is handed out for the first time, over ten seconds, and ten messages a second always. The
+  /// rest waits: it is not put aside for it. 1000000: there is no such budget. Default 20.
+  QueueSettings& set_redelivery_budget_percent(std::uint32_t percent);
 
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] std::uint32_t max_receive_count() const { return max_receive_count_; }
@@ -58,6 +62,9 @@ class WEIR_API QueueSettings {
   [[nodiscard]] std::chrono::milliseconds redelivery_max_delay() const {
     return redelivery_max_delay_;
   }
+  [[nodiscard]] std::uint32_t redelivery_budget_percent() const {
+    return redelivery_budget_percent_;
+  }
 
  private:
   std::chrono::milliseconds lease_{0};
@@ -69,6 +76,7 @@ class WEIR_API QueueSettings {
   std::uint32_t max_in_flight_ = 0;
   std::chrono::milliseconds redelivery_delay_{0};
   std::chrono::milliseconds redelivery_max_delay_{0};
+  std::uint32_t redelivery_budget_percent_ = 0;
 };
 
 /// What of a queue is to change; what is not set stays as it is.
@@ -95,6 +103,7 @@ class WEIR_API QueueChanges {
   /// Of what fails from here on.
   QueueChanges& set_redelivery_delay(std::chrono::milliseconds delay);
   QueueChanges& set_redelivery_max_delay(std::chrono::milliseconds longest);
+  QueueChanges& set_redelivery_budget_percent(std::uint32_t percent);
   /// While paused nothing is handed out; leases run on, and settlements are taken.
   QueueChanges& set_receives_paused(bool paused);
   /// While paused sends are refused with PAUSED.
@@ -121,6 +130,9 @@ class WEIR_API QueueChanges {
   [[nodiscard]] std::optional<std::chrono::milliseconds> redelivery_max_delay() const {
     return redelivery_max_delay_;
   }
+  [[nodiscard]] std::optional<std::uint32_t> redelivery_budget_percent() const {
+    return redelivery_budget_percent_;
+  }
   [[nodiscard]] std::optional<bool> receives_paused() const { return receives_paused_; }
   [[nodiscard]] std::optional<bool> sends_paused() const { return sends_paused_; }
   [[nodiscard]] bool dry_run() const { return dry_run_; }
@@ -135,6 +147,7 @@ class WEIR_API QueueChanges {
   std::optional<std::uint32_t> max_in_flight_;
   std::optional<std::chrono::milliseconds> redelivery_delay_;
   std::optional<std::chrono::milliseconds> redelivery_max_delay_;
+  std::optional<std::uint32_t> redelivery_budget_percent_;
   std::optional<bool> receives_paused_;
   std::optional<bool> sends_paused_;
   bool dry_run_ = false;

@@ -116,8 +116,8 @@ class WEIR_API WorkerPoolOptions {
   /// destructor cancels it. Default 15 s; with the client's own drain timeout behind it, as long as
   /// a process that is to end takes at most while its broker is away.
   WorkerPoolOptions& set_drain_timeout(Milliseconds timeout);
-  /// Learns of each message that is neither done nor released, and why, on the worker's thread and before
-  /// the message goes back. Must not throw. Default: none.
+  /// Learns of each message that is neither done nor released, and why, on the worker's thread and
+  /// before the message goes back. Must not throw. Default: none.
   WorkerPoolOptions& set_failure_handler(FailureHandler handler);
 
   [[nodiscard]] std::uint32_t concurrency() const { return concurrency_; }

@@ -8,6 +8,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 const Timestamp kNow{milliseconds(1'777'636'800'250)};
@@ -21,7 +22,8 @@ QueueDescription sample_queue() {
       .set_max_receive_count(3)
       .set_max_messages(100)
       .set_max_message_bytes(4096)
-      .set_max_in_flight(50);
+      .set_max_in_flight(50)
+      .set_redelivery_budget_percent(20);
   queue.ready = 5;
   queue.in_flight = 1;
   queue.bytes = 123;
@@ -33,7 +35,9 @@ TEST(QueueInfo, IsOneLineOfJson) {
   EXPECT_EQ(queue_json(sample_queue()),
             R"({"name": "mail", "uuid": "u-1", "id": 7, "lease_ms": 30000, )"
             R"("max_receive_count": 3, "max_messages": 100, "max_bytes": null, )"
-            R"("max_message_bytes": 4096, "max_in_flight": 50, "dead_letter_queue": null, )"
+            R"("max_message_bytes": 4096, "max_in_flight": 50, "redelivery_delay_ms": null, )"
+            R"("redelivery_max_delay_ms": null, "redelivery_budget_percent": 20, )"
+            R"("dead_letter_queue": null, )"
             R"("ready": 5, "in_flight": 1, )"
             R"("delayed": 0, "dying": 0, "parked": 0, "bytes": 123, "next_offset": 9, )"
             R"("oldest_append_time_ms": null, "subscribers": 0, "receives_paused": false, )"
@@ -51,13 +55,13 @@ TEST(QueueInfo, NamesTheDeadLetterQueueAndTheOldestMessage) {
 
 TEST(QueueInfo, IsATableForPeople) {
   const std::string table = queue_table(sample_queue(), kNow);
-  EXPECT_THAT(table, HasSubstr("name                mail\n"));
-  EXPECT_THAT(table, HasSubstr("in_flight           1\n"));
-  EXPECT_THAT(table, HasSubstr("dead_letter_queue   -\n"));
+  EXPECT_THAT(table, ContainsRegex("name +mail\n"));
+  EXPECT_THAT(table, ContainsRegex("in_flight +1\n"));
+  EXPECT_THAT(table, ContainsRegex("dead_letter_queue +-\n"));
   QueueDescription waiting = sample_queue();
   waiting.oldest_append_time = kNow - seconds(8);
   EXPECT_THAT(queue_table(waiting, kNow),
-              HasSubstr("oldest_append_time  2026-05-01T11:59:52.250Z (8s ago)\n"));
+              ContainsRegex("oldest_append_time +2026-05-01T11:59:52.250Z \\(8s ago\\)\n"));
 }
 
 TEST(QueueInfo, SaysToPeopleWhatParkedMessagesAreInFor) {
@@ -127,12 +131,13 @@ TEST(QueuePeek, IsANarrowTable) {
   delayed.offset = 12;
   delayed.state = MessageState::kDelayed;
   delayed.attempts = 2;
+  delayed.failures = 1;
   delayed.due = kNow + seconds(5);
   delayed.append_time = kNow;
   EXPECT_EQ(peeked_table({message, delayed}, kNow),
-            "offset  state    attempts    due     age  size  value\n"
-            "     7  ready           0      -  1m 15s     6  hello\\n\n"
-            "    12  delayed         2  in 5s      0s     -  -\n");
+            "offset  state    attempts  failures    due     age  size  value\n"
+            "     7  ready           0         0      -  1m 15s     6  hello\\n\n"
+            "    12  delayed         2         1  in 5s      0s     -  -\n");
 }
 
 TEST(QueuePeek, SaysOfDeadLettersWhereTheyComeFromAndWhy) {
@@ -142,17 +147,19 @@ TEST(QueuePeek, SaysOfDeadLettersWhereTheyComeFromAndWhy) {
   dead.value = "a";
   dead.headers = {{"weir.dead-from", "work"},
                   {"weir.dead-reason", "max_receive_count"},
-                  {"weir.dead-attempts", "3"}};
+                  {"weir.dead-attempts", "3"},
+                  {"weir.dead-error", "no route\n"}};
   PeekedMessage other = dead;
   other.offset = 1;
   other.headers.clear();
-  EXPECT_EQ(peeked_table({dead, other}, kNow),
-            "offset  state  attempts  due  age  dead_from  dead_attempts  dead_reason        size  "
-            "value\n"
-            "     0  ready         0    -   3s  work                   3  max_receive_count     1  "
-            "a\n"
-            "     1  ready         0    -   3s  -                      -  -                     1  "
-            "a\n");
+  EXPECT_EQ(
+      peeked_table({dead, other}, kNow),
+      "offset  state  attempts  failures  due  age  dead_from  dead_attempts  dead_reason     "
+      "   dead_error  size  value\n"
+      "     0  ready         0         0    -   3s  work                   3  max_receive_count"
+      "  no route\\n     1  a\n"
+      "     1  ready         0         0    -   3s  -                      -  -               "
+      "   -              1  a\n");
 }
 
 TEST(QueuePeek, LosesNoBytesInJson) {
@@ -163,7 +170,8 @@ TEST(QueuePeek, LosesNoBytesInJson) {
   message.headers = {{"lang", "en"}, {"\xfe", std::nullopt}};
   EXPECT_EQ(peeked_json({message}),
             R"([
-{"offset": 7, "state": "ready", "attempts": 0, "due_ms": null, "append_time_ms": 0, )"
+{"offset": 7, "state": "ready", "attempts": 0, "failures": 0, "due_ms": null, )"
+            R"("append_time_ms": 0, )"
             "\"timestamp_ms\": 0, \"key\": \"\xef\xbf\xbd\", "
             R"("value": null, "value_base64": "/wB6", "headers": [)"
             R"({"name": "lang", "value": "en"}, )"

@@ -219,7 +219,7 @@ void FakeBroker::handle_hello(Peer& peer, std::string_view body) {
     return;
   }
   v1::Welcome welcome;
-  welcome.set_protocol(1);
+  welcome.set_protocol(protocol);
   welcome.set_broker("fake");
   welcome.set_incarnation(9);
   welcome.set_epoch(3);
@@ -349,6 +349,7 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
       subscription_alias = next_alias_++;
       response.mutable_subscribed()->set_alias(subscription_alias);
       response.mutable_subscribed()->set_id(77);
+      response.mutable_subscribed()->set_redelivery_delay_ms(redelivery_delay_ms);
       break;
     case v1::Request::kSubscribeTopic:
       subscription_alias = next_alias_++;
@@ -387,7 +388,7 @@ void FakeBroker::handle_send(Peer& peer, std::string_view body) {
 void FakeBroker::handle_settle(Peer& peer, std::string_view body) {
   const proto::Settle settle = *proto::decode_settle(body);
   for (const proto::SettleRange& range : settle.ranges) {
-    settled.push_back({peer.number(), range});
+    settled.push_back({peer.number(), range, std::string(settle.reason_of(range))});
   }
   if (on_settle && on_settle(peer, settle) == Answer::kNothing) {
     return;
@@ -452,6 +453,16 @@ std::vector<proto::SettleRange> FakeBroker::ranges(proto::SettleKind kind) const
   for (const RecordedRange& recorded : settled) {
     if (recorded.range.kind == kind) {
       found.push_back(recorded.range);
+    }
+  }
+  return found;
+}
+
+std::vector<std::string> FakeBroker::reasons() const {
+  std::vector<std::string> found;
+  for (const RecordedRange& recorded : settled) {
+    if (!recorded.reason.empty()) {
+      found.push_back(recorded.reason);
     }
   }
   return found;

@@ -106,6 +106,8 @@ class FakeBroker {
   std::function<Answer(Peer&, const proto::Send&)> on_send;
   std::function<Answer(Peer&, const proto::Settle&)> on_settle;
   std::size_t piece_bytes = SIZE_MAX;  // of later connections: leave one at a time
+  std::uint32_t protocol = proto::kProtocolMax;
+  std::uint64_t redelivery_delay_ms = 0;  // the policy of every queue
   std::uint32_t heartbeat_ms = 10'000;
   std::uint32_t dead_after_ms = 30'000;
   std::uint32_t send_window_bytes = 1U << 22U;
@@ -129,6 +131,7 @@ class FakeBroker {
   struct RecordedRange {
     int peer;
     proto::SettleRange range;
+    std::string reason;
   };
   std::vector<RecordedRange> settled;
   std::vector<proto::Credit> credits;
@@ -137,6 +140,8 @@ class FakeBroker {
 
   /// Ranges of one kind, in the order they came.
   [[nodiscard]] std::vector<proto::SettleRange> ranges(proto::SettleKind kind) const;
+  /// Those that were given, in the order they came.
+  [[nodiscard]] std::vector<std::string> reasons() const;
 
  private:
   void accept_loop();

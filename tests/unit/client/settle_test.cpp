@@ -55,6 +55,44 @@ TEST(SettleCoalescer, KeepsKindsAndValuesApart) {
   EXPECT_EQ(coalescer.take().ranges.size(), 3U);
 }
 
+TEST(SettleCoalescer, JoinsWhatHasOneReason) {
+  SettleCoalescer coalescer;
+  coalescer.add(range(SettleKind::kNack, 1, 0), "away");
+  coalescer.add(range(SettleKind::kNack, 1, 2), "away");
+  coalescer.add(range(SettleKind::kNack, 1, 1), "away");
+  coalescer.add(range(SettleKind::kNack, 1, 3), "broken");
+  coalescer.add(range(SettleKind::kNack, 1, 4));
+  const SettleBatch batch = coalescer.take();
+  ASSERT_EQ(batch.ranges.size(), 3U);
+  EXPECT_EQ(batch.ranges[0].count, 1U);
+  EXPECT_EQ(batch.ranges[0].reason, 0U);
+  EXPECT_EQ(batch.ranges[1].count, 3U);
+  EXPECT_EQ(batch.reasons.at(batch.ranges[1].reason - 1), "away");
+  EXPECT_EQ(batch.reasons.at(batch.ranges[2].reason - 1), "broken");
+}
+
+TEST(SettleLedger, DropsReasonsThatTheBrokerWouldNotBear) {
+  SettleLedger ledger;
+  const std::string long_reason(proto::kMaxReasonBytes, 'x');
+  std::size_t kept = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    SettleBatch batch;
+    batch.ranges.push_back(range(SettleKind::kNack, 1, 0));
+    batch.ranges.back().reason = 1;
+    batch.reasons.push_back(long_reason);
+    ledger.add(1, std::move(batch));
+    kept += ledger.newest().ranges.front().reason != 0 ? 1 : 0;
+  }
+  EXPECT_EQ(kept, 4U * 1024);
+  ASSERT_TRUE(ledger.on_settled({10'000, {}}));
+  SettleBatch batch;
+  batch.ranges.push_back(range(SettleKind::kNack, 1, 0));
+  batch.ranges.back().reason = 1;
+  batch.reasons.push_back(long_reason);
+  ledger.add(1, std::move(batch));
+  EXPECT_EQ(ledger.newest().ranges.front().reason, 1U) << "there is room again";
+}
+
 // The broker names a refused message, not the range: an extension that comes too late must not pass
 // for the refusal of the ack beside it.
 TEST(SettleCoalescer, ExtendsNothingThatIsSettledInTheSameBreath) {

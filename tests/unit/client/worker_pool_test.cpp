@@ -93,8 +93,14 @@ TEST_F(WorkerPoolTest, MakesOutcomesOfWhatHandlersReturnAndThrow) {
       static_cast<void>(
           Result<int>(Error(ErrorCode::kThrottled, "later", milliseconds(5'000))).value());
     }
+    if (body == "throws an outcome") {
+      throw OutcomeException(Outcome::poison("no such customer"));
+    }
     if (body == "nacks") {
       return Outcome::nack(milliseconds(77), "why not");
+    }
+    if (body == "waits") {
+      return Outcome::not_now(milliseconds(88), "quota");
     }
     if (body == "settles") {
       delivery.release();
@@ -105,29 +111,67 @@ TEST_F(WorkerPoolTest, MakesOutcomesOfWhatHandlersReturnAndThrow) {
   Result<WorkerPool> pool = client.start_workers("q", options, handler);
   ASSERT_TRUE(pool.has_value());
   const std::vector<std::string> bodies = {
-      "throws", "throws an int", "throws an error", "nacks", "settles", "releases", "acks"};
+      "throws", "throws an int", "throws an error", "throws an outcome",
+      "nacks",  "waits",         "settles",         "releases",
+      "acks"};
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     deliver(i + 1, {bodies[i]});
   }
   ASSERT_TRUE(wait_settled(SettleKind::kAck, 1));
   ASSERT_TRUE(pool->drain(seconds(20)).has_value());
   const std::vector<proto::SettleRange> nacks = ranges(SettleKind::kNack);
-  ASSERT_EQ(nacks.size(), 4U);
+  ASSERT_EQ(nacks.size(), 3U);
   for (const std::size_t i : {0U, 1U}) {
     EXPECT_GE(nacks[i].value, 200U);
     EXPECT_LE(nacks[i].value, 400U);
   }
-  EXPECT_EQ(nacks[2].value, 5'000U);
-  EXPECT_EQ(nacks[3].value, 77U);
+  EXPECT_EQ(nacks[2].value, 77U);
+  const std::vector<proto::SettleRange> transient = ranges(SettleKind::kTransient);
+  ASSERT_EQ(transient.size(), 1U) << "an error that may pass by itself is no failure";
+  EXPECT_EQ(transient[0].value, 5'000U);
+  EXPECT_EQ(count(ranges(SettleKind::kPoison)), 1U);
+  ASSERT_EQ(count(ranges(SettleKind::kNotNow)), 1U);
+  EXPECT_EQ(ranges(SettleKind::kNotNow)[0].value, 88U);
+  EXPECT_THAT(
+      broker_.with([&] { return broker_.reasons(); }),
+      testing::IsSupersetOf({"no", "why not", "no such customer", "quota", "THROTTLED: later"}));
   EXPECT_EQ(count(ranges(SettleKind::kRelease)), 2U);
   EXPECT_THAT(reasons, testing::ElementsAre("throws: no",
                                             "throws an int: the handler threw something that is no "
                                             "std::exception",
-                                            "throws an error: THROTTLED: later", "nacks: why not"));
+                                            "throws an error: THROTTLED: later",
+                                            "throws an outcome: no such customer", "nacks: why not",
+                                            "waits: quota"));
   const WorkerPoolStats stats = pool->stats();
-  EXPECT_EQ(stats.nacked, 4U);
+  EXPECT_EQ(stats.nacked, 6U);
   EXPECT_EQ(stats.released, 1U);
   EXPECT_EQ(stats.acked, 1U);
+}
+
+TEST_F(WorkerPoolTest, LeavesThePauseToTheQueueThatHasAPolicy) {
+  broker_.with([&] { broker_.redelivery_delay_ms = 500; });
+  Client client = connect();
+  const auto fails = [](Delivery&) { return Outcome::nack("why not"); };
+  Result<WorkerPool> pool = client.start_workers("q", workers(1), fails);
+  ASSERT_TRUE(pool.has_value());
+  deliver(1, {"a"});
+  ASSERT_TRUE(wait_settled(SettleKind::kNack, 1));
+  EXPECT_EQ(ranges(SettleKind::kNack)[0].value, proto::kDelayByPolicy);
+}
+
+TEST_F(WorkerPoolTest, SaysToAnOlderBrokerWhatThatKnows) {
+  broker_.with([&] { broker_.protocol = 1; });
+  Client client = connect();
+  const auto handler = [](Delivery& delivery) {
+    return delivery.body() == "p" ? Outcome::poison("never") : Outcome::transient(milliseconds(5));
+  };
+  Result<WorkerPool> pool = client.start_workers("q", workers(1), handler);
+  ASSERT_TRUE(pool.has_value());
+  deliver(1, {"p"});
+  deliver(2, {"t"});
+  ASSERT_TRUE(wait_settled(SettleKind::kNack, 2));
+  EXPECT_TRUE(broker_.with([&] { return broker_.reasons(); }).empty());
+  EXPECT_EQ(count(ranges(SettleKind::kPoison)) + count(ranges(SettleKind::kTransient)), 0U);
 }
 
 TEST_F(WorkerPoolTest, WaitsLongerAfterEachAttempt) {
@@ -135,7 +179,7 @@ TEST_F(WorkerPoolTest, WaitsLongerAfterEachAttempt) {
   WorkerPoolOptions options = workers(1);
   options.set_retry_backoff(milliseconds(100), milliseconds(1'000));
   Result<WorkerPool> pool = client.start_workers(
-      "q", options, [](Delivery&) -> Result<> { return Error(ErrorCode::kConflict); });
+      "q", options, [](Delivery&) -> Result<> { return Error(ErrorCode::kPermissionDenied); });
   ASSERT_TRUE(pool.has_value());
   deliver(1, {"a"}, 0);
   deliver(2, {"b"}, 2);

@@ -20,8 +20,12 @@ using test::Rng;
 using test::values_of;
 
 TEST(RowCodec, KeepsEveryFieldOfDefinitions) {
-  const QueueCreated queue{proto::QueueId{3}, proto::NamespaceId{1},         "work",
-                           Uuid{1, 2, 3},     {500, 4, "dead", 7, 8, 9, 10}, proto::QueueId{2}};
+  const QueueCreated queue{proto::QueueId{3},
+                           proto::NamespaceId{1},
+                           "work",
+                           Uuid{1, 2, 3},
+                           {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17},
+                           proto::QueueId{2}};
   const auto queue_again = rows::decode_queue(rows::encode(queue)).value();
   EXPECT_EQ(rows::encode(queue_again), rows::encode(queue));
   EXPECT_EQ(queue_again.settings.dead_letter_queue, "dead");

@@ -62,7 +62,7 @@ TEST(SessionMachine, WantsHelloFirstAndOnce) {
 }
 
 TEST(SessionMachine, RefusesProtocolsThatItDoesNotSpeak) {
-  EXPECT_EQ(Session().hello(2, 9).error().code, Errc::kUnsupported);
+  EXPECT_EQ(Session().hello(3, 9).error().code, Errc::kUnsupported);
   EXPECT_EQ(Session().hello(0, 0).error().code, Errc::kUnsupported);
   EXPECT_TRUE(Session().hello(0, 9));
 }

@@ -1,4 +1,5 @@
 #include "broker/core/row_codec.hpp"
+#include "proto/limits.hpp"
 #include "storage/key_codec.hpp"
 #include "tests/unit/shard/shard_rig.hpp"
 
@@ -26,7 +27,9 @@ class ShardPaging : public ::testing::Test {
   ShardPaging() {
     rig.open(client);
     rig.create_queue(client, "dead");
-    queue = rig.create_queue(client, "work", {1000, 10, "dead"});
+    core::QueueSettings settings{1000, 10, "dead"};
+    settings.redelivery_budget_percent = proto::kMaxRedeliveryBudgetPercent;
+    queue = rig.create_queue(client, "work", settings);
     log = LogId{queue.value};
   }
   void subscribe(std::uint32_t messages, std::int64_t lease_ms = 600'000) {

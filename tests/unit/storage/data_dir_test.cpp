@@ -27,7 +27,7 @@ TEST(DataDir, IsMadeAtTheFirstStartAndTakenAgainLater) {
   const TempDir temp;
   for (int start = 0; start < 2; ++start) {
     const DataDir directory = DataDir::open(temp.file("data")).value();
-    EXPECT_EQ(read_file(temp.path() / "data" / "FORMAT"), "weir 1\n");
+    EXPECT_EQ(read_file(temp.path() / "data" / "FORMAT"), "weir 2\n");
     EXPECT_EQ(directory.database_path(), temp.file("data/db"));
     EXPECT_EQ(directory.mark_path(), temp.file("data/mark"));
   }
@@ -56,14 +56,24 @@ TEST(DataDir, TheLockEndsWithItsProcess) {
   EXPECT_TRUE(DataDir::open(temp.file("data")));
 }
 
+TEST(DataDir, TakesAnOlderFormatOver) {
+  const TempDir temp;
+  std::filesystem::create_directories(temp.path() / "data");
+  write_file(temp.path() / "data" / "FORMAT", "weir 1\n");
+  EXPECT_TRUE(DataDir::open_existing(temp.file("data")));
+  EXPECT_EQ(read_file(temp.path() / "data" / "FORMAT"), "weir 1\n") << "looking changes nothing";
+  EXPECT_TRUE(DataDir::open(temp.file("data")));
+  EXPECT_EQ(read_file(temp.path() / "data" / "FORMAT"), "weir 2\n");
+}
+
 TEST(DataDir, RefusesANewerFormatAndLeavesItUntouched) {
   const TempDir temp;
   std::filesystem::create_directories(temp.path() / "data" / "db");
-  write_file(temp.path() / "data" / "FORMAT", "weir 2\n");
+  write_file(temp.path() / "data" / "FORMAT", "weir 3\n");
   write_file(temp.path() / "data" / "db" / "CURRENT", "anything");
   const auto before = files_in(temp.path());
   const std::string message = refusal(temp.file("data"));
-  EXPECT_NE(message.find("newer version (format 2"), std::string::npos) << message;
+  EXPECT_NE(message.find("newer version (format 3"), std::string::npos) << message;
   EXPECT_EQ(files_in(temp.path()), before);
 }
 
@@ -112,7 +122,7 @@ TEST(DataDir, IsOneOnceTheRestoreIsFinished) {
     ASSERT_TRUE(restoring.finish_restore());
     EXPECT_NE(refusal(temp.file("data")).find("in use by another broker"), std::string::npos);
   }
-  EXPECT_EQ(read_file(temp.path() / "data" / "FORMAT"), "weir 1\n");
+  EXPECT_EQ(read_file(temp.path() / "data" / "FORMAT"), "weir 2\n");
   EXPECT_TRUE(DataDir::open_existing(temp.file("data")));
   EXPECT_FALSE(DataDir::begin_restore(temp.file("data")));
   EXPECT_TRUE(DataDir::open(temp.file("data")));
@@ -140,7 +150,7 @@ TEST(DataDir, IsLookedAtOnlyWhereABrokerHasBeen) {
     const DataDir broker = DataDir::open(temp.file("data")).value();
   }
   EXPECT_TRUE(DataDir::open_existing(temp.file("data")));
-  write_file(temp.path() / "data" / "FORMAT", "weir 2\n");
+  write_file(temp.path() / "data" / "FORMAT", "weir 3\n");
   EXPECT_FALSE(DataDir::open_existing(temp.file("data")));
 }
 
