@@ -126,6 +126,8 @@ const std::vector<Workload>& workloads() {
        run_delayed_backlog},
       {"backlog", "memory, rate, restart after SIGKILL and draining at growing depths of a queue",
        run_backlog},
+      {"nack-storm", "every second message fails once: rate, and what comes again (--seconds 30)",
+       run_nack_storm},
       {"curve-payload", "messages that go round, of growing size", run_curve_payload},
       {"curve-connections", "messages that go round over more and more connections",
        run_curve_connections},

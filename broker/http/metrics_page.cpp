@@ -15,7 +15,8 @@ void add_totals(const shard::ShardMetrics& shard, Exposition& page) {
   page.counter("weir_delivered_total", "Messages handed out", shard.delivered_messages);
   page.counter("weir_redelivered_total", "Messages handed out again", shard.redelivered_messages);
   page.counter("weir_acked_total", "Messages acknowledged", shard.acked_messages);
-  page.counter("weir_nacked_total", "Messages given back as failed", shard.nacked_messages);
+  page.counter("weir_nacked_total", "Messages given back: failed, poison, transient, not now",
+               shard.nacked_messages);
   page.counter("weir_dead_lettered_total", "Messages moved to a dead-letter queue",
                shard.dead_lettered_messages);
   page.counter("weir_purged_total", "Messages that an operator deleted", shard.purged_messages);

@@ -123,8 +123,8 @@ Delivery::~Delivery() {
 void Delivery::abandon() noexcept {
   if (!settled_) {
     settled_ = true;
-    const auto kind = handed_out_ ? proto::SettleKind::kNack : proto::SettleKind::kRelease;
-    grant_->sink().settle(*grant_, index_, {.kind = kind}, nullptr);
+    grant_->sink().settle(
+        *grant_, index_, sdk::to_word(handed_out_ ? Outcome::nack() : Outcome::release()), nullptr);
   }
 }
 
@@ -168,6 +168,10 @@ void Delivery::ack(SettleCallback callback) {
   Settling::say(*this, Settling::of(SettleKind::kAck), std::move(callback));
 }
 
+void Delivery::nack() {
+  settle(Outcome::nack());
+}
+
 void Delivery::nack(std::chrono::milliseconds delay) {
   nack(delay, nullptr);
 }
@@ -207,6 +211,10 @@ Result<> Delivery::ack_and_wait(std::chrono::milliseconds timeout) {
 
 Future<> Delivery::async_ack() {
   return Settling::ask(*this, Settling::of(SettleKind::kAck));
+}
+
+Future<> Delivery::async_nack() {
+  return async_settle(Outcome::nack());
 }
 
 Future<> Delivery::async_nack(std::chrono::milliseconds delay) {

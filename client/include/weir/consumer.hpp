@@ -79,12 +79,15 @@ class WEIR_API Delivery {
   /// under way, over any number of connections. INVALID_ARGUMENT when the delivery was settled
   /// before.
   [[nodiscard]] Future<> async_ack();
-  [[nodiscard]] Future<> async_nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
+  [[nodiscard]] Future<> async_nack();
+  [[nodiscard]] Future<> async_nack(std::chrono::milliseconds delay);
   [[nodiscard]] Future<> async_release();
   [[nodiscard]] Future<> async_extend(std::chrono::milliseconds lease);
   [[nodiscard]] Future<> async_settle(const Outcome& outcome);
-  /// Failed: hand it out again after `delay`. A failure.
-  void nack(std::chrono::milliseconds delay = std::chrono::milliseconds{0});
+  /// Failed: hand it out again after `delay`, and without one when the queue's redelivery policy
+  /// says. A failure.
+  void nack();
+  void nack(std::chrono::milliseconds delay);
   void nack(std::chrono::milliseconds delay, SettleCallback callback);
   /// Not handled: hand it out again now. No failure; but the attempt that began when it was handed
   /// to the handler, or received, stays counted.
