@@ -26,6 +26,7 @@ enum class KeyKind : std::uint8_t {
   kTouchedBatch = 0x21,    // QueueId, generation, last offset
   kReturnedIndex = 0x22,   // QueueId, generation, due time, last offset
   kAttempt = 0x23,         // QueueId, generation, offset of a message, number of the attempt
+  kRedrive = 0x24,         // QueueId of the source: the newest one
   kPartitionState = 0x30,  // PartitionId
   kTimeIndex = 0x31,       // LogId, generation, append time, last offset
   kProducer = 0x40,        // ProducerId
@@ -61,7 +62,7 @@ class Key {
 };
 
 Key meta_key(MetaRow row);
-/// For kNamespace, kQueue, kTopic, kQueueState, kPartitionState, kProducer.
+/// For kNamespace, kQueue, kTopic, kQueueState, kRedrive, kPartitionState, kProducer.
 Key object_key(KeyKind kind, std::uint64_t id);
 /// For kTouchedBatch and kBatch.
 Key batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, proto::Offset last_offset);

@@ -161,6 +161,29 @@ void ShardState::apply_one(const DeadLettered& record, Queue::Effects& effects) 
   reindex(record.range.queue);
 }
 
+void ShardState::apply_one(const Passed& record, Queue::Effects&) {
+  change(record.range.queue).apply(record);
+  reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const Moved& record, Queue::Effects& effects) {
+  Queue& queue = change(record.range.queue);
+  queue.apply(record, effects);
+  forget_attempts(queue, effects);
+  reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const Unparked& record, Queue::Effects&) {
+  change(record.range.queue).apply(record);
+  reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const RedriveChanged& record, Queue::Effects&) {
+  redrives_.set(record.redrive);
+  rows_.put(Family::kState, storage::object_key(KeyKind::kRedrive, record.redrive.source.value),
+            rows::encode(record.redrive));
+}
+
 void ShardState::apply_one(const PagedOut& record, Queue::Effects&) {
   change(record.queue).apply(record);
   reindex(record.queue);

@@ -108,6 +108,9 @@ void ShardState::apply_one(const QueueDeleted& record, Queue::Effects&) {
   remove_messages(id, it->second.counters().generation);
   rows_.remove(Family::kState, storage::object_key(KeyKind::kQueue, id.value));
   rows_.remove(Family::kState, storage::object_key(KeyKind::kQueueState, id.value));
+  if (redrives_.remove(id)) {
+    rows_.remove(Family::kState, storage::object_key(KeyKind::kRedrive, id.value));
+  }
   forget_producers_of(proto::LogId{id.value});
   catalog_.remove(it->second.definition());
   dead_letter_sources_.erase({it->second.definition().dead_letter_queue, id});

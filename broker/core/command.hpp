@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/core/queue_settings.hpp"
+#include "broker/core/redrive.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/ids.hpp"
@@ -42,6 +43,23 @@ struct PurgeQueue {
   std::string name_space;
   std::string name;
 };
+/// Begins to move messages of a dead-letter queue back, or to make a queue's parked messages ready.
+/// IN_USE while another one of that queue runs.
+struct StartRedrive {
+  std::string name_space = {};
+  std::string name = {};    // of the queue whose messages it takes
+  std::string target = {};  // empty: each goes to where it died
+  bool parked = false;
+  bool dry_run = false;            // counts, and changes nothing
+  std::uint64_t max_messages = 0;  // 0: all
+  std::uint64_t rate = 0;          // messages a second at most; 0: no bound
+  RedriveFilter filter = {};
+};
+/// What was moved stays moved.
+struct CancelRedrive {
+  std::string name_space;
+  std::string name;  // of the queue whose messages it takes
+};
 struct DeleteQueue {
   std::string name_space;
   std::string name;
@@ -78,6 +96,12 @@ struct ListQueues {
   ListPage page;
 };
 struct ListTopics {
+  std::string name_space;
+  ListPage page;
+};
+
+/// The newest redrive of each queue that had one.
+struct ListRedrives {
   std::string name_space;
   ListPage page;
 };
@@ -212,7 +236,8 @@ using Request =
                  Subscribe, Unsubscribe, Receive, SettleByHandle, SubscribeTopic, ListOffsets,
                  ReadBackup, ListQueues, ListTopics, UpdateQueue, PurgeQueue, DeleteQueue,
                  DeleteTopic, CreateNamespace, DescribeNamespace, ListNamespaces, DeleteNamespace,
-                 ListClients, KickClient, PeekQueue, SettleManyByHandle>;
+                 ListClients, KickClient, PeekQueue, SettleManyByHandle, StartRedrive,
+                 CancelRedrive, ListRedrives>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

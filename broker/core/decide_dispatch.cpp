@@ -67,10 +67,6 @@ DueSlice returned_slice(const Queue& queue, const ShardState::DispatchWish& wish
   return found;
 }
 
-proto::LogId log_of(const Queue& queue) {
-  return proto::LogId{queue.id().value};
-}
-
 }  // namespace
 
 std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
@@ -214,15 +210,8 @@ ShardState::decide_dead_letter(proto::QueueId queue_id, const BatchSource& batch
     return NeedAttempts{source->id(), source->counters().generation, batch.base_offset(),
                         batch.last_offset()};
   }
-  const Queue::Counters& to = target->counters();
-  BatchAppended appended;
-  appended.log = log_of(*target);
-  appended.base_offset = to.next_offset;
-  appended.count = copies.count();
-  appended.time = now;
-  appended.stored = copies.finish(to.next_offset, to.prev_last_offset, identity_.epoch);
   if (!WEIR_PLANTED(dead_letter_without_copy)) {
-    records.emplace_back(std::move(appended));
+    records.emplace_back(append_of(copies, *target, identity_.epoch, now));
   }
   return records;
 }

@@ -151,7 +151,7 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said
       continue;
     }
     const Run* run = batch.run_at(index);
-    if (run == nullptr) {
+    if (run == nullptr || run->grant.value == 0) {
       refuse(decision, index, 1, Errc::kReceiptInvalid);  // never handed out
       ++index;
       continue;

@@ -48,6 +48,7 @@ struct NeedRows {
   enum class What : std::uint8_t {
     kBatch,   // the batch that holds `offset`, or the next one if it begins before `end`
     kDue,     // what is due until `until`, soonest first
+    kNext,    // cold ones from the one that holds `offset` on, up to `end`, as many as fit
     kOldest,  // the first touched batch behind last offset `offset`
   };
   What what = What::kBatch;

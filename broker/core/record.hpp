@@ -2,6 +2,7 @@
 
 #include "broker/core/command.hpp"
 #include "broker/core/queue/touched_batch.hpp"
+#include "broker/core/redrive.hpp"
 #include "proto/bytes.hpp"
 #include "proto/ids.hpp"
 
@@ -139,6 +140,27 @@ struct Started {
 struct DeadLettered {
   MessageRange range;
 };
+/// Never handed out, and behind the cursor from here on: ready as before, as if given back.
+struct Passed {
+  MessageRange range;
+  std::uint64_t batch_bytes = 0;  // what the batch takes in the store
+  proto::TimeMs append_time = 0;  // of the batch
+  proto::TimeMs cursor_time = 0;  // as in Leased
+  proto::TimeMs due = 0;
+};
+/// Gone to another queue: the batch with the copies is appended in the same unit.
+struct Moved {
+  MessageRange range;
+};
+/// Parked messages are ready again, and nothing that was said of them counts any more.
+struct Unparked {
+  MessageRange range;
+  proto::TimeMs due = 0;
+};
+/// Begun, a step further, or ended.
+struct RedriveChanged {
+  Redrive redrive;
+};
 /// A touched batch of which nothing is under way lies in the store alone from here on.
 struct PagedOut {
   proto::QueueId queue;
@@ -159,6 +181,6 @@ using Record =
     std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted, ProducerForgotten,
                  BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered, PagedOut,
                  PagedIn, IncarnationRaised, QueueChanged, QueuePurged, QueueDeleted, TopicDeleted,
-                 NamespaceDeleted>;
+                 NamespaceDeleted, Passed, Moved, Unparked, RedriveChanged>;
 
 }  // namespace weir::core

@@ -130,6 +130,29 @@ void write(const DeadLettered& from, pb::Record& to) {
   write(from.range, *to.mutable_dead_lettered()->mutable_range());
 }
 
+void write(const Passed& from, pb::Record& to) {
+  pb::Passed& passed = *to.mutable_passed();
+  write(from.range, *passed.mutable_range());
+  passed.set_batch_bytes(from.batch_bytes);
+  passed.set_append_time(from.append_time);
+  passed.set_cursor_time(from.cursor_time);
+  passed.set_due(from.due);
+}
+
+void write(const Moved& from, pb::Record& to) {
+  write(from.range, *to.mutable_moved()->mutable_range());
+}
+
+void write(const Unparked& from, pb::Record& to) {
+  pb::Unparked& unparked = *to.mutable_unparked();
+  write(from.range, *unparked.mutable_range());
+  unparked.set_due(from.due);
+}
+
+void write(const RedriveChanged& from, pb::Record& to) {
+  messages::write(from.redrive, *to.mutable_redrive_changed());
+}
+
 void write(const PagedOut& from, pb::Record& to) {
   pb::PagedOut& paged = *to.mutable_paged_out();
   paged.set_queue(from.queue.value);
@@ -242,10 +265,15 @@ std::optional<MessageRange> read(const pb::MessageRange& from) {
                       from.first(), from.count()};
 }
 
+/// What a batch takes in the store.
+bool is_stored_size(std::uint64_t bytes) {
+  return bytes != 0 && bytes <= kMaxStoredBytes;
+}
+
 std::optional<Leased> read(const pb::Leased& from) {
   const auto range = read(from.range());
-  if (!range || !is_id(from.grant()) || !is_time(from.deadline()) || from.batch_bytes() == 0 ||
-      from.batch_bytes() > kMaxStoredBytes || !is_time(from.append_time()) ||
+  if (!range || !is_id(from.grant()) || !is_time(from.deadline()) ||
+      !is_stored_size(from.batch_bytes()) || !is_time(from.append_time()) ||
       !is_time(from.cursor_time()) || !is_time(from.time()) ||
       from.holder().size() > kMaxHolderBytes) {
     return std::nullopt;
@@ -301,6 +329,29 @@ std::optional<Started> read(const pb::Started& from) {
 
 std::optional<DeadLettered> read(const pb::DeadLettered& from) {
   return read_range<DeadLettered>(from);
+}
+
+std::optional<Passed> read(const pb::Passed& from) {
+  const auto range = read(from.range());
+  if (!range || !is_stored_size(from.batch_bytes()) || !is_time(from.append_time()) ||
+      !is_time(from.cursor_time()) || !is_time(from.due())) {
+    return std::nullopt;
+  }
+  return Passed{*range, from.batch_bytes(), from.append_time(), from.cursor_time(), from.due()};
+}
+
+std::optional<Moved> read(const pb::Moved& from) {
+  return read_range<Moved>(from);
+}
+
+std::optional<Unparked> read(const pb::Unparked& from) {
+  const auto range = read(from.range());
+  return range && is_time(from.due()) ? std::optional(Unparked{*range, from.due()}) : std::nullopt;
+}
+
+std::optional<RedriveChanged> read_redrive(const pb::RedriveRow& from) {
+  auto redrive = messages::read(from);
+  return redrive ? std::optional(RedriveChanged{*std::move(redrive)}) : std::nullopt;
 }
 
 std::optional<PagedOut> read(const pb::PagedOut& from) {
@@ -400,6 +451,14 @@ std::optional<Record> read_any(const pb::Record& from) {
       return any(read(from.topic_deleted()));
     case pb::Record::kNamespaceDeleted:
       return any(read(from.namespace_deleted()));
+    case pb::Record::kPassed:
+      return any(read(from.passed()));
+    case pb::Record::kMoved:
+      return any(read(from.moved()));
+    case pb::Record::kUnparked:
+      return any(read(from.unparked()));
+    case pb::Record::kRedriveChanged:
+      return any(read_redrive(from.redrive_changed()));
     case pb::Record::WHAT_NOT_SET:
       break;
   }

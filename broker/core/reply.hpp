@@ -44,6 +44,17 @@ struct QueueUpdate {
   std::vector<SettingChange> changes;
 };
 
+/// A redrive, with the names of its queues.
+struct RedriveInfo {
+  Redrive redrive;
+  std::string name;    // of the queue whose messages it takes
+  std::string target;  // empty: each message goes to where it died; or that queue is gone
+};
+struct RedriveList {
+  std::vector<RedriveInfo> redrives;
+  std::string next;
+};
+
 struct PartitionInfo {
   std::uint32_t partition = 0;
   proto::Offset log_start = 0;
@@ -198,9 +209,9 @@ struct BackupBlock {
   std::uint64_t expected_bytes = 0;      // of all blocks, about; with the first
 };
 
-using Reply =
-    std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
-                 SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList, QueueUpdate,
-                 NamespaceInfo, NamespaceList, ClientInfo, ClientList, Peeked, SettledMany>;
+using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
+                           SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList, QueueUpdate,
+                           NamespaceInfo, NamespaceList, ClientInfo, ClientList, Peeked,
+                           SettledMany, RedriveInfo, RedriveList>;
 
 }  // namespace weir::core

@@ -77,6 +77,9 @@ proto::Result<> ShardState::restore(const storage::Reader& reader) {
   if (done = restore_queues(reader); !done) {
     return done;
   }
+  if (done = restore_redrives(reader); !done) {
+    return done;
+  }
   if (done = restore_topics(reader); !done) {
     return done;
   }
@@ -137,6 +140,23 @@ proto::Result<> ShardState::restore_queues(const storage::Reader& reader) {
     reindex(id);
   }
   return done;
+}
+
+proto::Result<> ShardState::restore_redrives(const storage::Reader& reader) {
+  return for_each_row(
+      reader, storage::kind_prefix(KeyKind::kRedrive),
+      [this](std::string_view key, std::string_view value) -> proto::Result<> {
+        auto row = rows::decode_redrive(value);
+        if (!row) {
+          return row.error();
+        }
+        if (storage::parse_object_key(KeyKind::kRedrive, key) != row->source.value ||
+            !queues_.contains(row->source)) {
+          return bad_key("redrive");
+        }
+        redrives_.set(*std::move(row));
+        return {};
+      });
 }
 
 proto::Result<> ShardState::restore_topics(const storage::Reader& reader) {

@@ -76,6 +76,8 @@ proto::Result<> RowCheck::add_state(std::string_view key, std::string_view value
       return add_timed(kind, key);
     case KeyKind::kAttempt:
       return add_attempt(key, value);
+    case KeyKind::kRedrive:
+      return add_redrive(key, value);
     case KeyKind::kPartitionState:
       return add_partition(key, value);
     case KeyKind::kProducer:
@@ -198,6 +200,22 @@ proto::Result<> RowCheck::add_attempt(std::string_view key, std::string_view val
   }
   if (at->generation == log->generation && !is_touched(*at)) {
     return damaged_log(log->name, at->offset, "the message that was attempted is missing");
+  }
+  return {};
+}
+
+proto::Result<> RowCheck::add_redrive(std::string_view key, std::string_view value) {
+  const auto id = storage::parse_object_key(KeyKind::kRedrive, key);
+  const Log* const log = id ? find_log(*id) : nullptr;
+  if (log == nullptr || !log->is_queue) {
+    return without_object(key);
+  }
+  const auto row = rows::decode_redrive(value);
+  if (!row) {
+    return in_row(key, row);
+  }
+  if (row->source.value != *id || row->end > log->next_offset) {
+    return damaged_row(key, "the redrive is one of other messages");
   }
   return {};
 }

@@ -77,6 +77,7 @@ class RowCheck {
   proto::Result<> add_touched(std::string_view key, std::string_view value);
   proto::Result<> add_timed(storage::KeyKind kind, std::string_view key);
   proto::Result<> add_attempt(std::string_view key, std::string_view value);
+  proto::Result<> add_redrive(std::string_view key, std::string_view value);
   proto::Result<> add_partition(std::string_view key, std::string_view value);
   proto::Result<> add_producer(storage::KeyKind kind, std::string_view key, std::string_view value);
   proto::Result<> add_batch(std::string_view key, std::string_view value);

@@ -91,6 +91,12 @@ std::string encode(const Attempt& row) {
   return out.SerializeAsString();
 }
 
+std::string encode(const Redrive& row) {
+  pb::RedriveRow out;
+  messages::write(row, out);
+  return out.SerializeAsString();
+}
+
 std::string encode(const Partition& row) {
   pb::PartitionStateRow out;
   out.set_log_start(row.log_start);
@@ -186,6 +192,10 @@ proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t numb
   }
   auto attempt = messages::read(*row, number);
   return attempt ? proto::Result<Attempt>(*std::move(attempt)) : damaged("attempt");
+}
+
+proto::Result<Redrive> decode_redrive(std::string_view bytes) {
+  return decode_definition<pb::RedriveRow, Redrive>(bytes, "redrive");
 }
 
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition) {

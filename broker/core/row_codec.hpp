@@ -28,6 +28,7 @@ struct TouchedRow {
 };
 std::string encode(const TouchedBatch& batch, bool is_cold);
 std::string encode(const Attempt& row);
+std::string encode(const Redrive& row);
 
 struct ProducerHead {
   std::uint16_t epoch = 0;
@@ -49,6 +50,7 @@ proto::Result<TopicCreated> decode_topic(std::string_view bytes);
 proto::Result<Queue::Counters> decode_counters(std::string_view bytes);
 proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset last_offset);
 proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t number);
+proto::Result<Redrive> decode_redrive(std::string_view bytes);
 /// Sets the durable fields of `partition`.
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition);
 proto::Result<ProducerWindow> decode_window(std::string_view bytes);

@@ -6,6 +6,7 @@
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -120,6 +121,69 @@ std::optional<Attempt> read(const pb::AttemptRow& from, std::uint16_t number) {
     return std::nullopt;
   }
   return Attempt{number, from.time(), *outcome, from.consumer(), from.reason()};
+}
+
+void write(const Redrive& from, pb::RedriveRow& to) {
+  to.set_source(from.source.value);
+  to.set_generation(from.generation);
+  to.set_target(from.target.value);
+  to.set_parked(from.parked);
+  to.set_dry_run(from.dry_run);
+  to.set_max_messages(from.max_messages);
+  to.set_rate(from.rate);
+  if (!from.filter.takes_all()) {
+    pb::RedriveFilterRow& filter = *to.mutable_filter();
+    filter.set_reason(from.filter.reason);
+    filter.set_header(from.filter.header);
+    filter.set_header_value(from.filter.header_value);
+    filter.set_key(from.filter.key);
+    filter.set_died_after(from.filter.died_after);
+    filter.set_died_before(from.filter.died_before);
+  }
+  to.set_position(from.position);
+  to.set_end(from.end);
+  to.set_moved(from.moved);
+  to.set_skipped(from.skipped);
+  to.set_begun_time(from.begun_time);
+  to.set_ended_time(from.ended_time);
+  to.set_second_time(from.second_time);
+  to.set_moved_in_second(from.moved_in_second);
+  to.set_state(static_cast<pb::RedriveState>(from.state));
+  to.set_why(from.why);
+}
+
+std::optional<Redrive> read(const pb::RedriveRow& from) {
+  const pb::RedriveFilterRow& filter = from.filter();
+  const std::array times = {from.begun_time(), from.ended_time(), from.second_time(),
+                            filter.died_after(), filter.died_before()};
+  if (!is_id(from.source()) || from.target() == from.source() || from.generation() == 0 ||
+      (from.target() != 0 && (!is_id(from.target()) || from.parked())) || from.position() < 0 ||
+      from.position() > from.end() || from.state() < pb::REDRIVE_STATE_RUNNING ||
+      from.state() > pb::REDRIVE_STATE_FAILED ||
+      std::any_of(times.begin(), times.end(), [](proto::TimeMs time) { return time < 0; })) {
+    return std::nullopt;
+  }
+  Redrive redrive;
+  redrive.source = proto::QueueId{from.source()};
+  redrive.generation = from.generation();
+  redrive.target = proto::QueueId{from.target()};
+  redrive.parked = from.parked();
+  redrive.dry_run = from.dry_run();
+  redrive.max_messages = from.max_messages();
+  redrive.rate = from.rate();
+  redrive.filter = {filter.reason(), filter.header(),     filter.header_value(),
+                    filter.key(),    filter.died_after(), filter.died_before()};
+  redrive.position = from.position();
+  redrive.end = from.end();
+  redrive.moved = from.moved();
+  redrive.skipped = from.skipped();
+  redrive.begun_time = from.begun_time();
+  redrive.ended_time = from.ended_time();
+  redrive.second_time = from.second_time();
+  redrive.moved_in_second = from.moved_in_second();
+  redrive.state = static_cast<RedriveState>(from.state());
+  redrive.why = from.why();
+  return redrive;
 }
 
 void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {

@@ -14,6 +14,7 @@ void write(const QueueCreated& from, storage::v1::QueueRow& to);
 void write(const TopicCreated& from, storage::v1::TopicRow& to);
 void write(const TouchedBatch& from, storage::v1::TouchedBatchRow& to);
 void write(const Attempt& from, storage::v1::AttemptRow& to);
+void write(const Redrive& from, storage::v1::RedriveRow& to);
 
 /// nullopt when the message says what no definition can say: a name or a setting that is refused
 /// when it is asked for, a UUID of another size, ids that the allocator does not give.
@@ -25,6 +26,8 @@ std::optional<TouchedBatch> read(const storage::v1::TouchedBatchRow& from,
                                  proto::Offset last_offset);
 
 std::optional<Attempt> read(const storage::v1::AttemptRow& from, std::uint16_t number);
+/// nullopt, too, for one that is further than its end.
+std::optional<Redrive> read(const storage::v1::RedriveRow& from);
 std::optional<ReturnCause> read(storage::v1::ReturnCause cause);
 
 /// Whether an allocator can have given this number, and can give another one after it.

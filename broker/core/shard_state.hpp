@@ -149,6 +149,20 @@ class ShardState {
   [[nodiscard]] std::variant<std::monostate, Need, NeedAttempts, Records> decide_dead_letter(
       proto::QueueId queue, const BatchSource& batches, const AttemptSource& attempts,
       proto::TimeMs now) const;
+  [[nodiscard]] proto::Result<RedriveChanged> decide(const StartRedrive& command,
+                                                     proto::TimeMs now) const;
+  /// Succeeds when it has ended already, and changes nothing then.
+  [[nodiscard]] proto::Result<RedriveChanged> decide(const CancelRedrive& command,
+                                                     proto::TimeMs now) const;
+  /// The next step of the queue's redrive, as one unit: what is moved of one batch, and the place
+  /// behind it. Monostate when none runs, or when it has to wait for its rate. What is touched of
+  /// the queue from there to `known_until` is in memory.
+  [[nodiscard]] std::variant<std::monostate, Need, NeedRows, Records> decide_redrive(
+      proto::QueueId queue, proto::Offset known_until, const BatchSource& batches,
+      proto::TimeMs now) const;
+  /// A redrive that cannot go on.
+  [[nodiscard]] RedriveChanged decide_redrive_failure(proto::QueueId queue, std::string why,
+                                                      proto::TimeMs now) const;
   /// While idle batches take more memory than this: the one that is needed last, of the queue that
   /// has the most. Queues in `kept` are passed over.
   [[nodiscard]] std::optional<PagedOut> decide_page_out(std::size_t max_idle_bytes,
@@ -188,6 +202,8 @@ class ShardState {
   [[nodiscard]] const std::map<proto::QueueId, Queue>& queues() const { return queues_; }
   [[nodiscard]] const Partition* partition(proto::PartitionId id) const;
   [[nodiscard]] const Producers& producers() const { return producers_; }
+  [[nodiscard]] const Redrives& redrives() const { return redrives_; }
+  [[nodiscard]] RedriveInfo info(const Redrive& redrive) const;
   [[nodiscard]] QueueInfo info(const Queue& queue, proto::TimeMs now) const;
   [[nodiscard]] TopicInfo info(const TopicCreated& topic) const;
   [[nodiscard]] NamespaceInfo info(proto::NamespaceId name_space) const;
@@ -226,6 +242,10 @@ class ShardState {
   void apply_one(const Extended& record, Queue::Effects& effects);
   void apply_one(const Started& record, Queue::Effects& effects);
   void apply_one(const DeadLettered& record, Queue::Effects& effects);
+  void apply_one(const Passed& record, Queue::Effects& effects);
+  void apply_one(const Moved& record, Queue::Effects& effects);
+  void apply_one(const Unparked& record, Queue::Effects& effects);
+  void apply_one(const RedriveChanged& record, Queue::Effects& effects);
   void apply_one(const PagedOut& record, Queue::Effects& effects);
   void apply_one(const PagedIn& record, Queue::Effects& effects);
   void apply_one(const IncarnationRaised& record, Queue::Effects& effects);
@@ -236,6 +256,9 @@ class ShardState {
   proto::Result<> restore_queues(const storage::Reader& reader);
   proto::Result<> restore_topics(const storage::Reader& reader);
   proto::Result<> restore_producers(const storage::Reader& reader);
+  [[nodiscard]] const Queue* find_way_back(const Redrive& redrive, const CachedBatch& batch,
+                                           std::uint32_t index) const;
+  proto::Result<> restore_redrives(const storage::Reader& reader);
   void put_queue_rows(storage::WriteBatch& rows, Queue& queue);
   void remove_messages(proto::QueueId id, std::uint32_t generation);
   void forget_attempts(const Queue& queue, const Queue::Effects& effects);
@@ -256,6 +279,7 @@ class ShardState {
   std::set<proto::QueueId> seeking_oldest_;
   /// The dead-letter queue, and the queue whose it is.
   std::set<std::pair<proto::QueueId, proto::QueueId>> dead_letter_sources_;
+  Redrives redrives_;
   QueueRanking<std::size_t, 0> by_idle_bytes_;
   std::size_t idle_bytes_ = 0;
 

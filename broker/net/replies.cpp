@@ -15,6 +15,33 @@ std::uint64_t to_unsigned_ms(std::int64_t ms) {
   return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
 }
 
+void write(const core::RedriveInfo& info, weir::v1::RedriveInfo& to) {
+  const core::Redrive& redrive = info.redrive;
+  to.set_name(info.name);
+  to.set_target(info.target);
+  to.set_parked(redrive.parked);
+  to.set_dry_run(redrive.dry_run);
+  to.set_max_messages(redrive.max_messages);
+  to.set_rate(redrive.rate);
+  if (!redrive.filter.takes_all()) {
+    weir::v1::RedriveFilter& filter = *to.mutable_filter();
+    filter.set_reason(redrive.filter.reason);
+    filter.set_header(redrive.filter.header);
+    filter.set_header_value(redrive.filter.header_value);
+    filter.set_key(redrive.filter.key);
+    filter.set_died_after(redrive.filter.died_after);
+    filter.set_died_before(redrive.filter.died_before);
+  }
+  to.set_state(static_cast<weir::v1::RedriveState>(redrive.state));
+  to.set_why(redrive.why);
+  to.set_moved(redrive.moved);
+  to.set_skipped(redrive.skipped);
+  to.set_position(redrive.position);
+  to.set_end(redrive.end);
+  to.set_begun_time(redrive.begun_time);
+  to.set_ended_time(redrive.ended_time);
+}
+
 void write(const core::QueueInfo& info, weir::v1::QueueInfo& queue) {
   queue.set_name(info.name);
   queue.set_uuid(to_text(info.uuid));
@@ -143,6 +170,16 @@ struct Writer {
     weir::v1::QueueList& list = *response.mutable_queue_list();
     for (const core::QueueInfo& info : from.queues) {
       write(info, *list.add_queues());
+    }
+    list.set_next_page_token(from.next);
+  }
+
+  void operator()(const core::RedriveInfo& info) const { write(info, *response.mutable_redrive()); }
+
+  void operator()(const core::RedriveList& from) const {
+    weir::v1::RedriveList& list = *response.mutable_redrive_list();
+    for (const core::RedriveInfo& info : from.redrives) {
+      write(info, *list.add_redrives());
     }
     list.set_next_page_token(from.next);
   }

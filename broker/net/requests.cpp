@@ -215,6 +215,24 @@ proto::Result<core::Request> settle_many(const weir::v1::SettleManyByHandle& wir
   return core::Request(std::move(settle));
 }
 
+core::StartRedrive redrive_of(const weir::v1::StartRedrive& request,
+                              const std::string& name_space) {
+  const weir::v1::RedriveFilter& filter = request.filter();
+  return {.name_space = name_space,
+          .name = request.name(),
+          .target = request.target(),
+          .parked = request.parked(),
+          .dry_run = request.dry_run(),
+          .max_messages = request.max_messages(),
+          .rate = request.rate(),
+          .filter = {.reason = filter.reason(),
+                     .header = filter.header(),
+                     .header_value = filter.header_value(),
+                     .key = filter.key(),
+                     .died_after = filter.died_after(),
+                     .died_before = filter.died_before()}};
+}
+
 }  // namespace
 
 bool is_subscribe(const WireRequest& request) {
@@ -292,6 +310,13 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
       return update_of(request.update_queue(), name_space);
     case WireRequest::kPurgeQueue:
       return core::PurgeQueue{.name_space = name_space, .name = request.purge_queue().name()};
+    case WireRequest::kStartRedrive:
+      return redrive_of(request.start_redrive(), name_space);
+    case WireRequest::kCancelRedrive:
+      return core::CancelRedrive{.name_space = name_space, .name = request.cancel_redrive().name()};
+    case WireRequest::kListRedrives:
+      return core::ListRedrives{.name_space = name_space,
+                                .page = page_of(request.list_redrives().page())};
     case WireRequest::kDeleteQueue:
       return core::DeleteQueue{.name_space = name_space,
                                .name = request.delete_queue().name(),

@@ -76,6 +76,42 @@ proto::Result<LoadedRows> load_oldest(const storage::Reader& reader, const NeedR
   return loaded;
 }
 
+proto::Result<LoadedRows> load_next(const storage::Reader& reader, const NeedRows& need) {
+  LoadedRows loaded;
+  loaded.known_until = need.end;
+  const std::string prefix =
+      storage::generation_prefix(KeyKind::kTouchedBatch, need.queue.value, need.generation);
+  const auto rows = reader.scan(
+      Family::kState,
+      storage::batch_key(KeyKind::kTouchedBatch, need.queue.value, need.generation, need.offset),
+      storage::prefix_end(prefix), {});
+  std::size_t seen = 0;
+  for (; rows->valid(); rows->next()) {
+    const auto at = storage::parse_batch_key(KeyKind::kTouchedBatch, rows->key());
+    if (!at) {
+      return contradiction(need, "the key of a touched batch is damaged");
+    }
+    auto row = core::rows::decode_touched(rows->value(), at->last_offset);
+    if (!row) {
+      return row.error();
+    }
+    if (row->batch.base_offset() >= need.end) {
+      break;
+    }
+    if (seen++ == kMaxBatches) {
+      loaded.known_until = row->batch.base_offset();
+      break;
+    }
+    if (row->is_cold) {
+      loaded.batches.push_back(std::move(row->batch));
+    }
+  }
+  if (auto read = rows->status(); !read) {
+    return read.error();
+  }
+  return loaded;
+}
+
 proto::Result<LoadedRows> load_due(const storage::Reader& reader, const NeedRows& need) {
   LoadedRows loaded;
   const std::string prefix =
@@ -122,6 +158,8 @@ proto::Result<LoadedRows> load_rows(const storage::Reader& reader, const core::N
       return load_batch(reader, need);
     case NeedRows::What::kDue:
       return load_due(reader, need);
+    case NeedRows::What::kNext:
+      return load_next(reader, need);
     case NeedRows::What::kOldest:
       break;
   }

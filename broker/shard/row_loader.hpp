@@ -16,6 +16,8 @@ struct LoadedRows {
   std::vector<core::TouchedBatch> batches;  // cold ones
   /// kDue: where the index of due times goes on.
   proto::TimeMs next_due = core::TouchedBatch::kNever;
+  /// kNext: up to here every cold batch is among them.
+  proto::Offset known_until = 0;
   /// kOldest: the batch, and whether it is a cold one.
   std::optional<core::ColdBatches::Oldest> oldest = std::nullopt;
   bool is_oldest_cold = false;

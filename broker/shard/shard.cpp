@@ -52,6 +52,7 @@ proto::Result<> Shard::Impl::reset() {
   loading_rows_.clear();
   kept_.clear();
   paging_.clear();
+  known_until_.clear();
   due_.clear();
   scheduled_ = false;
   failed_ = false;

@@ -26,8 +26,8 @@ namespace weir::shard {
 
 /// The turn and what belongs to it. See shard.hpp for the contract; split over shard_turn.cpp (the
 /// turn and the release of what it said), shard_inputs.cpp (sends and settlements),
-/// shard_requests.cpp, shard_admin.cpp, shard_lists.cpp, shard_dispatch.cpp, shard_paging.cpp and
-/// shard.cpp (life).
+/// shard_requests.cpp, shard_admin.cpp, shard_lists.cpp, shard_dispatch.cpp, shard_paging.cpp,
+/// shard_redrive.cpp and shard.cpp (life).
 class Shard::Impl {
  public:
   Impl(ShardOptions options, Ports ports);
@@ -171,6 +171,9 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::ReadBackup& command);
   Answer answer(const Input& input, std::uint64_t id, const core::UpdateQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::PurgeQueue& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::StartRedrive& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::CancelRedrive& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::ListRedrives& command);
   Answer answer(const Input& input, std::uint64_t id, const core::DeleteQueue& command);
   Answer answer(const Input& input, std::uint64_t id, const core::DeleteTopic& command);
   Answer answer(const Input& input, std::uint64_t id, const core::CreateNamespace& command);
@@ -209,6 +212,8 @@ class Shard::Impl {
   [[nodiscard]] const proto::Error* damage_of(const Step& step) const;
   void move_dead_letters();
   void load(const core::NeedAttempts& need);
+  void redrive();
+  bool step_redrive(proto::QueueId queue);
   [[nodiscard]] bool is_there(const std::string* holder) const;
   void load(const core::Need& need);
   [[nodiscard]] bool is_stored(const core::Need& need) const;
@@ -292,6 +297,9 @@ class Shard::Impl {
   std::map<proto::QueueId, proto::CommitIndex> paging_;
   std::map<proto::QueueId, RedeliveryBudget> budgets_;  // of queues that hand something out
   std::size_t sweep_budgets_at_ = 0;
+  /// Of queues with a redrive: what is touched up to this offset, and not looked at, is in memory.
+  std::map<proto::QueueId, proto::Offset> known_until_;
+  proto::QueueId last_redriven_;                 // the next turn begins behind this queue
   std::map<proto::QueueId, proto::TimeMs> due_;  // queues with takers and messages due later
   std::vector<std::function<void()>> idle_waiters_;
 };

@@ -90,6 +90,32 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
 }
 
 Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
+                                        const core::ListRedrives& command) {
+  const auto owner = state_->catalog().name_space(command.name_space);
+  if (!owner) {
+    return owner.error();
+  }
+  Page page(command.page);
+  if (const auto valid = page.check(); !valid) {
+    return valid.error();
+  }
+  core::RedriveList list;
+  state_->catalog().visit_queues(*owner, command.page.after,
+                                 [&](const std::string& name, proto::QueueId id) {
+                                   if (!page.looks_at(name, 0, 1)) {
+                                     return false;
+                                   }
+                                   const core::Redrive* redrive = state_->redrives().find(id);
+                                   if (redrive != nullptr && page.takes(name)) {
+                                     list.redrives.push_back(state_->info(*redrive));
+                                   }
+                                   return true;
+                                 });
+  list.next = page.next();
+  return core::Reply{std::move(list)};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
                                         const core::ListTopics& command) {
   const auto owner = state_->catalog().name_space(command.name_space);
   if (!owner) {

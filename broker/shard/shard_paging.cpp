@@ -122,6 +122,10 @@ void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) 
       state_->learn_next_due(need.queue, rows.next_due);
       dispatchable_.insert(need.queue);
       break;
+    case core::NeedRows::What::kNext:
+      known_until_[need.queue] = rows.known_until;
+      kept_.insert(need.queue);
+      break;
     case core::NeedRows::What::kOldest:
       if (rows.oldest) {
         state_->learn_oldest(need.queue, *rows.oldest, rows.is_oldest_cold);

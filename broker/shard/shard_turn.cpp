@@ -47,6 +47,7 @@ void Shard::Impl::turn() {
   forget_producers();
   backups_.expire(now_);
   move_dead_letters();
+  redrive();
   dispatch_all();
   answer_late_waiters();
   const TopicFeed::Hooks hooks{
@@ -114,6 +115,13 @@ void Shard::Impl::apply(const core::Record& record) {
     count(dead->range.queue, &QueueCounters::dead_lettered_messages, effects.done);
     dispatchable_.insert(dead->range.queue);  // what was dying counted as in flight
     forget_if_gone(dead->range, effects);
+  } else if (const auto* moved = std::get_if<core::Moved>(&record)) {
+    count(moved->range.queue, &QueueCounters::redriven_messages, effects.done);
+    forget_if_gone(moved->range, effects);
+  } else if (const auto* passed = std::get_if<core::Passed>(&record)) {
+    dispatchable_.insert(passed->range.queue);
+  } else if (const auto* unparked = std::get_if<core::Unparked>(&record)) {
+    dispatchable_.insert(unparked->range.queue);
   } else if (const auto* changed = std::get_if<core::QueueChanged>(&record)) {
     dispatchable_.insert(changed->definition.id);  // perhaps it was resumed
   } else if (const auto* out = std::get_if<core::PagedOut>(&record)) {
@@ -305,6 +313,11 @@ void Shard::Impl::arm() {
   }
   for (const auto& [queue, due] : due_) {
     next = std::min(next, due);
+  }
+  for (const proto::QueueId source : state_->redrives().running()) {
+    if (const proto::TimeMs when = state_->redrives().find(source)->next_time(); when > now_) {
+      next = std::min(next, when);
+    }
   }
   if (next != core::TouchedBatch::kNever) {
     ports_.arm_timer(next);

@@ -26,6 +26,9 @@ struct OpOf {
   std::optional<Op> operator()(const core::PurgeQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::DeleteQueue&) const { return std::nullopt; }
   // No machine asks for these.
+  std::optional<Op> operator()(const core::StartRedrive&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::CancelRedrive&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::ListRedrives&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::DeleteTopic&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::ListQueues&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::ListTopics&) const { return std::nullopt; }

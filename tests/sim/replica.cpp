@@ -65,6 +65,8 @@ std::string name_of(Family family, KeyKind kind) {
       return "returned index of queue";
     case KeyKind::kAttempt:
       return "attempt in queue";
+    case KeyKind::kRedrive:
+      return "redrive of queue";
     case KeyKind::kPartitionState:
       return "state of partition";
     case KeyKind::kTimeIndex:

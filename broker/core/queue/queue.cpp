@@ -151,17 +151,29 @@ void Queue::append(const BatchAppended& record) {
   counters_.bytes += record.stored.size();
 }
 
-void Queue::apply(const Leased& record) {
-  const MessageRange& range = record.range;
-  auto it = touched_.find(range.last_offset);
-  if (it == touched_.end()) {
-    it = touched_
-             .emplace(range.last_offset, TouchedBatch(range.base_offset, range.last_offset,
-                                                      record.batch_bytes, record.append_time))
-             .first;
-  } else {
+/// The batch, as of now if nothing of it was handed out before; unindexed.
+Queue::Batches::iterator Queue::touch(const MessageRange& range, std::uint64_t bytes,
+                                      proto::TimeMs append_time) {
+  const auto [it, is_new] = touched_.try_emplace(range.last_offset, range.base_offset,
+                                                 range.last_offset, bytes, append_time);
+  if (!is_new) {
     unindex(it->second);
   }
+  return it;
+}
+
+void Queue::pass_cursor(const MessageRange& range, proto::TimeMs cursor_time) {
+  const proto::Offset end =
+      range.base_offset + range.first + static_cast<proto::Offset>(range.count);
+  if (end > counters_.cursor) {
+    counters_.cursor = end;
+    counters_.cursor_time = cursor_time;
+  }
+}
+
+void Queue::apply(const Leased& record) {
+  const MessageRange& range = record.range;
+  const auto it = touch(range, record.batch_bytes, record.append_time);
   Run like;
   like.started = record.started;
   like.grant = record.grant;
@@ -170,12 +182,19 @@ void Queue::apply(const Leased& record) {
   like.since = record.time;
   like.holder = record.holder;
   it->second.lease(range.first, range.count, like);
-  const proto::Offset end =
-      range.base_offset + range.first + static_cast<proto::Offset>(range.count);
-  if (end > counters_.cursor) {
-    counters_.cursor = end;
-    counters_.cursor_time = record.cursor_time;
-  }
+  pass_cursor(range, record.cursor_time);
+  settle(it);
+}
+
+void Queue::apply(const Passed& record) {
+  const MessageRange& range = record.range;
+  const auto it = touch(range, record.batch_bytes, record.append_time);
+  it->second.lease(range.first, range.count, {});
+  it->second.update(range.first, range.count, [&](Run& run, std::uint32_t) {
+    run.state = RunState::kReturned;
+    run.when = record.due;
+  });
+  pass_cursor(range, record.cursor_time);
   settle(it);
 }
 
@@ -214,6 +233,23 @@ void Queue::apply(const Acked& record, Effects& effects) {
 
 void Queue::apply(const DeadLettered& record, Effects& effects) {
   finish(record.range, effects);
+}
+
+void Queue::apply(const Moved& record, Effects& effects) {
+  finish(record.range, effects);
+}
+
+void Queue::apply(const Unparked& record) {
+  const auto it = find(record.range);
+  unindex(it->second);
+  it->second.update(record.range.first, record.range.count, [&](Run& run, std::uint32_t) {
+    run.state = RunState::kReturned;
+    run.when = record.due;
+    run.failures = 0;
+    run.losses = 0;
+    run.is_poison = false;
+  });
+  settle(it);
 }
 
 namespace {

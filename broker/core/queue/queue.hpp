@@ -111,6 +111,9 @@ class Queue {
   void apply(const Extended& record);
   void apply(const Started& record);
   void apply(const DeadLettered& record, Effects& effects);
+  void apply(const Passed& record);
+  void apply(const Moved& record, Effects& effects);
+  void apply(const Unparked& record);
   void apply(const PagedOut& record);
   void apply(const PagedIn& record);
 
@@ -133,6 +136,9 @@ class Queue {
  private:
   using Batches = std::map<proto::Offset, TouchedBatch>;  // by last offset
   Batches::iterator find(const MessageRange& range);
+  Batches::iterator touch(const MessageRange& range, std::uint64_t bytes,
+                          proto::TimeMs append_time);
+  void pass_cursor(const MessageRange& range, proto::TimeMs cursor_time);
   void unindex(const TouchedBatch& batch);
   void index(Batches::iterator it);
   static void note_history(const TouchedBatch& batch, const MessageRange& range, Effects& effects);

@@ -53,6 +53,28 @@ TouchedBatch returned_batch() {
   return batch;
 }
 
+Redrive a_redrive() {
+  Redrive redrive;
+  redrive.source = proto::QueueId{3};
+  redrive.generation = 2;
+  redrive.target = proto::QueueId{4};
+  redrive.dry_run = true;
+  redrive.max_messages = 5;
+  redrive.rate = 6;
+  redrive.filter = {"poison", "tenant", "7", "key", 8, 9};
+  redrive.position = 10;
+  redrive.end = 11;
+  redrive.moved = 12;
+  redrive.skipped = 13;
+  redrive.begun_time = kNow;
+  redrive.ended_time = kNow + 1;
+  redrive.second_time = kNow + 2;
+  redrive.moved_in_second = 14;
+  redrive.state = RedriveState::kFailed;
+  redrive.why = "because";
+  return redrive;
+}
+
 /// At least one of each alternative, no field with the value that is left out on the wire.
 std::vector<Record> samples() {
   return {
@@ -93,6 +115,10 @@ std::vector<Record> samples() {
                     proto::QueueId{9},
                     {true, true}}},
       QueuePurged{proto::QueueId{3}},
+      Passed{kRange, 4096, 21, 22, 23},
+      Moved{kRange},
+      Unparked{kRange, 24},
+      RedriveChanged{a_redrive()},
       QueueDeleted{proto::QueueId{3}},
       TopicDeleted{proto::TopicId{4}},
       NamespaceDeleted{proto::NamespaceId{1}},
@@ -214,6 +240,27 @@ void expect_same(const Started& a, const Started& b) {
 
 void expect_same(const DeadLettered& a, const DeadLettered& b) {
   expect_same(a.range, b.range);
+}
+
+void expect_same(const Passed& a, const Passed& b) {
+  expect_same(a.range, b.range);
+  EXPECT_EQ(a.batch_bytes, b.batch_bytes);
+  EXPECT_EQ(a.append_time, b.append_time);
+  EXPECT_EQ(a.cursor_time, b.cursor_time);
+  EXPECT_EQ(a.due, b.due);
+}
+
+void expect_same(const Moved& a, const Moved& b) {
+  expect_same(a.range, b.range);
+}
+
+void expect_same(const Unparked& a, const Unparked& b) {
+  expect_same(a.range, b.range);
+  EXPECT_EQ(a.due, b.due);
+}
+
+void expect_same(const RedriveChanged& a, const RedriveChanged& b) {
+  EXPECT_EQ(a.redrive, b.redrive);
 }
 
 void expect_same(const PagedOut& a, const PagedOut& b) {
@@ -376,6 +423,27 @@ TEST(RecordCodec, RefusesChangesAndEndsOfNothing) {
   EXPECT_REFUSED(changed, mutable_queue_changed()->set_id(0));
   EXPECT_REFUSED(changed, mutable_queue_changed()->set_lease_ms(0));
   EXPECT_REFUSED(changed, mutable_queue_changed()->set_dead_letter_queue_id(3));
+}
+
+TEST(RecordCodec, RefusesRedrivesThatCannotBe) {
+  const Record changed = RedriveChanged{a_redrive()};
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->set_source(0));
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->set_generation(0));
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->set_target(3));
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->set_parked(true));
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->set_position(12));
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->set_position(-1));
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->set_begun_time(-1));
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->set_state(pb::REDRIVE_STATE_UNSPECIFIED));
+  EXPECT_REFUSED(changed, mutable_redrive_changed()->mutable_filter()->set_died_after(-1));
+  const Record passed = Passed{kRange, 4096, 21, 22, 23};
+  EXPECT_REFUSED(passed, mutable_passed()->set_batch_bytes(0));
+  EXPECT_REFUSED(passed, mutable_passed()->set_due(-1));
+  EXPECT_REFUSED(passed, mutable_passed()->mutable_range()->set_queue(0));
+  EXPECT_REFUSED(Moved{kRange}, mutable_moved()->mutable_range()->set_count(0));
+  const Record unparked = Unparked{kRange, 24};
+  EXPECT_REFUSED(unparked, mutable_unparked()->set_due(-1));
+  EXPECT_REFUSED(unparked, mutable_unparked()->mutable_range()->set_count(9));
 }
 
 TEST(RecordCodec, RefusesProducersAndIncarnationsThatCannotBe) {

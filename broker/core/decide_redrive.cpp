@@ -1,0 +1,96 @@
+#include "broker/core/shard_state.hpp"
+
+#include <string>
+#include <utility>
+
+// Decisions about the way back of messages that nobody could handle, but for its steps
+// (redrive_step.cpp).
+namespace weir::core {
+
+using proto::Errc;
+using proto::fail;
+
+proto::Result<RedriveChanged> ShardState::decide(const StartRedrive& command,
+                                                 proto::TimeMs now) const {
+  const auto source = catalog_.queue(command.name_space, command.name);
+  if (!source) {
+    return source.error();
+  }
+  Redrive redrive;
+  if (!command.target.empty()) {
+    const auto target = catalog_.queue(command.name_space, command.target);
+    if (!target) {
+      return target.error();
+    }
+    redrive.target = *target;
+  }
+  if (redrive.target == *source) {
+    return fail(Errc::kInvalidArgument,
+                "the messages of queue '" + command.name + "' cannot be moved to itself");
+  }
+  if (command.parked && !command.target.empty()) {
+    return fail(Errc::kInvalidArgument, "parked messages become ready where they are: no target");
+  }
+  const RedriveFilter& filter = command.filter;
+  if (filter.header.empty() && !filter.header_value.empty()) {
+    return fail(Errc::kInvalidArgument, "the value of a header needs the header's name");
+  }
+  if (filter.died_after < 0 || filter.died_before < 0) {
+    return fail(Errc::kInvalidArgument, "a time of death cannot be negative");
+  }
+  const std::size_t text_bytes =
+      filter.reason.size() + filter.header.size() + filter.header_value.size() + filter.key.size();
+  if (text_bytes > kMaxRedriveFilterBytes) {
+    return fail(Errc::kLimitExceeded, "a filter may have at most " +
+                                          std::to_string(kMaxRedriveFilterBytes) +
+                                          " bytes of reason, header and key");
+  }
+  if (const Redrive* other = redrives_.find(*source); other != nullptr && other->is_running()) {
+    return fail(Errc::kInUse, "a redrive of queue '" + command.name +
+                                  "' is running: wait for its end, or cancel it");
+  }
+  const Queue::Counters& counters = queues_.at(*source).counters();
+  redrive.source = *source;
+  redrive.generation = counters.generation;
+  redrive.parked = command.parked;
+  redrive.dry_run = command.dry_run;
+  redrive.max_messages = command.max_messages;
+  redrive.rate = command.dry_run ? 0 : command.rate;  // what only counts need not wait
+  redrive.filter = filter;
+  // What was never handed out cannot be parked.
+  redrive.end = command.parked ? counters.cursor : counters.next_offset;
+  redrive.begun_time = now;
+  return RedriveChanged{std::move(redrive)};
+}
+
+proto::Result<RedriveChanged> ShardState::decide(const CancelRedrive& command,
+                                                 proto::TimeMs now) const {
+  const auto source = catalog_.queue(command.name_space, command.name);
+  if (!source) {
+    return source.error();
+  }
+  const Redrive* redrive = redrives_.find(*source);
+  if (redrive == nullptr) {
+    return fail(Errc::kInvalidArgument, "queue '" + command.name + "' has no redrive");
+  }
+  RedriveChanged record{*redrive};
+  if (redrive->is_running()) {
+    record.redrive.finish(RedriveState::kCancelled, "an operator has cancelled it", now);
+  }
+  return record;
+}
+
+RedriveChanged ShardState::decide_redrive_failure(proto::QueueId queue, std::string why,
+                                                  proto::TimeMs now) const {
+  RedriveChanged record{*redrives_.find(queue)};
+  record.redrive.finish(RedriveState::kFailed, std::move(why), now);
+  return record;
+}
+
+RedriveInfo ShardState::info(const Redrive& redrive) const {
+  const Queue* target = queue(redrive.target);
+  return {redrive, queues_.at(redrive.source).definition().name,
+          target != nullptr ? target->definition().name : std::string()};
+}
+
+}  // namespace weir::core

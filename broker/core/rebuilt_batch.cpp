@@ -1,0 +1,74 @@
+#include "broker/core/rebuilt_batch.hpp"
+
+#include "proto/assert.hpp"
+#include "proto/batch/stored_batch.hpp"
+#include "proto/handle.hpp"
+#include "proto/limits.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::core {
+namespace {
+
+constexpr std::array kHistoryHeaders = {kHeaderDeadFrom,     kHeaderDeadReason, kHeaderDeadAttempts,
+                                        kHeaderDeadFailures, kHeaderDeadTime,   kHeaderDeadError,
+                                        kHeaderDeadHistory};
+
+}  // namespace
+
+proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index) {
+  const proto::RecordSpan span = batch.records[index];
+  auto decoded = proto::decode_record(batch.batch.view().substr(span.position, span.bytes));
+  WEIR_ASSERT(decoded.has_value(), "a stored batch was checked when it was read");
+  return std::move(decoded->record);
+}
+
+RebuiltBatch::RebuiltBatch(const CachedBatch& source, proto::QueueId queue,
+                           std::uint32_t incarnation, proto::TimeMs now)
+    : source_(source),
+      queue_(queue),
+      incarnation_(incarnation),
+      now_(now),
+      builder_(proto::kStoredHeaderBytes) {}
+
+bool RebuiltBatch::add(std::uint32_t index, std::span<const proto::Header> more) {
+  const proto::RecordView record = record_at(source_, index);
+  const std::string id = proto::message_id(incarnation_, queue_.value, source_.base_offset + index);
+  std::vector<proto::Header> headers;
+  bool has_id = false;
+  for (const proto::Header& header : record.headers) {
+    if (std::ranges::find(kHistoryHeaders, header.key) == kHistoryHeaders.end()) {
+      headers.push_back(header);
+      has_id = has_id || header.key == kHeaderId;
+    }
+  }
+  if (!has_id) {
+    headers.push_back({kHeaderId, id});
+  }
+  headers.insert(headers.end(), more.begin(), more.end());
+  proto::RecordInput input;
+  input.key = record.key;
+  input.value = record.value;
+  input.headers = headers;
+  input.timestamp = proto::timestamp_of(source_.base_timestamp, record);
+  if (builder_.count() > 0 && builder_.bytes() + builder_.bytes_of(input) > proto::kMaxBatchBytes) {
+    return false;
+  }
+  builder_.add(input);
+  return true;
+}
+
+proto::SharedBytes RebuiltBatch::finish(proto::Offset base_offset, proto::Offset prev_last_offset,
+                                        std::uint32_t epoch) {
+  std::string stored = builder_.finish({}, proto::Compression::kNone);
+  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,
+                               static_cast<std::int32_t>(epoch));
+  proto::write_stored_header(stored, {proto::StoredKind::kRebuilt, now_, prev_last_offset});
+  return proto::SharedBytes(std::move(stored));
+}
+
+}  // namespace weir::core

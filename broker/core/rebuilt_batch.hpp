@@ -1,0 +1,72 @@
+#pragma once
+
+#include "broker/core/decision.hpp"
+#include "broker/core/queue/queue.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/bytes.hpp"
+#include "proto/ids.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace weir::core {
+
+// Headers that the broker writes on a dead-lettered message, beside those that it had.
+inline constexpr std::string_view kHeaderId = "weir.id";  // the message id of its first home
+inline constexpr std::string_view kHeaderDeadFrom = "weir.dead-from";      // name of the queue
+inline constexpr std::string_view kHeaderDeadReason = "weir.dead-reason";  // or "poison"
+inline constexpr std::string_view kHeaderDeadAttempts = "weir.dead-attempts";
+inline constexpr std::string_view kHeaderDeadFailures = "weir.dead-failures";  // among those
+inline constexpr std::string_view kHeaderDeadTime = "weir.dead-time";          // broker time in ms
+/// What the handler said at last, if it ever said anything.
+inline constexpr std::string_view kHeaderDeadError = "weir.dead-error";
+/// The first attempt and the last ones, as a JSON array: {"attempt", "time" (ms), "outcome",
+/// "consumer"}.
+inline constexpr std::string_view kHeaderDeadHistory = "weir.dead-history";
+
+[[nodiscard]] inline proto::LogId log_of(const Queue& queue) {
+  return proto::LogId{queue.id().value};
+}
+
+/// The message at that index of an uncompressed batch of ours.
+[[nodiscard]] proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index);
+
+/// Builds a batch for another queue: copies of messages of one batch, key, value and headers as
+/// they were, but for what told how they died. Each keeps the id that it had first.
+class RebuiltBatch {
+ public:
+  /// `source` must be uncompressed and outlive this.
+  RebuiltBatch(const CachedBatch& source, proto::QueueId queue, std::uint32_t incarnation,
+               proto::TimeMs now);
+
+  /// With these headers more. False when the batch is full; the message is not in it then.
+  bool add(std::uint32_t index, std::span<const proto::Header> more);
+  [[nodiscard]] std::uint32_t count() const { return builder_.count(); }
+  /// The stored batch with its header, of kind kRebuilt.
+  [[nodiscard]] proto::SharedBytes finish(proto::Offset base_offset, proto::Offset prev_last_offset,
+                                          std::uint32_t epoch);
+
+ private:
+  const CachedBatch& source_;
+  proto::QueueId queue_;
+  std::uint32_t incarnation_;
+  proto::TimeMs now_;
+  proto::BatchBuilder builder_;
+};
+
+/// The record that puts a queue's batch with these copies behind its newest one.
+template <class Copies>
+[[nodiscard]] BatchAppended append_of(Copies& copies, const Queue& target, std::uint32_t epoch,
+                                      proto::TimeMs now) {
+  const Queue::Counters& to = target.counters();
+  BatchAppended appended;
+  appended.log = log_of(target);
+  appended.base_offset = to.next_offset;
+  appended.count = copies.count();
+  appended.time = now;
+  appended.stored = copies.finish(to.next_offset, to.prev_last_offset, epoch);
+  return appended;
+}
+
+}  // namespace weir::core

@@ -1,0 +1,89 @@
+#pragma once
+
+#include "proto/ids.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+// The way back of messages that nobody could handle: a task of a queue, as durable as the messages
+// that it moves. Each of its steps is one unit with what it moves.
+namespace weir::core {
+
+/// Of the texts of a filter, together.
+inline constexpr std::size_t kMaxRedriveFilterBytes = 4096;
+
+/// Which messages a redrive takes. What is empty or 0 asks for nothing; the rest must all hold.
+struct RedriveFilter {
+  std::string reason = {};        // why it died, as its header tells it
+  std::string header = {};        // has a header of this name …
+  std::string header_value = {};  // … and value
+  std::string key = {};           // of the message
+  proto::TimeMs died_after = 0;   // at that time, or later
+  proto::TimeMs died_before = 0;
+  friend bool operator==(const RedriveFilter&, const RedriveFilter&) = default;
+
+  [[nodiscard]] bool takes_all() const { return *this == RedriveFilter(); }
+};
+
+/// Numbers are part of the format on disk.
+enum class RedriveState : std::uint8_t {
+  kRunning = 1,
+  kDone = 2,
+  kCancelled = 3,
+  kFailed = 4,
+};
+
+/// What was asked, and how far it has come.
+struct Redrive {
+  proto::QueueId source;
+  std::uint32_t generation = 0;    // of the source, when it began
+  proto::QueueId target;           // 0: to where each message died
+  bool parked = false;             // the queue's own parked messages become ready instead
+  bool dry_run = false;            // counts, and changes nothing
+  std::uint64_t max_messages = 0;  // 0: all
+  std::uint64_t rate = 0;          // messages a second at most; 0: no bound
+  RedriveFilter filter;
+  proto::Offset position = 0;  // everything before was looked at
+  proto::Offset end = 0;       // what comes from here on is not part of it
+  std::uint64_t moved = 0;
+  std::uint64_t skipped = 0;  // in somebody's hands, or without a queue to go to
+  proto::TimeMs begun_time = 0;
+  proto::TimeMs ended_time = 0;
+  proto::TimeMs second_time = 0;  // when the second began in which it moved last
+  std::uint64_t moved_in_second = 0;
+  RedriveState state = RedriveState::kRunning;
+  std::string why;  // it ended before all was done
+  friend bool operator==(const Redrive&, const Redrive&) = default;
+
+  [[nodiscard]] bool is_running() const { return state == RedriveState::kRunning; }
+  [[nodiscard]] bool is_complete() const {
+    return position >= end || (max_messages != 0 && moved >= max_messages);
+  }
+  /// When it may move the next message.
+  [[nodiscard]] proto::TimeMs next_time() const;
+  /// How many messages it may move at once.
+  [[nodiscard]] std::uint64_t allowance(proto::TimeMs now) const;
+  /// Another so many were moved.
+  void note_moved(std::uint64_t messages, proto::TimeMs now);
+  void finish(RedriveState how, std::string because, proto::TimeMs now);
+};
+
+/// The newest redrive of each queue that had one.
+class Redrives {
+ public:
+  [[nodiscard]] const Redrive* find(proto::QueueId source) const;
+  [[nodiscard]] const std::set<proto::QueueId>& running() const { return running_; }
+  void set(Redrive redrive);
+  /// False when there was none.
+  bool remove(proto::QueueId source);
+
+ private:
+  std::map<proto::QueueId, Redrive> redrives_;  // by source
+  std::set<proto::QueueId> running_;
+};
+
+}  // namespace weir::core

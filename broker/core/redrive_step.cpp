@@ -1,0 +1,252 @@
+#include "broker/core/rebuilt_batch.hpp"
+#include "broker/core/shard_state.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// One step of a redrive: the messages of one batch, what becomes of them, and the place behind it.
+namespace weir::core {
+namespace {
+
+std::string_view header_of(const proto::RecordView& record, std::string_view name) {
+  const auto it = std::ranges::find(record.headers, name, &proto::Header::key);
+  return it != record.headers.end() && it->value ? *it->value : std::string_view();
+}
+
+bool has_header(const proto::RecordView& record, std::string_view name, std::string_view value) {
+  return std::ranges::any_of(record.headers, [&](const proto::Header& header) {
+    return header.key == name && header.value.value_or(std::string_view()) == value;
+  });
+}
+
+bool died_in(const proto::RecordView& record, const RedriveFilter& filter) {
+  const std::string_view text = header_of(record, kHeaderDeadTime);
+  proto::TimeMs time = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), time);
+  return !text.empty() && read.ec == std::errc() && time >= filter.died_after &&
+         (filter.died_before == 0 || time < filter.died_before);
+}
+
+bool takes(const RedriveFilter& filter, const proto::RecordView& record) {
+  return (filter.reason.empty() || header_of(record, kHeaderDeadReason) == filter.reason) &&
+         (filter.header.empty() || has_header(record, filter.header, filter.header_value)) &&
+         (filter.key.empty() || record.key == filter.key) &&
+         ((filter.died_after == 0 && filter.died_before == 0) || died_in(record, filter));
+}
+
+/// Whether a message in that state is one of those that are taken; nullptr: never handed out.
+bool is_free(const Run* run, bool parked) {
+  if (parked) {
+    return run != nullptr && run->state == RunState::kParked;
+  }
+  return run == nullptr || run->state == RunState::kReturned || run->state == RunState::kParked;
+}
+
+/// A batch of the source, as far as it is known.
+struct Place {
+  proto::Offset base_offset = 0;
+  proto::Offset last_offset = 0;
+  const TouchedBatch* touched = nullptr;  // nothing of it was ever handed out
+  const CachedBatch* cached = nullptr;    // nobody needs its bytes
+};
+/// Nothing is left in front of this offset.
+struct Nothing {
+  proto::Offset until = 0;
+};
+
+Place place_of(const TouchedBatch& batch) {
+  return {batch.base_offset(), batch.last_offset(), &batch, nullptr};
+}
+
+/// Where the redrive goes on.
+std::variant<Place, Nothing, NeedRows> find_place(const Queue& source, const Redrive& redrive,
+                                                  proto::Offset known_until) {
+  const proto::Offset at = redrive.position;
+  const proto::Offset cursor = source.counters().cursor;
+  const auto next = source.touched_batches().lower_bound(at);
+  const bool has_next = next != source.touched_batches().end();
+  if (at >= cursor) {
+    // In the batch in which the cursor stands, or in one that nobody has seen.
+    return has_next ? place_of(next->second) : Place{at, at, nullptr, nullptr};
+  }
+  const proto::Offset known =
+      source.cold().empty() ? cursor : std::min(std::max(known_until, at), cursor);
+  if (has_next && next->second.base_offset() < known) {
+    return place_of(next->second);
+  }
+  if (known > at) {
+    return Nothing{known};
+  }
+  NeedRows need;
+  need.what = NeedRows::What::kNext;
+  need.queue = source.id();
+  need.generation = source.counters().generation;
+  need.offset = at;
+  need.end = cursor;
+  return need;
+}
+
+/// What a step does with the messages of one batch.
+struct Picks {
+  std::vector<MessageRange> ranges;  // that are taken, one behind the other
+  std::map<proto::QueueId, RebuiltBatch> copies;
+  std::uint64_t moved = 0;
+  std::uint64_t skipped = 0;
+  std::uint32_t end = 0;  // everything before was looked at
+};
+
+void pick(Picks& picks, proto::QueueId source, const Place& place, std::uint32_t index) {
+  ++picks.moved;
+  if (!picks.ranges.empty() && picks.ranges.back().first + picks.ranges.back().count == index) {
+    ++picks.ranges.back().count;
+  } else {
+    picks.ranges.push_back({source, place.base_offset, place.last_offset, index, 1});
+  }
+}
+
+/// Finds the queue that a message of the batch goes to; nullptr: there is none.
+using WayBack = std::function<const Queue*(const CachedBatch& batch, std::uint32_t index)>;
+
+Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t incarnation,
+                    const WayBack& way_back, proto::TimeMs now) {
+  Picks picks;
+  const auto index_of = [&](proto::Offset offset) {
+    return static_cast<std::uint32_t>(offset - place.base_offset);
+  };
+  const std::uint64_t allowance = redrive.allowance(now);
+  const std::uint32_t end = index_of(std::min(place.last_offset + 1, redrive.end));
+  for (picks.end = index_of(std::max(redrive.position, place.base_offset)); picks.end < end;
+       ++picks.end) {
+    const std::uint32_t i = picks.end;
+    if (place.touched != nullptr && place.touched->acked(i)) {
+      continue;
+    }
+    if (!redrive.filter.takes_all() && !takes(redrive.filter, record_at(*place.cached, i))) {
+      continue;
+    }
+    if (!is_free(place.touched != nullptr ? place.touched->run_at(i) : nullptr, redrive.parked)) {
+      picks.skipped += redrive.parked ? 0 : 1;
+      continue;
+    }
+    const Queue* target = redrive.parked ? nullptr : way_back(*place.cached, i);
+    if (target == nullptr && !redrive.parked) {
+      ++picks.skipped;
+      continue;
+    }
+    if (picks.moved == allowance) {
+      break;
+    }
+    if (target != nullptr && !redrive.dry_run) {
+      RebuiltBatch& copies =
+          picks.copies.try_emplace(target->id(), *place.cached, redrive.source, incarnation, now)
+              .first->second;
+      if (!copies.add(i, {})) {
+        break;
+      }
+    }
+    pick(picks, redrive.source, place, i);
+  }
+  return picks;
+}
+
+}  // namespace
+
+const Queue* ShardState::find_way_back(const Redrive& redrive, const CachedBatch& batch,
+                                       std::uint32_t index) const {
+  if (redrive.target.value != 0) {
+    return queue(redrive.target);
+  }
+  const proto::NamespaceId owner = queues_.at(redrive.source).definition().name_space;
+  const auto died_in = catalog_.queue(catalog_.namespace_name(owner),
+                                      header_of(record_at(batch, index), kHeaderDeadFrom));
+  return died_in && *died_in != redrive.source ? queue(*died_in) : nullptr;
+}
+
+std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::decide_redrive(
+    proto::QueueId queue_id, proto::Offset known_until, const BatchSource& batches,
+    proto::TimeMs now) const {
+  const Redrive* redrive = redrives_.find(queue_id);
+  if (redrive == nullptr || !redrive->is_running() || redrive->next_time() > now) {
+    return std::monostate{};
+  }
+  const Queue& source = queues_.at(queue_id);
+  const Queue::Counters& counters = source.counters();
+  if (counters.generation != redrive->generation) {
+    return Records{decide_redrive_failure(queue_id, "the queue was purged", now)};
+  }
+  if (redrive->target.value != 0 && queue(redrive->target) == nullptr) {
+    return Records{decide_redrive_failure(queue_id, "the queue it goes to was deleted", now)};
+  }
+  RedriveChanged changed{*redrive};
+  Redrive& next = changed.redrive;
+  const auto go_on_at = [&](proto::Offset position) {
+    next.position = std::min(position, next.end);
+    if (next.is_complete()) {
+      next.finish(RedriveState::kDone, {}, now);
+    }
+  };
+  if (next.position >= next.end) {
+    go_on_at(next.end);
+    return Records{std::move(changed)};
+  }
+  const auto found = find_place(source, next, known_until);
+  if (const auto* need = std::get_if<NeedRows>(&found)) {
+    return *need;
+  }
+  if (const auto* nothing = std::get_if<Nothing>(&found)) {
+    go_on_at(nothing->until);
+    return Records{std::move(changed)};
+  }
+  Place place = std::get<Place>(found);
+  if (place.base_offset >= next.end) {
+    go_on_at(next.end);
+    return Records{std::move(changed)};
+  }
+  if (!next.parked || !next.filter.takes_all()) {
+    const proto::Offset at = std::max(next.position, place.base_offset);
+    place.cached = batches.find(log_of(source), at);
+    if (place.cached == nullptr) {
+      return Need{log_of(source), counters.generation, at};
+    }
+    place.base_offset = place.cached->base_offset;
+    place.last_offset = place.cached->last_offset;
+  }
+  Picks picks = pick_messages(
+      next, place, identity_.incarnation,
+      [&](const CachedBatch& batch, std::uint32_t index) {
+        return find_way_back(next, batch, index);
+      },
+      now);
+  Records records;
+  const proto::Offset reached = place.base_offset + static_cast<proto::Offset>(picks.end);
+  if (!next.dry_run && !next.parked && reached > counters.cursor) {
+    const auto first = std::max(counters.cursor, place.base_offset);
+    const CachedBatch* behind = batches.find(log_of(source), reached);
+    records.emplace_back(Passed{{queue_id, place.base_offset, place.last_offset,
+                                 static_cast<std::uint32_t>(first - place.base_offset),
+                                 static_cast<std::uint32_t>(reached - first)},
+                                place.cached->stored_bytes,
+                                place.cached->append_time,
+                                behind != nullptr ? behind->append_time : place.cached->append_time,
+                                now});
+  }
+  for (const MessageRange& range : next.dry_run ? std::vector<MessageRange>() : picks.ranges) {
+    records.push_back(next.parked ? Record{Unparked{range, now}} : Record{Moved{range}});
+  }
+  for (auto& [target, copies] : picks.copies) {
+    records.emplace_back(append_of(copies, *queue(target), identity_.epoch, now));
+  }
+  next.note_moved(picks.moved, now);
+  next.skipped += picks.skipped;
+  go_on_at(reached);
+  records.emplace_back(std::move(changed));
+  return records;
+}
+
+}  // namespace weir::core
