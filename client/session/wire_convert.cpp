@@ -261,6 +261,58 @@ void fill(v1::PeekQueue& wire, const PeekOptions& options) {
   wire.set_max_messages(options.max_messages());
 }
 
+RedriveDescription to_description(const v1::RedriveInfo& redrive) {
+  const v1::RedriveFilter& filter = redrive.filter();
+  RedriveDescription description;
+  description.name = redrive.name();
+  description.options.set_target(redrive.target())
+      .set_parked(redrive.parked())
+      .set_dry_run(redrive.dry_run())
+      .set_max_messages(redrive.max_messages())
+      .set_rate(redrive.rate())
+      .set_reason(filter.reason())
+      .set_header(filter.header(), filter.header_value())
+      .set_key(filter.key())
+      .set_died_after(to_timestamp(filter.died_after()))
+      .set_died_before(to_timestamp(filter.died_before()));
+  const bool is_known = redrive.state() > v1::REDRIVE_STATE_UNSPECIFIED &&
+                        redrive.state() <= v1::REDRIVE_STATE_FAILED;
+  description.state =
+      is_known ? static_cast<RedriveState>(redrive.state()) : RedriveState::kUnknown;
+  description.why = redrive.why();
+  description.moved = redrive.moved();
+  description.skipped = redrive.skipped();
+  description.position = redrive.position();
+  description.end = redrive.end();
+  description.begun_time = to_timestamp(redrive.begun_time());
+  description.ended_time = to_timestamp(redrive.ended_time());
+  return description;
+}
+
+RedrivePage to_page(const v1::RedriveList& list) {
+  RedrivePage page;
+  for (const v1::RedriveInfo& redrive : list.redrives()) {
+    page.redrives.push_back(to_description(redrive));
+  }
+  page.next_page_token = list.next_page_token();
+  return page;
+}
+
+void fill(v1::StartRedrive& wire, const RedriveOptions& options) {
+  wire.set_target(options.target());
+  wire.set_parked(options.parked());
+  wire.set_dry_run(options.dry_run());
+  wire.set_max_messages(options.max_messages());
+  wire.set_rate(options.rate());
+  v1::RedriveFilter& filter = *wire.mutable_filter();
+  filter.set_reason(options.reason());
+  filter.set_header(options.header());
+  filter.set_header_value(options.header_value());
+  filter.set_key(options.key());
+  filter.set_died_after(options.died_after().time_since_epoch().count());
+  filter.set_died_before(options.died_before().time_since_epoch().count());
+}
+
 void fill(v1::ListPage& wire, const ListOptions& options) {
   wire.set_pattern(options.pattern());
   wire.set_page_token(options.page_token());

@@ -4,6 +4,7 @@
 #include "proto/result.hpp"
 #include "weir/admin.hpp"
 #include "weir/options.hpp"
+#include "weir/redrive.hpp"
 #include "weir/v1/protocol.pb.h"
 
 #include <string_view>
@@ -25,6 +26,8 @@ using WirePositions = google::protobuf::RepeatedPtrField<v1::PartitionPosition>;
 [[nodiscard]] proto::Result<PeekPage> to_page(const v1::Peeked& peeked);
 [[nodiscard]] QueueUpdate to_update(const v1::QueueUpdate& update);
 [[nodiscard]] ConfigReload to_reload(const v1::ConfigReload& reload);
+[[nodiscard]] RedriveDescription to_description(const v1::RedriveInfo& redrive);
+[[nodiscard]] RedrivePage to_page(const v1::RedriveList& list);
 [[nodiscard]] QueuePage to_page(const v1::QueueList& list);
 [[nodiscard]] TopicPage to_page(const v1::TopicList& list);
 
@@ -34,6 +37,7 @@ void fill(v1::QueueSettings& wire, const QueueSettings& settings);
 void fill(v1::TopicSettings& wire, const TopicSettings& settings);
 void fill(v1::UpdateQueue& wire, const QueueChanges& changes);
 void fill(v1::PeekQueue& wire, const PeekOptions& options);
+void fill(v1::StartRedrive& wire, const RedriveOptions& options);
 void fill(v1::ListPage& wire, const ListOptions& options);
 void fill(v1::SubscribeTopic& wire, std::string_view topic, const ReaderMachine::Request& request);
 

@@ -6,6 +6,7 @@
 #include "weir/future.hpp"
 #include "weir/options.hpp"
 #include "weir/producer.hpp"
+#include "weir/redrive.hpp"
 #include "weir/result.hpp"
 #include "weir/topic_reader.hpp"
 #include "weir/worker_pool.hpp"
@@ -101,6 +102,29 @@ class WEIR_API Client {
                                                      const CallOptions& call = CallOptions());
   [[nodiscard]] Future<QueueDescription> async_purge_queue(std::string_view name,
                                                            const CallOptions& call = CallOptions());
+  /// Begins to move the messages of a dead-letter queue back, or to make a queue's parked messages
+  /// ready again. The broker goes on with it by itself, also after a crash: list_redrives() tells
+  /// how far it has come. What comes into the queue later is not part of it. No message is lost or
+  /// doubled, its id stays and its order within the queue; attempts begin anew. Bounds of the queue
+  /// that it goes to do not hold it back, nor does a pause of its sends. IN_USE while another one of
+  /// that queue runs.
+  [[nodiscard]] Result<RedriveDescription> start_redrive(
+      std::string_view name, const RedriveOptions& options = RedriveOptions(),
+      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<RedriveDescription> async_start_redrive(
+      std::string_view name, const RedriveOptions& options = RedriveOptions(),
+      const CallOptions& call = CallOptions());
+  /// What was moved stays moved. Succeeds when it has ended already; INVALID_ARGUMENT when that
+  /// queue never had one.
+  [[nodiscard]] Result<RedriveDescription> cancel_redrive(std::string_view name,
+                                                          const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<RedriveDescription> async_cancel_redrive(
+      std::string_view name, const CallOptions& call = CallOptions());
+  /// As list_queues(): the newest redrive of each queue that had one.
+  [[nodiscard]] Result<RedrivePage> list_redrives(const ListOptions& options = ListOptions(),
+                                                  const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<RedrivePage> async_list_redrives(const ListOptions& options = ListOptions(),
+                                                        const CallOptions& call = CallOptions());
   /// The queue is gone with all its messages; its consumers end and its producers fail with
   /// QUEUE_NOT_FOUND. One that is created by its name afterwards is another queue. IN_USE while it
   /// is the dead-letter queue of others, unless the options say so. Gives the queue as it was.

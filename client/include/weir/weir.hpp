@@ -10,6 +10,7 @@
 #include "weir/message.hpp"
 #include "weir/options.hpp"
 #include "weir/producer.hpp"
+#include "weir/redrive.hpp"
 #include "weir/result.hpp"
 #include "weir/topic_reader.hpp"
 #include "weir/version.hpp"
