@@ -65,11 +65,18 @@ Example:
   add_queue_list(queue, line);
   add_queue_update(queue, line);
   add_queue_remove(queue, line);
+  add_queue_unpark(queue, line);
   add_queue_peek(queue, line);
   add_queue_send(queue, line);
   add_queue_receive(queue, line);
   add_queue_settle(queue, line);
   add_queue_work(queue, line);
+  CLI::App& dlq = add_group(app, "dlq", "List dead-letter queues, and move messages back", R"(
+Example:
+  weir dlq ls
+  weir dlq redrive mail-failed --dry-run
+  weir dlq redrives)");
+  add_dlq_admin(dlq, line);
   CLI::App& topic = add_group(app, "topic", "Create, inspect, fill and replay topics", R"(
 Example:
   weir topic create clicks --partitions 4

@@ -47,6 +47,8 @@ void add_queue_settle(CLI::App& parent, CommandLine& line);     // ack, nack, re
 void add_queue_list(CLI::App& parent, CommandLine& line);       // ls
 void add_queue_update(CLI::App& parent, CommandLine& line);     // update, pause, resume
 void add_queue_remove(CLI::App& parent, CommandLine& line);     // purge, delete
+void add_queue_unpark(CLI::App& parent, CommandLine& line);     // unpark
+void add_dlq_admin(CLI::App& parent, CommandLine& line);        // ls, redrive, redrives, cancel
 void add_queue_peek(CLI::App& parent, CommandLine& line);       // peek
 void add_queue_send(CLI::App& parent, CommandLine& line);       // send
 void add_queue_receive(CLI::App& parent, CommandLine& line);    // receive

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "weir/admin.hpp"
+#include "weir/redrive.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -39,6 +40,14 @@ namespace weir::cli {
 [[nodiscard]] std::string namespaces_json(const std::vector<NamespaceDescription>& namespaces);
 [[nodiscard]] std::string clients_table(const std::vector<ClientDescription>& clients);
 [[nodiscard]] std::string clients_json(const std::vector<ClientDescription>& clients);
+// Of `dlq`: a redrive in a sentence, all of them, and those of the queues that are dead-letter queues.
+[[nodiscard]] std::string redrive_text(const RedriveDescription& redrive);
+[[nodiscard]] std::string redrive_json(const RedriveDescription& redrive);
+[[nodiscard]] std::string redrives_table(const std::vector<RedriveDescription>& redrives);
+[[nodiscard]] std::string redrives_json(const std::vector<RedriveDescription>& redrives);
+[[nodiscard]] std::string dead_letter_queues_table(const std::vector<QueueDescription>& queues,
+                                                   Timestamp now);
+[[nodiscard]] std::string dead_letter_queues_json(const std::vector<QueueDescription>& queues);
 /// Of `queue peek`: values are cut; of dead letters it says where they come from, how often they
 /// were tried there, and why they are here.
 [[nodiscard]] std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp now);

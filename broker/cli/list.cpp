@@ -99,7 +99,7 @@ std::vector<std::string> names_at(const Connection& connection, const std::strin
     return {};
   }
   const ListOptions options = ListOptions().set_pattern(pattern);
-  if (kind == "queue") {
+  if (kind == "queue" || kind == "dlq") {
     return names_in(client->list_queues(options), &QueuePage::queues);
   }
   if (kind == "topic") {

@@ -92,15 +92,16 @@ void add_info(CLI::App& parent, CommandLine& line) {
   delayed    waits for its retry   dying      on the way to the dead-letter queue
   parked     out of attempts, and there is no dead-letter queue
 
-What is parked is kept, but nobody is given it any more; it goes when the queue is purged or
-deleted. It can be looked at (weir queue peek --from parked), and what its values say can be sent
-again. A dead-letter queue keeps later messages from being parked, but does not fetch those that
+What is parked is kept, but nobody is given it any more, until `weir queue unpark` makes it ready
+again; it goes when the queue is purged or deleted. It can be looked at (weir queue peek --from
+parked). A dead-letter queue keeps later messages from being parked, but does not fetch those that
 are: weir queue update --dead-letter-queue.
 
 Example:
   weir queue info mail --watch
   weir queue info mail -o 'template={name}: {ready} ready\n'
-  weir queue peek mail --from parked -n 1000 -f '%v\n' | weir queue send mail-again)");
+  weir queue peek mail --from parked
+  weir queue unpark mail)");
   command.callback([&line, arguments] {
     line.action = [&line, arguments] { return show(line.connection, *arguments); };
   });

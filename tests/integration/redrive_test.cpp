@@ -1,0 +1,112 @@
+#include "tests/integration/command_line_test.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <set>
+#include <sstream>
+#include <string>
+
+// The way back of messages that nobody could handle, by the command line.
+namespace weir::integration {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class Redrive : public CommandLineTest {
+ protected:
+  /// Everything that the queue has ready fails.
+  void fail_all(const std::string& queue) const {
+    const std::string binary = std::string(WEIR_TEST_BINARY) + " --url " + url() + " queue ";
+    const Output failed =
+        run_command(binary + "receive " + queue + " --max 1000 --lease-ms 60000 -f '%R\\n' | " +
+                    binary + "nack - 2>&1");
+    EXPECT_EQ(failed.status, 0) << failed.text;
+  }
+  [[nodiscard]] std::string fields(const std::string& queue, const std::string& names) const {
+    return done("queue info " + queue + " -o 'template=" + names + "'");
+  }
+  /// Asks until it says so; false when that takes too long.
+  [[nodiscard]] bool comes_to(const std::string& command, const std::string& wanted) const {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (std::chrono::steady_clock::now() < until) {
+      if (done(command) == wanted) {
+        return true;
+      }
+    }
+    return false;
+  }
+};
+
+TEST_F(Redrive, BringsAThousandMessagesBackThroughACrash) {
+  done("queue create failed");
+  done("queue create mail --max-receive-count 1 --dead-letter-queue failed");
+  send("mail", 1000);
+  fail_all("mail");
+  ASSERT_TRUE(comes_to("queue info failed -o 'template={ready}'", "1000"));
+  EXPECT_EQ(done("dlq redrive failed --dry-run"), "would move 1000 messages of queue failed\n");
+  EXPECT_THAT(done("dlq redrive failed --rate 400"), StartsWith("began with queue failed"));
+  const Output twice = weir("dlq redrive failed");
+  EXPECT_EQ(twice.status, 1);
+  EXPECT_THAT(twice.text, HasSubstr("a redrive of queue 'failed' is running"));
+  restart();
+  EXPECT_THAT(done("dlq redrives -o json"), HasSubstr(R"("state": "running")"));
+  ASSERT_TRUE(comes_to("dlq redrives -o 'template={state} {moved} {skipped}'", "done 1000 0"));
+  EXPECT_EQ(fields("failed", "{ready} {bytes}"), "0 0");
+  EXPECT_EQ(fields("mail", "{ready}"), "1000");
+  std::istringstream lines(done("queue receive mail --max 1000 --ack"));
+  std::set<std::string> seen;
+  int received = 0;
+  for (std::string line; std::getline(lines, line); ++received) {
+    seen.insert(line);
+  }
+  EXPECT_EQ(received, 1000);
+  EXPECT_EQ(seen.size(), 1000U) << "each of them once";
+}
+
+TEST_F(Redrive, CanBeNarrowedAndCancelled) {
+  done("queue create failed");
+  done("queue create mail --max-receive-count 1 --dead-letter-queue failed");
+  done("queue create other");
+  send("mail", 10);
+  fail_all("mail");
+  ASSERT_TRUE(comes_to("queue info failed -o 'template={ready}'", "10"));
+  EXPECT_THAT(done("dlq ls"), HasSubstr("failed        10"));
+  EXPECT_THAT(done("dlq ls -o json"), HasSubstr(R"("of": ["mail"])"));
+  EXPECT_EQ(done("dlq redrive failed --to other --max 3 --wait"),
+            "moved 3 messages of queue failed\n");
+  EXPECT_EQ(fields("other", "{ready}"), "3");
+  EXPECT_EQ(done("dlq redrive failed --reason poison --wait"),
+            "moved 0 messages of queue failed\n");
+  EXPECT_EQ(done("dlq redrive failed --died-after -1h --dry-run"),
+            "would move 7 messages of queue failed\n");
+  EXPECT_EQ(done("dlq redrive failed --died-before @-1h --dry-run"),
+            "would move 0 messages of queue failed\n");
+  done("dlq redrive failed --rate 1");
+  EXPECT_THAT(done("dlq cancel failed"), StartsWith("cancelled (an operator has cancelled it)"));
+  EXPECT_THAT(done("dlq redrives"), HasSubstr("cancelled"));
+  EXPECT_EQ(weir("dlq cancel mail").status, 2);
+  EXPECT_EQ(weir("dlq redrive nowhere").status, 4);
+  EXPECT_EQ(weir("dlq redrive failed --header x").status, 2);
+  EXPECT_EQ(weir("dlq redrive failed --died-after yesterday").status, 2);
+  EXPECT_THAT(weir("dlq redrive failed --to failed").text, HasSubstr("to itself"));
+}
+
+TEST_F(Redrive, MakesParkedMessagesReady) {
+  done("queue create mail --max-receive-count 1");
+  send("mail", 20);
+  fail_all("mail");
+  EXPECT_EQ(fields("mail", "{ready} {parked}"), "0 20");
+  EXPECT_EQ(done("queue unpark mail --dry-run"), "would make ready 20 messages of queue mail\n");
+  EXPECT_EQ(done("queue unpark mail --max 5 --wait"), "made ready 5 messages of queue mail\n");
+  restart();
+  EXPECT_EQ(fields("mail", "{ready} {parked}"), "5 15");
+  EXPECT_EQ(done("queue unpark mail --wait"), "made ready 15 messages of queue mail\n");
+  fail_all("mail");
+  EXPECT_EQ(fields("mail", "{ready} {parked}"), "0 20") << "one more attempt each";
+}
+
+}  // namespace
+}  // namespace weir::integration
