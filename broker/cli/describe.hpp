@@ -40,7 +40,7 @@ namespace weir::cli {
 [[nodiscard]] std::string namespaces_json(const std::vector<NamespaceDescription>& namespaces);
 [[nodiscard]] std::string clients_table(const std::vector<ClientDescription>& clients);
 [[nodiscard]] std::string clients_json(const std::vector<ClientDescription>& clients);
-// Of `dlq`: a redrive in a sentence, all of them, and those of the queues that are dead-letter queues.
+// Of `dlq`: a redrive in a sentence, all of them, and the dead-letter queues among queues.
 [[nodiscard]] std::string redrive_text(const RedriveDescription& redrive);
 [[nodiscard]] std::string redrive_json(const RedriveDescription& redrive);
 [[nodiscard]] std::string redrives_table(const std::vector<RedriveDescription>& redrives);

@@ -208,8 +208,8 @@ Example:
 The broker goes on with it by itself, also after a crash; `weir dlq redrives` shows how far it has
 come, `weir dlq cancel` ends it. What comes into the queue later is not part of it. Each message is
 in one of the two queues at any time, with the id that it always had and in its order, and begins
-anew: no attempts, no failures. What a consumer holds stays, and so does what died in a queue that is
-no longer there; both are counted as skipped.
+anew: no attempts, no failures. What a consumer holds stays, and so does what died in a queue that
+is no longer there; both are counted as skipped.
 
 With several conditions, messages are moved for which all of them hold. Neither bounds of the queue
 that they go to hold them back, nor a pause of its sends; --rate does.

@@ -10,6 +10,8 @@ namespace {
 
 // Of all queues together, so that none of this holds up the inputs behind it.
 constexpr int kMaxRedriveStepsPerTurn = 16;
+/// A batch more than that may be looked at, which is then the last one.
+constexpr proto::Offset kMaxRedriveOffsetsPerTurn = 4096;
 
 }  // namespace
 
@@ -19,11 +21,18 @@ void Shard::Impl::redrive() {
   std::vector<proto::QueueId> queues(running.upper_bound(last_redriven_), running.end());
   queues.insert(queues.end(), running.begin(), running.upper_bound(last_redriven_));
   int steps = 0;
+  proto::Offset looked_at = 0;
+  const auto may_go_on = [&] {
+    return steps < kMaxRedriveStepsPerTurn && looked_at < kMaxRedriveOffsetsPerTurn;
+  };
   for (const proto::QueueId queue : queues) {
-    while (steps < kMaxRedriveStepsPerTurn && log_->backlog_bytes() < options_.max_backlog_bytes &&
+    const proto::Offset before = state_->redrives().find(queue)->position;
+    const proto::Offset looked_at_before = looked_at;
+    while (may_go_on() && log_->backlog_bytes() < options_.max_backlog_bytes &&
            step_redrive(queue)) {
       last_redriven_ = queue;
       ++steps;
+      looked_at = looked_at_before + state_->redrives().find(queue)->position - before;
     }
   }
   // What was read for a step stays until it is made, and no longer.
@@ -35,7 +44,7 @@ void Shard::Impl::redrive() {
   for (const auto& [queue, until] : known_until_) {
     kept_.insert(queue);
   }
-  if (steps == kMaxRedriveStepsPerTurn) {
+  if (!may_go_on()) {
     schedule();
   }
 }

@@ -197,6 +197,17 @@ core::TouchedBatch a_touched_batch() {
   return batch;
 }
 
+core::Redrive a_redrive() {
+  core::Redrive redrive;
+  redrive.source = proto::QueueId(9);
+  redrive.generation = 1;
+  redrive.target = proto::QueueId(10);
+  redrive.filter.key = "k";
+  redrive.position = 5;
+  redrive.end = 9;
+  return redrive;
+}
+
 void add_rows(Seeds& seeds) {
   using core::rows::encode;
   seeds.add("rows", std::string_view("\0", 1),
@@ -249,6 +260,10 @@ void add_records(Seeds& seeds) {
       core::IncarnationRaised{2},
       core::QueueChanged{a_queue()},
       core::QueuePurged{proto::QueueId(9)},
+      core::Passed{range, 4'000, 5, 6, 7},
+      core::Moved{range},
+      core::Unparked{range, 5},
+      core::RedriveChanged{a_redrive()},
       core::QueueDeleted{proto::QueueId(9)},
       core::TopicDeleted{proto::TopicId(10)},
       core::NamespaceDeleted{proto::NamespaceId(1)}};

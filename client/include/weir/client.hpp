@@ -106,7 +106,7 @@ class WEIR_API Client {
   /// ready again. The broker goes on with it by itself, also after a crash: list_redrives() tells
   /// how far it has come. What comes into the queue later is not part of it. No message is lost or
   /// doubled, its id stays and its order within the queue; attempts begin anew. Bounds of the queue
-  /// that it goes to do not hold it back, nor does a pause of its sends. IN_USE while another one of
+  /// that it goes to do not hold it back, nor a pause of its sends. IN_USE while another one of
   /// that queue runs.
   [[nodiscard]] Result<RedriveDescription> start_redrive(
       std::string_view name, const RedriveOptions& options = RedriveOptions(),

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-// The way back of messages that nobody could handle: Client::start_redrive() and what belongs to it.
+// The way back of messages that nobody could handle: what Client::start_redrive() takes and gives.
 namespace weir {
 
 /// What Client::start_redrive() moves, and how fast. Unset: all messages of the queue, each to the

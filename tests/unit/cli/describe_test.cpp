@@ -122,6 +122,64 @@ TEST(ClientList, HoldsNothingOfAServiceThatATerminalObeys) {
   EXPECT_THAT(table, HasSubstr("  plain            "));
 }
 
+RedriveDescription a_redrive() {
+  RedriveDescription redrive;
+  redrive.name = "failed";
+  redrive.state = RedriveState::kRunning;
+  redrive.moved = 3;
+  redrive.position = 5;
+  redrive.end = 20;
+  redrive.begun_time = kNow;
+  return redrive;
+}
+
+TEST(Redrives, AreATableAndObjects) {
+  RedriveDescription parked = a_redrive();
+  parked.name = "mail";
+  parked.options.set_parked(true).set_dry_run(true).set_rate(7);
+  parked.state = RedriveState::kFailed;
+  parked.why = "the queue was purged";
+  const std::string table = redrives_table({a_redrive(), parked});
+  EXPECT_THAT(table, HasSubstr("failed  (where they died)  running            25%      3"));
+  EXPECT_THAT(table, HasSubstr("mail    (unpark)           failed (dry run)   25%"));
+  EXPECT_THAT(table, HasSubstr("the queue was purged"));
+  const std::string json = redrives_json({a_redrive()});
+  EXPECT_THAT(json, HasSubstr(R"({"name": "failed", "target": null, "parked": false, )"));
+  EXPECT_THAT(json, HasSubstr(R"("state": "running", "why": null, "moved": 3, "skipped": 0, )"));
+  EXPECT_THAT(json, HasSubstr(R"("ended_time_ms": null})"));
+}
+
+TEST(Redrives, AreToldInASentence) {
+  RedriveDescription redrive = a_redrive();
+  EXPECT_THAT(redrive_text(redrive), HasSubstr("weir dlq redrives"));
+  redrive.state = RedriveState::kDone;
+  redrive.skipped = 2;
+  EXPECT_EQ(redrive_text(redrive), "moved 3 messages of queue failed, skipped 2\n");
+  redrive.options.set_parked(true).set_dry_run(true);
+  EXPECT_EQ(redrive_text(redrive), "would make ready 3 messages of queue failed, skipped 2\n");
+  redrive.state = RedriveState::kCancelled;
+  redrive.why = "enough";
+  EXPECT_THAT(redrive_text(redrive), testing::StartsWith("cancelled (enough): "));
+}
+
+TEST(DeadLetterQueues, AreThoseOfOthers) {
+  QueueDescription mail;
+  mail.name = "mail";
+  mail.settings.set_dead_letter_queue("failed");
+  QueueDescription letters = mail;
+  letters.name = "letters";
+  QueueDescription failed;
+  failed.name = "failed";
+  failed.ready = 4;
+  const std::vector<QueueDescription> queues = {failed, letters, mail};
+  EXPECT_EQ(dead_letter_queues_table(queues, kNow),
+            "name    messages  ready  in_flight  parked  oldest  of\n"
+            "failed         4      4          0       0       -  letters, mail\n");
+  const std::string json = dead_letter_queues_json(queues);
+  EXPECT_THAT(json, HasSubstr(R"("of": ["letters", "mail"]})"));
+  EXPECT_EQ(dead_letter_queues_json({mail}), "[]\n") << "its queue is not among them";
+}
+
 TEST(QueuePeek, IsANarrowTable) {
   PeekedMessage message;
   message.offset = 7;

@@ -110,6 +110,50 @@ TEST_F(AdminTest, PurgesAndTellsWhatWasThere) {
   EXPECT_EQ(client.purge_queue("a b").error().code, ErrorCode::kInvalidName);
 }
 
+TEST_F(AdminTest, BeginsCancelsAndListsRedrives) {
+  Client client = connect();
+  const Timestamp time(std::chrono::milliseconds(5));
+  const RedriveOptions options = RedriveOptions()
+                                     .set_target("jobs")
+                                     .set_max_messages(9)
+                                     .set_rate(3)
+                                     .set_reason("poison")
+                                     .set_header("tenant", "7")
+                                     .set_key("k")
+                                     .set_died_after(time)
+                                     .set_died_before(time + seconds(1));
+  const Result<RedriveDescription> begun = client.start_redrive("failed", options);
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(begun->name, "failed");
+  EXPECT_EQ(begun->state, RedriveState::kRunning);
+  EXPECT_EQ(begun->options.target(), "jobs");
+  EXPECT_EQ(begun->options.rate(), 3U);
+  EXPECT_EQ(begun->options.header_value(), "7");
+  EXPECT_EQ(begun->options.died_before(), time + seconds(1));
+  EXPECT_EQ(begun->begun_time, Timestamp(seconds(1)));
+  EXPECT_EQ(begun->ended_time, Timestamp());
+  EXPECT_EQ(asked().start_redrive().max_messages(), 9U);
+  EXPECT_EQ(asked().start_redrive().filter().died_after(), 5);
+  EXPECT_TRUE(
+      client.async_start_redrive("jobs", RedriveOptions().set_parked(true)).get(seconds(20)));
+  EXPECT_TRUE(asked().start_redrive().parked());
+  EXPECT_EQ(client.start_redrive("a b").error().code, ErrorCode::kInvalidName);
+  EXPECT_EQ(client.start_redrive("a", RedriveOptions().set_target("a b")).error().code,
+            ErrorCode::kInvalidName);
+  const Result<RedriveDescription> cancelled = client.cancel_redrive("failed");
+  ASSERT_TRUE(cancelled);
+  EXPECT_EQ(name(cancelled->state), "cancelled");
+  EXPECT_EQ(cancelled->why, "because");
+  EXPECT_TRUE(client.async_cancel_redrive("failed").get(seconds(20)));
+  EXPECT_EQ(client.cancel_redrive("a b").error().code, ErrorCode::kInvalidName);
+  const Result<RedrivePage> page = client.list_redrives(ListOptions().set_pattern("f*"));
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->redrives.at(0).state, RedriveState::kUnknown) << "of a newer broker";
+  EXPECT_EQ(page->next_page_token, "next");
+  EXPECT_EQ(asked().list_redrives().page().pattern(), "f*");
+  EXPECT_TRUE(client.async_list_redrives().get(seconds(20)));
+}
+
 TEST_F(AdminTest, Deletes) {
   Client client = connect();
   EXPECT_EQ(client.delete_queue("jobs")->name, "jobs");

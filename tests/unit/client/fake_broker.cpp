@@ -283,6 +283,25 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
       response.mutable_queue()->set_name(request.purge_queue().name());
       response.mutable_queue()->set_parked(3);
       break;
+    case v1::Request::kStartRedrive: {
+      v1::RedriveInfo& redrive = *response.mutable_redrive();
+      redrive.set_name(request.start_redrive().name());
+      redrive.set_target(request.start_redrive().target());
+      redrive.set_rate(request.start_redrive().rate());
+      *redrive.mutable_filter() = request.start_redrive().filter();
+      redrive.set_state(v1::REDRIVE_STATE_RUNNING);
+      redrive.set_begun_time(1000);
+      break;
+    }
+    case v1::Request::kCancelRedrive:
+      response.mutable_redrive()->set_name(request.cancel_redrive().name());
+      response.mutable_redrive()->set_state(v1::REDRIVE_STATE_CANCELLED);
+      response.mutable_redrive()->set_why("because");
+      break;
+    case v1::Request::kListRedrives:
+      response.mutable_redrive_list()->add_redrives()->set_state(static_cast<v1::RedriveState>(77));
+      response.mutable_redrive_list()->set_next_page_token("next");
+      break;
     case v1::Request::kDeleteQueue:
       response.mutable_queue()->set_name(request.delete_queue().name());
       break;

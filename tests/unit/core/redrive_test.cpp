@@ -320,6 +320,34 @@ TEST_F(RedriveTest, SettlementsOfPassedMessagesAreOfNobody) {
   EXPECT_EQ(rig.outcome(dead, invented, kNow), Errc::kReceiptInvalid);
 }
 
+TEST_F(RedriveTest, RefusesRowsThatCannotBe) {
+  rig.send(dead, values_of(2));
+  ASSERT_TRUE(start({.name = "dead"}));
+  const Redrive good = *rig.state.redrives().find(dead);
+  const auto put = [&](std::uint64_t key, const std::string& value) {
+    storage::WriteBatch rows;
+    rows.put(storage::Family::kState, storage::object_key(storage::KeyKind::kRedrive, key), value);
+    const std::array<const storage::WriteBatch*, 1> all = {&rows};
+    store.commit(all).value();
+    ShardState again(100);
+    return std::pair(again.restore(*store.snapshot()).has_value(),
+                     test::check_rows(store).has_value());
+  };
+  const std::pair<bool, bool> refused(false, false);
+  EXPECT_EQ(put(dead.value, "damaged"), refused);
+  Redrive of_another = good;
+  of_another.source = other;
+  EXPECT_EQ(put(dead.value, rows::encode(of_another)), refused);
+  Redrive too_far = good;
+  too_far.end = 3;
+  EXPECT_EQ(put(dead.value, rows::encode(too_far)), std::pair(true, false))
+      << "that end is behind the queue's";
+  EXPECT_EQ(put(dead.value, rows::encode(good)), std::pair(true, true));
+  Redrive of_nobody = good;
+  of_nobody.source = proto::QueueId{77};
+  EXPECT_EQ(put(77, rows::encode(of_nobody)), refused);
+}
+
 // Whatever becomes of the queues meanwhile, and however often the broker dies: every message is in
 // one place.
 TEST_F(RedriveTest, LosesAndDoublesNothing) {

@@ -34,6 +34,64 @@ TEST(AdminRequests, AreMeantForTheNamespaceOfTheConnection) {
   EXPECT_EQ(command_of<core::ListQueues>(request).page.after, "m");
 }
 
+TEST(AdminRequests, HaveAllOfARedriveThereAndBack) {
+  Request request;
+  weir::v1::StartRedrive& asked = *request.mutable_start_redrive();
+  asked.set_name("failed");
+  asked.set_target("work");
+  asked.set_parked(true);
+  asked.set_dry_run(true);
+  asked.set_max_messages(UINT64_MAX);
+  asked.set_rate(7);
+  asked.mutable_filter()->set_reason("poison");
+  asked.mutable_filter()->set_header("tenant");
+  asked.mutable_filter()->set_header_value("\xff");
+  asked.mutable_filter()->set_key("k");
+  asked.mutable_filter()->set_died_after(8);
+  asked.mutable_filter()->set_died_before(9);
+  const auto command = command_of<core::StartRedrive>(request);
+  EXPECT_EQ(command.name_space, "billing");
+  core::RedriveInfo info;
+  info.name = command.name;
+  info.target = command.target;
+  info.redrive.parked = command.parked;
+  info.redrive.dry_run = command.dry_run;
+  info.redrive.max_messages = command.max_messages;
+  info.redrive.rate = command.rate;
+  info.redrive.filter = command.filter;
+  info.redrive.moved = 10;
+  info.redrive.skipped = 11;
+  info.redrive.position = 12;
+  info.redrive.end = 13;
+  info.redrive.begun_time = 14;
+  info.redrive.ended_time = 15;
+  info.redrive.state = core::RedriveState::kFailed;
+  info.redrive.why = "because";
+  const weir::v1::Response response = to_wire(3, core::Reply{core::RedriveList{{info}, "next"}}, 0);
+  EXPECT_EQ(response.redrive_list().next_page_token(), "next");
+  const weir::v1::RedriveInfo& told = response.redrive_list().redrives(0);
+  EXPECT_EQ(told.name(), "failed");
+  EXPECT_EQ(told.target(), "work");
+  EXPECT_TRUE(told.parked() && told.dry_run());
+  EXPECT_EQ(told.max_messages(), UINT64_MAX);
+  EXPECT_EQ(told.rate(), 7U);
+  EXPECT_EQ(told.filter().SerializeAsString(), asked.filter().SerializeAsString());
+  EXPECT_EQ(told.moved(), 10U);
+  EXPECT_EQ(told.skipped(), 11U);
+  EXPECT_EQ(told.position(), 12);
+  EXPECT_EQ(told.end(), 13);
+  EXPECT_EQ(told.begun_time(), 14);
+  EXPECT_EQ(told.ended_time(), 15);
+  EXPECT_EQ(told.state(), weir::v1::REDRIVE_STATE_FAILED);
+  EXPECT_EQ(told.why(), "because");
+  request.mutable_cancel_redrive()->set_name("failed");
+  EXPECT_EQ(command_of<core::CancelRedrive>(request).name_space, "billing");
+  EXPECT_EQ(command_of<core::CancelRedrive>(request).name, "failed");
+  request.mutable_list_redrives()->mutable_page()->set_page_token("m");
+  EXPECT_EQ(command_of<core::ListRedrives>(request).name_space, "billing");
+  EXPECT_EQ(command_of<core::ListRedrives>(request).page.after, "m");
+}
+
 TEST(AdminRequests, TellWhatIsNotSetFromWhatIsEmpty) {
   Request request;
   request.mutable_update_queue()->set_name("work");
