@@ -244,8 +244,9 @@ void add_queue_unpark(CLI::App& parent, CommandLine& line) {
   arguments->options.set_parked(true);
   add_start(parent, line, "unpark", "Make parked messages ready again", arguments).footer(R"(
 They are handed out again, and what failed before does not count any more: each has as many attempts
-as the queue allows. The broker goes on with it by itself, also after a crash; `weir dlq redrives`
-shows how far it has come, `weir dlq cancel` ends it.
+as the queue allows. They have been handed out before, so that many of them come within the queue's
+redelivery budget (weir queue info). The broker goes on with it by itself, also after a crash; `weir
+dlq redrives` shows how far it has come, `weir dlq cancel` ends it.
 
 Example:
   weir queue unpark mail --dry-run

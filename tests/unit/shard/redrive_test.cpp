@@ -1,3 +1,4 @@
+#include "proto/limits.hpp"
 #include "tests/unit/shard/shard_rig.hpp"
 
 #include <gtest/gtest.h>
@@ -21,7 +22,9 @@ struct RedriveShardTest : testing::Test {
     rig = std::make_unique<ShardRig>(cache_bytes, idle_bytes);
     client = {};
     rig->open(client);
-    rig->create_queue(client, "dead", {1000, 1, ""});
+    core::QueueSettings settings{1000, 1, ""};
+    settings.redelivery_budget_percent = proto::kMaxRedeliveryBudgetPercent;
+    rig->create_queue(client, "dead", settings);
     log = LogId{rig->create_queue(client, "work", {1000, 1, "dead"}).value};
   }
   /// So many batches of so many messages, all of which fail.
