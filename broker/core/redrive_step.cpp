@@ -110,6 +110,12 @@ void pick(Picks& picks, proto::QueueId source, const Place& place, std::uint32_t
   }
 }
 
+/// Whether the message is there, and one that the filter takes.
+bool is_meant(const Redrive& redrive, const Place& place, std::uint32_t index) {
+  return (place.touched == nullptr || !place.touched->acked(index)) &&
+         (redrive.filter.takes_all() || takes(redrive.filter, record_at(*place.cached, index)));
+}
+
 /// Finds the queue that a message of the batch goes to; nullptr: there is none.
 using WayBack = std::function<const Queue*(const CachedBatch& batch, std::uint32_t index)>;
 
@@ -124,10 +130,7 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
   for (picks.end = index_of(std::max(redrive.position, place.base_offset)); picks.end < end;
        ++picks.end) {
     const std::uint32_t i = picks.end;
-    if (place.touched != nullptr && place.touched->acked(i)) {
-      continue;
-    }
-    if (!redrive.filter.takes_all() && !takes(redrive.filter, record_at(*place.cached, i))) {
+    if (!is_meant(redrive, place, i)) {
       continue;
     }
     if (!is_free(place.touched != nullptr ? place.touched->run_at(i) : nullptr, redrive.parked)) {

@@ -69,7 +69,7 @@ void LoadedAttempts::clear() {
 
 const std::vector<core::Attempt>* LoadedAttempts::find(proto::QueueId queue, proto::Offset offset,
                                                        std::uint16_t attempts) const {
-  static const std::vector<core::Attempt> kNone;
+  static const std::vector<core::Attempt> none;
   const auto load = loads_.find(queue);
   if (load == loads_.end() || !load->second.rows || offset < load->second.need.base_offset ||
       offset > load->second.need.last_offset) {
@@ -82,7 +82,7 @@ const std::vector<core::Attempt>* LoadedAttempts::find(proto::QueueId queue, pro
   if (!has_newest && !load->second.has_all_rows && !WEIR_PLANTED(tell_stale_history)) {
     return nullptr;
   }
-  return found != load->second.rows->end() ? &found->second : &kNone;
+  return found != load->second.rows->end() ? &found->second : &none;
 }
 
 }  // namespace weir::shard

@@ -235,6 +235,8 @@ class Shard::Impl {
 
   void apply(const std::vector<core::Record>& records);
   void apply(const core::Record& record);
+  void note_appended(const core::BatchAppended& record);
+  void note_returned(const core::Returned& record, const core::Queue::Effects& effects);
   void cache(const core::BatchAppended& record);
   void forget_if_gone(const core::MessageRange& range, const core::Queue::Effects& effects);
   void count(proto::QueueId queue, std::uint64_t QueueCounters::* counter, std::uint64_t count) {

@@ -70,6 +70,31 @@ void Shard::Impl::apply(const std::vector<core::Record>& records) {
   }
 }
 
+void Shard::Impl::note_appended(const core::BatchAppended& record) {
+  cache(record);
+  if (!record.topic) {
+    dispatchable_.insert(proto::QueueId{record.log.value});
+    return;
+  }
+  const proto::PartitionId partition{record.log.value};
+  metrics_.appended_records += record.count;
+  metrics_.appended_bytes += record.stored.size();
+  open_.high_watermarks[partition] = record.base_offset + record.count;
+  if (WEIR_PLANTED(publish_before_commit)) {
+    state_->publish(partition, record.base_offset + record.count);
+    feed_->wake_partition(partition);
+  }
+}
+
+void Shard::Impl::note_returned(const core::Returned& record, const core::Queue::Effects& effects) {
+  if (!effects.ended.empty()) {
+    attempts_.note_ended(record.range.queue, proto::CommitIndex{last_index_.value + 1});
+  }
+  if (!WEIR_PLANTED(lose_wake_up)) {
+    dispatchable_.insert(record.range.queue);
+  }
+}
+
 void Shard::Impl::apply(const core::Record& record) {
   open_.has_records = true;
   if (log_->wants_records()) {
@@ -83,20 +108,7 @@ void Shard::Impl::apply(const core::Record& record) {
     }
   }
   if (const auto* appended = std::get_if<core::BatchAppended>(&record)) {
-    cache(*appended);
-    if (appended->topic) {
-      metrics_.appended_records += appended->count;
-      metrics_.appended_bytes += appended->stored.size();
-      open_.high_watermarks[proto::PartitionId{appended->log.value}] =
-          appended->base_offset + appended->count;
-      if (WEIR_PLANTED(publish_before_commit)) {
-        state_->publish(proto::PartitionId{appended->log.value},
-                        appended->base_offset + appended->count);
-        feed_->wake_partition(proto::PartitionId{appended->log.value});
-      }
-    } else {
-      dispatchable_.insert(proto::QueueId{appended->log.value});
-    }
+    note_appended(*appended);
   } else if (const auto* acked = std::get_if<core::Acked>(&record)) {
     count(acked->range.queue, &QueueCounters::acked_messages, effects.done);
     if (ports_.on_done && effects.done > 0) {
@@ -105,12 +117,7 @@ void Shard::Impl::apply(const core::Record& record) {
     dispatchable_.insert(acked->range.queue);
     forget_if_gone(acked->range, effects);
   } else if (const auto* returned = std::get_if<core::Returned>(&record)) {
-    if (!effects.ended.empty()) {
-      attempts_.note_ended(returned->range.queue, proto::CommitIndex{last_index_.value + 1});
-    }
-    if (!WEIR_PLANTED(lose_wake_up)) {
-      dispatchable_.insert(returned->range.queue);
-    }
+    note_returned(*returned, effects);
   } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
     count(dead->range.queue, &QueueCounters::dead_lettered_messages, effects.done);
     dispatchable_.insert(dead->range.queue);  // what was dying counted as in flight
