@@ -281,11 +281,11 @@ TEST_F(ProducerMachineTest, HalvesWhatAFullQueueRefuses) {
   rig_.say("f");
   rig_.turn();
   const auto counts = [this] {
-    std::vector<std::int32_t> counts;
+    std::vector<std::int32_t> messages;
     for (const OutgoingBatch& batch : rig_.wire) {
-      counts.push_back(ProducerRig::header(batch).record_count);
+      messages.push_back(ProducerRig::header(batch).record_count);
     }
-    return counts;
+    return messages;
   };
   ASSERT_THAT(counts(), ElementsAre(5, 1));
   rig_.refuse(proto::Errc::kQueueFull, 100);
