@@ -84,8 +84,8 @@ inline constexpr std::array kNumericSettings = {
     NumericSetting{"redelivery_max_delay_ms", &QueueSettings::redelivery_max_delay_ms,
                    &QueueChanges::redelivery_max_delay_ms, 0, proto::kMaxDelayMs, 0},
     NumericSetting{"redelivery_budget_percent", &QueueSettings::redelivery_budget_percent,
-                   &QueueChanges::redelivery_budget_percent, 1,
-                   proto::kMaxRedeliveryBudgetPercent, proto::kDefaultRedeliveryBudgetPercent},
+                   &QueueChanges::redelivery_budget_percent, 1, proto::kMaxRedeliveryBudgetPercent,
+                   proto::kDefaultRedeliveryBudgetPercent},
 };
 
 /// One setting that an update changes, or would change.
