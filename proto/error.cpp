@@ -66,6 +66,7 @@ constexpr std::array kEntries = {
     Entry{Errc::kInternal, "INTERNAL", "the broker met a fault of its own", false},
     Entry{Errc::kInUse, "IN_USE", "something else needs it, or it is not empty", false},
     Entry{Errc::kKicked, "KICKED", "an operator has ended the connection", true},
+    Entry{Errc::kMessageNotFound, "MESSAGE_NOT_FOUND", "there is no such message", false},
     Entry{Errc::kUnknownOutcome, "UNKNOWN_OUTCOME", "it may or may not have been done", true},
     Entry{Errc::kConnectFailed, "CONNECT_FAILED", "the broker cannot be reached", true},
     Entry{Errc::kCancelled, "CANCELLED", "the caller gave up", false},
@@ -99,7 +100,7 @@ bool is_retriable(Errc code) {
 
 bool is_wire_code(std::uint16_t number) {
   return number >= static_cast<std::uint16_t>(Errc::kMalformed) &&
-         number <= static_cast<std::uint16_t>(Errc::kKicked);
+         number <= static_cast<std::uint16_t>(Errc::kMessageNotFound);
 }
 
 std::string Error::to_string() const {

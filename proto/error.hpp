@@ -48,6 +48,7 @@ enum class Errc : std::uint16_t {
   kInternal = 37,
   kInUse = 38,
   kKicked = 39,
+  kMessageNotFound = 40,
   // On the client's side only; a broker never sends these.
   kUnknownOutcome = 1001,
   kConnectFailed = 1002,

@@ -5,6 +5,8 @@
 #include "proto/endian.hpp"
 #include "proto/hex.hpp"
 
+#include <charconv>
+
 namespace weir::proto {
 namespace {
 
@@ -132,6 +134,32 @@ std::string message_id(std::uint32_t incarnation, std::uint64_t object, Offset o
   text.push_back('-');
   append_hex(text, place, 12);
   return text;
+}
+
+std::optional<MessagePlace> parse_message_id(std::string_view text) {
+  // Where message_id() puts the pieces of its numbers.
+  struct Piece {
+    std::size_t at;
+    std::size_t digits;
+  };
+  constexpr std::array kPieces = {Piece{0, 8}, Piece{9, 4}, Piece{14, 4}, Piece{19, 4},
+                                  Piece{24, 12}};
+  std::array<std::uint64_t, kPieces.size()> numbers{};
+  constexpr std::size_t kIdSize = 36;
+  for (std::size_t i = 0; text.size() == kIdSize && i < kPieces.size(); ++i) {
+    const char* const from = text.data() + kPieces[i].at;
+    const char* const end = from + kPieces[i].digits;
+    if (std::from_chars(from, end, numbers[i], 16).ptr != end) {
+      return std::nullopt;
+    }
+  }
+  MessagePlace place;
+  place.incarnation = static_cast<std::uint32_t>(numbers[0]);
+  place.object = numbers[1] << 32U | numbers[2] << 16U | numbers[3];
+  place.offset = static_cast<Offset>(numbers[4]);
+  // Written again it is the same only if nothing stood between the numbers but dashes.
+  return message_id(place.incarnation, place.object, place.offset) == text ? std::optional(place)
+                                                                           : std::nullopt;
 }
 
 }  // namespace weir::proto

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,5 +39,13 @@ Result<ReceiptHandle> decode_handle(std::string_view text);
 /// as a UUID. u32 incarnation | u48 object id (low bits) | u48 offset, with no version bits set:
 /// it is an identity, not a random UUID.
 std::string message_id(std::uint32_t incarnation, std::uint64_t object, Offset offset);
+
+struct MessagePlace {
+  std::uint32_t incarnation = 0;
+  std::uint64_t object = 0;  // its low 48 bits
+  Offset offset = 0;
+};
+/// What an id says; nullopt for anything that message_id() did not make.
+[[nodiscard]] std::optional<MessagePlace> parse_message_id(std::string_view text);
 
 }  // namespace weir::proto

@@ -27,12 +27,14 @@ enum class KeyKind : std::uint8_t {
   kReturnedIndex = 0x22,   // QueueId, generation, due time, last offset
   kAttempt = 0x23,         // QueueId, generation, offset of a message, number of the attempt
   kRedrive = 0x24,         // QueueId of the source: the newest one
+  kDelayIndex = 0x25,      // QueueId, generation, last offset: when that row of kDelayed is due
   kPartitionState = 0x30,  // PartitionId
   kTimeIndex = 0x31,       // LogId, generation, append time, last offset
   kProducer = 0x40,        // ProducerId
   kProducerWindow = 0x41,  // ProducerId, LogId
   // family kLog
-  kBatch = 0x01,  // LogId, generation, last offset
+  kBatch = 0x01,    // LogId, generation, last offset
+  kDelayed = 0x02,  // QueueId, generation, due time, last offset
 };
 
 /// The rows of kind kMeta: one of each per shard.
@@ -64,9 +66,9 @@ class Key {
 Key meta_key(MetaRow row);
 /// For kNamespace, kQueue, kTopic, kQueueState, kRedrive, kPartitionState, kProducer.
 Key object_key(KeyKind kind, std::uint64_t id);
-/// For kTouchedBatch and kBatch.
+/// For kTouchedBatch, kDelayIndex and kBatch.
 Key batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, proto::Offset last_offset);
-/// For kReturnedIndex (`when` = due time) and kTimeIndex (`when` = append time), in ms.
+/// For kReturnedIndex and kDelayed (`when` = due time), kTimeIndex (`when` = append time), in ms.
 Key timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, std::int64_t when,
                     proto::Offset last_offset);
 /// For kAttempt; attempts count from 1.

@@ -93,6 +93,7 @@ proto::Result<> run_topic_append(const Options& options, const Printer& printer)
 proto::Result<> run_topic_replay(const Options& options, const Printer& printer);
 proto::Result<> run_topic_replay_beside_sends(const Options& options, const Printer& printer);
 proto::Result<> run_delayed_backlog(const Options& options, const Printer& printer);
+proto::Result<> run_delayed_sends(const Options& options, const Printer& printer);
 proto::Result<> run_nack_storm(const Options& options, const Printer& printer);
 proto::Result<> run_backlog(const Options& options, const Printer& printer);
 proto::Result<> run_curve_payload(const Options& options, const Printer& printer);

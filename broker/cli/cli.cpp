@@ -77,6 +77,12 @@ Example:
   weir dlq redrive mail-failed --dry-run
   weir dlq redrives)");
   add_dlq_admin(dlq, line);
+  CLI::App& delayed =
+      add_group(app, "delayed", "List, cancel and reschedule messages that are put off", R"(
+Example:
+  weir queue send mail --value later --delay-ms 60000
+  weir delayed ls mail)");
+  add_delayed(delayed, line);
   CLI::App& topic = add_group(app, "topic", "Create, inspect, fill and replay topics", R"(
 Example:
   weir topic create clicks --partitions 4

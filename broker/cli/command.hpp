@@ -49,6 +49,7 @@ void add_queue_update(CLI::App& parent, CommandLine& line);     // update, pause
 void add_queue_remove(CLI::App& parent, CommandLine& line);     // purge, delete
 void add_queue_unpark(CLI::App& parent, CommandLine& line);     // unpark
 void add_dlq_admin(CLI::App& parent, CommandLine& line);        // ls, redrive, redrives, cancel
+void add_delayed(CLI::App& parent, CommandLine& line);          // ls, cancel, reschedule
 void add_queue_peek(CLI::App& parent, CommandLine& line);       // peek
 void add_queue_send(CLI::App& parent, CommandLine& line);       // send
 void add_queue_receive(CLI::App& parent, CommandLine& line);    // receive

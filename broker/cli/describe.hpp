@@ -1,6 +1,7 @@
 #pragma once
 
 #include "weir/admin.hpp"
+#include "weir/delay.hpp"
 #include "weir/redrive.hpp"
 
 #include <cstdint>
@@ -52,6 +53,9 @@ namespace weir::cli {
 /// were tried there, and why they are here.
 [[nodiscard]] std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp now);
 [[nodiscard]] std::string peeked_json(const std::vector<PeekedMessage>& messages);
+/// Of `delayed ls`.
+[[nodiscard]] std::string delayed_table(const std::vector<DelayedMessage>& messages, Timestamp now);
+[[nodiscard]] std::string delayed_json(const std::vector<DelayedMessage>& messages);
 // Of what destroys: the objects of `info` and `ls` as they were, and whether nothing was done.
 [[nodiscard]] std::string removed_json(const QueueDescription& queue, bool dry_run);
 [[nodiscard]] std::string removed_json(const TopicDescription& topic, bool dry_run);

@@ -39,12 +39,9 @@ std::string header_of(const PeekedMessage& message, std::string_view name) {
   return kMissing;
 }
 
-std::string object_of(const PeekedMessage& message) {
-  Facts facts;
-  facts.add("offset", message.offset);
-  facts.add("state", name(message.state));
-  facts.add("attempts", message.attempts);
-  facts.add("failures", message.failures);
+/// What a message that was looked at has in common with any other, behind `facts` of its own.
+template <class Message>
+std::string object_with(Facts facts, const Message& message) {
   facts.add_time("due", told_ms(message.due));
   facts.add_time("append_time", ms_of(message.append_time));
   facts.add_time("timestamp", ms_of(message.timestamp));
@@ -60,6 +57,21 @@ std::string object_of(const PeekedMessage& message) {
   std::vector<std::string> members = facts.json_members();
   members.push_back("\"headers\": [" + joined(headers) + "]");
   return json_object(members);
+}
+
+std::string object_of(const PeekedMessage& message) {
+  Facts facts;
+  facts.add("offset", message.offset);
+  facts.add("state", name(message.state));
+  facts.add("attempts", message.attempts);
+  facts.add("failures", message.failures);
+  return object_with(std::move(facts), message);
+}
+
+std::string object_of(const DelayedMessage& message) {
+  Facts facts;
+  facts.add("id", message.id.to_string());
+  return object_with(std::move(facts), message);
 }
 
 }  // namespace
@@ -114,6 +126,22 @@ std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp n
 
 std::string peeked_json(const std::vector<PeekedMessage>& messages) {
   return array_of(messages, [](const PeekedMessage& one) { return object_of(one); });
+}
+
+std::string delayed_table(const std::vector<DelayedMessage>& messages, Timestamp now) {
+  using Align = Table::Align;
+  Table table({{"id", Align::kLeft}, {"due"}, {"age"}, {"size"}, {"value", Align::kLeft}});
+  for (const DelayedMessage& one : messages) {
+    table.add({one.id.to_string(),
+               one.due > now ? "in " + terminal::age_text(one.due - now) : "now",
+               terminal::age_text(now - one.append_time),
+               one.value ? std::to_string(one.value->size()) : kMissing, preview(one.value)});
+  }
+  return table.text();
+}
+
+std::string delayed_json(const std::vector<DelayedMessage>& messages) {
+  return array_of(messages, [](const DelayedMessage& one) { return object_of(one); });
 }
 
 }  // namespace weir::cli

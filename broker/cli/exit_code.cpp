@@ -16,6 +16,7 @@ ExitCode exit_code_for(ErrorCode code) {
     case ErrorCode::kTopicNotFound:
     case ErrorCode::kPartitionNotFound:
     case ErrorCode::kGroupNotFound:
+    case ErrorCode::kMessageNotFound:
       return ExitCode::kNotFound;
     case ErrorCode::kUnknownOutcome:
     case ErrorCode::kDeadlineExceeded:

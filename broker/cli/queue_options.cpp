@@ -76,6 +76,9 @@ constexpr std::array kNumbers = {
         proto::kDefaultRedeliveryBudgetPercent,
         "What is handed out once more may be so large a share of what is handed out first, over "
         "ten seconds, and ten a second always; the rest waits. 1000000: no such budget"),
+    number<&QueueSettings::delay, &QueueSettings::set_delay, &QueueChanges::set_delay>(
+        "delay_ms", 0, proto::kMaxDelayMs, 0,
+        "How long a message is put off that names no delay itself"),
 };
 
 std::string flag_of(const QueueNumber& number) {

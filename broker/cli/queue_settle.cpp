@@ -1,11 +1,10 @@
 #include "broker/cli/command.hpp"
-#include "broker/cli/line_reader.hpp"
+#include "broker/cli/gathered_calls.hpp"
 #include "broker/cli/output.hpp"
 #include "proto/limits.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -18,8 +17,6 @@
 
 namespace weir::cli {
 namespace {
-
-constexpr std::size_t kMaxHandleLine = 4'096;  // far beyond any handle, to be refused as one
 
 using std::chrono::milliseconds;
 
@@ -50,90 +47,28 @@ Outcome nack_of(const SettleArguments& arguments) {
                             : Outcome::nack(arguments.reason);
 }
 
-/// Gathers handles and settles them as many at a time as one request takes. The first failure is
-/// what the command ends with; the others are told, and hold nothing up. A request that fails as a
-/// whole is the last one.
-class Settler {
- public:
-  Settler(Client& client, MakeSettlement make, const SettleArguments& arguments, bool names_handles)
-      : client_(client), make_(make), arguments_(arguments), names_handles_(names_handles) {}
-
-  void add(std::string_view handle) {
-    gathered_.push_back(make_(std::string(handle), arguments_));
-    if (gathered_.size() >= Client::kMaxSettlements) {
-      settle();
-    }
-  }
-
-  void add_lines(int fd) {
-    LineReader lines(fd, kMaxHandleLine);
-    while (!gave_up_) {
-      const Result<std::optional<std::string_view>> line = lines.next();
-      if (!line) {
-        fail(report(line.error(), ""));
-        return;
-      }
-      if (!*line) {
-        return;
-      }
-      if (!(*line)->empty()) {
-        add(**line);
-      }
-    }
-  }
-
-  void settle() {
-    if (gave_up_) {
-      return;
-    }
-    const Result<std::vector<Result<>>> outcomes = client_.settle_many(gathered_);
-    if (!outcomes) {
-      gave_up_ = true;
-      fail(report(outcomes.error(), gathered_.front().handle()));
-      return;
-    }
-    for (std::size_t i = 0; i < gathered_.size(); ++i) {
-      if (const Result<>& outcome = (*outcomes)[i]; !outcome) {
-        tell(gathered_[i].handle(), outcome.error());
-      }
-    }
-    gathered_.clear();
-  }
-
-  [[nodiscard]] ExitCode exit_code() const { return first_failure_.value_or(ExitCode::kDone); }
-
- private:
-  void tell(const std::string& handle, const Error& why) {
-    fail(report(names_handles_ ? Error(why.code, handle + ": " + why.message) : why, handle));
-  }
-  void fail(ExitCode code) { first_failure_ = first_failure_.value_or(code); }
-
-  Client& client_;
-  const MakeSettlement make_;
-  const SettleArguments& arguments_;
-  const bool names_handles_;
-  std::vector<Settlement> gathered_;
-  std::optional<ExitCode> first_failure_;
-  bool gave_up_ = false;
-};
-
 ExitCode settle(const Connection& connection, const SettleArguments& arguments,
                 MakeSettlement make) {
   Result<Client> client = connection.connect();
   if (!client) {
     return report(client.error(), connection.url);
   }
-  const bool is_one = arguments.handles.size() == 1 && arguments.handles.front() != "-";
-  Settler settler(*client, make, arguments, !is_one);
+  GatheredCalls<Settlement> calls(
+      Client::kMaxSettlements,
+      [&](const std::vector<Settlement>& settlements) { return client->settle_many(settlements); },
+      [](const Settlement& settlement) { return settlement.handle(); });
+  calls.set_names_items(arguments.handles.size() > 1 || arguments.handles.front() == "-");
+  const auto settlement_of = [&](std::string_view handle) {
+    return Result<Settlement>(make(std::string(handle), arguments));
+  };
   for (const std::string& handle : arguments.handles) {
     if (handle == "-") {
-      settler.add_lines(STDIN_FILENO);
+      calls.add_lines(STDIN_FILENO, settlement_of);
     } else {
-      settler.add(handle);
+      calls.add(handle, settlement_of);
     }
   }
-  settler.settle();
-  return settler.exit_code();
+  return calls.finish();
 }
 
 CLI::App& add_settle(CLI::App& parent, CommandLine& line, const std::string& name,

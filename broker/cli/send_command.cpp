@@ -1,4 +1,5 @@
 #include "broker/cli/command.hpp"
+#include "broker/cli/delay_option.hpp"
 #include "broker/cli/line_reader.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/send_tally.hpp"
@@ -26,6 +27,7 @@ struct SendArguments {
   std::vector<std::string> headers;
   std::optional<std::uint32_t> partition;
   Compression compression = Compression::kNone;
+  DelayOption until;
 };
 
 // Views into `arguments`; nullopt where one is not name=value.
@@ -105,6 +107,14 @@ ExitCode send(const Connection& connection, const SendArguments& arguments) {
     pattern.set_partition(*arguments.partition);
   }
 
+  if (arguments.until.is_set()) {
+    const Result<std::chrono::milliseconds> delay = arguments.until.delay();
+    if (!delay) {
+      return report(delay.error(), arguments.name);
+    }
+    pattern.set_delay(*delay);
+  }
+
   // Outlives the client, whose callbacks fill it.
   SendTally tally;
   Result<Client> client = connection.connect();
@@ -149,16 +159,22 @@ void add_common(CLI::App& command, const std::shared_ptr<SendArguments>& argumen
 
 void add_queue_send(CLI::App& parent, CommandLine& line) {
   CLI::App& command = *parent.add_subcommand("send", "Send lines of the input to a queue");
-  add_common(command, std::make_shared<SendArguments>(), line);
+  auto arguments = std::make_shared<SendArguments>();
+  add_common(command, arguments, line);
+  add_delay_options(command, arguments->until);
   command.footer(R"(
 Each line of the standard input is a message, without its newline; empty lines too. When the command
 prints `sent N messages`, all N are on the broker's disk. At the first failure it stops reading and
 says how many messages were stored, unknown and refused. A queue that is full or paused is tried
 again until --timeout-ms has passed.
 
+With --delay-ms or --until messages are put off: nobody gets them before. weir delayed ls shows
+them, and they can be cancelled or put off anew until then.
+
 Example:
   weir queue send mail < addresses.txt
-  weir queue send mail --value 'hello' -H lang=en)");
+  weir queue send mail --value 'hello' -H lang=en
+  weir queue send mail --value 'good morning' --until 2026-12-24T06:00:00Z)");
 }
 
 void add_topic_publish(CLI::App& parent, CommandLine& line) {

@@ -42,6 +42,7 @@ void ShardState::reindex(proto::QueueId id) {
   const Queue& queue = queues_.at(id);
   by_deadline_.set(id,
                    queue.leases().empty() ? TouchedBatch::kNever : queue.leases().begin()->first);
+  by_delay_due_.set(id, queue.next_delay_due());
   if (queue.dying().empty()) {
     dying_queues_.erase(id);
   } else {
@@ -118,11 +119,17 @@ void ShardState::forget_attempts(const Queue& queue, const Queue::Effects& effec
   }
 }
 
-void ShardState::apply_one(const Acked& record, Queue::Effects& effects) {
+/// Of a record by which messages are gone from their queue.
+template <class Gone>
+void ShardState::apply_gone(const Gone& record, Queue::Effects& effects) {
   Queue& queue = change(record.range.queue);
   queue.apply(record, effects);
   forget_attempts(queue, effects);
   reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const Acked& record, Queue::Effects& effects) {
+  apply_gone(record, effects);
 }
 
 void ShardState::apply_one(const Returned& record, Queue::Effects& effects) {
@@ -155,10 +162,7 @@ void ShardState::apply_one(const Started& record, Queue::Effects&) {
 }
 
 void ShardState::apply_one(const DeadLettered& record, Queue::Effects& effects) {
-  Queue& queue = change(record.range.queue);
-  queue.apply(record, effects);
-  forget_attempts(queue, effects);
-  reindex(record.range.queue);
+  apply_gone(record, effects);
 }
 
 void ShardState::apply_one(const Passed& record, Queue::Effects&) {
@@ -167,10 +171,7 @@ void ShardState::apply_one(const Passed& record, Queue::Effects&) {
 }
 
 void ShardState::apply_one(const Moved& record, Queue::Effects& effects) {
-  Queue& queue = change(record.range.queue);
-  queue.apply(record, effects);
-  forget_attempts(queue, effects);
-  reindex(record.range.queue);
+  apply_gone(record, effects);
 }
 
 void ShardState::apply_one(const Unparked& record, Queue::Effects&) {

@@ -56,7 +56,9 @@ void ShardState::remove_messages(proto::QueueId id, std::uint32_t generation) {
   remove(Family::kState, KeyKind::kTouchedBatch);
   remove(Family::kState, KeyKind::kReturnedIndex);
   remove(Family::kState, KeyKind::kAttempt);
+  remove(Family::kState, KeyKind::kDelayIndex);
   remove(Family::kLog, KeyKind::kBatch);
+  remove(Family::kLog, KeyKind::kDelayed);
 }
 
 void ShardState::apply_one(const QueuePurged& record, Queue::Effects& effects) {
@@ -115,6 +117,7 @@ void ShardState::apply_one(const QueueDeleted& record, Queue::Effects&) {
   catalog_.remove(it->second.definition());
   dead_letter_sources_.erase({it->second.definition().dead_letter_queue, id});
   by_deadline_.remove(id);
+  by_delay_due_.remove(id);
   dying_queues_.erase(id);
   seeking_oldest_.erase(id);
   idle_bytes_ -= by_idle_bytes_.remove(id);

@@ -55,6 +55,20 @@ struct StartRedrive {
   std::uint64_t rate = 0;          // messages a second at most; 0: no bound
   RedriveFilter filter = {};
 };
+/// Messages that are put off, the next one that is due first.
+struct ListDelayed {
+  std::string name_space;
+  std::string queue;
+  std::string after;               // as a page names its next one; empty: from the first
+  std::uint32_t max_messages = 0;  // 0: proto::kMaxPageResults
+};
+/// Messages that are put off go, or are put off until another time. Each by itself.
+struct ChangeDelayed {
+  std::string name_space;
+  std::string queue;
+  std::vector<std::string> message_ids;
+  std::optional<std::int64_t> delay_ms;  // from now on; nullopt: they are cancelled
+};
 /// What was moved stays moved.
 struct CancelRedrive {
   std::string name_space;
@@ -237,7 +251,7 @@ using Request =
                  ReadBackup, ListQueues, ListTopics, UpdateQueue, PurgeQueue, DeleteQueue,
                  DeleteTopic, CreateNamespace, DescribeNamespace, ListNamespaces, DeleteNamespace,
                  ListClients, KickClient, PeekQueue, SettleManyByHandle, StartRedrive,
-                 CancelRedrive, ListRedrives>;
+                 CancelRedrive, ListRedrives, ListDelayed, ChangeDelayed>;
 
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.

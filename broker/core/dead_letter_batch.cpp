@@ -30,9 +30,10 @@ std::string_view last_reason(const std::vector<Attempt>& history) {
 
 DeadLetterBatch::DeadLetterBatch(const CachedBatch& source, std::string_view queue_name,
                                  proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now)
-    : queue_name_(queue_name),
+    : source_(source),
+      queue_name_(queue_name),
       now_text_(std::to_string(now)),
-      copies_(source, queue, incarnation, now) {}
+      copies_(queue, incarnation, now) {}
 
 bool DeadLetterBatch::add(std::uint32_t index, const Run& run,
                           const std::vector<Attempt>& history) {
@@ -52,7 +53,7 @@ bool DeadLetterBatch::add(std::uint32_t index, const Run& run,
   if (!history.empty()) {
     headers.push_back({kHeaderDeadHistory, history_text});
   }
-  return copies_.add(index, headers);
+  return copies_.add(source_, index, headers);
 }
 
 }  // namespace weir::core

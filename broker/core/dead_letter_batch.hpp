@@ -32,6 +32,7 @@ class DeadLetterBatch {
   }
 
  private:
+  const CachedBatch& source_;
   std::string queue_name_;
   std::string now_text_;
   RebuiltBatch copies_;

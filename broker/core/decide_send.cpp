@@ -58,8 +58,8 @@ proto::Result<> check_bounds(const Queue& queue, const SendBatch& send) {
   if (!fits(bounds.max_messages, queue.messages(), send.columns.count())) {
     return full(queue, "messages", bounds.max_messages, queue.messages(), send.columns.count());
   }
-  if (!fits(bounds.max_bytes, queue.counters().bytes, send.stored.size())) {
-    return full(queue, "bytes", bounds.max_bytes, queue.counters().bytes, send.stored.size());
+  if (!fits(bounds.max_bytes, queue.bytes(), send.stored.size())) {
+    return full(queue, "bytes", bounds.max_bytes, queue.bytes(), send.stored.size());
   }
   return {};
 }
@@ -93,12 +93,15 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
     return duplicate.error();
   }
   if (*duplicate) {
-    return SendDecision{std::nullopt, (*duplicate)->base_offset, (*duplicate)->append_time};
+    return SendDecision{std::nullopt, {}, (*duplicate)->base_offset, (*duplicate)->append_time};
   }
   // What was stored before is told to be, whether the queue takes anything now or not.
   if (to_queue != nullptr) {
     if (auto taken = check_bounds(*to_queue, command); !taken) {
       return taken.error();
+    }
+    if (is_put_off(to_queue->definition().settings, command.columns)) {
+      return decide_delayed(*to_queue, command, now);
     }
   }
   std::string stored = std::move(command.stored);
@@ -115,7 +118,7 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
   record.producer_epoch = static_cast<std::uint16_t>(header.producer_epoch);
   record.base_sequence = header.base_sequence;
   record.stored = proto::SharedBytes(std::move(stored));
-  return SendDecision{std::move(record), base_offset, now};
+  return SendDecision{std::move(record), {}, base_offset, now};
 }
 
 }  // namespace weir::core

@@ -69,9 +69,9 @@ struct Said {
 /// When messages of the run may be handed out again by their queue's policy.
 proto::TimeMs due_by_policy(const Queue& queue, const Run& run, proto::TimeMs now,
                             std::uint64_t random) {
-  const auto before = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
   // Neighbours that fail together do not all come again together.
-  return now + redelivery_delay_ms(queue.definition().settings, before, random + run.first);
+  return now +
+         redelivery_delay_ms(queue.definition().settings, run.ended_attempts(), random + run.first);
 }
 
 Record record_of(const Queue& queue, const Run& run, const Said& said, const MessageRange& range,

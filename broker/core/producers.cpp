@@ -116,9 +116,13 @@ std::vector<proto::ProducerId> Producers::forget(proto::LogId log) {
 }
 
 void Producers::append(const BatchAppended& record) {
-  if (record.producer_id < 0) {
-    return;
+  if (record.producer_id >= 0) {
+    apply(SequenceTaken{record.log, record.producer_id, record.producer_epoch, record.base_sequence,
+                        record.count, record.base_offset, record.time});
   }
+}
+
+void Producers::apply(const SequenceTaken& record) {
   const proto::ProducerId id{static_cast<std::uint64_t>(record.producer_id)};
   const auto it = producers_.find(id);
   WEIR_ASSERT(it != producers_.end(), "a batch of an unknown producer is refused");

@@ -57,6 +57,7 @@ class Producers {
   /// Forgets it; returns the logs that it had windows in.
   std::vector<proto::LogId> apply(const ProducerForgotten& record);
   void append(const BatchAppended& record);
+  void apply(const SequenceTaken& record);
   /// The log is gone: nothing is remembered of it. Returns the producers that had a window there.
   std::vector<proto::ProducerId> forget(proto::LogId log);
   void restore(proto::ProducerId id, Producer producer);

@@ -29,6 +29,7 @@ struct QueueSettings {
   std::int64_t redelivery_max_delay_ms = 0;  // 0: always the same
   /// Redeliveries may be so large a share of first deliveries, over ten seconds.
   std::int64_t redelivery_budget_percent = 0;
+  std::int64_t delay_ms = 0;  // until a message is ready that does not say it itself
 };
 
 /// What is stopped in a queue, on an operator's word. Nothing, when it is created.
@@ -50,6 +51,7 @@ struct QueueChanges {
   std::optional<std::int64_t> redelivery_delay_ms = {};
   std::optional<std::int64_t> redelivery_max_delay_ms = {};
   std::optional<std::int64_t> redelivery_budget_percent = {};
+  std::optional<std::int64_t> delay_ms = {};
   std::optional<bool> receives_paused = {};
   std::optional<bool> sends_paused = {};
 };
@@ -86,6 +88,8 @@ inline constexpr std::array kNumericSettings = {
     NumericSetting{"redelivery_budget_percent", &QueueSettings::redelivery_budget_percent,
                    &QueueChanges::redelivery_budget_percent, 1, proto::kMaxRedeliveryBudgetPercent,
                    proto::kDefaultRedeliveryBudgetPercent},
+    NumericSetting{"delay_ms", &QueueSettings::delay_ms, &QueueChanges::delay_ms, 0,
+                   proto::kMaxDelayMs, 0},
 };
 
 /// One setting that an update changes, or would change.

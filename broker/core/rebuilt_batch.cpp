@@ -1,6 +1,7 @@
 #include "broker/core/rebuilt_batch.hpp"
 
 #include "proto/assert.hpp"
+#include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
 #include "proto/handle.hpp"
 #include "proto/limits.hpp"
@@ -14,9 +15,10 @@
 namespace weir::core {
 namespace {
 
-constexpr std::array kHistoryHeaders = {kHeaderDeadFrom,     kHeaderDeadReason, kHeaderDeadAttempts,
-                                        kHeaderDeadFailures, kHeaderDeadTime,   kHeaderDeadError,
-                                        kHeaderDeadHistory};
+/// What is of a message's past, and does not go on with it.
+constexpr std::array kHistoryHeaders = {
+    kHeaderDeadFrom, kHeaderDeadReason, kHeaderDeadAttempts, kHeaderDeadFailures,
+    kHeaderDeadTime, kHeaderDeadError,  kHeaderDeadHistory,  proto::kHeaderDelay};
 
 }  // namespace
 
@@ -27,17 +29,13 @@ proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index) {
   return std::move(decoded->record);
 }
 
-RebuiltBatch::RebuiltBatch(const CachedBatch& source, proto::QueueId queue,
-                           std::uint32_t incarnation, proto::TimeMs now)
-    : source_(source),
-      queue_(queue),
-      incarnation_(incarnation),
-      now_(now),
-      builder_(proto::kStoredHeaderBytes) {}
+RebuiltBatch::RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now)
+    : queue_(queue), incarnation_(incarnation), now_(now), builder_(proto::kStoredHeaderBytes) {}
 
-bool RebuiltBatch::add(std::uint32_t index, std::span<const proto::Header> more) {
-  const proto::RecordView record = record_at(source_, index);
-  const std::string id = proto::message_id(incarnation_, queue_.value, source_.base_offset + index);
+bool RebuiltBatch::add(const CachedBatch& source, std::uint32_t index,
+                       std::span<const proto::Header> more) {
+  const proto::RecordView record = record_at(source, index);
+  const std::string id = proto::message_id(incarnation_, queue_.value, source.base_offset + index);
   std::vector<proto::Header> headers;
   bool has_id = false;
   for (const proto::Header& header : record.headers) {
@@ -54,8 +52,10 @@ bool RebuiltBatch::add(std::uint32_t index, std::span<const proto::Header> more)
   input.key = record.key;
   input.value = record.value;
   input.headers = headers;
-  input.timestamp = proto::timestamp_of(source_.base_timestamp, record);
-  if (builder_.count() > 0 && builder_.bytes() + builder_.bytes_of(input) > proto::kMaxBatchBytes) {
+  input.timestamp = proto::timestamp_of(source.base_timestamp, record);
+  if (builder_.count() == proto::kMaxBatchRecords ||
+      (builder_.count() > 0 &&
+       builder_.bytes() + builder_.bytes_of(input) > proto::kMaxBatchBytes)) {
     return false;
   }
   builder_.add(input);

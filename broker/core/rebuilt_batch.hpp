@@ -32,23 +32,22 @@ inline constexpr std::string_view kHeaderDeadHistory = "weir.dead-history";
 /// The message at that index of an uncompressed batch of ours.
 [[nodiscard]] proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index);
 
-/// Builds a batch for another queue: copies of messages of one batch, key, value and headers as
-/// they were, but for what told how they died. Each keeps the id that it had first.
+/// Builds a batch of copies of messages, key, value and headers as they were, but for what told how
+/// they died or how long they were put off. Each keeps the id that it had first.
 class RebuiltBatch {
  public:
-  /// `source` must be uncompressed and outlive this.
-  RebuiltBatch(const CachedBatch& source, proto::QueueId queue, std::uint32_t incarnation,
-               proto::TimeMs now);
+  /// Copies of messages of `queue`, made at `now`.
+  RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now);
 
-  /// With these headers more. False when the batch is full; the message is not in it then.
-  bool add(std::uint32_t index, std::span<const proto::Header> more);
+  /// The message at that index of an uncompressed batch, with these headers more. False when this
+  /// one is full; the message is not in it then.
+  bool add(const CachedBatch& source, std::uint32_t index, std::span<const proto::Header> more);
   [[nodiscard]] std::uint32_t count() const { return builder_.count(); }
   /// The stored batch with its header, of kind kRebuilt.
   [[nodiscard]] proto::SharedBytes finish(proto::Offset base_offset, proto::Offset prev_last_offset,
                                           std::uint32_t epoch);
 
  private:
-  const CachedBatch& source_;
   proto::QueueId queue_;
   std::uint32_t incarnation_;
   proto::TimeMs now_;

@@ -84,6 +84,36 @@ struct BatchAppended {
   proto::SharedBytes stored;
 };
 
+/// Neighbouring messages that are put off until `due`, as a row of their own. They are not in the
+/// queue's log yet: their offsets are those of the delay lane.
+struct Delayed {
+  proto::QueueId queue;
+  proto::TimeMs due = 0;
+  proto::Offset base_offset = 0;
+  std::uint32_t count = 0;
+  proto::TimeMs time = 0;     // when they were sent
+  proto::SharedBytes stored;  // as a stored batch
+};
+/// Such a row is gone: what it held is ready, put off to another time, or cancelled, by what else
+/// is in the unit.
+struct DelayEnded {
+  proto::QueueId queue;
+  proto::TimeMs due = 0;
+  proto::Offset last_offset = 0;
+  std::uint32_t count = 0;
+  std::uint64_t bytes = 0;
+};
+/// A producer's batch was taken, though not appended as one.
+struct SequenceTaken {
+  proto::LogId log;
+  std::int64_t producer_id = -1;
+  std::uint16_t producer_epoch = 0;
+  std::int32_t base_sequence = -1;
+  std::uint32_t count = 0;
+  proto::Offset base_offset = 0;
+  proto::TimeMs time = 0;
+};
+
 /// Neighbouring messages of one batch of one queue.
 struct MessageRange {
   proto::QueueId queue;
@@ -181,6 +211,7 @@ using Record =
     std::variant<NamespaceCreated, QueueCreated, TopicCreated, ProducerStarted, ProducerForgotten,
                  BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered, PagedOut,
                  PagedIn, IncarnationRaised, QueueChanged, QueuePurged, QueueDeleted, TopicDeleted,
-                 NamespaceDeleted, Passed, Moved, Unparked, RedriveChanged>;
+                 NamespaceDeleted, Passed, Moved, Unparked, RedriveChanged, Delayed, DelayEnded,
+                 SequenceTaken>;
 
 }  // namespace weir::core

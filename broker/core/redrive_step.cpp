@@ -147,9 +147,8 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
     }
     if (target != nullptr && !redrive.dry_run) {
       RebuiltBatch& copies =
-          picks.copies.try_emplace(target->id(), *place.cached, redrive.source, incarnation, now)
-              .first->second;
-      if (!copies.add(i, {})) {
+          picks.copies.try_emplace(target->id(), redrive.source, incarnation, now).first->second;
+      if (!copies.add(*place.cached, i, {})) {
         break;
       }
     }

@@ -174,6 +174,22 @@ struct Peeked {
   bool is_end = false;
 };
 
+/// A message that is put off.
+struct DelayedMessage {
+  std::string id;
+  proto::TimeMs due_time = 0;
+  proto::TimeMs append_time = 0;  // when it was sent
+  proto::TimeMs base_timestamp = 0;
+  proto::SharedBytes record;
+};
+struct DelayedList {
+  std::vector<DelayedMessage> messages;
+  std::string next;
+};
+struct DelayedChanged {
+  std::vector<proto::Result<>> outcomes;  // one an id, in their order
+};
+
 struct SettledMany {
   std::vector<proto::Result<>> outcomes;  // one an entry, in their order
 };
@@ -212,6 +228,6 @@ struct BackupBlock {
 using Reply = std::variant<Done, QueueInfo, TopicInfo, ProducerInfo, Attached, Subscribed, Received,
                            SubscribedTopic, Offsets, BackupBlock, QueueList, TopicList, QueueUpdate,
                            NamespaceInfo, NamespaceList, ClientInfo, ClientList, Peeked,
-                           SettledMany, RedriveInfo, RedriveList>;
+                           SettledMany, RedriveInfo, RedriveList, DelayedList, DelayedChanged>;
 
 }  // namespace weir::core

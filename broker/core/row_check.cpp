@@ -4,6 +4,7 @@
 #include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
 #include "proto/hex.hpp"
+#include "storage/row_digest.hpp"
 
 #include <algorithm>
 #include <compare>
@@ -33,6 +34,10 @@ proto::Error damaged_row(std::string_view key, std::string_view what) {
               "the row with key " + hex(key) + " is damaged: " + std::string(what));
 }
 
+proto::Error unknown_row(std::string_view key) {
+  return fail(Errc::kUnsupported, "a row has a key that this version does not know: " + hex(key));
+}
+
 proto::Error without_object(std::string_view key) {
   return damaged_row(key, "what it belongs to is missing, or its key is malformed");
 }
@@ -46,6 +51,13 @@ auto place(const BatchKey& key) {
   return std::tuple(key.id, key.generation, key.last_offset);
 }
 
+/// A number for a row of the delay lane, such that sums of different rows differ.
+std::uint64_t mixed(proto::TimeMs due, proto::Offset last_offset, std::uint32_t count) {
+  return storage::avalanche(
+      static_cast<std::uint64_t>(due) ^
+      storage::avalanche(static_cast<std::uint64_t>(last_offset) ^ storage::avalanche(count)));
+}
+
 proto::Error damaged_log(std::string_view name, proto::Offset at, std::string_view what) {
   return fail(Errc::kCorruptBatch, std::string(name) + " is damaged at offset " +
                                        std::to_string(at) + ": " + std::string(what));
@@ -55,7 +67,7 @@ proto::Error damaged_log(std::string_view name, proto::Offset at, std::string_vi
 
 proto::Result<> RowCheck::add(storage::Family family, std::string_view key,
                               std::string_view value) {
-  return family == storage::Family::kState ? add_state(key, value) : add_batch(key, value);
+  return family == storage::Family::kState ? add_state(key, value) : add_message_data(key, value);
 }
 
 proto::Result<> RowCheck::add_state(std::string_view key, std::string_view value) {
@@ -78,18 +90,34 @@ proto::Result<> RowCheck::add_state(std::string_view key, std::string_view value
       return add_attempt(key, value);
     case KeyKind::kRedrive:
       return add_redrive(key, value);
+    case KeyKind::kDelayIndex:
+      return add_delay_index(key, value);
     case KeyKind::kPartitionState:
       return add_partition(key, value);
     case KeyKind::kProducer:
     case KeyKind::kProducerWindow:
       return add_producer(kind, key, value);
+    case KeyKind::kDelayed:  // of the other family
+      break;
   }
-  return fail(Errc::kUnsupported, "a row has a key that this version does not know: " + hex(key));
+  return unknown_row(key);
+}
+
+proto::Result<> RowCheck::add_message_data(std::string_view key, std::string_view value) {
+  const auto kind = key.empty() ? KeyKind{} : static_cast<KeyKind>(key.front());
+  switch (kind) {
+    case KeyKind::kBatch:
+      return add_batch(key, value);
+    case KeyKind::kDelayed:
+      return add_delayed(key, value);
+    default:
+      return unknown_row(key);
+  }
 }
 
 proto::Result<> RowCheck::add_meta(std::string_view key, std::string_view value) {
   if (key != storage::meta_key(MetaRow::kAllocator)) {
-    return fail(Errc::kUnsupported, "a row has a key that this version does not know: " + hex(key));
+    return unknown_row(key);
   }
   const auto values = rows::decode_allocator(value);
   if (!values) {
@@ -151,6 +179,7 @@ proto::Result<> RowCheck::add_queue_state(std::string_view key, std::string_view
   log->next_offset = row->next_offset;
   log->bytes = row->bytes;
   log->runs = row->runs;
+  log->lane = row->lane;
   log->has_state = true;
   return {};
 }
@@ -220,6 +249,22 @@ proto::Result<> RowCheck::add_redrive(std::string_view key, std::string_view val
   return {};
 }
 
+proto::Result<> RowCheck::add_delay_index(std::string_view key, std::string_view value) {
+  const auto at = storage::parse_batch_key(KeyKind::kDelayIndex, key);
+  Log* const log = at ? find_log(at->id) : nullptr;
+  if (log == nullptr || !log->is_queue) {
+    return without_object(key);
+  }
+  const auto row = rows::decode_delay_index(value);
+  if (!row) {
+    return in_row(key, row);
+  }
+  if (at->generation == log->generation) {
+    log->index_difference += mixed(row->due, at->last_offset, row->count);
+  }
+  return {};
+}
+
 proto::Result<> RowCheck::add_partition(std::string_view key, std::string_view value) {
   const auto id = storage::parse_object_key(KeyKind::kPartitionState, key);
   Log* const log = id ? find_log(*id) : nullptr;
@@ -256,40 +301,75 @@ proto::Result<> RowCheck::add_producer(KeyKind kind, std::string_view key, std::
   return row ? proto::Result<>() : in_row(key, row);
 }
 
+/// The batch of one row, its checksums and records looked at.
+proto::Result<RowCheck::Batch> RowCheck::read_batch(const Log& log, proto::Offset last_offset,
+                                                    std::string_view value) {
+  const auto damaged = [&](std::string_view what) {
+    return damaged_log(log.name, last_offset, what);
+  };
+  const auto stored = proto::parse_stored_batch(value, /*verify_records=*/true);
+  if (!stored) {
+    return damaged(stored.error().message);
+  }
+  const auto header = proto::parse_batch_header(stored->batch);
+  if (!header) {
+    return damaged(header.error().message);
+  }
+  const Batch batch{header->base_offset, stored->header.prev_last_offset,
+                    static_cast<std::uint32_t>(header->record_count)};
+  if (header->last_offset() != last_offset || batch.previous >= batch.base_offset) {
+    return damaged("the batch belongs to other offsets");
+  }
+  if (log.is_queue || header->compression() == proto::Compression::kNone) {
+    if (const auto columns = proto::read_columns(stored->batch); !columns) {
+      return damaged(columns.error().message);
+    }
+  }
+  ++counts_.batches;
+  counts_.records += batch.records;
+  return batch;
+}
+
 proto::Result<> RowCheck::add_batch(std::string_view key, std::string_view value) {
   const auto at = storage::parse_batch_key(KeyKind::kBatch, key);
   Log* const log = at ? find_log(at->id) : nullptr;
   if (log == nullptr) {
     return without_object(key);
   }
-  const auto stored = proto::parse_stored_batch(value, /*verify_records=*/true);
-  if (!stored) {
-    return damaged_log(log->name, at->last_offset, stored.error().message);
+  const auto batch = read_batch(*log, at->last_offset, value);
+  if (!batch) {
+    return batch.error();
   }
-  const auto header = proto::parse_batch_header(stored->batch);
-  if (!header) {
-    return damaged_log(log->name, at->last_offset, header.error().message);
-  }
-  const proto::Offset base = header->base_offset;
-  const proto::Offset previous = stored->header.prev_last_offset;
-  if (header->last_offset() != at->last_offset || previous >= base) {
-    return damaged_log(log->name, at->last_offset, "the batch belongs to other offsets");
-  }
-  if (log->is_queue || header->compression() == proto::Compression::kNone) {
-    if (const auto columns = proto::read_columns(stored->batch); !columns) {
-      return damaged_log(log->name, at->last_offset, columns.error().message);
-    }
-  }
-  ++counts_.batches;
-  counts_.records += static_cast<std::uint64_t>(header->record_count);
   if (log->is_queue && at->generation != log->generation) {
     return {};  // of a life that was purged
   }
   log->found_bytes += value.size();
-  if (const auto matched = match_touched(*at, base, value.size(), *log); !matched) {
+  if (const auto matched = match_touched(*at, batch->base_offset, value.size(), *log); !matched) {
     return matched;
   }
-  return go_on(*log, base, at->last_offset, previous);
+  return go_on(*log, batch->base_offset, at->last_offset, batch->previous);
+}
+
+proto::Result<> RowCheck::add_delayed(std::string_view key, std::string_view value) {
+  const auto at = storage::parse_timed_batch_key(KeyKind::kDelayed, key);
+  Log* const log = at ? find_log(at->id) : nullptr;
+  if (log == nullptr || !log->is_queue) {
+    return without_object(key);
+  }
+  const auto batch = read_batch(*log, at->last_offset, value);
+  if (!batch) {
+    return batch.error();
+  }
+  if (at->generation != log->generation) {
+    return {};  // of a life that was purged
+  }
+  if (at->last_offset >= log->lane.next_offset) {
+    return damaged_log(log->name, at->last_offset, "what is put off lies behind its end");
+  }
+  log->found_lane.messages += batch->records;
+  log->found_lane.bytes += value.size();
+  log->index_difference -= mixed(at->when, at->last_offset, batch->records);
+  return {};
 }
 
 // Batches and what is known of them come in the same order, and none of the latter is passed by.
@@ -372,7 +452,12 @@ proto::Result<> RowCheck::finish() {
       return damaged_log(log.name, log.reached,
                          "batches are missing up to offset " + std::to_string(log.next_offset));
     }
-    if (log.found_bytes != log.bytes || log.found_runs != log.runs) {
+    if (log.index_difference != 0) {
+      return fail(Errc::kCorruptBatch,
+                  log.name + " is damaged: what is put off and its index do not agree");
+    }
+    if (log.found_bytes != log.bytes || log.found_runs != log.runs ||
+        log.found_lane.messages != log.lane.messages || log.found_lane.bytes != log.lane.bytes) {
       return fail(Errc::kCorruptBatch,
                   log.name + " is damaged: its numbers are not those of its batches");
     }

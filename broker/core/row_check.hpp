@@ -22,8 +22,8 @@ namespace weir::core {
 /// wherever they come from: a store, or a backup. Checks that each can be read and is of a kind
 /// that this version knows, the checksums of each batch and of its records, and what rows say of
 /// each other: that every definition, state and producer has what it belongs to, that no message
-/// between the bounds of a log is missing, and that the numbers of a queue or partition are those
-/// of its batches. Memory follows the queues, partitions, producers and touched batches (40 bytes
+/// between the bounds of a log is missing, that what is put off and its index agree, and that the
+/// numbers of a queue or partition are those of its batches. Memory follows the queues, partitions, producers and touched batches (40 bytes
 /// each).
 class RowCheck {
  public:
@@ -61,12 +61,22 @@ class RowCheck {
     proto::Offset next_offset = 0;
     std::uint64_t bytes = 0;
     RunCounts runs = {};
+    Queue::DelayLane lane = {};
     bool has_state = false;  // which says all that
 
     RunCounts found_runs = {};
     std::uint64_t found_bytes = 0;
+    Queue::DelayLane found_lane = {};
+    /// What the delay lane's index says less what its rows say, each mixed: 0 where they agree.
+    std::uint64_t index_difference = 0;
     proto::Offset reached = 0;  // nothing is missing in [start, reached)
     proto::Offset last_offset = -1;
+  };
+
+  struct Batch {
+    proto::Offset base_offset = 0;
+    proto::Offset previous = -1;  // last offset of the one before, as it says
+    std::uint32_t records = 0;
   };
 
   proto::Result<> add_state(std::string_view key, std::string_view value);
@@ -78,8 +88,13 @@ class RowCheck {
   proto::Result<> add_timed(storage::KeyKind kind, std::string_view key);
   proto::Result<> add_attempt(std::string_view key, std::string_view value);
   proto::Result<> add_redrive(std::string_view key, std::string_view value);
+  proto::Result<> add_delay_index(std::string_view key, std::string_view value);
+  proto::Result<> add_delayed(std::string_view key, std::string_view value);
   proto::Result<> add_partition(std::string_view key, std::string_view value);
   proto::Result<> add_producer(storage::KeyKind kind, std::string_view key, std::string_view value);
+  proto::Result<> add_message_data(std::string_view key, std::string_view value);
+  proto::Result<Batch> read_batch(const Log& log, proto::Offset last_offset,
+                                  std::string_view value);
   proto::Result<> add_batch(std::string_view key, std::string_view value);
   proto::Result<> match_touched(const storage::BatchKey& key, proto::Offset base_offset,
                                 std::uint64_t bytes, const Log& log);

@@ -1,6 +1,7 @@
 #include "broker/core/row_codec.hpp"
 
 #include "broker/core/row_messages.hpp"
+#include "proto/limits.hpp"
 #include "proto/planted_bugs.hpp"
 #include "weir/storage/v1/rows.pb.h"
 
@@ -75,6 +76,10 @@ std::string encode(const Queue::Counters& row) {
   out.set_bytes(row.bytes);
   out.set_cursor_time(row.cursor_time);
   out.set_purged_before(row.purged_before);
+  out.set_delayed_messages(row.lane.messages);
+  out.set_delayed_bytes(row.lane.bytes);
+  out.set_next_delayed_offset(
+      row.lane.next_offset > Queue::DelayLane::kFirstOffset ? row.lane.next_offset : 0);
   return out.SerializeAsString();
 }
 
@@ -94,6 +99,13 @@ std::string encode(const Attempt& row) {
 std::string encode(const Redrive& row) {
   pb::RedriveRow out;
   messages::write(row, out);
+  return out.SerializeAsString();
+}
+
+std::string encode(const DelayIndex& row) {
+  pb::DelayIndexRow out;
+  out.set_due(row.due);
+  out.set_count(row.count);
   return out.SerializeAsString();
 }
 
@@ -166,8 +178,14 @@ proto::Result<Queue::Counters> decode_counters(std::string_view bytes) {
   counters.bytes = row->bytes();
   counters.cursor_time = row->cursor_time();
   counters.purged_before = row->purged_before();
+  counters.lane.messages = row->delayed_messages();
+  counters.lane.bytes = row->delayed_bytes();
+  if (row->next_delayed_offset() != 0) {
+    counters.lane.next_offset = row->next_delayed_offset();
+  }
   if (counters.cursor < 0 || counters.cursor > counters.next_offset || counters.purged_before < 0 ||
-      counters.purged_before > counters.cursor) {
+      counters.purged_before > counters.cursor ||
+      counters.lane.next_offset < Queue::DelayLane::kFirstOffset) {
     return damaged("queue state");
   }
   return counters;
@@ -196,6 +214,17 @@ proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t numb
 
 proto::Result<Redrive> decode_redrive(std::string_view bytes) {
   return decode_definition<pb::RedriveRow, Redrive>(bytes, "redrive");
+}
+
+proto::Result<DelayIndex> decode_delay_index(std::string_view bytes) {
+  const auto row = parse<pb::DelayIndexRow>(bytes, "delay index");
+  if (!row) {
+    return row.error();
+  }
+  if (row->due() < 0 || row->count() == 0 || row->count() > proto::kMaxBatchRecords) {
+    return damaged("delay index");
+  }
+  return DelayIndex{row->due(), row->count()};
 }
 
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition) {

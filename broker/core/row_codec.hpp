@@ -30,6 +30,13 @@ std::string encode(const TouchedBatch& batch, bool is_cold);
 std::string encode(const Attempt& row);
 std::string encode(const Redrive& row);
 
+/// Where a row of the delay lane is found by the offsets of its messages.
+struct DelayIndex {
+  proto::TimeMs due = 0;
+  std::uint32_t count = 0;
+};
+std::string encode(const DelayIndex& row);
+
 struct ProducerHead {
   std::uint16_t epoch = 0;
   proto::TimeMs used_time = 0;
@@ -51,6 +58,7 @@ proto::Result<Queue::Counters> decode_counters(std::string_view bytes);
 proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset last_offset);
 proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t number);
 proto::Result<Redrive> decode_redrive(std::string_view bytes);
+proto::Result<DelayIndex> decode_delay_index(std::string_view bytes);
 /// Sets the durable fields of `partition`.
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition);
 proto::Result<ProducerWindow> decode_window(std::string_view bytes);

@@ -34,11 +34,12 @@ QueueInfo ShardState::info(const Queue& queue, proto::TimeMs now) const {
   info.settings = definition.settings;
   info.pause = definition.pause;
   info.in_flight = counters.runs.leased;
-  info.delayed = queue.delayed(now);
-  info.ready = queue.fresh() + counters.runs.returned - info.delayed;
+  const std::uint64_t put_back = queue.delayed(now);
+  info.delayed = put_back + counters.lane.messages;
+  info.ready = queue.fresh() + counters.runs.returned - put_back;
   info.dying = counters.runs.dying;
   info.parked = counters.runs.parked;
-  info.bytes = counters.bytes;
+  info.bytes = queue.bytes();
   info.next_offset = counters.next_offset;
   info.oldest_append_time = queue.oldest_append_time();
   return info;

@@ -4,6 +4,7 @@
 #include "broker/core/catalog.hpp"
 #include "broker/core/command.hpp"
 #include "broker/core/decision.hpp"
+#include "broker/core/delayed_batch.hpp"
 #include "broker/core/partition.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/queue/queue.hpp"
@@ -20,6 +21,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -70,9 +72,11 @@ class ShardState {
   [[nodiscard]] proto::Result<Records> decide(const InitProducer& command, proto::TimeMs now) const;
 
   struct SendDecision {
-    std::optional<BatchAppended> record;  // nullopt: a duplicate
+    std::optional<BatchAppended> record;
+    Records delayed;  // instead, where a message is to be put off
     proto::Offset base_offset = 0;
     proto::TimeMs append_time = 0;
+    [[nodiscard]] bool is_duplicate() const { return !record && delayed.empty(); }
   };
   /// Takes the bytes out of the command when it is accepted.
   [[nodiscard]] proto::Result<SendDecision> decide(SendBatch& command, proto::TimeMs now) const;
@@ -149,6 +153,19 @@ class ShardState {
   [[nodiscard]] std::variant<std::monostate, Need, NeedAttempts, Records> decide_dead_letter(
       proto::QueueId queue, const BatchSource& batches, const AttemptSource& attempts,
       proto::TimeMs now) const;
+  /// Messages of the delay lane that are due, each row as a whole, behind the queue's newest one.
+  /// `rows` are in the order of their due times; none was changed since they were read.
+  [[nodiscard]] Records decide_due(proto::QueueId queue, std::span<const DelayedBatch> rows,
+                                   proto::TimeMs now) const;
+  /// Takes messages out of a row of the delay lane, by their indexes, which ascend: they are put
+  /// off until `due`, or cancelled.
+  [[nodiscard]] Records decide_take(proto::QueueId queue, const DelayedBatch& row,
+                                    std::span<const std::uint32_t> indexes,
+                                    std::optional<proto::TimeMs> due) const;
+  /// The queue, and where in its delay lane the message with that id may be. MESSAGE_NOT_FOUND for
+  /// an id that is none of a message of the queue's that was put off.
+  [[nodiscard]] proto::Result<proto::Offset> find_delayed(const Queue& queue,
+                                                          std::string_view message_id) const;
   [[nodiscard]] proto::Result<RedriveChanged> decide(const StartRedrive& command,
                                                      proto::TimeMs now) const;
   /// Succeeds when it has ended already, and changes nothing then.
@@ -189,6 +206,7 @@ class ShardState {
   // What was read of cold batches besides; soft.
   void learn_next_due(proto::QueueId queue, proto::TimeMs when);
   void learn_oldest(proto::QueueId queue, ColdBatches::Oldest oldest, bool is_cold);
+  void learn_next_delay_due(proto::QueueId queue, proto::TimeMs when);
   /// Soft: which shard this is, and the epoch in which it is led from here.
   void set_place(std::uint32_t shard, std::uint32_t epoch);
 
@@ -209,6 +227,11 @@ class ShardState {
   [[nodiscard]] NamespaceInfo info(proto::NamespaceId name_space) const;
   /// Earliest lease deadline of all queues; TouchedBatch::kNever without one.
   [[nodiscard]] proto::TimeMs next_deadline() const;
+  /// Queues whose delay lane may have something that is due, by when.
+  using DelayRanking = QueueRanking<proto::TimeMs, TouchedBatch::kNever>;
+  [[nodiscard]] const std::set<DelayRanking::Entry>& by_delay_due() const {
+    return by_delay_due_.ranked();
+  }
   /// Queues that have messages for their dead-letter queue.
   [[nodiscard]] const std::set<proto::QueueId>& dying_queues() const { return dying_queues_; }
   /// What idle batches of all queues take in memory.
@@ -246,9 +269,14 @@ class ShardState {
   void apply_one(const Moved& record, Queue::Effects& effects);
   void apply_one(const Unparked& record, Queue::Effects& effects);
   void apply_one(const RedriveChanged& record, Queue::Effects& effects);
+  void apply_one(const Delayed& record, Queue::Effects& effects);
+  void apply_one(const DelayEnded& record, Queue::Effects& effects);
+  void apply_one(const SequenceTaken& record, Queue::Effects& effects);
   void apply_one(const PagedOut& record, Queue::Effects& effects);
   void apply_one(const PagedIn& record, Queue::Effects& effects);
   void apply_one(const IncarnationRaised& record, Queue::Effects& effects);
+  template <class Gone>
+  void apply_gone(const Gone& record, Queue::Effects& effects);
   Queue& change(proto::QueueId id);
   [[nodiscard]] proto::Result<proto::QueueId> find_dead_letter_queue(
       const std::string& name_space, const std::string& name, const std::string& target) const;
@@ -256,6 +284,8 @@ class ShardState {
   proto::Result<> restore_queues(const storage::Reader& reader);
   proto::Result<> restore_topics(const storage::Reader& reader);
   proto::Result<> restore_producers(const storage::Reader& reader);
+  [[nodiscard]] SendDecision decide_delayed(const Queue& queue, SendBatch& command,
+                                            proto::TimeMs now) const;
   [[nodiscard]] const Queue* find_way_back(const Redrive& redrive, const CachedBatch& batch,
                                            std::uint32_t index) const;
   proto::Result<> restore_redrives(const storage::Reader& reader);
@@ -275,6 +305,7 @@ class ShardState {
   std::map<proto::PartitionId, Partition> partitions_;
   Producers producers_;
   QueueRanking<proto::TimeMs, TouchedBatch::kNever> by_deadline_;  // of its first lease
+  DelayRanking by_delay_due_;
   std::set<proto::QueueId> dying_queues_;
   std::set<proto::QueueId> seeking_oldest_;
   /// The dead-letter queue, and the queue whose it is.

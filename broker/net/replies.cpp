@@ -256,14 +256,36 @@ struct Writer {
     add_positions(info.positions, *response.mutable_offsets());
   }
 
-  void operator()(const core::SettledMany& from) const {
-    weir::v1::SettledMany& settled = *response.mutable_settled_many();
-    for (const proto::Result<>& outcome : from.outcomes) {
-      weir::v1::SettleOutcome& to = *settled.add_outcomes();
+  template <class Message>
+  static void add_outcomes(const std::vector<proto::Result<>>& outcomes, Message& message) {
+    for (const proto::Result<>& outcome : outcomes) {
+      weir::v1::SettleOutcome& to = *message.add_outcomes();
       if (!outcome) {
         *to.mutable_error() = proto::to_wire(outcome.error());
       }
     }
+  }
+
+  void operator()(const core::SettledMany& from) const {
+    add_outcomes(from.outcomes, *response.mutable_settled_many());
+  }
+
+  void operator()(const core::DelayedChanged& from) const {
+    add_outcomes(from.outcomes, *response.mutable_delayed_changed());
+  }
+
+  void operator()(const core::DelayedList& from) const {
+    weir::v1::DelayedList& list = *response.mutable_delayed_list();
+    for (const core::DelayedMessage& message : from.messages) {
+      weir::v1::DelayedMessage& to = *list.add_messages();
+      to.set_message_id(message.id);
+      to.set_due_time(message.due_time);
+      to.set_append_time(message.append_time);
+      to.set_base_timestamp(message.base_timestamp);
+      const std::string_view record = message.record.view();
+      to.set_record(record.data(), record.size());
+    }
+    list.set_next_page_token(from.next);
   }
 
   void operator()(const core::BackupBlock& from) const {

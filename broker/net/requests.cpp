@@ -215,6 +215,15 @@ proto::Result<core::Request> settle_many(const weir::v1::SettleManyByHandle& wir
   return core::Request(std::move(settle));
 }
 
+/// Of a request that names messages that are put off.
+template <class Wire>
+core::ChangeDelayed change_of(const Wire& request, const std::string& name_space) {
+  return {.name_space = name_space,
+          .queue = request.queue(),
+          .message_ids = {request.message_ids().begin(), request.message_ids().end()},
+          .delay_ms = std::nullopt};
+}
+
 core::StartRedrive redrive_of(const weir::v1::StartRedrive& request,
                               const std::string& name_space) {
   const weir::v1::RedriveFilter& filter = request.filter();
@@ -337,6 +346,18 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
       return core::KickClient{.session = proto::SessionId(request.kick_client().session())};
     case WireRequest::kPeekQueue:
       return peek_of(request.peek_queue(), name_space);
+    case WireRequest::kListDelayed:
+      return core::ListDelayed{.name_space = name_space,
+                               .queue = request.list_delayed().queue(),
+                               .after = request.list_delayed().page_token(),
+                               .max_messages = request.list_delayed().max_messages()};
+    case WireRequest::kCancelDelayed:
+      return change_of(request.cancel_delayed(), name_space);
+    case WireRequest::kRescheduleDelayed: {
+      core::ChangeDelayed change = change_of(request.reschedule_delayed(), name_space);
+      change.delay_ms = proto::number(request.reschedule_delayed(), "delay_ms");
+      return change;
+    }
     case WireRequest::kReloadConfig:  // the session answers it
     case WireRequest::METHOD_NOT_SET:
       break;

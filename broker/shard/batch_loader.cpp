@@ -16,7 +16,8 @@ constexpr std::size_t kReadAheadBatches = 128;
 
 }  // namespace
 
-proto::Result<core::CachedBatch> read_batch_row(std::string_view row_key, std::string_view value) {
+proto::Result<core::CachedBatch> read_stored_batch(std::string_view value,
+                                                   proto::Offset last_offset) {
   const proto::SharedBytes stored{std::string(value)};
   const auto parsed = proto::parse_stored_batch(stored.view(), true);
   if (!parsed) {
@@ -26,8 +27,7 @@ proto::Result<core::CachedBatch> read_batch_row(std::string_view row_key, std::s
   if (!columns) {
     return columns.error();
   }
-  const auto key = storage::parse_batch_key(storage::KeyKind::kBatch, row_key);
-  if (!key || key->last_offset != columns->header.last_offset()) {
+  if (last_offset != columns->header.last_offset()) {
     return proto::fail(proto::Errc::kCorruptBatch, "the batch belongs to other offsets");
   }
   core::CachedBatch batch;
@@ -39,6 +39,14 @@ proto::Result<core::CachedBatch> read_batch_row(std::string_view row_key, std::s
   batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed->batch.size());
   batch.records = std::move(columns->records);
   return batch;
+}
+
+proto::Result<core::CachedBatch> read_batch_row(std::string_view row_key, std::string_view value) {
+  const auto key = storage::parse_batch_key(storage::KeyKind::kBatch, row_key);
+  if (!key) {
+    return proto::fail(proto::Errc::kCorruptBatch, "the key of a batch is damaged");
+  }
+  return read_stored_batch(value, key->last_offset);
 }
 
 proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader& reader,

@@ -16,7 +16,10 @@ namespace weir::shard {
 proto::Result<std::vector<core::CachedBatch>> load_batches(const storage::Reader& reader,
                                                            const core::Need& need);
 
-/// The batch of one row of a queue, its checksums checked. CORRUPT_BATCH, MALFORMED.
+/// The batch that ends with that offset, its checksums checked. CORRUPT_BATCH, MALFORMED.
+proto::Result<core::CachedBatch> read_stored_batch(std::string_view value,
+                                                   proto::Offset last_offset);
+/// The same of one row of a queue's log.
 proto::Result<core::CachedBatch> read_batch_row(std::string_view row_key, std::string_view value);
 
 }  // namespace weir::shard

@@ -40,8 +40,7 @@ void LoadedAttempts::on_committed(proto::CommitIndex index) {
 
 bool LoadedAttempts::begin(const core::NeedAttempts& need, proto::CommitIndex committed) {
   const auto known = loads_.find(need.queue);
-  if (known != loads_.end() && known->second.need.last_offset == need.last_offset &&
-      known->second.need.generation == need.generation &&
+  if (known != loads_.end() && known->second.is_of(need) &&
       (!known->second.rows || known->second.as_of >= committed)) {
     return false;
   }
@@ -52,8 +51,7 @@ bool LoadedAttempts::begin(const core::NeedAttempts& need, proto::CommitIndex co
 
 void LoadedAttempts::finish(const core::NeedAttempts& need, AttemptRows rows) {
   const auto load = loads_.find(need.queue);
-  if (load != loads_.end() && load->second.need.last_offset == need.last_offset &&
-      load->second.need.generation == need.generation) {
+  if (load != loads_.end() && load->second.is_of(need)) {
     load->second.rows = std::move(rows);
   }
 }

@@ -45,6 +45,11 @@ class LoadedAttempts final : public core::AttemptSource {
     proto::CommitIndex as_of;   // what the reader has seen
     bool has_all_rows = false;  // nothing of the queue was on its way then
     std::optional<AttemptRows> rows;
+
+    /// Of the same batch in the same life of the queue.
+    [[nodiscard]] bool is_of(const core::NeedAttempts& other) const {
+      return need.last_offset == other.last_offset && need.generation == other.generation;
+    }
   };
   std::map<proto::QueueId, Load> loads_;
   std::map<proto::QueueId, proto::CommitIndex> ended_;

@@ -53,6 +53,9 @@ proto::Result<> Shard::Impl::reset() {
   kept_.clear();
   paging_.clear();
   known_until_.clear();
+  lanes_.clear();
+  delay_changes_.clear();
+  changed_last_.clear();
   due_.clear();
   scheduled_ = false;
   failed_ = false;

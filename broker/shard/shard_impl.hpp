@@ -4,6 +4,8 @@
 #include "broker/shard/backups.hpp"
 #include "broker/shard/consumers.hpp"
 #include "broker/shard/damaged_places.hpp"
+#include "broker/shard/delay_lanes.hpp"
+#include "broker/shard/delay_loader.hpp"
 #include "broker/shard/loaded_attempts.hpp"
 #include "broker/shard/redelivery_budget.hpp"
 #include "broker/shard/row_loader.hpp"
@@ -16,6 +18,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -27,7 +30,7 @@ namespace weir::shard {
 /// The turn and what belongs to it. See shard.hpp for the contract; split over shard_turn.cpp (the
 /// turn and the release of what it said), shard_inputs.cpp (sends and settlements),
 /// shard_requests.cpp, shard_admin.cpp, shard_lists.cpp, shard_dispatch.cpp, shard_paging.cpp,
-/// shard_redrive.cpp and shard.cpp (life).
+/// shard_redrive.cpp, shard_delay.cpp and shard.cpp (life).
 class Shard::Impl {
  public:
   Impl(ShardOptions options, Ports ports);
@@ -121,6 +124,14 @@ class Shard::Impl {
     bool has_records = false;
     std::vector<std::string> records;  // encoded, where the log wants them
   };
+  /// A request about messages that are put off, which waits for its turn.
+  struct DelayChange {
+    proto::SessionId session;
+    std::uint64_t request_id = 0;
+    std::optional<std::int64_t> delay_ms;
+    std::vector<proto::Offset> offsets;  // 0 where the outcome stands already
+    std::vector<proto::Result<>> outcomes;
+  };
   struct Unsaid {
     proto::QueueId queue;
     proto::Offset base_offset = 0;
@@ -183,6 +194,8 @@ class Shard::Impl {
   Answer answer(const Input& input, std::uint64_t id, const core::ListNamespaces& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListClients& command);
   Answer answer(const Input& input, std::uint64_t id, const core::PeekQueue& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::ListDelayed& command);
+  Answer answer(const Input& input, std::uint64_t id, const core::ChangeDelayed& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListQueues& command);
   Answer answer(const Input& input, std::uint64_t id, const core::ListTopics& command);
   [[nodiscard]] core::ClientInfo describe(proto::SessionId session,
@@ -191,6 +204,9 @@ class Shard::Impl {
   using Resolved = std::function<void(const proto::Result<Positions>&)>;
   void resolve(const core::TopicCreated& topic, const std::vector<core::PartitionStart>& starts,
                Resolved done);
+  /// Answers with what `read(reader)` finds, off the shard.
+  template <class Found, class Read>
+  void answer_from_store(proto::SessionId session, std::uint64_t id, Read read);
   void reply(proto::SessionId session, std::uint64_t id, proto::Result<core::Reply> reply,
              std::optional<std::uint32_t> feeds = std::nullopt);
 
@@ -214,6 +230,17 @@ class Shard::Impl {
   void load(const core::NeedAttempts& need);
   void redrive();
   bool step_redrive(proto::QueueId queue);
+  // Messages that are put off.
+  template <class Read, class Rows>
+  void read_lane(proto::QueueId queue, Read read,
+                 void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs));
+  void change_delays();
+  void move_due();
+  void take_due(const core::Queue& queue, const DueRows& due, proto::TimeMs unseen);
+  void take_delay_change(const core::Queue& queue, const std::vector<core::DelayedBatch>& rows,
+                         proto::TimeMs unseen);
+  void pop_delay_change(proto::QueueId queue);
+  void note_damaged_lane(const core::Queue& queue, const proto::Error& why);
   [[nodiscard]] bool is_there(const std::string* holder) const;
   void load(const core::Need& need);
   [[nodiscard]] bool is_stored(const core::Need& need) const;
@@ -301,9 +328,33 @@ class Shard::Impl {
   std::size_t sweep_budgets_at_ = 0;
   /// Of queues with a redrive: what is touched up to this offset, and not looked at, is in memory.
   std::map<proto::QueueId, proto::Offset> known_until_;
+  DelayLanes lanes_;
+  std::map<proto::QueueId, std::deque<DelayChange>> delay_changes_;
+  std::set<proto::QueueId> changed_last_;        // lanes whose last read was for one of those
   proto::QueueId last_redriven_;                 // the next turn begins behind this queue
   std::map<proto::QueueId, proto::TimeMs> due_;  // queues with takers and messages due later
   std::vector<std::function<void()>> idle_waiters_;
 };
+
+template <class Found, class Read>
+void Shard::Impl::answer_from_store(proto::SessionId session, std::uint64_t id, Read read) {
+  ports_.loader->load([this, life = life_, session, id, read](const storage::Reader& reader) {
+    auto found = std::make_shared<proto::Result<Found>>(read(reader));
+    return Loader::Continuation([this, life, session, id, found] {
+      if (life != life_ || failed_) {
+        return;
+      }
+      if (*found) {
+        reply(session, id, core::Reply{std::move(**found)});
+      } else if (found->error().code != proto::Errc::kStorageFailed) {
+        reply(session, id, found->error());
+      } else {
+        stop_with(found->error());
+        return;
+      }
+      schedule();
+    });
+  });
+}
 
 }  // namespace weir::shard

@@ -76,7 +76,7 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
   const std::uint32_t messages = sent.batch.columns.count();
   auto decision = state_->decide(sent.batch, now_);
   std::optional<proto::Error> refused;
-  if (decision && !decision->record) {
+  if (decision && decision->is_duplicate()) {
     // Said whatever else stands against it: a refusal would tell the producer that a batch is not
     // stored that is, and once five others have followed nobody could tell it any more.
     entry.flags |= proto::SentEntry::kDuplicate;
@@ -94,10 +94,13 @@ void Shard::Impl::handle(const Input& input, SendInput& sent) {
   } else if (!decision) {
     refused = decision.error();
   } else {
-    if (!decision->record->topic) {
-      count(proto::QueueId{decision->record->log.value}, &QueueCounters::sent_messages, messages);
+    if (!sent.batch.topic) {
+      count(proto::QueueId{sent.batch.log.value}, &QueueCounters::sent_messages, messages);
     }
-    apply(*std::move(decision->record));
+    if (decision->record) {
+      apply(*std::move(decision->record));
+    }
+    apply(decision->delayed);
   }
   if (refused) {
     metrics_.refused_messages.add(refused->code, messages);

@@ -203,24 +203,8 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
   const PeekWish wish{*queue, command.state, command.from_offset,
                       command.max_messages != 0 ? command.max_messages : proto::kMaxPageResults,
                       now_};
-  ports_.loader->load(
-      [this, life = life_, wish, session = input.session, id](const storage::Reader& reader) {
-        auto peeked = std::make_shared<proto::Result<core::Peeked>>(peek(reader, wish));
-        return Loader::Continuation([this, life, session, id, peeked] {
-          if (life != life_ || failed_) {
-            return;
-          }
-          if (*peeked) {
-            reply(session, id, core::Reply{std::move(**peeked)});
-          } else if (peeked->error().code == proto::Errc::kCorruptBatch) {
-            reply(session, id, peeked->error());
-          } else {
-            stop_with(peeked->error());
-            return;
-          }
-          schedule();
-        });
-      });
+  answer_from_store<core::Peeked>(
+      input.session, id, [wish](const storage::Reader& reader) { return peek(reader, wish); });
   return Later{};
 }
 

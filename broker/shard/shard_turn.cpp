@@ -48,6 +48,8 @@ void Shard::Impl::turn() {
   backups_.expire(now_);
   move_dead_letters();
   redrive();
+  change_delays();
+  move_due();
   dispatch_all();
   answer_late_waiters();
   const TopicFeed::Hooks hooks{
@@ -129,6 +131,10 @@ void Shard::Impl::apply(const core::Record& record) {
     dispatchable_.insert(passed->range.queue);
   } else if (const auto* unparked = std::get_if<core::Unparked>(&record)) {
     dispatchable_.insert(unparked->range.queue);
+  } else if (const auto* delayed = std::get_if<core::Delayed>(&record)) {
+    lanes_.note_delayed(delayed->queue, proto::CommitIndex{last_index_.value + 1}, delayed->due);
+  } else if (const auto* ended = std::get_if<core::DelayEnded>(&record)) {
+    lanes_.note_ended(ended->queue, proto::CommitIndex{last_index_.value + 1});
   } else if (const auto* changed = std::get_if<core::QueueChanged>(&record)) {
     dispatchable_.insert(changed->definition.id);  // perhaps it was resumed
   } else if (const auto* out = std::get_if<core::PagedOut>(&record)) {
@@ -287,6 +293,7 @@ void Shard::Impl::on_committed(proto::CommitIndex index) {
   committed_ = std::max(committed_, index);
   std::erase_if(paging_, [this](const auto& unit) { return unit.second <= committed_; });
   attempts_.on_committed(committed_);
+  lanes_.on_committed(committed_);
   cache_.release(committed_);
   while (!pending_.empty() && pending_.front().index <= committed_) {
     ++metrics_.commits;
@@ -320,6 +327,11 @@ void Shard::Impl::arm() {
   }
   for (const auto& [queue, due] : due_) {
     next = std::min(next, due);
+  }
+  // What is due already is being read, or waits for a commit, which brings a turn.
+  if (const auto put_off = state_->by_delay_due().lower_bound({now_ + 1, proto::QueueId{}});
+      put_off != state_->by_delay_due().end()) {
+    next = std::min(next, put_off->first);
   }
   for (const proto::QueueId source : state_->redrives().running()) {
     if (const proto::TimeMs when = state_->redrives().find(source)->next_time(); when > now_) {

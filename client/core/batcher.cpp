@@ -47,18 +47,23 @@ proto::BatchBuilder rebuild_range(std::string_view batch, std::size_t first, std
   return rebuild(batch, [=](std::size_t index) { return index >= first && index < end; });
 }
 
-bool Batcher::fits(const WaitingBatch& batch, std::size_t record_bytes) const {
-  return batch.round == round_ && batch.builder.count() < limits_.max_records &&
+bool Batcher::fits(const WaitingBatch& batch, std::size_t record_bytes, bool is_delayed) const {
+  return batch.round == round_ && batch.is_delayed == is_delayed &&
+         batch.builder.count() < limits_.max_records &&
          batch.builder.bytes() + record_bytes <= limits_.max_bytes;
 }
 
 std::size_t Batcher::add(const proto::RecordInput& record, SendCallback callback,
                          TimePoint deadline) {
+  // The producer puts it in front of the application's.
+  const bool is_delayed =
+      !record.headers.empty() && record.headers.front().key == proto::kHeaderDelay;
   std::size_t bytes = batches_.empty() ? 0 : batches_.back().builder.bytes_of(record);
-  if (batches_.empty() || !fits(batches_.back(), bytes)) {
+  if (batches_.empty() || !fits(batches_.back(), bytes, is_delayed)) {
     WaitingBatch& fresh = batches_.emplace_back();
     fresh.waiters = WaiterList(last_count_);
     fresh.round = round_;
+    fresh.is_delayed = is_delayed;
     bytes = fresh.builder.bytes_of(record);
   }
   WaitingBatch& batch = batches_.back();

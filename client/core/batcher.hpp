@@ -22,6 +22,8 @@ struct WaitingBatch {
   std::size_t bytes = 0;
   /// See Batcher::set_round().
   std::uint64_t round = 0;
+  /// Its messages name a delay.
+  bool is_delayed = false;
 };
 
 /// Room in a producer's buffer that is free again.
@@ -67,7 +69,8 @@ class Batcher {
   /// round are answered.
   void set_round(std::uint64_t round) { round_ = round; }
 
-  /// Copies the record; gives back what it counts against the buffer.
+  /// Copies the record; gives back what it counts against the buffer. Records with and without a
+  /// delay of their own go to different batches: the broker puts a batch off as a whole.
   std::size_t add(const proto::RecordInput& record, SendCallback callback, TimePoint deadline);
 
   [[nodiscard]] bool empty() const { return batches_.empty(); }
@@ -93,7 +96,8 @@ class Batcher {
   template <class Take>
   static void drop(WaitingBatch& batch, Dropped& dropped, Take take);
   void forget_dropped();
-  [[nodiscard]] bool fits(const WaitingBatch& batch, std::size_t record_bytes) const;
+  [[nodiscard]] bool fits(const WaitingBatch& batch, std::size_t record_bytes,
+                          bool is_delayed) const;
 
   Limits limits_;
   std::deque<WaitingBatch> batches_;

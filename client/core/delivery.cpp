@@ -51,11 +51,14 @@ SettleWord to_word(const Outcome& outcome) {
   return word;
 }
 
+SettleWord to_extension(std::chrono::milliseconds lease) {
+  return {proto::SettleKind::kExtend, whole_ms(lease)};
+}
+
 /// What the ways of settling a delivery have in common.
 struct Settling {
-  using Milliseconds = std::chrono::milliseconds;
-
-  static SettleWord of(proto::SettleKind kind, Milliseconds value = Milliseconds{0}) {
+  static SettleWord of(proto::SettleKind kind,
+                       std::chrono::milliseconds value = std::chrono::milliseconds{0}) {
     return {kind, whole_ms(value)};
   }
   // Nothing, if the delivery was settled before.
@@ -197,7 +200,7 @@ Future<> Delivery::async_settle(const Outcome& outcome) {
 }
 
 void Delivery::extend(std::chrono::milliseconds lease) {
-  Settling::say(*this, Settling::of(SettleKind::kExtend, lease), nullptr);
+  Settling::say(*this, sdk::to_extension(lease), nullptr);
 }
 
 Result<> Delivery::ack_and_wait(std::chrono::milliseconds timeout) {
@@ -226,7 +229,7 @@ Future<> Delivery::async_release() {
 }
 
 Future<> Delivery::async_extend(std::chrono::milliseconds lease) {
-  return Settling::ask(*this, Settling::of(SettleKind::kExtend, lease));
+  return Settling::ask(*this, sdk::to_extension(lease));
 }
 
 }  // namespace weir

@@ -25,6 +25,7 @@ struct SettleWord {
   std::string reason = {};  // as proto::reason_of() leaves it
 };
 [[nodiscard]] SettleWord to_word(const Outcome& outcome);
+[[nodiscard]] SettleWord to_extension(std::chrono::milliseconds lease);
 
 /// Where settlements go. Any thread.
 class SettleSink {

@@ -68,41 +68,35 @@ Future<Producer> open_producer(const std::shared_ptr<sdk::Engine>& engine,
       engine, std::make_shared<sdk::ProducerFront>(engine, std::move(destination), options), call);
 }
 
-v1::SettleAction action_of(Outcome::Kind kind) {
+v1::SettleAction action_of(proto::SettleKind kind) {
+  using proto::SettleKind;
   switch (kind) {
-    case Outcome::Kind::kAck:
-      return v1::SETTLE_ACTION_ACK;
-    case Outcome::Kind::kNack:
+    case SettleKind::kNack:
       return v1::SETTLE_ACTION_NACK;
-    case Outcome::Kind::kRelease:
+    case SettleKind::kRelease:
       return v1::SETTLE_ACTION_RELEASE;
-    case Outcome::Kind::kPoison:
+    case SettleKind::kPoison:
       return v1::SETTLE_ACTION_POISON;
-    case Outcome::Kind::kTransient:
+    case SettleKind::kTransient:
       return v1::SETTLE_ACTION_TRANSIENT;
-    case Outcome::Kind::kNotNow:
-      break;
+    case SettleKind::kNotNow:
+      return v1::SETTLE_ACTION_NOT_NOW;
+    case SettleKind::kExtend:
+      return v1::SETTLE_ACTION_EXTEND;
+    default:
+      return v1::SETTLE_ACTION_ACK;
   }
-  return v1::SETTLE_ACTION_NOT_NOW;
-}
-
-std::uint64_t whole_ms(Client::Milliseconds duration) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
 }
 
 void fill(v1::SettleByHandle& wire, const Settlement& settlement) {
   wire.set_handle(settlement.handle());
-  if (settlement.lease()) {
-    wire.set_action(v1::SETTLE_ACTION_EXTEND);
-    wire.set_value_ms(whole_ms(*settlement.lease()));
-    return;
-  }
-  const Outcome& outcome = settlement.outcome();
-  wire.set_action(action_of(outcome.kind()));
-  wire.set_value_ms(whole_ms(outcome.delay().value_or(Client::Milliseconds{0})));
-  wire.set_by_policy(!outcome.delay() && (outcome.kind() == Outcome::Kind::kNack ||
-                                          outcome.kind() == Outcome::Kind::kTransient));
-  wire.set_reason(proto::reason_of(outcome.reason()));
+  const sdk::SettleWord word = settlement.lease() ? sdk::to_extension(*settlement.lease())
+                                                  : sdk::to_word(settlement.outcome());
+  const bool by_policy = word.value == proto::kDelayByPolicy;
+  wire.set_action(action_of(word.kind));
+  wire.set_value_ms(by_policy ? 0 : word.value);
+  wire.set_by_policy(by_policy);
+  wire.set_reason(word.reason);
 }
 
 Future<> settle_one(const std::shared_ptr<sdk::Engine>& engine, const Settlement& settlement,
@@ -111,20 +105,6 @@ Future<> settle_one(const std::shared_ptr<sdk::Engine>& engine, const Settlement
   fill(*request.mutable_settle_by_handle(), settlement);
   return sdk::ask<void>(engine, std::move(request), call, /*changes_something=*/true,
                         sdk::nothing_of);
-}
-
-Result<std::vector<Result<>>> outcomes_of(const v1::SettledMany& settled, std::size_t expected) {
-  if (static_cast<std::size_t>(settled.outcomes_size()) != expected) {
-    return Error(ErrorCode::kMalformed, "the broker's answer has not one outcome a settlement");
-  }
-  std::vector<Result<>> outcomes(expected);
-  for (std::size_t i = 0; i < expected; ++i) {
-    const v1::SettleOutcome& outcome = settled.outcomes(static_cast<int>(i));
-    if (outcome.has_error()) {
-      outcomes[i] = to_public(proto::from_wire(outcome.error()));
-    }
-  }
-  return outcomes;
 }
 
 }  // namespace
@@ -437,7 +417,7 @@ Future<std::vector<Result<>>> Client::async_settle_many(std::span<const Settleme
       [count](const Result<v1::Response>& response) {
         return sdk::content_of<std::vector<Result<>>>(
             response, &v1::Response::has_settled_many,
-            [&] { return outcomes_of(response->settled_many(), count); });
+            [&] { return sdk::outcomes_of(response->settled_many(), count); });
       });
 }
 

@@ -4,12 +4,15 @@
 #include "client/session/engine.hpp"
 #include "client/session/pending_call.hpp"
 #include "proto/names.hpp"
+#include "proto/wire_message.hpp"
 #include "weir/options.hpp"
 #include "weir/result.hpp"
 #include "weir/v1/protocol.pb.h"
 
+#include <cstddef>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 // What the calls of Client have in common.
 namespace weir::sdk {
@@ -46,6 +49,22 @@ template <class T, class Convert>
 /// Of a call whose answer says that it was done, and no more.
 [[nodiscard]] inline Result<> nothing_of(Result<v1::Response> response) {
   return response ? Result<>() : Result<>(std::move(response).error());
+}
+
+/// The outcome of each entry of a call; MALFORMED where there are not as many as `expected`.
+template <class Wire>
+[[nodiscard]] Result<std::vector<Result<>>> outcomes_of(const Wire& wire, std::size_t expected) {
+  if (static_cast<std::size_t>(wire.outcomes_size()) != expected) {
+    return Error(ErrorCode::kMalformed, "the broker's answer has not one outcome an entry");
+  }
+  std::vector<Result<>> outcomes(expected);
+  for (std::size_t i = 0; i < expected; ++i) {
+    const v1::SettleOutcome& outcome = wire.outcomes(static_cast<int>(i));
+    if (outcome.has_error()) {
+      outcomes[i] = to_public(proto::from_wire(outcome.error()));
+    }
+  }
+  return outcomes;
 }
 
 /// Waits for a call that takes the overall timeout where it names none.

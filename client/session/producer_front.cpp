@@ -159,7 +159,12 @@ void ProducerFront::on_stop(SendStop& stop) {
 Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, bool may_block,
                              SendCallback callback) {
   std::vector<proto::Header> headers;
-  headers.reserve(message.headers().size());
+  headers.reserve(message.headers().size() + 1);
+  std::string delay_text;
+  if (message.delay()) {
+    delay_text = std::to_string(message.delay()->count());
+    headers.push_back({proto::kHeaderDelay, delay_text});
+  }
   for (const HeaderView& header : message.headers()) {
     if (const proto::Result<> checked = check_header_name(header.key); !checked) {
       return to_public(checked.error());
@@ -172,7 +177,9 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
   record.headers = headers;
   record.timestamp = message.timestamp() ? message.timestamp()->time_since_epoch().count()
                                          : engine_->clock().wall_ms();
-  if (const proto::Result<> checked = proto::check_record(record); !checked) {
+  if (const proto::Result<> checked = proto::check_record(
+          record, destination_.is_topic ? proto::BatchUse::kTopic : proto::BatchUse::kQueue);
+      !checked) {
     return to_public(checked.error());
   }
   {

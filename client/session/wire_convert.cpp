@@ -61,6 +61,7 @@ constexpr std::array kNumericSettings = {
     numeric<&QueueSettings::redelivery_budget_percent,
             &QueueSettings::set_redelivery_budget_percent,
             &QueueChanges::redelivery_budget_percent>("redelivery_budget_percent"),
+    numeric<&QueueSettings::delay, &QueueSettings::set_delay, &QueueChanges::delay>("delay_ms"),
 };
 
 using WireChanges = google::protobuf::RepeatedPtrField<v1::SettingChange>;
@@ -176,27 +177,58 @@ ClientPage to_page(const v1::ClientList& list) {
   return page;
 }
 
+namespace {
+
+/// Copies what a record of a page says; MALFORMED when it is none.
+template <class Wire, class Message>
+proto::Result<> copy_record(const Wire& wire, Message& message) {
+  const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(wire.record());
+  if (!decoded || decoded->bytes != wire.record().size()) {
+    return proto::fail(proto::Errc::kMalformed, "a message that was looked at cannot be read");
+  }
+  const proto::RecordView& record = decoded->record;
+  message.append_time = to_timestamp(wire.append_time());
+  message.timestamp = to_timestamp(proto::timestamp_of(wire.base_timestamp(), record));
+  message.key = record.key;
+  message.value = record.value;
+  for (const proto::Header& header : record.headers) {
+    message.headers.emplace_back(header.key, header.value);
+  }
+  return {};
+}
+
+}  // namespace
+
+proto::Result<DelayedPage> to_page(const v1::DelayedList& list) {
+  DelayedPage page;
+  for (const v1::DelayedMessage& wire : list.messages()) {
+    DelayedMessage& message = page.messages.emplace_back();
+    if (const proto::Result<> copied = copy_record(wire, message); !copied) {
+      return copied.error();
+    }
+    const std::optional<MessageId> id = MessageId::parse(wire.message_id());
+    if (!id) {
+      return proto::fail(proto::Errc::kMalformed, "a message that is put off has no id");
+    }
+    message.id = *id;
+    message.due = to_timestamp(wire.due_time());
+  }
+  page.next_page_token = list.next_page_token();
+  return page;
+}
+
 proto::Result<PeekPage> to_page(const v1::Peeked& peeked) {
   PeekPage page;
   for (const v1::PeekedMessage& wire : peeked.messages()) {
-    const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(wire.record());
-    if (!decoded || decoded->bytes != wire.record().size()) {
-      return proto::fail(proto::Errc::kMalformed, "a message that was looked at cannot be read");
-    }
-    const proto::RecordView& record = decoded->record;
     PeekedMessage& message = page.messages.emplace_back();
+    if (const proto::Result<> copied = copy_record(wire, message); !copied) {
+      return copied.error();
+    }
     message.offset = wire.base_offset() + wire.index();
     message.state = static_cast<MessageState>(wire.state());
     message.attempts = wire.attempts();
     message.failures = wire.failures();
     message.due = to_timestamp(wire.due_time());
-    message.append_time = to_timestamp(wire.append_time());
-    message.timestamp = to_timestamp(proto::timestamp_of(wire.base_timestamp(), record));
-    message.key = record.key;
-    message.value = record.value;
-    for (const proto::Header& header : record.headers) {
-      message.headers.emplace_back(header.key, header.value);
-    }
   }
   page.next_offset = peeked.next_offset();
   page.is_end = peeked.is_end();

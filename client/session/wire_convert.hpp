@@ -3,6 +3,7 @@
 #include "client/core/reader_machine.hpp"
 #include "proto/result.hpp"
 #include "weir/admin.hpp"
+#include "weir/delay.hpp"
 #include "weir/options.hpp"
 #include "weir/redrive.hpp"
 #include "weir/v1/protocol.pb.h"
@@ -24,6 +25,8 @@ using WirePositions = google::protobuf::RepeatedPtrField<v1::PartitionPosition>;
 [[nodiscard]] ClientPage to_page(const v1::ClientList& list);
 /// MALFORMED when a record is none.
 [[nodiscard]] proto::Result<PeekPage> to_page(const v1::Peeked& peeked);
+/// MALFORMED when a record is none, or an id.
+[[nodiscard]] proto::Result<DelayedPage> to_page(const v1::DelayedList& list);
 [[nodiscard]] QueueUpdate to_update(const v1::QueueUpdate& update);
 [[nodiscard]] ConfigReload to_reload(const v1::ConfigReload& reload);
 [[nodiscard]] RedriveDescription to_description(const v1::RedriveInfo& redrive);

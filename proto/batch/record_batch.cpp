@@ -9,8 +9,10 @@
 #include "proto/limits.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <string>
+#include <system_error>
 
 namespace weir::proto {
 namespace {
@@ -27,6 +29,8 @@ enum class Fault : std::uint8_t {
   kHeaderCount,
   kHeaderBytes,
   kReservedHeader,
+  kDelay,
+  kDelayInTopic,
 };
 
 std::string name_of(std::size_t index) {
@@ -55,6 +59,12 @@ Error to_error(Fault fault, const std::string& record) {
     case Fault::kReservedHeader:
       return fail(Errc::kInvalidArgument,
                   record + " has a header whose name begins with the reserved 'weir.'");
+    case Fault::kDelay:
+      return fail(Errc::kInvalidArgument,
+                  record + " has a delay that is not one number of milliseconds from 0 to " +
+                      std::to_string(kMaxDelayMs));
+    case Fault::kDelayInTopic:
+      return fail(Errc::kInvalidArgument, record + " has a delay, and topics know none");
   }
   return fail(Errc::kMalformed, record + " is malformed");
 }
@@ -66,12 +76,18 @@ std::size_t size_of(const std::optional<std::string_view>& field) {
 /// The limits of a producer on one record.
 class RecordLimits {
  public:
-  explicit RecordLimits(std::size_t key_and_value_bytes) : body_bytes_(key_and_value_bytes) {}
+  RecordLimits(std::size_t key_and_value_bytes, BatchUse use)
+      : body_bytes_(key_and_value_bytes), use_(use) {}
 
   void count(const Header& header) {
     header_bytes_ += header.key.size() + size_of(header.value);
-    reserved_ |= header.key.starts_with(kReservedHeaders);
+    if (header.key.starts_with(kReservedHeaders)) [[unlikely]] {
+      count_reserved(header);
+    }
   }
+
+  /// BatchColumns::kNoDelay where none was asked for.
+  [[nodiscard]] std::int64_t delay_ms() const { return delay_ms_; }
 
   /// Of the whole message, as kMaxMessageBytes counts them.
   [[nodiscard]] std::size_t bytes() const { return body_bytes_ + header_bytes_; }
@@ -86,20 +102,49 @@ class RecordLimits {
     if (bytes() > kMaxMessageBytes) {
       return Fault::kTooLarge;
     }
-    return reserved_ ? Fault::kReservedHeader : Fault::kNone;
+    return reserved_;
   }
 
  private:
+  void count_reserved(const Header& header) {
+    if (header.key != kHeaderDelay) {
+      reserved_ = Fault::kReservedHeader;
+      return;
+    }
+    if (use_ == BatchUse::kTopic) {
+      reserved_ = Fault::kDelayInTopic;
+      return;
+    }
+    const std::optional<std::int64_t> asked = read_delay_ms(header.value);
+    if (!asked || delay_ms_ != BatchColumns::kNoDelay) {
+      reserved_ = Fault::kDelay;
+      return;
+    }
+    delay_ms_ = *asked;
+  }
+
   std::size_t body_bytes_;
+  BatchUse use_;
   std::size_t header_bytes_ = 0;
-  bool reserved_ = false;
+  Fault reserved_ = Fault::kNone;  // what is wrong with a reserved header
+  std::int64_t delay_ms_ = BatchColumns::kNoDelay;
 };
 
 enum class Source : std::uint8_t { kProducer, kStore };
 
+/// Notes the delay that a record asks for; most batches have none.
+void note_delay(BatchColumns& columns, std::int64_t delay_ms) {
+  if (delay_ms == BatchColumns::kNoDelay && columns.delays_ms.empty()) [[likely]] {
+    return;
+  }
+  columns.delays_ms.resize(columns.records.size(), BatchColumns::kNoDelay);
+  columns.delays_ms.push_back(delay_ms);
+}
+
+/// Of the record that comes next in `columns`.
 template <Source kSource>
-Fault check_headers(const RecordParts& parts, std::size_t& largest_message_bytes) {
-  RecordLimits limits(parts.key.bytes() + parts.value.bytes());
+Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& columns) {
+  RecordLimits limits(parts.key.bytes() + parts.value.bytes(), use);
   const char* at = parts.headers;
   Header header;
   for (std::int32_t i = 0; i < parts.header_count; ++i) {
@@ -115,7 +160,8 @@ Fault check_headers(const RecordParts& parts, std::size_t& largest_message_bytes
     return Fault::kMalformed;
   }
   if constexpr (kSource == Source::kProducer) {
-    largest_message_bytes = std::max(largest_message_bytes, limits.bytes());
+    columns.largest_message_bytes = std::max(columns.largest_message_bytes, limits.bytes());
+    note_delay(columns, limits.delay_ms());
     return limits.verdict(static_cast<std::size_t>(parts.header_count));
   }
   return Fault::kNone;
@@ -123,7 +169,7 @@ Fault check_headers(const RecordParts& parts, std::size_t& largest_message_bytes
 
 /// Checks every record and notes where each lies. No allocation but the columns'.
 template <Source kSource>
-Result<> walk(std::string_view batch, BatchColumns& columns) {
+Result<> walk(std::string_view batch, BatchUse use, BatchColumns& columns) {
   const char* at = batch.data() + kBatchHeaderBytes;
   const char* const end = batch.data() + batch.size();
   const std::size_t count = columns.count();
@@ -144,7 +190,7 @@ Result<> walk(std::string_view batch, BatchColumns& columns) {
                                       &timestamp)) [[unlikely]] {
       fault = Fault::kTimestamp;
     } else {
-      fault = check_headers<kSource>(parts, columns.largest_message_bytes);
+      fault = check_headers<kSource>(parts, use, columns);
     }
     if (fault != Fault::kNone) [[unlikely]] {
       return to_error(fault, name_of(i));
@@ -207,6 +253,19 @@ Result<> check_producer_header(const BatchHeader& header, BatchUse use) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> read_delay_ms(std::optional<std::string_view> value) {
+  std::int64_t delay_ms = 0;
+  if (!value || value->empty()) {
+    return std::nullopt;
+  }
+  const char* const end = value->data() + value->size();
+  const auto [stop, error] = std::from_chars(value->data(), end, delay_ms);
+  if (error != std::errc() || stop != end || delay_ms < 0 || delay_ms > kMaxDelayMs) {
+    return std::nullopt;
+  }
+  return delay_ms;
+}
 
 Result<BatchHeader> parse_batch_header(std::string_view bytes) {
   if (bytes.size() < kBatchHeaderBytes) {
@@ -271,7 +330,7 @@ Result<BatchColumns> validate_batch(std::string_view batch, BatchUse use) {
   BatchColumns columns;
   columns.header = *header;
   if (header->compression() == Compression::kNone) {
-    if (const Result<> walked = walk<Source::kProducer>(batch, columns); !walked) {
+    if (const Result<> walked = walk<Source::kProducer>(batch, use, columns); !walked) {
       return walked.error();
     }
   }
@@ -288,7 +347,7 @@ Result<BatchColumns> read_columns(std::string_view batch) {
   }
   BatchColumns columns;
   columns.header = *header;
-  if (const Result<> walked = walk<Source::kStore>(batch, columns); !walked) {
+  if (const Result<> walked = walk<Source::kStore>(batch, BatchUse::kQueue, columns); !walked) {
     return walked.error();
   }
   return columns;
@@ -356,8 +415,8 @@ Result<std::string_view> batch_records(std::string_view batch, const BatchHeader
   return std::string_view(scratch);
 }
 
-Result<> check_record(const RecordInput& record) {
-  RecordLimits limits(size_of(record.key) + size_of(record.value));
+Result<> check_record(const RecordInput& record, BatchUse use) {
+  RecordLimits limits(size_of(record.key) + size_of(record.value), use);
   for (const Header& header : record.headers) {
     limits.count(header);
   }

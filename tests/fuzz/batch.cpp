@@ -47,14 +47,16 @@ void check_taken(std::string_view batch, const proto::BatchColumns& columns) {
     record.key = decoded->record.key;
     record.value = decoded->record.value;
     record.headers = decoded->record.headers;
-    WEIR_ASSERT(proto::check_record(record).has_value(), "a producer may send this record");
+    WEIR_ASSERT(proto::check_record(record, proto::BatchUse::kQueue).has_value(),
+                "a producer may send this record");
     builder.add(record);
     at += span.bytes;
   }
   WEIR_ASSERT(at == batch.size(), "nothing is left behind the records");
   const std::string rebuilt = builder.finish({}, proto::Compression::kNone);
   const auto again = proto::validate_batch(rebuilt, proto::BatchUse::kQueue);
-  WEIR_ASSERT(again && again->count() == columns.count(), "a batch of good records is good");
+  WEIR_ASSERT(again && again->count() == columns.count() && again->delays_ms == columns.delays_ms,
+              "a batch of good records is good");
   for (std::uint32_t i = 0; i < columns.count(); ++i) {
     const auto left =
         proto::decode_record(batch.substr(columns.records[i].position, columns.records[i].bytes));
@@ -100,7 +102,8 @@ void read(std::string_view batch) {
   const auto for_topic = proto::validate_batch(batch, proto::BatchUse::kTopic);
   const auto for_queue = proto::validate_batch(batch, proto::BatchUse::kQueue);
   WEIR_ASSERT(is_whole || (!for_topic && !for_queue), "no batch is taken with a wrong checksum");
-  WEIR_ASSERT(for_topic || !for_queue, "what a queue takes a topic takes");
+  WEIR_ASSERT(for_topic || !for_queue || !for_queue->delays_ms.empty(),
+              "what a queue takes a topic takes, but for delays");
   if (for_queue) {
     check_taken(batch, *for_queue);
     const auto columns = proto::read_columns(batch);

@@ -91,6 +91,8 @@ void Oracle::learn_purge(proto::LogId id, const core::Queue::Counters& counters,
     }
   };
   expect_none(Family::kLog, KeyKind::kBatch);
+  expect_none(Family::kLog, KeyKind::kDelayed);
+  expect_none(Family::kState, KeyKind::kDelayIndex);
   expect_none(Family::kState, KeyKind::kTouchedBatch);
   expect_none(Family::kState, KeyKind::kReturnedIndex);
   expect_none(Family::kState, KeyKind::kAttempt);
@@ -167,12 +169,15 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
     }
   }
   scan_due_index(id, counters.generation, cold_due, scan);
+  scan_lane(id, counters, scan);
+  live_messages += counters.lane.messages;
   const core::QueueInfo& info = scan.described[id];
   const std::uint64_t described =
       info.ready + info.in_flight + info.delayed + info.dying + info.parked;
   if (runs != counters.runs || bytes != counters.bytes || described != live_messages ||
       info.in_flight != runs.leased || info.dying != runs.dying || info.parked != runs.parked ||
-      info.next_offset != counters.next_offset) {
+      info.next_offset != counters.next_offset ||
+      info.bytes != counters.bytes + counters.lane.bytes) {
     world_.violate("the counters of queue " + std::to_string(id.value) + " say " +
                        std::to_string(described) + " messages in " +
                        std::to_string(counters.bytes) + " bytes, its rows " +
@@ -209,6 +214,67 @@ void Oracle::scan_due_index(proto::LogId id, std::uint32_t generation,
     world_.violate("the index of due times of queue " + std::to_string(id.value) + " has " +
                        std::to_string(found.size()) + " rows, its cold batches want " +
                        std::to_string(expected.size()),
+                   {id, {}});
+  }
+}
+
+/// What is put off, against the lane's numbers and its index.
+void Oracle::scan_lane(proto::LogId id, const core::Queue::Counters& counters, Scan& scan) {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+  std::map<proto::Offset, std::pair<proto::TimeMs, std::uint32_t>> rows_by_last;
+  const std::string lane =
+      storage::generation_prefix(KeyKind::kDelayed, id.value, counters.generation);
+  const auto rows = scan.reader->scan(Family::kLog, lane, storage::prefix_end(lane), {});
+  for (; rows->valid() && !world_.violation(); rows->next()) {
+    const auto at = storage::parse_timed_batch_key(KeyKind::kDelayed, rows->key()).value();
+    const auto stored = proto::parse_stored_batch(rows->value(), true);
+    const auto columns = stored ? proto::read_columns(stored->batch)
+                                : proto::Result<proto::BatchColumns>(stored.error());
+    if (!columns || columns->header.last_offset() != at.last_offset) {
+      wrong("what is put off cannot be read", id, at.last_offset, 0);
+      return;
+    }
+    rows_by_last.emplace(at.last_offset, std::pair(at.when, columns->count()));
+    messages += columns->count();
+    bytes += rows->value().size();
+    for (std::uint32_t i = 0; i < columns->count() && !world_.violation(); ++i) {
+      const auto record =
+          proto::decode_record(stored->batch.substr(columns->records[i].position)).value();
+      const MessageNumber number = number_of(record.record.value.value_or(""));
+      const proto::Offset offset = columns->header.base_offset + i;
+      learn_delayed(id, offset, number);
+      if (world_.violation()) {
+        return;
+      }
+      const Message& message = messages_[number];
+      if (!scan.present.emplace(number, id).second || !message.places.empty()) {
+        wrong("a message is put off and somewhere else, too", id, offset, number);
+      } else if (message.delay->is_cancelled) {
+        wrong("a message that was cancelled is still put off", id, offset, number);
+      } else if (at.when < message.delay->earliest) {
+        wrong("a message is put off until " + std::to_string(at.when) + ", and that is not what " +
+                  "anybody asked for",
+              id, offset, number);
+      }
+    }
+  }
+  std::map<proto::Offset, std::pair<proto::TimeMs, std::uint32_t>> index_by_last;
+  const std::string index =
+      storage::generation_prefix(KeyKind::kDelayIndex, id.value, counters.generation);
+  const auto places = scan.reader->scan(Family::kState, index, storage::prefix_end(index), {});
+  for (; places->valid(); places->next()) {
+    const auto at = storage::parse_batch_key(KeyKind::kDelayIndex, places->key()).value();
+    const auto row = core::rows::decode_delay_index(places->value()).value();
+    index_by_last.emplace(at.last_offset, std::pair(row.due, row.count));
+  }
+  if (rows_by_last != index_by_last || messages != counters.lane.messages ||
+      bytes != counters.lane.bytes) {
+    world_.violate("the delay lane of queue " + std::to_string(id.value) + " has " +
+                       std::to_string(messages) + " messages in " + std::to_string(bytes) +
+                       " bytes, its numbers say " + std::to_string(counters.lane.messages) +
+                       " in " + std::to_string(counters.lane.bytes) + ", its index has " +
+                       std::to_string(index_by_last.size()) + " rows",
                    {id, {}});
   }
 }
@@ -252,14 +318,15 @@ void Oracle::compare(const Scan& scan) {
   for (MessageNumber number = 1; number < messages_.size() && !world_.violation(); ++number) {
     const Message& message = messages_[number];
     const bool is_present = scan.present.contains(number);
-    bool may_be_gone = false;
+    bool may_be_gone = message.delay && message.delay->may_have_gone();
     bool must_be_gone = false;
     for (const Place& where : message.places) {
       may_be_gone = may_be_gone || where.ack_heard || may_be_purged(where);
       must_be_gone = must_be_gone || where.acked;
     }
     if (message.stored && !is_present && !may_be_gone) {
-      wrong("an acknowledged message is lost", message.home, message.places.front().offset, number);
+      wrong("an acknowledged message is lost", message.home,
+            message.places.empty() ? -1 : message.places.front().offset, number);
     }
     if (is_present && must_be_gone) {
       wrong("an acked message is still there", message.home, message.places.front().offset, number);

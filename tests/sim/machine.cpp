@@ -25,6 +25,8 @@ struct OpOf {
   std::optional<Op> operator()(const core::UpdateQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::PurgeQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::DeleteQueue&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::ListDelayed&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::ChangeDelayed&) const { return std::nullopt; }
   // No machine asks for these.
   std::optional<Op> operator()(const core::StartRedrive&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::CancelRedrive&) const { return std::nullopt; }

@@ -101,6 +101,11 @@ inline std::size_t value_bytes(const Options& options, MessageNumber number) {
   return 8 + (number * 7919) % options.max_value_bytes;
 }
 
+/// For how long a message is put off: mostly not long beside what else takes time.
+inline std::int64_t some_delay_ms(Rng& rng, const Options& options) {
+  return rng.per_mille(100) ? 0 : 1 + rng.skewed(options.max_delay_ms);
+}
+
 /// A lease within which whatever came is answered, once nothing befalls the run any more.
 inline constexpr std::int64_t kPatientLeaseMs = 10'000;
 

@@ -31,8 +31,10 @@ void Operator::step() {
   if (dice < 700) {
     const std::uint64_t what = rng().below(3);
     pause(target, what != 0, what != 1, dice < 300);
-  } else if (dice < 850) {
+  } else if (dice < 780) {
     purge(target);
+  } else if (dice < 900 && stage_.options.delay_per_mille > 0) {
+    change_delayed(target);
   } else {
     make_or_delete_scratch();
   }
@@ -62,6 +64,33 @@ void Operator::purge(const Target& target) {
           [this, log = target.logs.front()](proto::SessionId session, std::uint64_t id) {
             stage_.oracle.heard_purge(session, id, log);
           });
+}
+
+/// Some of what is put off, by the ids that a list shows.
+void Operator::change_delayed(const Target& target) {
+  core::ListDelayed list{kNamespace, target.name, {}, static_cast<std::uint32_t>(rng().below(8))};
+  request(list, [this, target](const proto::Result<core::Reply>& reply) {
+    if (!reply || link_ == nullptr) {
+      return;
+    }
+    core::ChangeDelayed change{kNamespace, target.name, {}, std::nullopt};
+    for (const core::DelayedMessage& message : std::get<core::DelayedList>(*reply).messages) {
+      if (rng().per_mille(700)) {
+        change.message_ids.push_back(message.id);
+      }
+    }
+    if (change.message_ids.empty()) {
+      return;
+    }
+    if (rng().per_mille(500)) {
+      change.delay_ms = some_delay_ms(rng(), stage_.options);
+    }
+    request(change, nullptr,
+            [this, log = target.logs.front(), change](proto::SessionId session, std::uint64_t id) {
+              stage_.oracle.heard_change_delayed(session, id, log, change.message_ids,
+                                                 change.delay_ms);
+            });
+  });
 }
 
 /// Nobody else knows of it: only its rows are looked at, on both sides.

@@ -5,7 +5,7 @@
 namespace weir::sim {
 
 /// Somebody who administers the queues that others work on: pauses and resumes them, purges them,
-/// and makes and deletes a queue of his own.
+/// cancels what is put off or puts it off anew, and makes and deletes a queue of his own.
 class Operator final : public Machine {
  public:
   using Machine::Machine;
@@ -18,6 +18,7 @@ class Operator final : public Machine {
   void went_down() override {}
   void pause(const Target& target, bool receives, bool sends, bool pauses);
   void purge(const Target& target);
+  void change_delayed(const Target& target);
   void make_or_delete_scratch();
 };
 

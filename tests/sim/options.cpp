@@ -49,6 +49,9 @@ constexpr std::array kFields = {
     OptionField{"max_bytes", &Options::max_bytes, 0},
     OptionField{"max_in_flight", &Options::max_in_flight, 0},
     OptionField{"redelivery_ms", &Options::redelivery_ms, 0},
+    OptionField{"delay_per_mille", &Options::delay_per_mille, 0},
+    OptionField{"max_delay_ms", &Options::max_delay_ms, 1},
+    OptionField{"queue_delay_ms", &Options::queue_delay_ms, 0},
     OptionField{"budget_percent", &Options::budget_percent, 1'000'000},
     OptionField{"consumers", &Options::consumers, 1},
     OptionField{"producers", &Options::producers, 1},
@@ -225,6 +228,11 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   o.operator_per_mille = rate(rng, 400, 60);
   if (rng.per_mille(300)) {
     draw_bounds(rng, o);
+  }
+  if (rng.per_mille(400)) {
+    o.delay_per_mille = draw(rng, 1, 1000);
+    o.max_delay_ms = rng.per_mille(500) ? draw(rng, 1, 100) : draw(rng, 100, 5000);
+    o.queue_delay_ms = rate(rng, 400, 500);
   }
   return o;
 }

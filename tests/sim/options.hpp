@@ -31,7 +31,10 @@ struct Options {
   std::uint32_t max_messages = 0;
   std::uint32_t max_bytes = 0;
   std::uint32_t max_in_flight = 0;
-  std::uint32_t redelivery_ms = 0;  // of the queues' policy
+  std::uint32_t redelivery_ms = 0;    // of the queues' policy
+  std::uint32_t delay_per_mille = 0;  // of batches for queues: some of their messages are put off
+  std::uint32_t max_delay_ms = 1;
+  std::uint32_t queue_delay_ms = 0;  // of some queues
   std::uint32_t budget_percent = 1'000'000;
   std::uint32_t window_messages = 10;
   std::uint32_t window_bytes = 4096;

@@ -169,6 +169,7 @@ void Oracle::heard_send(proto::SessionId session, std::uint64_t send_number, con
                      std::to_string(batch.messages.size()),
                  {batch.log, batch.messages});
   }
+  heard_delays(batch);
   sends_[{session, send_number}] = batch;
 }
 
@@ -194,10 +195,15 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
     proto::Offset offset = entry.base_offset;
     for (const MessageNumber number : batch.messages) {
       const Place* known = find_place(number, batch.log);
-      if (!duplicate && known != nullptr && messages_[number].stored) {
+      const bool is_known = known != nullptr || messages_[number].delay;
+      if (!duplicate && is_known && messages_[number].stored) {
         wrong("stored again instead of told apart", batch.log, offset, number);
       }
-      learn(batch.log, offset++, number);
+      if (offset >= core::Queue::DelayLane::kFirstOffset) {
+        learn_delayed(batch.log, offset++, number);
+      } else {
+        learn(batch.log, offset++, number);
+      }
       messages_[number].stored = true;
     }
   } else if (static_cast<Errc>(entry.code) == Errc::kQueueFull) {
@@ -233,13 +239,14 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
   }
   proto::Offset offset = delivery.base_offset + delivery.first_index;
   std::uint32_t records = 0;
-  const auto read =
-      proto::for_each_record(delivery.records.view(), static_cast<std::int32_t>(delivery.count),
-                             [&](const proto::RecordView& record) {
-                               deliver_one(session, alias, delivery, received, offset++,
-                                           number_of(record.value.value_or("")), *given);
-                               ++records;
-                             });
+  const auto read = proto::for_each_record(
+      delivery.records.view(), static_cast<std::int32_t>(delivery.count),
+      [&](const proto::RecordView& record) {
+        const MessageNumber number = number_of(record.value.value_or(""));
+        deliver_one(session, alias, delivery, received, offset, number, *given);
+        check_delay(log, offset++, number, record, *given);
+        ++records;
+      });
   if (!read || records != delivery.count) {
     wrong("a delivery cannot be read", log, offset, 0);
   }
@@ -358,6 +365,22 @@ void Oracle::disk_lost(const Oracle& then) {
   const std::vector<Message> later = std::exchange(messages_, then.messages_);
   for (std::size_t i = messages_.size(); i < later.size(); ++i) {
     messages_.push_back({later[i].home, false, {}});
+    messages_.back().delay = later[i].delay;
+  }
+  for (std::size_t i = 0; i < messages_.size(); ++i) {
+    // Where it lies, and until when it was put off at last, may be lost as well.
+    if (!messages_[i].delay) {
+      messages_[i].delay = later[i].delay;
+    }
+    if (std::optional<Delay>& delay = messages_[i].delay; delay && later[i].delay) {
+      delay->earliest = std::min(delay->earliest, later[i].delay->earliest);
+      delay->may_be_gone = delay->may_be_gone || later[i].delay->may_have_gone();
+      delay->is_cancelled = false;
+      delay->open_changes = delay->open_cancels = 0;
+      delay->offset = i < then.messages_.size() && then.messages_[i].delay
+                          ? then.messages_[i].delay->offset
+                          : -1;
+    }
   }
   logs_ = then.logs_;
   for (auto& [id, log] : logs_) {

@@ -4,6 +4,7 @@
 #include "broker/core/reply.hpp"
 #include "broker/shard/session_port.hpp"
 #include "broker/shard/shard.hpp"
+#include "proto/batch/record_batch.hpp"
 #include "storage/kv.hpp"
 #include "tests/sim/broker_host.hpp"
 #include "tests/sim/world.hpp"
@@ -35,6 +36,7 @@ class Oracle {
     proto::LogId log;
     std::vector<MessageNumber> messages;
     bool idempotent = false;
+    std::vector<std::int64_t> delays_ms = {};  // as proto::BatchColumns has them
   };
   void heard_send(proto::SessionId session, std::uint64_t send_number, const Batch& batch);
   void heard_settle(proto::SessionId session, proto::QueueId queue, const proto::Settle& settle);
@@ -47,6 +49,10 @@ class Oracle {
   void heard_pause(proto::SessionId session, std::uint64_t request, proto::LogId log,
                    std::optional<bool> receives);
   void heard_purge(proto::SessionId session, std::uint64_t request, proto::LogId log);
+  /// `delay_ms`: until when; nullopt: they are cancelled.
+  void heard_change_delayed(proto::SessionId session, std::uint64_t request, proto::LogId log,
+                            const std::vector<std::string>& ids,
+                            std::optional<std::int64_t> delay_ms);
   void session_closed(proto::SessionId session);
   /// All sessions are gone, and all that was not durable may be.
   void broker_lost();
@@ -75,6 +81,10 @@ class Oracle {
   /// Somebody got it from there.
   void client_got(std::string_view value, std::size_t bytes, proto::LogId log,
                   proto::Offset offset);
+  /// Somebody asked for a delay of it, or of one that was sent along with it.
+  [[nodiscard]] bool was_put_off(MessageNumber message) const {
+    return messages_[message].delay.has_value();
+  }
   /// Where it is or was stored, if anybody said so.
   [[nodiscard]] std::optional<proto::Offset> offset_in(MessageNumber message,
                                                        proto::LogId log) const;
@@ -125,12 +135,27 @@ class Oracle {
     bool acked = false;         // and the broker said so
     bool client_acked = false;  // and a client of the library heard it
   };
+  /// That a message was put off when it was sent (oracle_delay.cpp).
+  struct Delay {
+    proto::LogId log;
+    proto::Offset offset = -1;   // in the delay lane; -1: not known
+    proto::TimeMs earliest = 0;  // nobody gets it before, by BrokerHost::Moment::time
+    int open_changes = 0;        // heard, and not answered
+    int open_cancels = 0;        // among those
+    bool may_be_gone = false;    // purged, or cancelled by a word whose answer was lost
+    bool is_cancelled = false;   // and the broker said so
+
+    [[nodiscard]] bool may_have_gone() const {
+      return may_be_gone || is_cancelled || open_cancels > 0;
+    }
+  };
   struct Message {
     proto::LogId home;
     bool stored = false;  // the broker said so
     std::vector<Place> places;
     bool refused = false;   // a client of the library heard that it is not stored
     int early_crashes = 0;  // of the broker, before it said where the message lies
+    std::optional<Delay> delay = std::nullopt;
   };
   struct Log {
     bool topic = false;
@@ -138,7 +163,8 @@ class Oracle {
     proto::LogId dead_letters;
     bool takes_dead_letters = false;
     std::string name;
-    std::vector<MessageNumber> at;  // by offset; 0: not known
+    std::vector<MessageNumber> at;                // by offset; 0: not known
+    std::map<proto::Offset, MessageNumber> lane;  // what was ever put off
     proto::Offset high_watermark = 0;
     // What an operator did (oracle_operator.cpp).
     bool receives_paused = false;            // and the broker said so
@@ -165,6 +191,11 @@ class Oracle {
     proto::LogId log;
     bool pauses = false;
     std::uint64_t resumes = 0;
+  };
+  /// One message of a request about what is put off.
+  struct HeardChange {
+    MessageNumber message = 0;  // 0: nobody sent one with that id
+    std::optional<proto::TimeMs> due;
   };
   struct Reader {
     std::vector<proto::LogId> partitions;
@@ -197,6 +228,13 @@ class Oracle {
   void said_of_operator(proto::SessionId session, std::uint64_t request,
                         const proto::Result<core::Reply>& reply);
   void forget_operators(std::optional<proto::SessionId> session);
+  void heard_delays(const Batch& batch);
+  void learn_delayed(proto::LogId log, proto::Offset offset, MessageNumber message);
+  void check_delay(proto::LogId log, proto::Offset offset, MessageNumber message,
+                   const proto::RecordView& record, const BrokerHost::Moment& given);
+  void said_of_delays(const std::vector<HeardChange>& changes,
+                      const proto::Result<core::Reply>& reply);
+  void forget_delays(const std::vector<HeardChange>& changes);
   void wrong(const std::string& what, proto::LogId log, proto::Offset offset,
              MessageNumber message);
 
@@ -208,6 +246,7 @@ class Oracle {
                       const Scan& scan);
   void expect_history(const Scan& scan, proto::LogId log, std::uint32_t generation,
                       proto::Offset offset, const core::Run& run);
+  void scan_lane(proto::LogId id, const core::Queue::Counters& counters, Scan& scan);
   void scan_topic(proto::LogId id, const Log& log, Scan& scan);
   void found(Scan& scan, proto::LogId log, proto::Offset offset, std::string_view record_value,
              bool live);
@@ -222,6 +261,7 @@ class Oracle {
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::vector<HeardRange>> handles_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, HeardPause> pauses_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, proto::LogId> purges_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, std::vector<HeardChange>> delay_changes_;
   std::map<proto::SessionId, std::vector<std::pair<MessageNumber, proto::LogId>>> leases_;
   std::set<std::pair<proto::SessionId, std::uint32_t>> unsubscribed_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::pair<std::uint32_t, Reader>> asked_;

@@ -13,7 +13,11 @@ std::optional<proto::Offset> Oracle::offset_in(MessageNumber number, proto::LogI
 }
 
 void Oracle::client_stored(MessageNumber number, proto::LogId log, proto::Offset offset) {
-  if (!messages_[number].stored || offset_in(number, log) != offset) {
+  const std::optional<Delay>& delay = messages_[number].delay;
+  const bool is_there = offset >= core::Queue::DelayLane::kFirstOffset
+                            ? delay && delay->log == log && delay->offset == offset
+                            : offset_in(number, log) == offset;
+  if (!messages_[number].stored || !is_there) {
     wrong("its sender heard that it is stored here, and it is not", log, offset, number);
   }
 }
@@ -21,6 +25,10 @@ void Oracle::client_stored(MessageNumber number, proto::LogId log, proto::Offset
 void Oracle::client_refused(MessageNumber number) {
   Message& message = messages_[number];
   message.refused = true;
+  if (message.delay && message.delay->offset >= 0) {
+    wrong("put off, and its sender hears that it is not stored", message.delay->log,
+          message.delay->offset, number);
+  }
   if (!message.places.empty()) {
     wrong("stored, and its sender hears that it is not", message.places.front().log,
           message.places.front().offset, number);

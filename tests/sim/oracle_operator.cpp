@@ -24,6 +24,11 @@ void Oracle::heard_pause(proto::SessionId session, std::uint64_t request, proto:
 void Oracle::heard_purge(proto::SessionId session, std::uint64_t request, proto::LogId log) {
   purges_[{session, request}] = log;
   logs_.at(log).may_be_purged_before = INT64_MAX;
+  for (Message& message : messages_) {
+    if (message.delay && message.delay->log == log) {
+      message.delay->may_be_gone = true;
+    }
+  }
   const auto forgo = [log](HeardRange& heard) {
     if (heard.log == log) {
       for (HeardMessage& message : heard.messages) {
@@ -48,6 +53,10 @@ void Oracle::said_of_operator(proto::SessionId session, std::uint64_t request,
     }
     pauses_.erase(it);
   }
+  if (const auto it = delay_changes_.find({session, request}); it != delay_changes_.end()) {
+    said_of_delays(it->second, reply);
+    delay_changes_.erase(it);
+  }
   const auto it = purges_.find({session, request});
   if (it == purges_.end()) {
     return;
@@ -71,6 +80,12 @@ void Oracle::said_of_operator(proto::SessionId session, std::uint64_t request,
 
 void Oracle::forget_operators(std::optional<proto::SessionId> session) {
   const auto goes = [&](const auto& entry) { return !session || entry.first.first == *session; };
+  for (const auto& entry : delay_changes_) {
+    if (goes(entry)) {
+      forget_delays(entry.second);
+    }
+  }
+  std::erase_if(delay_changes_, goes);
   std::erase_if(pauses_, goes);
   std::erase_if(purges_, goes);
 }

@@ -4,7 +4,9 @@
 #include "proto/batch/stored_batch.hpp"
 #include "proto/limits.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace weir::sim {
 
@@ -88,15 +90,29 @@ Oracle::Batch Producer::new_batch(proto::LogId log, bool idempotent) {
   for (std::int64_t i = 0; i < size; ++i) {
     batch.messages.push_back(stage_.oracle.new_message(log));
   }
+  if (!is_topic(log) && rng().per_mille(stage_.options.delay_per_mille)) {
+    for (std::int64_t i = 0; i < size; ++i) {
+      batch.delays_ms.push_back(rng().per_mille(300) ? proto::BatchColumns::kNoDelay
+                                                     : some_delay_ms(rng(), stage_.options));
+    }
+  }
   return batch;
 }
 
 std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) const {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
-  for (const MessageNumber number : batch.messages) {
+  for (std::size_t i = 0; i < batch.messages.size(); ++i) {
+    const MessageNumber number = batch.messages[i];
     const std::string value = value_of(number, value_bytes(stage_.options, number));
     proto::RecordInput record;
     record.value = value;
+    std::string delay;
+    std::vector<proto::Header> headers;
+    if (!batch.delays_ms.empty() && batch.delays_ms[i] != proto::BatchColumns::kNoDelay) {
+      delay = std::to_string(batch.delays_ms[i]);
+      headers.push_back({proto::kHeaderDelay, delay});
+    }
+    record.headers = headers;
     record.timestamp = clock_ms();
     builder.add(record);
   }
@@ -184,19 +200,19 @@ void Producer::send_corrupt() {
   count("send: refused at the door, " + std::string(proto::name(columns.error().code)));
 }
 
+bool Producer::is_topic(proto::LogId log) const {
+  for (const Target& target : stage_.targets) {
+    if (std::ranges::find(target.logs, log) != target.logs.end()) {
+      return target.topic;
+    }
+  }
+  return false;
+}
+
 void Producer::transmit(Flight& flight, Op op) {
   flight.send_number = ++last_send_;
   sent_[flight.send_number] = {flight.batch.log, flight.batch.messages.front(), op, now_us()};
-  const bool topic = [&] {
-    for (const Target& target : stage_.targets) {
-      for (const proto::LogId log : target.logs) {
-        if (log == flight.batch.log) {
-          return target.topic;
-        }
-      }
-    }
-    return false;
-  }();
+  const bool topic = is_topic(flight.batch.log);
   std::uint32_t deadline_ms = 0;
   if (!stage_.healed && rng().per_mille(stage_.options.deadline_per_mille)) {
     deadline_ms = static_cast<std::uint32_t>(1 + rng().skewed(9));

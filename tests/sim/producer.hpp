@@ -47,6 +47,7 @@ class Producer final : public Machine {
   [[nodiscard]] std::string build(const Oracle::Batch& batch, std::int32_t sequence) const;
   Oracle::Batch new_batch(proto::LogId log, bool idempotent);
   proto::LogId pick_log();
+  [[nodiscard]] bool is_topic(proto::LogId log) const;
 
   std::optional<core::ProducerInfo> producer_;
   core::ProducerInfo previous_;

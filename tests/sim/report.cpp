@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 44> kMustOccur = {
+constexpr std::array<std::string_view, 48> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -36,11 +36,15 @@ constexpr std::array<std::string_view, 44> kMustOccur = {
     "disk: lost what it called durable, noticed",
     "disk: kept what it called durable",
     "message: dead-lettered",
+    "message: handed out that was put off",
+    "message: put off",
     "messages parked at the end",
     "network: connected",
+    "operator: cancelled what was put off",
     "operator: deleted a queue",
     "operator: pauses",
     "operator: purged",
+    "operator: put something off anew",
     "operator: resumes",
     "network: no room for more",
     "receive: messages",

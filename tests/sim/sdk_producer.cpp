@@ -74,6 +74,9 @@ void SdkProducer::send_one() {
   } else if (target_.topic && rng.per_mille(300)) {
     message.set_partition(static_cast<std::uint32_t>(rng.below(target_.logs.size())));
   }
+  if (!target_.topic && rng.per_mille(stage_.options.delay_per_mille)) {
+    message.set_delay(std::chrono::milliseconds(some_delay_ms(rng, stage_.options)));
+  }
   CallOptions call(timeout_);
   if (rng.per_mille(200)) {
     call.set_stop_token(stop_.get_token());
@@ -121,6 +124,9 @@ void SdkProducer::hear(Sent& sent, const Result<SendReceipt>& result) {
 void SdkProducer::check_order() const {
   std::map<proto::LogId, proto::Offset> last;
   for (const auto& sent : sent_) {
+    if (stage_.oracle.was_put_off(sent->message)) {
+      continue;  // it comes when it is due
+    }
     for (const proto::LogId log : target_.logs) {
       const auto offset = stage_.oracle.offset_in(sent->message, log);
       if (!offset) {

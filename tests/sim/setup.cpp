@@ -44,6 +44,9 @@ void Setup::create_queue(const std::string& name, const std::string& dead_letter
     command.settings.max_bytes = some(stage_.options.max_bytes);
     command.settings.max_in_flight = some(stage_.options.max_in_flight);
   }
+  if (stage_.options.queue_delay_ms > 0 && rng().per_mille(400)) {
+    command.settings.delay_ms = stage_.options.queue_delay_ms;
+  }
   request(command, [this](const proto::Result<core::Reply>& reply) {
     const auto& info = std::get<core::QueueInfo>(reply.value());
     stage_.oracle.queue_exists(info);

@@ -139,6 +139,9 @@ void Queue::apply(const QueuePurged&, Effects& effects) {
   counters_.purged_before = counters_.next_offset;
   counters_.runs = {};
   counters_.bytes = 0;
+  counters_.lane.messages = 0;
+  counters_.lane.bytes = 0;
+  next_delay_due_ = TouchedBatch::kNever;
 }
 
 void Queue::append(const BatchAppended& record) {
@@ -202,14 +205,11 @@ void Queue::apply(const Passed& record) {
 void Queue::note_history(const TouchedBatch& batch, const MessageRange& range, Effects& effects) {
   const std::uint32_t end = range.first + range.count;
   for (const Run& run : batch.runs_meeting(range.first, end)) {
-    const auto ended = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
-    if (ended == 0) {
-      continue;
-    }
-    const std::uint32_t stop = std::min(run.end(), end);
-    for (std::uint32_t i = batch.next_live(std::max(run.first, range.first), stop); i < stop;
-         i = batch.next_live(i + 1, stop)) {
-      effects.gone.push_back({batch.base_offset() + i, ended});
+    if (run.ended_attempts() > 0) {
+      batch.for_each_live(std::max(run.first, range.first), std::min(run.end(), end),
+                          [&](std::uint32_t i) {
+                            effects.gone.push_back({batch.base_offset() + i, run.ended_attempts()});
+                          });
     }
   }
 }
@@ -269,7 +269,7 @@ bool is_failure(ReturnCause cause) {
 /// Counts what the end of a lease means for the messages of a run. True where an attempt is over.
 bool end_attempt(Run& run, ReturnCause cause) {
   if (cause == ReturnCause::kUnsaid) {
-    run.attempts = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
+    run.attempts = run.ended_attempts();
     return false;
   }
   if (is_said_by_handler(cause) && !run.started) {
@@ -298,10 +298,9 @@ void Queue::apply(const Returned& record, Effects& effects) {
       effects.freed.emplace_back(run.grant, live);
     }
     if (end_attempt(run, record.cause)) {
-      for (std::uint32_t i = batch.next_live(run.first, run.end()); i < run.end();
-           i = batch.next_live(i + 1, run.end())) {
+      batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
         effects.ended.push_back({batch.base_offset() + i, run.attempts, run.holder});
-      }
+      });
     }
     run.started = false;
     run.when = record.due;
@@ -339,6 +338,22 @@ void Queue::apply(const Started& record) {
     }
   });
   settle(it);
+}
+
+void Queue::apply(const Delayed& record) {
+  DelayLane& lane = counters_.lane;
+  lane.messages += record.count;
+  lane.bytes += record.stored.size();
+  lane.next_offset = std::max(lane.next_offset, record.base_offset + record.count);
+  next_delay_due_ = std::min(next_delay_due_, record.due);
+}
+
+void Queue::apply(const DelayEnded& record) {
+  DelayLane& lane = counters_.lane;
+  WEIR_ASSERT(record.count <= lane.messages && record.bytes <= lane.bytes,
+              "what leaves the delay lane was in it");
+  lane.messages -= record.count;
+  lane.bytes -= record.bytes;
 }
 
 void Queue::apply(const PagedOut& record) {

@@ -4,6 +4,7 @@
 #include "broker/core/queue/touched_batch.hpp"
 #include "broker/core/record.hpp"
 #include "proto/ids.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +27,15 @@ class Queue {
  public:
   explicit Queue(QueueCreated definition) : definition_(std::move(definition)) {}
 
+  /// Messages that are put off, each row in the store alone. Their offsets lie apart from those of
+  /// the log, so that ids stay unique; 48 bits of an id are an offset.
+  struct DelayLane {
+    static constexpr proto::Offset kFirstOffset = proto::Offset{1} << 47;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    proto::Offset next_offset = kFirstOffset;
+    friend bool operator==(const DelayLane&, const DelayLane&) = default;
+  };
   /// The durable numbers, as the queue's state row holds them.
   struct Counters {
     std::uint32_t generation = 1;
@@ -33,9 +43,10 @@ class Queue {
     proto::Offset cursor = 0;
     proto::Offset prev_last_offset = -1;
     RunCounts runs;
-    std::uint64_t bytes = 0;          // of all batches still stored
+    std::uint64_t bytes = 0;          // of all batches still stored in the log
     proto::TimeMs cursor_time = 0;    // when the batch at the cursor came, or one before it
     proto::Offset purged_before = 0;  // messages with lower offsets are gone without being settled
+    DelayLane lane;
     friend bool operator==(const Counters&, const Counters&) = default;
   };
 
@@ -48,8 +59,11 @@ class Queue {
   /// Of all states together.
   [[nodiscard]] std::uint64_t messages() const {
     const RunCounts& runs = counters_.runs;
-    return fresh() + runs.leased + runs.returned + runs.dying + runs.parked;
+    return fresh() + runs.leased + runs.returned + runs.dying + runs.parked +
+           counters_.lane.messages;
   }
+  /// Of everything stored.
+  [[nodiscard]] std::uint64_t bytes() const { return counters_.bytes + counters_.lane.bytes; }
   /// The batch that holds `base_offset` as its first message, or nullptr if it is not in memory:
   /// then it is cold, was never handed out, or is done.
   [[nodiscard]] const TouchedBatch* touched(proto::Offset base_offset) const;
@@ -79,6 +93,8 @@ class Queue {
   [[nodiscard]] proto::TimeMs oldest_append_time() const;
   /// Messages given back with a delay that has not passed at `now`.
   [[nodiscard]] std::uint64_t delayed(proto::TimeMs now) const;
+  /// Nothing in the delay lane is due before this; kNever when it is empty.
+  [[nodiscard]] proto::TimeMs next_delay_due() const { return next_delay_due_; }
 
   /// An attempt that is over, of a message that is not done.
   struct EndedAttempt {
@@ -114,15 +130,25 @@ class Queue {
   void apply(const Passed& record);
   void apply(const Moved& record, Effects& effects);
   void apply(const Unparked& record);
+  void apply(const Delayed& record);
+  void apply(const DelayEnded& record);
   void apply(const PagedOut& record);
   void apply(const PagedIn& record);
 
-  void restore(const Counters& counters) { counters_ = counters; }
+  /// What is in the delay lane has to be looked up: until then all of it may be due.
+  void restore(const Counters& counters) {
+    counters_ = counters;
+    next_delay_due_ = counters.lane.messages > 0 && !WEIR_PLANTED(delay_forgotten_at_restart)
+                          ? 0
+                          : TouchedBatch::kNever;
+  }
   void restore(TouchedBatch batch, bool is_cold);
 
   // What was read of cold batches besides; soft.
   void learn_next_due(proto::TimeMs when) { cold_.learn_next_due(when); }
   void learn_oldest(ColdBatches::Oldest oldest, bool is_cold);
+  /// What was read of the delay lane; soft.
+  void learn_next_delay_due(proto::TimeMs when) { next_delay_due_ = when; }
 
   /// Row bookkeeping: which batches changed since take_changes(), and which of them are done.
   struct Changes {
@@ -155,6 +181,7 @@ class Queue {
   std::set<std::pair<proto::TimeMs, proto::Offset>> idle_;  // next due, last offset
   std::size_t idle_bytes_ = 0;
   ColdBatches cold_;
+  proto::TimeMs next_delay_due_ = TouchedBatch::kNever;
   Changes changes_;
 };
 

@@ -44,6 +44,10 @@ struct Run {
   Holder holder = nullptr;
 
   [[nodiscard]] std::uint32_t end() const { return first + count; }
+  /// Those that are not under way.
+  [[nodiscard]] std::uint16_t ended_attempts() const {
+    return static_cast<std::uint16_t>(attempts - (started ? 1 : 0));
+  }
 };
 /// One more, as far as the number goes.
 inline void count_one(std::uint16_t& counter) {
@@ -90,6 +94,13 @@ class TouchedBatch {
   [[nodiscard]] std::span<const Run> runs_meeting(std::uint32_t first, std::uint32_t end) const;
   /// First message at or after `index`, before `end`, that is not acked; `end` if there is none.
   [[nodiscard]] std::uint32_t next_live(std::uint32_t index, std::uint32_t end) const;
+  /// Calls `visit` with the index of each message in [first, end) that is not acked.
+  template <class Visit>
+  void for_each_live(std::uint32_t first, std::uint32_t end, Visit visit) const {
+    for (std::uint32_t i = next_live(first, end); i < end; i = next_live(i + 1, end)) {
+      visit(i);
+    }
+  }
   /// End of the stretch of not acked messages that begins at `index`, at most `end`.
   [[nodiscard]] std::uint32_t live_end(std::uint32_t index, std::uint32_t end) const;
   /// How many messages in [first, end) are not acked.

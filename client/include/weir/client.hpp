@@ -2,6 +2,7 @@
 
 #include "weir/admin.hpp"
 #include "weir/consumer.hpp"
+#include "weir/delay.hpp"
 #include "weir/export.hpp"
 #include "weir/future.hpp"
 #include "weir/options.hpp"
@@ -125,6 +126,30 @@ class WEIR_API Client {
                                                   const CallOptions& call = CallOptions());
   [[nodiscard]] Future<RedrivePage> async_list_redrives(const ListOptions& options = ListOptions(),
                                                         const CallOptions& call = CallOptions());
+  /// What is put off in the queue, the next message that is due first: those that were sent with a
+  /// delay, by themselves or by the queue's. Not those that a handler gave back with one, which
+  /// peek_queue() shows.
+  [[nodiscard]] Result<DelayedPage> list_delayed(std::string_view queue,
+                                                 const DelayedOptions& options = DelayedOptions(),
+                                                 const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<DelayedPage> async_list_delayed(
+      std::string_view queue, const DelayedOptions& options = DelayedOptions(),
+      const CallOptions& call = CallOptions());
+  /// Up to 1000 messages that are put off are gone: nobody will get them. One outcome each, in
+  /// their order; MESSAGE_NOT_FOUND for one that is ready, or was handed out, already.
+  [[nodiscard]] Result<std::vector<Result<>>> cancel_delayed(
+      std::string_view queue, std::span<const MessageId> messages,
+      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<std::vector<Result<>>> async_cancel_delayed(
+      std::string_view queue, std::span<const MessageId> messages,
+      const CallOptions& call = CallOptions());
+  /// As cancel_delayed(), but they become ready so long from now; zero: at once. Their ids stay.
+  [[nodiscard]] Result<std::vector<Result<>>> reschedule_delayed(
+      std::string_view queue, std::span<const MessageId> messages, Milliseconds delay,
+      const CallOptions& call = CallOptions());
+  [[nodiscard]] Future<std::vector<Result<>>> async_reschedule_delayed(
+      std::string_view queue, std::span<const MessageId> messages, Milliseconds delay,
+      const CallOptions& call = CallOptions());
   /// The queue is gone with all its messages; its consumers end and its producers fail with
   /// QUEUE_NOT_FOUND. One that is created by its name afterwards is another queue. IN_USE while it
   /// is the dead-letter queue of others, unless the options say so. Gives the queue as it was.

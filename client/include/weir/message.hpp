@@ -71,12 +71,18 @@ class MessageView {
     partition_ = partition;
     return *this;
   }
+  /// As Message::set_delay().
+  MessageView& set_delay(std::chrono::milliseconds delay) {
+    delay_ = delay;
+    return *this;
+  }
 
   [[nodiscard]] const std::optional<std::string_view>& body() const { return body_; }
   [[nodiscard]] const std::optional<std::string_view>& key() const { return key_; }
   [[nodiscard]] std::span<const HeaderView> headers() const { return headers_; }
   [[nodiscard]] const std::optional<Timestamp>& timestamp() const { return timestamp_; }
   [[nodiscard]] const std::optional<std::uint32_t>& partition() const { return partition_; }
+  [[nodiscard]] const std::optional<std::chrono::milliseconds>& delay() const { return delay_; }
 
  private:
   std::optional<std::string_view> body_ = std::string_view();
@@ -84,6 +90,7 @@ class MessageView {
   std::span<const HeaderView> headers_;
   std::optional<Timestamp> timestamp_;
   std::optional<std::uint32_t> partition_;
+  std::optional<std::chrono::milliseconds> delay_;
 };
 
 /// A message that owns its bytes. Limits: 1 MiB with key and headers, 64 headers and 16 KiB of
@@ -119,6 +126,13 @@ class Message {
     partition_ = partition;
     return *this;
   }
+  /// Of a queue's message: nobody gets it earlier than so long after the broker has taken it. Beats
+  /// the queue's own delay, also with zero. At most 30 days. Meanwhile it can be listed, cancelled
+  /// and put off anew: Client::list_delayed(). INVALID_ARGUMENT for a topic.
+  Message& set_delay(std::chrono::milliseconds delay) {
+    delay_ = delay;
+    return *this;
+  }
 
   /// Views of this message; `headers` holds those of the headers and must live as long.
   [[nodiscard]] MessageView view(std::vector<HeaderView>& headers) const {
@@ -141,6 +155,9 @@ class Message {
     if (partition_) {
       view.set_partition(*partition_);
     }
+    if (delay_) {
+      view.set_delay(*delay_);
+    }
     view.set_headers(headers);
     return view;
   }
@@ -151,6 +168,7 @@ class Message {
   std::vector<std::pair<std::string, std::optional<std::string>>> headers_;
   std::optional<Timestamp> timestamp_;
   std::optional<std::uint32_t> partition_;
+  std::optional<std::chrono::milliseconds> delay_;
 };
 
 /// Identity of a queue's message, kept through dead-lettering and redrive. The nil id (all zero)

@@ -4,6 +4,7 @@
 #include "weir/admin.hpp"
 #include "weir/client.hpp"
 #include "weir/consumer.hpp"
+#include "weir/delay.hpp"
 #include "weir/error.hpp"
 #include "weir/function.hpp"
 #include "weir/future.hpp"

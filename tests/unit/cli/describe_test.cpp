@@ -37,7 +37,7 @@ TEST(QueueInfo, IsOneLineOfJson) {
             R"("max_receive_count": 3, "max_messages": 100, "max_bytes": null, )"
             R"("max_message_bytes": 4096, "max_in_flight": 50, "redelivery_delay_ms": null, )"
             R"("redelivery_max_delay_ms": null, "redelivery_budget_percent": 20, )"
-            R"("dead_letter_queue": null, )"
+            R"("delay_ms": null, "dead_letter_queue": null, )"
             R"("ready": 5, "in_flight": 1, )"
             R"("delayed": 0, "dying": 0, "parked": 0, "bytes": 123, "next_offset": 9, )"
             R"("oldest_append_time_ms": null, "subscribers": 0, "receives_paused": false, )"
@@ -234,6 +234,30 @@ TEST(QueuePeek, LosesNoBytesInJson) {
             R"("value": null, "value_base64": "/wB6", "headers": [)"
             R"({"name": "lang", "value": "en"}, )"
             R"({"name": null, "name_base64": "/g==", "value": null}]}
+]
+)");
+}
+
+TEST(DelayedList, ShowsWhenEachIsDue) {
+  DelayedMessage message;
+  message.id = MessageId(1, 2, 3);
+  message.due = kNow + seconds(5);
+  message.append_time = kNow - seconds(75);
+  message.key = "k";
+  message.value = "hello\n";
+  DelayedMessage due = message;
+  due.id = MessageId(1, 2, 4);
+  due.due = kNow;
+  due.value.reset();
+  EXPECT_EQ(delayed_table({message, due}, kNow),
+            "id                                      due     age  size  value\n"
+            "00000001-0000-0000-0002-000000000003  in 5s  1m 15s     6  hello\\n\n"
+            "00000001-0000-0000-0002-000000000004    now  1m 15s     -  -\n");
+  EXPECT_EQ(delayed_json({message}),
+            R"([
+{"id": "00000001-0000-0000-0002-000000000003", "due_ms": 1777636805250, )"
+            R"("append_time_ms": 1777636725250, "timestamp_ms": 0, "key": "k", )"
+            R"("value": "hello\n", "headers": []}
 ]
 )");
 }

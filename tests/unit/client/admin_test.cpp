@@ -154,6 +154,48 @@ TEST_F(AdminTest, BeginsCancelsAndListsRedrives) {
   EXPECT_TRUE(client.async_list_redrives().get(seconds(20)));
 }
 
+TEST_F(AdminTest, ListsAndChangesWhatIsPutOff) {
+  Client client = connect();
+  const Result<DelayedPage> page =
+      client.list_delayed("jobs", DelayedOptions().set_page_token("from").set_max_messages(9));
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->messages.size(), 1U);
+  EXPECT_EQ(page->messages[0].id, MessageId(1, 2, 3));
+  EXPECT_EQ(page->messages[0].due, Timestamp(seconds(5)));
+  EXPECT_EQ(page->messages[0].append_time, Timestamp(seconds(4)));
+  EXPECT_EQ(page->messages[0].timestamp, Timestamp(std::chrono::milliseconds(7)));
+  EXPECT_EQ(page->messages[0].value, "later");
+  EXPECT_EQ(page->messages[0].headers.at(0).first, "h");
+  EXPECT_EQ(page->next_page_token, "next");
+  EXPECT_EQ(asked().list_delayed().page_token(), "from");
+  EXPECT_EQ(asked().list_delayed().max_messages(), 9U);
+  EXPECT_TRUE(client.async_list_delayed("jobs").get(seconds(20)));
+  EXPECT_EQ(client.list_delayed("jobs", DelayedOptions().set_page_token("bad")).error().code,
+            ErrorCode::kMalformed);
+  EXPECT_EQ(client.list_delayed("a b").error().code, ErrorCode::kInvalidName);
+
+  const std::vector<MessageId> ids = {MessageId(1, 2, 3), MessageId(1, 2, 4)};
+  const auto cancelled = client.cancel_delayed("jobs", ids);
+  ASSERT_TRUE(cancelled);
+  ASSERT_EQ(cancelled->size(), 2U);
+  EXPECT_TRUE((*cancelled)[0]);
+  EXPECT_EQ((*cancelled)[1].error().code, ErrorCode::kMessageNotFound);
+  EXPECT_EQ(asked().cancel_delayed().message_ids(0), ids[0].to_string());
+  EXPECT_TRUE(client.async_cancel_delayed("jobs", {}).get(seconds(20))->empty());
+  EXPECT_EQ(client.cancel_delayed("a b", ids).error().code, ErrorCode::kInvalidName);
+  EXPECT_EQ(client.cancel_delayed("jobs", std::vector<MessageId>(1'001)).error().code,
+            ErrorCode::kInvalidArgument);
+
+  const std::vector<MessageId> one = {ids[0]};
+  EXPECT_TRUE(client.reschedule_delayed("jobs", one, seconds(7))->at(0));
+  EXPECT_EQ(asked().reschedule_delayed().delay_ms(), 7000U);
+  EXPECT_TRUE(client.async_reschedule_delayed("jobs", one, seconds(0)).get(seconds(20)));
+  EXPECT_EQ(client.reschedule_delayed("jobs", ids, seconds(7)).error().code, ErrorCode::kMalformed)
+      << "one outcome for two";
+  EXPECT_EQ(client.reschedule_delayed("jobs", one, seconds(-1)).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
 TEST_F(AdminTest, Deletes) {
   Client client = connect();
   EXPECT_EQ(client.delete_queue("jobs")->name, "jobs");

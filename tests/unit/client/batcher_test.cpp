@@ -54,6 +54,23 @@ class BatcherTest : public testing::Test {
   Batcher::Dropped dropped_;
 };
 
+TEST_F(BatcherTest, KeepsMessagesThatNameADelayApart) {
+  const auto add_delayed = [&](const std::string& text) {
+    const std::vector<proto::Header> headers = {{proto::kHeaderDelay, "5"}, {"h", "1"}};
+    proto::RecordInput record;
+    record.value = text;
+    record.headers = headers;
+    batcher_.add(record, [](const Result<SendReceipt>&) {}, kStart + seconds(10));
+  };
+  add("a");
+  add_delayed("b");
+  add_delayed("c");
+  add("d");
+  EXPECT_THAT(texts_of(take()->builder), ElementsAre("a"));
+  EXPECT_THAT(texts_of(take()->builder), ElementsAre("b", "c"));
+  EXPECT_THAT(texts_of(take()->builder), ElementsAre("d"));
+}
+
 TEST_F(BatcherTest, GathersUntilItIsTaken) {
   EXPECT_TRUE(batcher_.empty());
   EXPECT_EQ(batcher_.waiting_bytes(), 0U);

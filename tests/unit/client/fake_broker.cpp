@@ -302,6 +302,37 @@ v1::Response FakeBroker::answer(Peer& peer, const v1::Request& request) {
       response.mutable_redrive_list()->add_redrives()->set_state(static_cast<v1::RedriveState>(77));
       response.mutable_redrive_list()->set_next_page_token("next");
       break;
+    case v1::Request::kListDelayed: {
+      proto::BatchBuilder builder;
+      const std::vector<proto::Header> headers = {{"h", "1"}};
+      proto::RecordInput record;
+      record.value = "later";
+      record.headers = headers;
+      record.timestamp = 7;
+      builder.add(record);
+      v1::DelayedMessage& message = *response.mutable_delayed_list()->add_messages();
+      message.set_message_id(
+          request.list_delayed().page_token() == "bad" ? "bad" : MessageId(1, 2, 3).to_string());
+      message.set_due_time(5000);
+      message.set_append_time(4000);
+      message.set_base_timestamp(7);
+      message.set_record(
+          builder.finish({}, proto::Compression::kNone).substr(proto::kBatchHeaderBytes));
+      response.mutable_delayed_list()->set_next_page_token("next");
+      break;
+    }
+    case v1::Request::kCancelDelayed:
+      for (int i = 0; i < request.cancel_delayed().message_ids_size(); ++i) {
+        v1::SettleOutcome& outcome = *response.mutable_delayed_changed()->add_outcomes();
+        if (i == 1) {
+          outcome.mutable_error()->set_code(
+              static_cast<std::uint32_t>(proto::Errc::kMessageNotFound));
+        }
+      }
+      break;
+    case v1::Request::kRescheduleDelayed:
+      response.mutable_delayed_changed()->add_outcomes();
+      break;
     case v1::Request::kDeleteQueue:
       response.mutable_queue()->set_name(request.delete_queue().name());
       break;

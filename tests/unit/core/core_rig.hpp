@@ -13,6 +13,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -41,12 +42,20 @@ class Rng {
 
 /// A batch as the session hands it over: room for our header, then what the producer built.
 inline SendBatch a_batch(proto::LogId log, const std::vector<std::string>& values,
-                         proto::BatchBuilder::Producer producer = {}, bool topic = false) {
+                         proto::BatchBuilder::Producer producer = {}, bool topic = false,
+                         const std::vector<std::optional<std::int64_t>>& delays_ms = {}) {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
-  for (const std::string& value : values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
     proto::RecordInput record;
-    record.value = value;
+    record.value = values[i];
     record.timestamp = kNow;
+    std::string delay;
+    std::vector<proto::Header> headers;
+    if (i < delays_ms.size() && delays_ms[i]) {
+      delay = std::to_string(*delays_ms[i]);
+      headers.push_back({proto::kHeaderDelay, delay});
+    }
+    record.headers = headers;
     builder.add(record);
   }
   SendBatch batch;
@@ -68,20 +77,26 @@ inline std::vector<std::string> values_of(std::uint32_t count, const std::string
   return values;
 }
 
+/// A stored batch as it lies in memory.
+inline CachedBatch cached(const proto::SharedBytes& stored) {
+  const auto parsed = proto::parse_stored_batch(stored.view(), true).value();
+  auto columns = proto::read_columns(parsed.batch).value();
+  CachedBatch batch;
+  batch.base_offset = columns.header.base_offset;
+  batch.last_offset = columns.header.last_offset();
+  batch.append_time = parsed.header.append_time;
+  batch.base_timestamp = columns.header.base_timestamp;
+  batch.stored_bytes = stored.size();
+  batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed.batch.size());
+  batch.records = std::move(columns.records);
+  return batch;
+}
+
 /// Every batch that was ever appended, unless a test takes it out.
 class MemorySource final : public BatchSource {
  public:
   void add(proto::LogId log, const proto::SharedBytes& stored) {
-    const auto parsed = proto::parse_stored_batch(stored.view(), true).value();
-    auto columns = proto::read_columns(parsed.batch).value();
-    CachedBatch batch;
-    batch.base_offset = columns.header.base_offset;
-    batch.last_offset = columns.header.last_offset();
-    batch.append_time = parsed.header.append_time;
-    batch.base_timestamp = columns.header.base_timestamp;
-    batch.stored_bytes = stored.size();
-    batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed.batch.size());
-    batch.records = std::move(columns.records);
+    CachedBatch batch = cached(stored);
     batches_.insert_or_assign({log, batch.last_offset}, std::move(batch));
   }
   void clear() { batches_.clear(); }
@@ -136,6 +151,7 @@ struct CoreRig {
   MemoryAttempts attempts;
   Queue::Effects effects;  // of the newest record; what was freed, of all of them
   std::uint64_t last_nonce = 1000;
+  std::map<std::tuple<proto::QueueId, proto::TimeMs, proto::Offset>, CachedBatch> lane;
 
   CoreRig() { apply(state.decide_start()); }
 
@@ -151,6 +167,12 @@ struct CoreRig {
     }
     if (const auto* appended = std::get_if<BatchAppended>(&record)) {
       batches.add(appended->log, appended->stored);
+    } else if (const auto* put = std::get_if<Delayed>(&record)) {
+      CachedBatch batch = cached(put->stored);
+      const proto::Offset last = batch.last_offset;
+      lane.insert_or_assign({put->queue, put->due, last}, std::move(batch));
+    } else if (const auto* gone = std::get_if<DelayEnded>(&record)) {
+      lane.erase({gone->queue, gone->due, gone->last_offset});
     }
   }
   void apply(const std::vector<Record>& records) {
@@ -180,7 +202,32 @@ struct CoreRig {
     if (decision.record) {
       apply(Record{*decision.record});
     }
+    apply(decision.delayed);
     return decision.base_offset;
+  }
+  /// The same where each message, as far as there are any, asks for a delay.
+  proto::Offset send_delayed(proto::QueueId id, const std::vector<std::string>& values,
+                             const std::vector<std::optional<std::int64_t>>& delays_ms,
+                             proto::TimeMs now = kNow,
+                             proto::BatchBuilder::Producer producer = {}) {
+    SendBatch batch = a_batch(proto::LogId{id.value}, values, producer, false, delays_ms);
+    const auto decision = state.decide(batch, now).value();
+    apply(decision.delayed);
+    return decision.base_offset;
+  }
+  /// Everything in a queue's delay lane, the next that is due first.
+  std::vector<DelayedBatch> delayed(proto::QueueId id) {
+    std::vector<DelayedBatch> rows;
+    for (const auto& [key, batch] : lane) {
+      if (std::get<0>(key) == id) {
+        rows.push_back({std::get<1>(key), batch});
+      }
+    }
+    return rows;
+  }
+  /// Makes ready what is due.
+  void move_due(proto::QueueId id, proto::TimeMs now) {
+    apply(state.decide_due(id, delayed(id), now));
   }
 
   ShardState::DispatchWish wish(proto::QueueId id, std::uint32_t max_messages) {

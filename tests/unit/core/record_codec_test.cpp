@@ -75,6 +75,13 @@ Redrive a_redrive() {
   return redrive;
 }
 
+Delayed put_off() {
+  CoreRig rig;
+  const proto::QueueId queue = rig.create_queue("later");
+  SendBatch batch = test::a_batch(proto::LogId{queue.value}, {"a", "b"}, {}, false, {25, 25});
+  return std::get<Delayed>(rig.state.decide(batch, kNow).value().delayed.front());
+}
+
 /// At least one of each alternative, no field with the value that is left out on the wire.
 std::vector<Record> samples() {
   return {
@@ -83,7 +90,7 @@ std::vector<Record> samples() {
                    proto::NamespaceId{1},
                    "work",
                    Uuid{1, 2, 3},
-                   {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17},
+                   {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17, 18},
                    proto::QueueId{2}},
       TopicCreated{proto::TopicId{4},
                    proto::NamespaceId{1},
@@ -119,6 +126,9 @@ std::vector<Record> samples() {
       Moved{kRange},
       Unparked{kRange, 24},
       RedriveChanged{a_redrive()},
+      put_off(),
+      DelayEnded{proto::QueueId{3}, 25, Queue::DelayLane::kFirstOffset + 4, 5, 4096},
+      SequenceTaken{proto::LogId{3}, 8, 2, 77, 5, Queue::DelayLane::kFirstOffset, 26},
       QueueDeleted{proto::QueueId{3}},
       TopicDeleted{proto::TopicId{4}},
       NamespaceDeleted{proto::NamespaceId{1}},
@@ -257,6 +267,33 @@ void expect_same(const Moved& a, const Moved& b) {
 void expect_same(const Unparked& a, const Unparked& b) {
   expect_same(a.range, b.range);
   EXPECT_EQ(a.due, b.due);
+}
+
+void expect_same(const Delayed& a, const Delayed& b) {
+  EXPECT_EQ(a.queue, b.queue);
+  EXPECT_EQ(a.due, b.due);
+  EXPECT_EQ(a.base_offset, b.base_offset);
+  EXPECT_EQ(a.count, b.count);
+  EXPECT_EQ(a.time, b.time);
+  EXPECT_EQ(a.stored.view(), b.stored.view());
+}
+
+void expect_same(const DelayEnded& a, const DelayEnded& b) {
+  EXPECT_EQ(a.queue, b.queue);
+  EXPECT_EQ(a.due, b.due);
+  EXPECT_EQ(a.last_offset, b.last_offset);
+  EXPECT_EQ(a.count, b.count);
+  EXPECT_EQ(a.bytes, b.bytes);
+}
+
+void expect_same(const SequenceTaken& a, const SequenceTaken& b) {
+  EXPECT_EQ(a.log, b.log);
+  EXPECT_EQ(a.producer_id, b.producer_id);
+  EXPECT_EQ(a.producer_epoch, b.producer_epoch);
+  EXPECT_EQ(a.base_sequence, b.base_sequence);
+  EXPECT_EQ(a.count, b.count);
+  EXPECT_EQ(a.base_offset, b.base_offset);
+  EXPECT_EQ(a.time, b.time);
 }
 
 void expect_same(const RedriveChanged& a, const RedriveChanged& b) {
@@ -444,6 +481,34 @@ TEST(RecordCodec, RefusesRedrivesThatCannotBe) {
   const Record unparked = Unparked{kRange, 24};
   EXPECT_REFUSED(unparked, mutable_unparked()->set_due(-1));
   EXPECT_REFUSED(unparked, mutable_unparked()->mutable_range()->set_count(9));
+}
+
+TEST(RecordCodec, RefusesDelaysThatCannotBe) {
+  constexpr proto::Offset kFirst = Queue::DelayLane::kFirstOffset;
+  const Record delayed = put_off();
+  EXPECT_REFUSED(delayed, mutable_delayed()->set_queue(0));
+  EXPECT_REFUSED(delayed, mutable_delayed()->set_due(-1));
+  EXPECT_REFUSED(delayed, mutable_delayed()->set_count(0));
+  EXPECT_REFUSED(delayed, mutable_delayed()->set_count(1));
+  EXPECT_REFUSED(delayed, mutable_delayed()->set_base_offset(kFirst - 1));
+  EXPECT_REFUSED(delayed, mutable_delayed()->set_base_offset(kFirst + 1));
+  EXPECT_REFUSED(delayed, mutable_delayed()->set_base_offset(2 * kFirst - 1));
+  EXPECT_REFUSED(delayed, mutable_delayed()->set_time(kNow + 1));
+  EXPECT_REFUSED(delayed, mutable_delayed()->clear_stored());
+  EXPECT_REFUSED(delayed, mutable_delayed()->mutable_stored()->back() ^= 1);
+  const Record ended = DelayEnded{proto::QueueId{3}, 25, kFirst + 4, 5, 4096};
+  EXPECT_REFUSED(ended, mutable_delay_ended()->set_queue(0));
+  EXPECT_REFUSED(ended, mutable_delay_ended()->set_due(-1));
+  EXPECT_REFUSED(ended, mutable_delay_ended()->set_last_offset(7));
+  EXPECT_REFUSED(ended, mutable_delay_ended()->set_count(0));
+  EXPECT_REFUSED(ended, mutable_delay_ended()->set_bytes(0));
+  const Record taken = SequenceTaken{proto::LogId{3}, 8, 2, 77, 5, kFirst, 26};
+  EXPECT_REFUSED(taken, mutable_sequence_taken()->set_log(0));
+  EXPECT_REFUSED(taken, mutable_sequence_taken()->clear_producer());
+  EXPECT_REFUSED(taken, mutable_sequence_taken()->mutable_producer()->set_epoch(INT16_MAX + 1));
+  EXPECT_REFUSED(taken, mutable_sequence_taken()->set_count(proto::kMaxBatchRecords + 1));
+  EXPECT_REFUSED(taken, mutable_sequence_taken()->set_base_offset(-1));
+  EXPECT_REFUSED(taken, mutable_sequence_taken()->set_time(-1));
 }
 
 TEST(RecordCodec, RefusesProducersAndIncarnationsThatCannotBe) {

@@ -201,5 +201,48 @@ TEST_F(RowCheckTest, KnowsWhatWasPagedOut) {
   EXPECT_TRUE(checked) << checked.error().to_string();
 }
 
+TEST_F(RowCheckTest, NoticesWhatIsMissingOfWhatIsPutOff) {
+  rig.send_delayed(queue, {"a", "b"}, {100, 200});
+  rig.commit(store);
+  ASSERT_TRUE(check_rows(store));
+  const proto::Offset first = Queue::DelayLane::kFirstOffset;
+  const auto row = [&](proto::TimeMs due, proto::Offset last) {
+    return storage::timed_batch_key(KeyKind::kDelayed, queue.value, 1, due, last).to_string();
+  };
+  const std::string index =
+      storage::batch_key(KeyKind::kDelayIndex, queue.value, 1, first).to_string();
+  const std::string messages = value(Family::kLog, row(kNow + 100, first));
+  const std::string place = value(Family::kState, index);
+
+  remove(Family::kState, index);
+  EXPECT_THAT(damage(), HasSubstr("queue 'work' is damaged: what is put off and its index"));
+  put(Family::kState, index, rows::encode(rows::DelayIndex{kNow + 101, 1}));
+  EXPECT_THAT(damage(), HasSubstr("its index do not agree"));
+  put(Family::kState, index, "no row");
+  EXPECT_THAT(damage(), HasSubstr("delay index"));
+  put(Family::kState, index, place);
+  ASSERT_TRUE(check_rows(store));
+
+  remove(Family::kLog, row(kNow + 100, first));
+  EXPECT_THAT(damage(), HasSubstr("its index do not agree"));
+  put(Family::kLog, row(kNow + 101, first), messages);
+  EXPECT_THAT(damage(), HasSubstr("its index do not agree"));
+  remove(Family::kLog, row(kNow + 101, first));
+  put(Family::kLog, row(kNow + 100, first), "no batch");
+  EXPECT_THAT(damage(), HasSubstr("queue 'work' is damaged at offset"));
+  put(Family::kLog, row(kNow + 100, first), messages);
+  ASSERT_TRUE(check_rows(store));
+
+  remove(Family::kLog, row(kNow + 100, first));
+  remove(Family::kState, index);
+  EXPECT_THAT(damage(), HasSubstr("its numbers are not those of its batches"));
+  put(Family::kState, index, place);
+  put(Family::kLog, row(kNow + 100, first + 9), messages);
+  EXPECT_THAT(damage(), HasSubstr("belongs to other offsets"));
+  remove(Family::kLog, row(kNow + 100, first + 9));
+  put(Family::kLog, std::string(1, '\x03'), "x");
+  EXPECT_THAT(damage(), HasSubstr("a key that this version does not know"));
+}
+
 }  // namespace
 }  // namespace weir::core

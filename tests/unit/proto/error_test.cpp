@@ -22,9 +22,9 @@ TEST(Errc, HasANameAndASentenceForEveryNumber) {
   int known = 0;
   for (std::uint32_t number = 0; number <= 0xffffU; ++number) {
     const auto code = static_cast<Errc>(number);
-    const bool expected = (number >= 1 && number <= 39) || (number >= 1001 && number <= 1003);
+    const bool expected = (number >= 1 && number <= 40) || (number >= 1001 && number <= 1003);
     ASSERT_EQ(name(code) != kUnknown, expected) << number;
-    ASSERT_EQ(is_wire_code(static_cast<std::uint16_t>(number)), number >= 1 && number <= 39);
+    ASSERT_EQ(is_wire_code(static_cast<std::uint16_t>(number)), number >= 1 && number <= 40);
     if (expected) {
       ++known;
       names.insert(name(code));
@@ -33,7 +33,7 @@ TEST(Errc, HasANameAndASentenceForEveryNumber) {
       EXPECT_FALSE(is_retriable(code)) << number;
     }
   }
-  EXPECT_EQ(known, 42);
+  EXPECT_EQ(known, 43);
   EXPECT_EQ(names.size(), 42U);
 }
 
@@ -45,6 +45,7 @@ TEST(Errc, KeepsTheNumbersOfTheWire) {
   EXPECT_EQ(static_cast<int>(Errc::kInternal), 37);
   EXPECT_EQ(static_cast<int>(Errc::kInUse), 38);
   EXPECT_EQ(static_cast<int>(Errc::kKicked), 39);
+  EXPECT_EQ(static_cast<int>(Errc::kMessageNotFound), 40);
 }
 
 TEST(Error, IsReadByAPerson) {

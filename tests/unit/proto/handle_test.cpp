@@ -130,5 +130,20 @@ TEST(MessageId, TakesTheLow48BitsOfObjectAndOffset) {
   EXPECT_EQ(message_id(1, 0xabcd000000000002, 0x7bcd000000000003), message_id(1, 2, 3));
 }
 
+TEST(MessageId, IsReadAsItWasWrittenAndNotOtherwise) {
+  const auto place = parse_message_id(message_id(0x01234567, 0x89abcdef0123, 0x456789abcdef));
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->incarnation, 0x01234567U);
+  EXPECT_EQ(place->object, 0x89abcdef0123U);
+  EXPECT_EQ(place->offset, 0x456789abcdef);
+  for (const char* text :
+       {"", "00000001-0000-0000-0002-00000000000", "00000001-0000-0000-0002-0000000000033",
+        "00000001-0000-0000-0002-00000000000g", "00000001-0000-0000-0002_000000000003",
+        "0000000A-0000-0000-0002-000000000003", "-0000001-0000-0000-0002-000000000003",
+        "000000010000-0000--0002-000000000003"}) {
+    EXPECT_FALSE(parse_message_id(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace weir::proto

@@ -214,6 +214,40 @@ TEST(ValidateBatch, RefusesReservedHeadersOfProducersOnly) {
   EXPECT_EQ(refusal(batch_with_headers({{"weir", "x"}, {"Weir.id", "x"}, {"", "x"}})), Errc{0});
 }
 
+TEST(ValidateBatch, ReadsTheDelaysThatMessagesAskFor) {
+  BatchBuilder builder;
+  const auto add = [&](std::vector<Header> headers) {
+    RecordInput record;
+    record.value = "v";
+    record.headers = headers;
+    builder.add(record);
+  };
+  add({});
+  add({{"a", "1"}, {kHeaderDelay, "0"}});
+  add({{kHeaderDelay, "2592000000"}});
+  add({{"b", "2"}});
+  const std::string batch = builder.finish({}, Compression::kNone);
+  const Result<BatchColumns> columns = validate_batch(batch, BatchUse::kQueue);
+  ASSERT_TRUE(columns);
+  EXPECT_EQ(columns->delays_ms, (std::vector<std::int64_t>{BatchColumns::kNoDelay, 0, kMaxDelayMs,
+                                                           BatchColumns::kNoDelay}));
+  EXPECT_EQ(refusal(batch, BatchUse::kTopic), Errc::kInvalidArgument);
+  EXPECT_TRUE(
+      validate_batch(batch_with_headers({{"a", "1"}}), BatchUse::kQueue)->delays_ms.empty());
+}
+
+TEST(ValidateBatch, RefusesDelaysThatAreNone) {
+  for (const char* text :
+       {"", " 1", "1 ", "+1", "-1", "1.5", "0x1", "1s", "2592000001", "99999999999999999999"}) {
+    EXPECT_EQ(refusal(batch_with_headers({{kHeaderDelay, text}})), Errc::kInvalidArgument) << text;
+  }
+  EXPECT_EQ(refusal(batch_with_headers({{kHeaderDelay, std::nullopt}})), Errc::kInvalidArgument);
+  EXPECT_EQ(refusal(batch_with_headers({{kHeaderDelay, "1"}, {kHeaderDelay, "1"}})),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(refusal(batch_with_headers({{kHeaderDelay, "1"}, {"weir.id", "x"}})),
+            Errc::kInvalidArgument);
+}
+
 TEST(ValidateBatch, HoldsProducersToTheLimitsOfHeaders) {
   std::vector<Header> headers(kMaxHeaders, Header{"k", "v"});
   EXPECT_EQ(refusal(batch_with_headers(headers)), Errc{0});
@@ -267,7 +301,9 @@ TEST(CheckRecord, AgreesWithTheBroker) {
   const std::vector<Header> reserved = {{"weir.id", "x"}};
   const std::vector<Header> too_many(kMaxHeaders + 1, Header{"k", "v"});
   const std::vector<Header> small = {{"k", "v"}};
-  std::vector<RecordInput> inputs(6);
+  const std::vector<Header> delayed = {{kHeaderDelay, "5"}};
+  const std::vector<Header> never = {{kHeaderDelay, "never"}};
+  std::vector<RecordInput> inputs(8);
   inputs[1].value = largest;
   inputs[2].value = largest;
   inputs[2].key = "k";
@@ -275,16 +311,20 @@ TEST(CheckRecord, AgreesWithTheBroker) {
   inputs[4].headers = too_many;
   inputs[5].value = largest;
   inputs[5].headers = small;
+  inputs[6].headers = delayed;
+  inputs[7].headers = never;
   const std::vector<Errc> expected = {Errc{0},
                                       Errc{0},
                                       Errc::kMessageTooLarge,
                                       Errc::kInvalidArgument,
                                       Errc::kLimitExceeded,
-                                      Errc::kMessageTooLarge};
+                                      Errc::kMessageTooLarge,
+                                      Errc{0},
+                                      Errc::kInvalidArgument};
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     BatchBuilder builder;
     builder.add(inputs[i]);
-    const Result<> checked = check_record(inputs[i]);
+    const Result<> checked = check_record(inputs[i], BatchUse::kQueue);
     EXPECT_EQ(checked ? Errc{0} : checked.error().code, expected[i]) << i;
     EXPECT_EQ(refusal(builder.finish({}, Compression::kNone)), expected[i]) << i;
   }

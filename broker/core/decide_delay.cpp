@@ -1,0 +1,164 @@
+#include "broker/core/rebuilt_batch.hpp"
+#include "broker/core/shard_state.hpp"
+#include "proto/batch/stored_batch.hpp"
+#include "proto/planted_bugs.hpp"
+
+#include <string>
+#include <utility>
+
+// Decisions about messages that are put off: into the delay lane, out of it when they are due, and
+// what people do with them before.
+namespace weir::core {
+namespace {
+
+/// The end of the stretch of messages that are due when the one at `first` is.
+std::uint32_t end_of_due(const QueueSettings& settings, const proto::BatchColumns& columns,
+                         std::uint32_t first, proto::TimeMs now) {
+  const proto::TimeMs due = due_of(settings, columns, first, now);
+  std::uint32_t end = first + 1;
+  while (end < columns.count() && due_of(settings, columns, end, now) == due) {
+    ++end;
+  }
+  return end;
+}
+
+DelayEnded ended(proto::QueueId queue, const DelayedBatch& row) {
+  return {queue, row.due, row.batch.last_offset, row.count(), row.batch.stored_bytes};
+}
+
+}  // namespace
+
+ShardState::SendDecision ShardState::decide_delayed(const Queue& queue, SendBatch& command,
+                                                    proto::TimeMs now) const {
+  const QueueSettings& settings = queue.definition().settings;
+  const proto::BatchColumns& columns = command.columns;
+  SendDecision decision;
+  decision.base_offset = queue.counters().lane.next_offset;
+  decision.append_time = now;
+  CachedBatch whole;
+  whole.base_offset = decision.base_offset;
+  whole.last_offset = decision.base_offset + columns.count() - 1;
+  whole.append_time = now;
+  whole.base_timestamp = columns.header.base_timestamp;
+  std::string stored = std::move(command.stored);
+  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes),
+                               decision.base_offset, static_cast<std::int32_t>(identity_.epoch));
+  proto::write_stored_header(stored, {proto::StoredKind::kData, now, -1});
+  const proto::SharedBytes bytes(std::move(stored));
+  for (std::uint32_t first = 0; first < columns.count();) {
+    const std::uint32_t end = end_of_due(settings, columns, first, now);
+    const proto::TimeMs due = due_of(settings, columns, first, now);
+    if (end - first == columns.count()) {
+      decision.delayed.emplace_back(
+          Delayed{queue.id(), due, decision.base_offset, columns.count(), now, bytes});
+      break;
+    }
+    if (whole.records.empty()) {
+      whole.records = columns.records;
+      whole.batch =
+          bytes.slice(proto::kStoredHeaderBytes, bytes.size() - proto::kStoredHeaderBytes);
+    }
+    decision.delayed.emplace_back(part_of(queue.id(), whole, first, end, due, identity_.epoch));
+    first = end;
+  }
+  if (columns.header.producer_id >= 0) {
+    decision.delayed.emplace_back(
+        SequenceTaken{command.log, columns.header.producer_id,
+                      static_cast<std::uint16_t>(columns.header.producer_epoch),
+                      columns.header.base_sequence, columns.count(), decision.base_offset, now});
+  }
+  return decision;
+}
+
+ShardState::Records ShardState::decide_due(proto::QueueId queue_id,
+                                           std::span<const DelayedBatch> rows,
+                                           proto::TimeMs now) const {
+  const Queue& target = queues_.at(queue_id);
+  Records records;
+  proto::Offset next_offset = target.counters().next_offset;
+  proto::Offset prev_last_offset = target.counters().prev_last_offset;
+  RebuiltBatch copies(queue_id, identity_.incarnation, now);
+  const auto append = [&] {
+    if (copies.count() == 0) {
+      return;
+    }
+    BatchAppended appended;
+    appended.log = log_of(target);
+    appended.base_offset = next_offset;
+    appended.count = copies.count();
+    appended.time = now;
+    appended.stored = copies.finish(next_offset, prev_last_offset, identity_.epoch);
+    next_offset += appended.count;
+    prev_last_offset = next_offset - 1;
+    if (!WEIR_PLANTED(due_without_copy)) {
+      records.emplace_back(std::move(appended));
+    }
+  };
+  for (const DelayedBatch& row : rows) {
+    if (row.due > now + (WEIR_PLANTED(due_a_second_early) ? 1000 : 0)) {
+      break;
+    }
+    for (std::uint32_t i = 0; i < row.count(); ++i) {
+      if (!copies.add(row.batch, i, {})) {
+        append();
+        (void)copies.add(row.batch, i, {});  // an empty one takes any message
+      }
+    }
+    if (!WEIR_PLANTED(due_without_delete)) {
+      records.emplace_back(ended(queue_id, row));
+    }
+  }
+  append();
+  return records;
+}
+
+ShardState::Records ShardState::decide_take(proto::QueueId queue, const DelayedBatch& row,
+                                            std::span<const std::uint32_t> indexes,
+                                            std::optional<proto::TimeMs> due) const {
+  Records records;
+  records.emplace_back(ended(queue, row));
+  const auto put = [&](std::uint32_t first, std::uint32_t end, proto::TimeMs when) {
+    if (first < end) {
+      records.emplace_back(part_of(queue, row.batch, first, end, when, identity_.epoch));
+    }
+  };
+  std::uint32_t next = 0;  // the first that was not looked at
+  for (std::size_t i = 0; i < indexes.size();) {
+    const std::uint32_t first = indexes[i];
+    std::uint32_t end = first;
+    while (i < indexes.size() && indexes[i] == end) {
+      ++end;
+      ++i;
+    }
+    put(next, first, row.due);
+    if (due) {
+      put(first, end, *due);
+    }
+    next = end;
+  }
+  put(next, row.count(), row.due);
+  return records;
+}
+
+proto::Result<proto::Offset> ShardState::find_delayed(const Queue& queue,
+                                                      std::string_view message_id) const {
+  const auto place = proto::parse_message_id(message_id);
+  if (!place) {
+    return proto::fail(proto::Errc::kInvalidArgument, "this is no id of a message");
+  }
+  const Queue::DelayLane& lane = queue.counters().lane;
+  if (place->incarnation != identity_.incarnation || place->object != queue.id().value ||
+      place->offset < Queue::DelayLane::kFirstOffset || place->offset >= lane.next_offset) {
+    return proto::fail(proto::Errc::kMessageNotFound,
+                       "no message of queue '" + queue.definition().name +
+                           "' with that id was put off when it was sent");
+  }
+  return place->offset;
+}
+
+void ShardState::learn_next_delay_due(proto::QueueId queue_id, proto::TimeMs when) {
+  queues_.at(queue_id).learn_next_delay_due(when);
+  by_delay_due_.set(queue_id, when);
+}
+
+}  // namespace weir::core

@@ -1,0 +1,227 @@
+#include "broker/shard/delay_loader.hpp"
+#include "broker/shard/shard_impl.hpp"
+#include "proto/limits.hpp"
+#include "proto/planted_bugs.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+// Messages that are put off: into their queue when they are due, and what people do with them
+// before. They lie in the store alone, so that each of these begins with a read.
+namespace weir::shard {
+namespace {
+
+constexpr int kMaxLanesPerTurn = 64;
+
+LaneName lane_of(const core::Queue& queue) {
+  return {queue.id(), queue.counters().generation};
+}
+
+proto::Error gone(const std::string& queue) {
+  return proto::fail(proto::Errc::kMessageNotFound,
+                     "it is not put off in queue '" + queue +
+                         "' any more: it became ready, was cancelled or purged");
+}
+
+}  // namespace
+
+/// What the disk has not taken yet bounds them as it bounds sends.
+void Shard::Impl::move_due() {
+  std::vector<proto::QueueId> queues;
+  for (const auto& [due, queue] : state_->by_delay_due()) {
+    if (due > now_ || queues.size() == kMaxLanesPerTurn) {
+      break;
+    }
+    if (lanes_.may_read(queue)) {
+      queues.push_back(queue);
+    }
+  }
+  for (const proto::QueueId queue : queues) {
+    if (log_->backlog_bytes() >= options_.max_backlog_bytes) {
+      return;
+    }
+    read_lane(
+        queue,
+        [until = now_](const storage::Reader& reader, const LaneName& lane) {
+          return load_due(reader, lane, until);
+        },
+        &Impl::take_due);
+  }
+}
+
+/// Reads a part of a lane and, if it is still the same, gives it to `take`.
+template <class Read, class Rows>
+void Shard::Impl::read_lane(proto::QueueId queue, Read read,
+                            void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs)) {
+  const LaneName lane = lane_of(*state_->queue(queue));
+  lanes_.begin_read(queue);
+  ++metrics_.storage_reads;
+  ports_.loader->load([this, life = life_, lane, read, take](const storage::Reader& reader) {
+    auto rows = std::make_shared<proto::Result<Rows>>(read(reader, lane));
+    return Loader::Continuation([this, life, lane, rows, take] {
+      if (life != life_ || failed_) {
+        return;
+      }
+      now_ = ports_.now();
+      const proto::TimeMs unseen = lanes_.end_read(lane.queue);
+      const core::Queue* queue = state_->queue(lane.queue);
+      const bool is_same = queue != nullptr && queue->counters().generation == lane.generation;
+      if (!*rows && rows->error().code == proto::Errc::kStorageFailed) {
+        stop_with(rows->error());
+        return;
+      }
+      if (is_same && *rows) {
+        (this->*take)(*queue, **rows, unseen);
+      } else if (is_same) {
+        note_damaged_lane(*queue, rows->error());
+      }
+      schedule();  // of a lane that was purged meanwhile, who waits asks again
+    });
+  });
+}
+
+void Shard::Impl::take_due(const core::Queue& queue, const DueRows& due, proto::TimeMs unseen) {
+  apply(state_->decide_due(queue.id(), due.rows, now_));
+  state_->learn_next_delay_due(queue.id(), WEIR_PLANTED(delay_unseen_while_reading)
+                                               ? due.next_due
+                                               : std::min(due.next_due, unseen));
+}
+
+/// Nobody tries again and again: the rest of the lane waits for a restart, or for the next message
+/// that is put off.
+void Shard::Impl::note_damaged_lane(const core::Queue& queue, const proto::Error& why) {
+  const proto::Error damage =
+      proto::fail(proto::Errc::kCorruptBatch,
+                  "messages that are put off in queue '" + queue.definition().name +
+                      "' cannot be read: " + why.message + "; what is due behind them is kept");
+  note_damage({proto::LogId{queue.id().value}, queue.counters().generation,
+               core::Queue::DelayLane::kFirstOffset},
+              damage);
+  state_->learn_next_delay_due(queue.id(), core::TouchedBatch::kNever);
+  if (const auto changes = delay_changes_.find(queue.id()); changes != delay_changes_.end()) {
+    reply(changes->second.front().session, changes->second.front().request_id, damage);
+    pop_delay_change(queue.id());
+  }
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
+                                        const core::ListDelayed& command) {
+  const auto queue = state_->catalog().queue(command.name_space, command.queue);
+  if (!queue) {
+    return queue.error();
+  }
+  const auto after = parse_token(command.after);
+  if (!after) {
+    return after.error();
+  }
+  if (command.max_messages > proto::kMaxPageResults) {
+    return proto::fail(proto::Errc::kInvalidArgument,
+                       "max_messages may be at most " + std::to_string(proto::kMaxPageResults));
+  }
+  DelayedWish wish;
+  wish.lane = lane_of(*state_->queue(*queue));
+  wish.incarnation = state_->identity().incarnation;
+  wish.after = *after;
+  wish.max_messages = command.max_messages != 0 ? command.max_messages : proto::kMaxPageResults;
+  answer_from_store<core::DelayedList>(input.session, id, [wish](const storage::Reader& reader) {
+    return list_delayed(reader, wish);
+  });
+  return Later{};
+}
+
+Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
+                                        const core::ChangeDelayed& command) {
+  const auto queue = state_->catalog().queue(command.name_space, command.queue);
+  if (!queue) {
+    return queue.error();
+  }
+  if (command.message_ids.empty() || command.message_ids.size() > proto::kMaxPageResults) {
+    return proto::fail(
+        proto::Errc::kInvalidArgument,
+        "one request names 1 to " + std::to_string(proto::kMaxPageResults) + " messages");
+  }
+  if (command.delay_ms && (*command.delay_ms < 0 || *command.delay_ms > proto::kMaxDelayMs)) {
+    return proto::fail(proto::Errc::kInvalidArgument,
+                       "delay_ms must lie between 0 and " + std::to_string(proto::kMaxDelayMs));
+  }
+  DelayChange change{input.session, id, command.delay_ms, {}, {}};
+  const core::Queue& of = *state_->queue(*queue);
+  for (const std::string& message_id : command.message_ids) {
+    const auto offset = state_->find_delayed(of, message_id);
+    change.offsets.push_back(offset ? *offset : 0);
+    change.outcomes.push_back(offset ? proto::Result<>() : proto::Result<>(offset.error()));
+  }
+  delay_changes_[*queue].push_back(std::move(change));
+  return Later{};
+}
+
+/// One at a time of each lane, in turns with what is due there.
+void Shard::Impl::change_delays() {
+  for (auto it = delay_changes_.begin(); it != delay_changes_.end();) {
+    auto& [id, changes] = *it++;
+    const proto::QueueId queue = id;
+    if (state_->queue(queue) == nullptr) {
+      reply(changes.front().session, changes.front().request_id,
+            proto::make_error(proto::Errc::kQueueNotFound));
+      pop_delay_change(queue);
+      schedule();
+      continue;
+    }
+    const bool is_due = state_->queue(queue)->next_delay_due() <= now_;
+    if (!lanes_.may_read(queue) || (changed_last_.erase(queue) > 0 && is_due)) {
+      continue;
+    }
+    changed_last_.insert(queue);
+    std::vector<proto::Offset> offsets = changes.front().offsets;
+    std::erase(offsets, 0);
+    std::ranges::sort(offsets);
+    read_lane(
+        queue,
+        [offsets = std::move(offsets)](const storage::Reader& reader, const LaneName& lane) {
+          return load_delayed(reader, lane, offsets);
+        },
+        &Impl::take_delay_change);
+  }
+}
+
+void Shard::Impl::take_delay_change(const core::Queue& queue,
+                                    const std::vector<core::DelayedBatch>& rows,
+                                    proto::TimeMs /*unseen*/) {
+  DelayChange& change = delay_changes_.at(queue.id()).front();
+  std::map<const core::DelayedBatch*, std::set<std::uint32_t>> picked;
+  for (std::size_t i = 0; i < change.offsets.size(); ++i) {
+    if (!change.outcomes[i]) {
+      continue;
+    }
+    const proto::Offset offset = change.offsets[i];
+    const auto row = std::ranges::find_if(rows, [offset](const core::DelayedBatch& held) {
+      return held.batch.base_offset <= offset && offset <= held.batch.last_offset;
+    });
+    if (row == rows.end()) {
+      change.outcomes[i] = gone(queue.definition().name);
+      continue;
+    }
+    picked[&*row].insert(static_cast<std::uint32_t>(offset - row->batch.base_offset));
+  }
+  const auto due = change.delay_ms ? std::optional(now_ + *change.delay_ms) : std::nullopt;
+  for (const auto& [row, indexes] : picked) {
+    const std::vector<std::uint32_t> ascending(indexes.begin(), indexes.end());
+    apply(state_->decide_take(queue.id(), *row, ascending, due));
+  }
+  reply(change.session, change.request_id,
+        core::Reply{core::DelayedChanged{std::move(change.outcomes)}});
+  pop_delay_change(queue.id());
+}
+
+void Shard::Impl::pop_delay_change(proto::QueueId queue) {
+  const auto changes = delay_changes_.find(queue);
+  changes->second.pop_front();
+  if (changes->second.empty()) {
+    delay_changes_.erase(changes);
+  }
+}
+
+}  // namespace weir::shard

@@ -1,0 +1,159 @@
+#include "proto/handle.hpp"
+#include "tests/sim/oracle.hpp"
+
+#include <algorithm>
+#include <string>
+#include <variant>
+
+// Messages that are put off: nobody gets one before it is due, each is in the delay lane or in its
+// log, and one that was cancelled does not come.
+namespace weir::sim {
+
+using proto::Errc;
+
+/// Whichever of its tries is taken: none is taken before it was heard.
+void Oracle::heard_delays(const Batch& batch) {
+  const Log& log = logs_.at(batch.log);
+  const proto::TimeMs now = host_.moment().time;
+  for (std::size_t i = 0; i < batch.messages.size() && !log.topic; ++i) {
+    const bool asks =
+        i < batch.delays_ms.size() && batch.delays_ms[i] != proto::BatchColumns::kNoDelay;
+    const std::int64_t delay_ms = asks ? batch.delays_ms[i] : log.settings.delay_ms;
+    Message& message = messages_[batch.messages[i]];
+    if (message.delay) {
+      message.delay->earliest = std::min(message.delay->earliest, now + delay_ms);
+    } else if (delay_ms > 0 || !batch.delays_ms.empty()) {
+      // One that does not wait itself goes along with its neighbours.
+      message.delay = Delay{.log = batch.log, .earliest = now + delay_ms};
+    }
+  }
+}
+
+/// A message has one offset in the lane, and an offset one message, for ever.
+void Oracle::learn_delayed(proto::LogId log, proto::Offset offset, MessageNumber number) {
+  if (number == 0 || number >= messages_.size() || !messages_[number].delay) {
+    wrong("nobody has put this off", log, offset, number);
+    return;
+  }
+  if (messages_[number].refused) {
+    wrong("put off, and its sender heard that it is not stored", log, offset, number);
+    return;
+  }
+  Delay& delay = *messages_[number].delay;
+  const auto [known, is_new] = logs_.at(log).lane.emplace(offset, number);
+  if (known->second != number) {
+    wrong("an offset of the delay lane was given twice", log, offset, number);
+  } else if (delay.log != log || (delay.offset >= 0 && delay.offset != offset)) {
+    wrong("a message is put off twice", log, offset, number);
+  }
+  delay.offset = offset;
+  world_.report().count("message: put off", is_new ? 1 : 0);
+}
+
+/// Of a message that is handed out.
+void Oracle::check_delay(proto::LogId log, proto::Offset offset, MessageNumber number,
+                         const proto::RecordView& record, const BrokerHost::Moment& given) {
+  if (world_.violation() || number >= messages_.size() || !messages_[number].delay) {
+    return;
+  }
+  Delay& delay = *messages_[number].delay;
+  if (given.time < delay.earliest) {
+    wrong("handed out at " + std::to_string(given.time) + ", and put off until " +
+              std::to_string(delay.earliest),
+          log, offset, number);
+  }
+  if (delay.is_cancelled) {
+    wrong("handed out, and it was cancelled", log, offset, number);
+  }
+  const auto id =
+      std::ranges::find(record.headers, std::string_view("weir.id"), &proto::Header::key);
+  if (id == record.headers.end()) {
+    return;  // no neighbour of its was to wait at last
+  }
+  world_.report().count("message: handed out that was put off");
+  const auto place = proto::parse_message_id(id->value.value_or(""));
+  if (delay.offset >= 0 &&
+      (!place || place->object != delay.log.value || place->offset != delay.offset)) {
+    wrong("a message that was put off has another id than then", log, offset, number);
+  }
+}
+
+void Oracle::heard_change_delayed(proto::SessionId session, std::uint64_t request, proto::LogId log,
+                                  const std::vector<std::string>& ids,
+                                  std::optional<std::int64_t> delay_ms) {
+  std::vector<HeardChange>& heard = delay_changes_[{session, request}];
+  const std::map<proto::Offset, MessageNumber>& lane = logs_.at(log).lane;
+  for (const std::string& id : ids) {
+    HeardChange& change = heard.emplace_back();
+    if (delay_ms) {
+      change.due = host_.moment().time + *delay_ms;
+    }
+    const auto place = proto::parse_message_id(id);
+    const auto known = place ? lane.find(place->offset) : lane.end();
+    if (known == lane.end()) {
+      continue;
+    }
+    change.message = known->second;
+    Delay& delay = *messages_[change.message].delay;
+    ++delay.open_changes;
+    delay.open_cancels += delay_ms ? 0 : 1;
+    delay.earliest = std::min(delay.earliest, change.due.value_or(delay.earliest));
+  }
+}
+
+void Oracle::said_of_delays(const std::vector<HeardChange>& changes,
+                            const proto::Result<core::Reply>& reply) {
+  const auto* said = reply ? std::get_if<core::DelayedChanged>(&*reply) : nullptr;
+  if (said == nullptr) {
+    forget_delays(changes);
+    return;
+  }
+  if (said->outcomes.size() != changes.size()) {
+    world_.violate("a change of delays was answered for another number of messages");
+    return;
+  }
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const HeardChange& change = changes[i];
+    const proto::Result<>& outcome = said->outcomes[i];
+    if (change.message == 0) {
+      continue;
+    }
+    Delay& delay = *messages_[change.message].delay;
+    const bool was_alone = delay.open_changes == 1;
+    --delay.open_changes;
+    delay.open_cancels -= change.due ? 0 : 1;
+    if (!outcome) {
+      if (outcome.error().code != Errc::kMessageNotFound) {
+        wrong("a change of a delay was refused", delay.log, delay.offset, change.message);
+      }
+      continue;
+    }
+    if (delay.is_cancelled && was_alone) {
+      wrong("a message that was cancelled is still put off", delay.log, delay.offset,
+            change.message);
+    }
+    if (!change.due) {
+      delay.is_cancelled = true;
+      world_.report().count("operator: cancelled what was put off");
+    } else {
+      // It was in the lane then, and what was asked of it before has been answered.
+      delay.earliest = was_alone ? *change.due : delay.earliest;
+      world_.report().count("operator: put something off anew");
+    }
+  }
+}
+
+/// Nobody will hear what became of these.
+void Oracle::forget_delays(const std::vector<HeardChange>& changes) {
+  for (const HeardChange& change : changes) {
+    if (change.message == 0) {
+      continue;
+    }
+    Delay& delay = *messages_[change.message].delay;
+    --delay.open_changes;
+    delay.open_cancels -= change.due ? 0 : 1;
+    delay.may_be_gone = delay.may_be_gone || !change.due;
+  }
+}
+
+}  // namespace weir::sim
