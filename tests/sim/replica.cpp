@@ -46,7 +46,7 @@ std::optional<std::string> difference_in(Family family, const storage::Reader& p
 
 std::string name_of(Family family, KeyKind kind) {
   if (family == Family::kLog) {
-    return "batch of log";
+    return kind == KeyKind::kDelayed ? "delayed batch of queue" : "batch of log";
   }
   switch (kind) {
     case KeyKind::kMeta:
@@ -67,6 +67,10 @@ std::string name_of(Family family, KeyKind kind) {
       return "attempt in queue";
     case KeyKind::kRedrive:
       return "redrive of queue";
+    case KeyKind::kDelayIndex:
+      return "delay index of queue";
+    case KeyKind::kDelayed:  // of the other family
+      break;
     case KeyKind::kPartitionState:
       return "state of partition";
     case KeyKind::kTimeIndex:
