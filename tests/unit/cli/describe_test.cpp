@@ -257,7 +257,7 @@ TEST(DelayedList, ShowsWhenEachIsDue) {
             R"([
 {"id": "00000001-0000-0000-0002-000000000003", "due_ms": 1777636805250, )"
             R"("append_time_ms": 1777636725250, "timestamp_ms": 0, "key": "k", )"
-            R"("value": "hello\n", "headers": []}
+            R"("value": "hello\u000a", "headers": []}
 ]
 )");
 }
