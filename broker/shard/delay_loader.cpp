@@ -3,6 +3,7 @@
 #include "broker/core/row_codec.hpp"
 #include "broker/shard/batch_loader.hpp"
 #include "proto/handle.hpp"
+#include "proto/limits.hpp"
 #include "storage/key_codec.hpp"
 
 #include <charconv>
@@ -46,10 +47,12 @@ proto::Result<DelayedBatch> read_row(std::string_view key, std::string_view valu
 /// The row that holds the message, if it is still put off.
 proto::Result<std::optional<DelayedBatch>> find_row(const storage::Reader& reader,
                                                     const LaneName& lane, proto::Offset offset) {
-  const auto index = reader.scan(
-      Family::kState,
-      storage::batch_key(KeyKind::kDelayIndex, lane.queue.value, lane.generation, offset),
-      end_of(KeyKind::kDelayIndex, lane), {});
+  const auto index_key = [&](proto::Offset last_offset) {
+    return storage::batch_key(KeyKind::kDelayIndex, lane.queue.value, lane.generation, last_offset);
+  };
+  // A row holds no more than a batch.
+  const auto index = reader.scan(Family::kState, index_key(offset),
+                                 index_key(offset + proto::kMaxBatchRecords), {});
   if (!index->valid()) {
     const auto read = index->status();
     return read ? proto::Result<std::optional<DelayedBatch>>(std::nullopt) : read.error();
@@ -84,8 +87,8 @@ proto::Result<DueRows> load_due(const storage::Reader& reader, const LaneName& l
                                 proto::TimeMs until) {
   DueRows loaded;
   std::size_t bytes = 0;
-  const auto rows =
-      reader.scan(Family::kLog, key_of(lane, 0, 0), end_of(KeyKind::kDelayed, lane), {});
+  const auto rows = reader.scan(Family::kLog, key_of(lane, lane.first_due, 0),
+                                end_of(KeyKind::kDelayed, lane), {});
   for (; rows->valid(); rows->next()) {
     const auto at = storage::parse_timed_batch_key(KeyKind::kDelayed, rows->key());
     if (at && (at->when > until || bytes >= kMaxDueBytes || loaded.rows.size() == kMaxDueRows)) {
@@ -150,9 +153,11 @@ proto::Result<core::DelayedList> list_delayed(const storage::Reader& reader,
   core::DelayedList list;
   std::size_t bytes = 0;
   DelayedPlace last;
-  const auto rows =
-      reader.scan(Family::kLog, key_of(wish.lane, wish.after.due, wish.after.offset + 1),
-                  end_of(KeyKind::kDelayed, wish.lane), {});
+  const bool is_first = wish.after.due < wish.lane.first_due;
+  const auto rows = reader.scan(Family::kLog,
+                                is_first ? key_of(wish.lane, wish.lane.first_due, 0)
+                                         : key_of(wish.lane, wish.after.due, wish.after.offset + 1),
+                                end_of(KeyKind::kDelayed, wish.lane), {});
   for (; rows->valid(); rows->next()) {
     const auto row = read_row(rows->key(), rows->value());
     if (!row) {

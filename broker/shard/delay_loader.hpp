@@ -20,6 +20,8 @@ namespace weir::shard {
 struct LaneName {
   proto::QueueId queue;
   std::uint32_t generation = 0;
+  /// Nothing of it is due before: what was is deleted, and a read need not pass by its traces.
+  proto::TimeMs first_due = 0;
 };
 
 struct DueRows {

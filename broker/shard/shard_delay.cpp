@@ -17,7 +17,7 @@ namespace {
 constexpr int kMaxLanesPerTurn = 64;
 
 LaneName lane_of(const core::Queue& queue) {
-  return {queue.id(), queue.counters().generation};
+  return {queue.id(), queue.counters().generation, queue.next_delay_due()};
 }
 
 proto::Error gone(const std::string& queue) {
