@@ -2,15 +2,18 @@
 
 #include "tests/sim/machine.hpp"
 
+#include <set>
+#include <string>
+
 namespace weir::sim {
 
 /// Somebody who administers the queues that others work on: pauses and resumes them, purges them,
-/// and makes and deletes a queue of his own.
+/// begins and cancels redrives, and makes and deletes a queue of his own.
 class Operator final : public Machine {
  public:
   using Machine::Machine;
   void step() override;
-  /// Nothing stays paused.
+  /// Nothing stays paused, and no redrive takes its time.
   void heal();
 
  private:
@@ -19,6 +22,14 @@ class Operator final : public Machine {
   void pause(const Target& target, bool receives, bool sends, bool pauses);
   void purge(const Target& target);
   void make_or_delete_scratch();
+  void redrive();
+  void begin_redrive(const Target& source);
+  void begin_senseless_redrive(const Target& source);
+  void cancel_redrive(const Target& source);
+  void list_redrives();
+  core::RedriveFilter some_filter();
+
+  std::set<std::string> slow_;  // sources of redrives with a rate
 };
 
 }  // namespace weir::sim

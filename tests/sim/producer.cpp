@@ -4,6 +4,8 @@
 #include "proto/batch/stored_batch.hpp"
 #include "proto/limits.hpp"
 
+#include <array>
+#include <string>
 #include <utility>
 
 namespace weir::sim {
@@ -98,6 +100,13 @@ std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) c
     proto::RecordInput record;
     record.value = value;
     record.timestamp = clock_ms();
+    // What a redrive may choose by.
+    const std::string key = "k" + std::to_string(number % 4);
+    const std::array headers = {proto::Header{kColourHeader, number % 2 == 0 ? "r" : "b"}};
+    if (number % 3 != 0) {
+      record.key = key;
+      record.headers = headers;
+    }
     builder.add(record);
   }
   proto::BatchBuilder::Producer producer;

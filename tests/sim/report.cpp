@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 44> kMustOccur = {
+constexpr std::array<std::string_view, 51> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -36,8 +36,11 @@ constexpr std::array<std::string_view, 44> kMustOccur = {
     "disk: lost what it called durable, noticed",
     "disk: kept what it called durable",
     "message: dead-lettered",
+    "message: redriven",
+    "message: unparked",
     "messages parked at the end",
     "network: connected",
+    "operator: begins a redrive",
     "operator: deleted a queue",
     "operator: pauses",
     "operator: purged",
@@ -45,6 +48,10 @@ constexpr std::array<std::string_view, 44> kMustOccur = {
     "network: no room for more",
     "receive: messages",
     "receive: nothing",
+    "redrive: cancelled",
+    "redrive: done",
+    "redrive: failed",
+    "redrive: goes on after its broker ended",
     "send: duplicate",
     "send: stored",
     "shard: batch paged in",
