@@ -122,6 +122,7 @@ void Oracle::said_all(const core::RedriveList& list) {
 /// the first that it may be: those behind it may be as well.
 Oracle::Redriven* Oracle::find_redrive(proto::LogId source, const core::Redrive& redrive,
                                        std::uint64_t number) {
+  Redriven* is_it = nullptr;
   Redriven* may_be = nullptr;
   for (Redriven& known : logs_.at(source).redrives) {
     if (!is_same(known.asked, known.target, redrive)) {
@@ -129,13 +130,12 @@ Oracle::Redriven* Oracle::find_redrive(proto::LogId source, const core::Redrive&
     }
     if (number != 0 ? known.number == number
                     : known.said && known.said->begun_time == redrive.begun_time) {
-      return &known;
-    }
-    if (number == 0 && may_be == nullptr && !known.said && known.over == Redriven::kAlways) {
+      is_it = &known;  // the last one, of two in the same millisecond
+    } else if (number == 0 && may_be == nullptr && !known.said && known.over == Redriven::kAlways) {
       may_be = &known;
     }
   }
-  return may_be;
+  return is_it != nullptr ? is_it : may_be;
 }
 
 /// The newest one of the queue, as it is now.
