@@ -118,7 +118,7 @@ void Operator::begin_redrive(const Target& source) {
   }
   command.dry_run = rng().per_mille(100);
   command.max_messages = rng().per_mille(300) ? 1 + rng().below(8) : 0;
-  command.rate = rng().per_mille(250) ? 1 + rng().below(40) : 0;
+  command.rate = rng().per_mille(250) ? 1 + static_cast<std::uint64_t>(rng().skewed(39)) : 0;
   if (rng().per_mille(400)) {
     command.filter = some_filter();
   }

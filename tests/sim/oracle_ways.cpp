@@ -242,8 +242,8 @@ void Oracle::check_way(MessageNumber number, const Place& from, const Place& to)
   }
 }
 
-/// What one redrive takes from one queue to another keeps its order. Only where no other one can
-/// have had a hand in it.
+/// What one redrive takes from one queue to another keeps its order, and is counted. Only where no
+/// other one can have had a hand in it.
 void Oracle::check_order(MessageNumber number, const Place& from, const Place& to) {
   const Redriven* by = nullptr;
   for (const Stop& stop : ways_from(from)) {
@@ -265,6 +265,13 @@ void Oracle::check_order(MessageNumber number, const Place& from, const Place& t
   if ((at != copies.begin() && std::prev(at)->second >= to.offset) ||
       (next != copies.end() && next->second <= to.offset)) {
     wrong("a redrive has changed the order of messages", to.log, to.offset, number);
+  }
+  std::uint64_t moved = 0;
+  for (const auto& [target, taken] : known->copies) {
+    moved += taken.size();
+  }
+  if (known->said && !known->said->is_running() && moved > known->said->moved) {
+    wrong("a redrive has ended, and did not count this", to.log, to.offset, number);
   }
 }
 
