@@ -1,5 +1,6 @@
 #include "broker/core/rebuilt_batch.hpp"
 #include "broker/core/shard_state.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -238,8 +239,12 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
                                 behind != nullptr ? behind->append_time : place.cached->append_time,
                                 now});
   }
-  for (const MessageRange& range : next.dry_run ? std::vector<MessageRange>() : picks.ranges) {
+  const bool takes_none = next.dry_run || (!next.parked && WEIR_PLANTED(redrive_without_delete));
+  for (const MessageRange& range : takes_none ? std::vector<MessageRange>() : picks.ranges) {
     records.push_back(next.parked ? Record{Unparked{range, now}} : Record{Moved{range}});
+  }
+  if (WEIR_PLANTED(redrive_without_copy)) {
+    picks.copies.clear();
   }
   for (auto& [target, copies] : picks.copies) {
     records.emplace_back(append_of(copies, *queue(target), identity_.epoch, now));

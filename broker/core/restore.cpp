@@ -154,6 +154,9 @@ proto::Result<> ShardState::restore_redrives(const storage::Reader& reader) {
             !queues_.contains(row->source)) {
           return bad_key("redrive");
         }
+        if (WEIR_PLANTED(redrive_forgets_where_it_was) && row->is_running()) {
+          row->position = 0;
+        }
         redrives_.set(*std::move(row));
         return {};
       });

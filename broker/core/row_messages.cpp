@@ -153,6 +153,7 @@ void write(const Redrive& from, pb::RedriveRow& to) {
 }
 
 std::optional<Redrive> read(const pb::RedriveRow& from) {
+  constexpr std::int64_t kSecondMs = 1000;
   const pb::RedriveFilterRow& filter = from.filter();
   const std::array times = {from.begun_time(), from.ended_time(), from.second_time(),
                             filter.died_after(), filter.died_before()};
@@ -160,6 +161,7 @@ std::optional<Redrive> read(const pb::RedriveRow& from) {
       (from.target() != 0 && (!is_id(from.target()) || from.parked())) || from.position() < 0 ||
       from.position() > from.end() || from.state() < pb::REDRIVE_STATE_RUNNING ||
       from.state() > pb::REDRIVE_STATE_FAILED ||
+      from.second_time() > INT64_MAX - kSecondMs ||  // it goes on a second later
       std::any_of(times.begin(), times.end(), [](proto::TimeMs time) { return time < 0; })) {
     return std::nullopt;
   }

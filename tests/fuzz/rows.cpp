@@ -54,6 +54,22 @@ void check_touched(std::string_view bytes, proto::Offset last_offset) {
       [](const core::rows::TouchedRow& row) { return encode(row.batch, row.is_cold); });
 }
 
+// Whatever a row says of a redrive, one that was read knows how far it may go.
+void check_redrive(std::string_view bytes) {
+  check_row<core::Redrive>(bytes, core::rows::decode_redrive);
+  if (auto redrive = core::rows::decode_redrive(bytes)) {
+    WEIR_ASSERT(redrive->position >= 0 && redrive->position <= redrive->end,
+                "a redrive is before its end");
+    constexpr proto::TimeMs kNow = 1'700'000'000'000;
+    const std::uint64_t allowed = redrive->allowance(kNow);
+    WEIR_ASSERT(redrive->max_messages == 0 || allowed <= redrive->max_messages,
+                "a redrive takes no more than its most");
+    WEIR_ASSERT(redrive->rate == 0 || allowed <= redrive->rate,
+                "a redrive takes no more than its rate");
+    static_cast<void>(redrive->next_time());
+  }
+}
+
 // A key is one of its kind and length, and says its parts again.
 void check_keys(std::string_view key) {
   using storage::KeyKind;
@@ -90,7 +106,7 @@ void check_point(std::string_view bytes) {
 
 void rows(std::string_view bytes) {
   Input input(bytes);
-  switch (input.below(11)) {
+  switch (input.below(12)) {
     case 0:
       return check_row<core::NamespaceCreated>(input.rest(), core::rows::decode_namespace);
     case 1:
@@ -113,8 +129,10 @@ void rows(std::string_view bytes) {
     }
     case 9:
       return check_keys(input.rest());
-    default:
+    case 10:
       return check_point(input.rest());
+    default:
+      return check_redrive(input.rest());
   }
 }
 

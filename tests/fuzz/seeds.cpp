@@ -138,6 +138,11 @@ void add_messages(Seeds& seeds) {
   request.mutable_list_queues()->mutable_page()->set_pattern("a*b?c");
   request.mutable_list_queues()->mutable_page()->set_page_token("aab");
   seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
+  weir::v1::StartRedrive& redrive = *request.mutable_start_redrive();
+  redrive.set_name("failed");
+  redrive.set_rate(10);
+  redrive.mutable_filter()->set_reason("poison");
+  seeds.add("messages", std::string_view("\0", 1), request.SerializeAsString());
   weir::v1::Response response;
   response.set_id(1);
   *response.mutable_error() = proto::to_wire(proto::make_error(proto::Errc::kQueueNotFound));
@@ -226,6 +231,13 @@ void add_rows(Seeds& seeds) {
   seeds.add("rows", std::string_view("\x08\x95\0", 3), encode(a_touched_batch(), false));
   seeds.add("rows", "\x09", storage::batch_key(storage::KeyKind::kTouchedBatch, 9, 1, 149));
   seeds.add("rows", "\x0a", storage::encode_commit_point({.index = proto::CommitIndex(5)}));
+  seeds.add("rows", "\x0b", encode(a_redrive()));
+  core::Redrive ended = a_redrive();
+  ended.target = {};
+  ended.rate = 10;
+  ended.note_moved(3, 1'700'000'000'000);
+  ended.finish(core::RedriveState::kFailed, "the queue was purged", 1'700'000'000'001);
+  seeds.add("rows", "\x0b", encode(ended));
 }
 
 void add_records(Seeds& seeds) {

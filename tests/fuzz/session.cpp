@@ -259,7 +259,7 @@ class Play {
       page.set_page_token(proto::printable(input_.piece()));
       page.set_max_results(input_.pick(kNumbers));
     };
-    switch (input_.below(6)) {
+    switch (input_.below(8)) {
       case 0:
         fill_page(*request.mutable_list_queues()->mutable_page());
         break;
@@ -275,6 +275,12 @@ class Play {
       case 4:
         request.mutable_describe_namespace()->set_name(name);
         break;
+      case 5:
+        fill_page(*request.mutable_list_redrives()->mutable_page());
+        break;
+      case 6:
+        redrive(request, name);
+        break;
       default: {
         weir::v1::PeekQueue& peek = *request.mutable_peek_queue();
         peek.set_queue(name);
@@ -283,6 +289,29 @@ class Play {
         peek.set_max_messages(input_.pick(kNumbers));
         break;
       }
+    }
+  }
+
+  void redrive(weir::v1::Request& request, const std::string& name) {
+    if (input_.below(4) == 0) {
+      request.mutable_cancel_redrive()->set_name(name);
+      return;
+    }
+    weir::v1::StartRedrive& start = *request.mutable_start_redrive();
+    start.set_name(name);
+    start.set_target(input_.flag() ? "" : input_.pick(kNames));
+    start.set_parked(input_.below(3) == 0);
+    start.set_dry_run(input_.below(4) == 0);
+    start.set_max_messages(input_.pick(kNumbers));
+    start.set_rate(input_.flag() ? 0 : input_.pick(kNumbers));
+    if (input_.flag()) {
+      weir::v1::RedriveFilter& filter = *start.mutable_filter();
+      filter.set_reason(input_.flag() ? "poison" : proto::printable(input_.piece()));
+      filter.set_header(input_.flag() ? "weir.dead-from" : proto::printable(input_.piece()));
+      filter.set_header_value(std::string(input_.piece()));
+      filter.set_key(std::string(input_.piece()));
+      filter.set_died_after(input_.number<std::int64_t>());
+      filter.set_died_before(input_.number<std::int64_t>());
     }
   }
 

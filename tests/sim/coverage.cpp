@@ -41,6 +41,9 @@ constexpr std::array<std::string_view, kOps> kOpNames = {
     "list offsets",
     "delivery",
     "topic batch",
+    "start a redrive",
+    "cancel a redrive",
+    "list redrives",
 };
 
 constexpr std::array<Outcome, Coverage::kOutcomes> kOutcomeOf = {
@@ -58,6 +61,7 @@ constexpr std::array<Outcome, Coverage::kOutcomes> kOutcomeOf = {
     refused(Errc::kStorageFailed),
     refused(Errc::kPaused),
     refused(Errc::kQueueFull),
+    refused(Errc::kInUse),
 };
 
 std::string name_of(Outcome outcome) {
@@ -68,6 +72,7 @@ std::string name_of(Outcome outcome) {
 
 using Set = std::uint32_t;
 constexpr Set kAll = ~Set{0};
+static_assert(kOps <= 32 && Coverage::kOutcomes <= 32);
 
 constexpr Set ops(std::initializer_list<Op> list) {
   Set set = 0;
@@ -94,6 +99,7 @@ constexpr Set kLeases = ops({Op::kAck, Op::kNack, Op::kRelease, Op::kPoison, Op:
                              Op::kSettleAltered, Op::kHandle, Op::kHandleOld, Op::kHandleAltered});
 constexpr Set kOwnLeases = ops({Op::kAck, Op::kNack, Op::kRelease, Op::kPoison, Op::kTransient,
                                 Op::kNotNow, Op::kStarted, Op::kExtend, Op::kHandle});
+constexpr Set kRedrives = ops({Op::kStartRedrive, Op::kCancelRedrive});
 constexpr Set kPushed = ops({Op::kDelivery, Op::kTopicBatch});
 
 struct Limit {
@@ -126,11 +132,13 @@ constexpr std::array kLimits = {
           kAll, "names no lease"},
     Limit{kOwnLeases, outcomes({refused(Errc::kReceiptInvalid)}), kAll,
           "was given to this very session"},
-    Limit{~ops({Op::kUnsubscribeTopic}), outcomes({refused(Errc::kInvalidArgument)}), kAll,
-          "asks for nothing invalid"},
+    Limit{~ops({Op::kStartRedrive}), outcomes({refused(Errc::kInUse)}), kAll,
+          "begins nothing that there is one of"},
+    Limit{~ops({Op::kUnsubscribeTopic}) & ~kRedrives, outcomes({refused(Errc::kInvalidArgument)}),
+          kAll, "asks for nothing invalid"},
     Limit{~ops({Op::kSubscribeTopic}), outcomes({refused(Errc::kOffsetOutOfRange)}), kAll,
           "names no offset"},
-    Limit{~ops({Op::kDescribe}), outcomes({refused(Errc::kQueueNotFound)}), kAll,
+    Limit{~ops({Op::kDescribe}) & ~kRedrives, outcomes({refused(Errc::kQueueNotFound)}), kAll,
           "names only queues that exist"},
     Limit{~ops({Op::kSubscribeTopic}), outcomes({refused(Errc::kStorageFailed)}), kAll,
           "reads nothing for itself: when the disk fails the broker stops"},

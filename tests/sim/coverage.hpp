@@ -44,6 +44,9 @@ enum class Op : std::uint8_t {
   kListOffsets,
   kDelivery,
   kTopicBatch,
+  kStartRedrive,
+  kCancelRedrive,
+  kListRedrives,
   kCount,
 };
 inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::kCount);
@@ -80,7 +83,7 @@ class Coverage {
   /// Adds what save() wrote on one line; false where there is no such cell (any more).
   bool load(std::string_view line);
 
-  static constexpr std::size_t kOutcomes = 14;
+  static constexpr std::size_t kOutcomes = 15;
 
  private:
   struct Cell {

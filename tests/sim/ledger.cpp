@@ -4,6 +4,7 @@
 #include "storage/key_codec.hpp"
 #include "tests/sim/oracle.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,13 +24,14 @@ struct Oracle::Scan {
   Standing standing;
 };
 
-/// A record in the store; `live` when it still counts for its queue.
-void Oracle::found(Scan& scan, proto::LogId log, proto::Offset offset,
-                   std::string_view record_value, bool live) {
-  const MessageNumber number = number_of(record_value);
-  learn(log, offset, number);
-  if (world_.violation() || !live) {
-    return;
+/// A record in the store; `live` when it still counts for its queue. Its place then.
+Oracle::Place* Oracle::found(Scan& scan, proto::LogId log, proto::Offset offset,
+                             const proto::RecordView& record, bool live) {
+  const MessageNumber number = number_of(record.value.value_or(""));
+  Place* const where =
+      learn(log, offset, number, origin_of(record), live ? Sight::kLive : Sight::kGone);
+  if (where == nullptr || world_.violation() || !live) {
+    return nullptr;
   }
   if (!scan.present.emplace(number, log).second) {
     wrong("a message lies in two places", log, offset, number);
@@ -37,10 +39,33 @@ void Oracle::found(Scan& scan, proto::LogId log, proto::Offset offset,
   if (offset < logs_.at(log).purged_before) {
     wrong("a purged message is still there", log, offset, number);
   }
-  const Message& message = messages_[number];
-  if (&message.places.back() != find_place(number, log)) {
+  if (where != &messages_[number].places.back()) {
     wrong("a message lies where it was taken from", log, offset, number);
   }
+  where->seen = word_;
+  return where;
+}
+
+/// A redrive that is done has left nothing that it was to take: neither what nobody ever held, nor
+/// what had been parked before.
+void Oracle::expect_taken(Place& place, const core::Run* run) {
+  const bool is_parked = run != nullptr && run->state == core::RunState::kParked;
+  const bool is_untouched = run == nullptr || run->grant.value == 0;
+  const std::uint64_t parked_in = place.handed_out < place.parked ? place.parked : 0;
+  for (const Redriven& redrive : logs_.at(place.log).redrives) {
+    const bool is_done = redrive.said && redrive.said->state == core::RedriveState::kDone &&
+                         place.offset < redrive.said->position;
+    const bool was_free =
+        is_parked ? parked_in != 0 && parked_in <= redrive.heard : is_untouched && redrive.moves();
+    const proto::LogId target = redrive.target.value != 0 ? redrive.target : place.origin.died_from;
+    const bool has_way =
+        redrive.unparks() || (redrive.moves() && target.value != 0 && target != place.log);
+    if (is_done && was_free && has_way && is_meant(redrive, place)) {
+      wrong("redrive " + std::to_string(redrive.number) + " is done, and has left this", place.log,
+            place.offset, logs_.at(place.log).at[static_cast<std::size_t>(place.offset)]);
+    }
+  }
+  place.parked = is_parked ? word_ : 0;
 }
 
 /// Each attempt that ended is told, as far as they are kept, and tells of the same failures.
@@ -64,7 +89,10 @@ void Oracle::expect_history(const Scan& scan, proto::LogId log, std::uint32_t ge
                     ? 1
                     : 0;
   });
-  if (ended <= core::kLastAttemptsKept && failures != run.failures) {
+  // What was unparked has its history yet, and no failures.
+  const bool may_be_unparked =
+      std::ranges::any_of(logs_.at(log).redrives, &Redriven::unparks) && failures > run.failures;
+  if (ended <= core::kLastAttemptsKept && failures != run.failures && !may_be_unparked) {
     wrong("history tells of " + std::to_string(failures) + " failures, the message has " +
               std::to_string(run.failures),
           log, offset, 0);
@@ -81,6 +109,9 @@ void Oracle::learn_purge(proto::LogId id, const core::Queue::Counters& counters,
               std::to_string(log.purged_before),
           id, counters.purged_before, 0);
     return;
+  }
+  if (counters.purged_before > log.purged_before) {
+    log.purge_seen = word_;
   }
   log.purged_before = log.may_be_purged_before = counters.purged_before;
   const auto expect_none = [&](Family family, KeyKind kind) {
@@ -152,8 +183,11 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
           proto::decode_record(stored->batch.substr(columns->records[i].position)).value();
       const bool live = !touched || !touched->acked(i);
       live_messages += live ? 1 : 0;
-      found(scan, id, base + i, record.record.value.value_or(""), live);
+      Place* const where = found(scan, id, base + i, record.record, live);
       const core::Run* run = touched ? touched->run_at(i) : nullptr;
+      if (where != nullptr) {
+        expect_taken(*where, run);
+      }
       if (live && run == nullptr && base + static_cast<proto::Offset>(i) < counters.cursor) {
         wrong("a message that was given out has no fate", id, base + i, 0);
       }
@@ -196,6 +230,27 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
   }
   scan.standing.parked += runs.parked;
   scan.standing.drained = scan.standing.drained && live_messages == runs.parked;
+}
+
+/// What is stored of the newest redrive of the queue is what was said, or further.
+void Oracle::scan_redrive(proto::LogId id, Scan& scan) {
+  const auto row =
+      scan.reader->get(Family::kState, storage::object_key(KeyKind::kRedrive, id.value)).value();
+  std::vector<Redriven>& redrives = logs_.at(id).redrives;
+  if (row) {
+    const core::Redrive redrive = core::rows::decode_redrive(*row).value();
+    said_redrive(id, redrive);
+    scan.standing.redrives += redrive.is_running() ? 1 : 0;
+    scan.standing.drained = scan.standing.drained && !redrive.is_running();
+  } else if (std::ranges::any_of(redrives, &Redriven::is_known)) {
+    wrong("a redrive is forgotten", id, 0, 0);
+  }
+  // All that was heard has been decided by now.
+  for (Redriven& known : redrives) {
+    if (!known.said) {
+      known.over = std::min(known.over, word_);
+    }
+  }
 }
 
 /// Every cold batch with something due has one row in the index, and nothing else has.
@@ -297,12 +352,11 @@ void Oracle::scan_topic(proto::LogId id, const Log&, Scan& scan) {
     std::string scratch;
     const auto records =
         proto::batch_records(stored->batch, *header, std::size_t{16} << 20, scratch);
-    const auto read =
-        records ? proto::for_each_record(*records, header->record_count,
-                                         [&](const proto::RecordView& record) {
-                                           found(scan, id, next++, record.value.value_or(""), true);
-                                         })
-                : proto::Result<>(records.error());
+    const auto read = records ? proto::for_each_record(*records, header->record_count,
+                                                       [&](const proto::RecordView& record) {
+                                                         found(scan, id, next++, record, true);
+                                                       })
+                              : proto::Result<>(records.error());
     if (!read) {
       wrong("a stored batch cannot be read", id, next, 0);
       return;
@@ -318,15 +372,24 @@ void Oracle::compare(const Scan& scan) {
   for (MessageNumber number = 1; number < messages_.size() && !world_.violation(); ++number) {
     const Message& message = messages_[number];
     const bool is_present = scan.present.contains(number);
-    bool may_be_gone = message.delay && message.delay->may_have_gone();
     bool must_be_gone = false;
     for (const Place& where : message.places) {
-      may_be_gone = may_be_gone || where.ack_heard || may_be_purged(where);
       must_be_gone = must_be_gone || where.acked;
     }
-    if (message.stored && !is_present && !may_be_gone) {
-      wrong("an acknowledged message is lost", message.home,
-            message.places.empty() ? -1 : message.places.front().offset, number);
+    if (message.stored && !is_present && message.places.empty()) {
+      // It was put off, and nobody has seen what became of it when it was due.
+      const bool may_have_gone =
+          message.delay && (message.delay->may_have_gone() ||
+                            may_be_purged({.log = message.home, .may_be_poison = 1}));
+      if (!may_have_gone) {
+        wrong("an acknowledged message is lost", message.home, -1, number);
+      }
+    } else if (message.stored && !is_present) {
+      // Whatever was said of the places before, it has come on from there.
+      const Place& last = message.places.back();
+      if (!last.ack_heard && !may_be_purged(last)) {
+        wrong("an acknowledged message is lost", last.log, last.offset, number);
+      }
     }
     if (is_present && must_be_gone) {
       wrong("an acked message is still there", message.home, message.places.front().offset, number);
@@ -335,6 +398,7 @@ void Oracle::compare(const Scan& scan) {
 }
 
 Oracle::Standing Oracle::check_ledger(const shard::Shard& shard) {
+  ++word_;
   Scan scan;
   scan.reader = host_.store().snapshot();
   shard.visit_queues([&scan](const std::string&, const core::QueueInfo& info) {
@@ -347,6 +411,7 @@ Oracle::Standing Oracle::check_ledger(const shard::Shard& shard) {
     if (log.topic) {
       scan_topic(id, log, scan);
     } else {
+      scan_redrive(id, scan);
       scan_queue(id, log, scan);
     }
   }

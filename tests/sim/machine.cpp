@@ -27,10 +27,10 @@ struct OpOf {
   std::optional<Op> operator()(const core::DeleteQueue&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::ListDelayed&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::ChangeDelayed&) const { return std::nullopt; }
+  std::optional<Op> operator()(const core::StartRedrive&) const { return Op::kStartRedrive; }
+  std::optional<Op> operator()(const core::CancelRedrive&) const { return Op::kCancelRedrive; }
+  std::optional<Op> operator()(const core::ListRedrives&) const { return Op::kListRedrives; }
   // No machine asks for these.
-  std::optional<Op> operator()(const core::StartRedrive&) const { return std::nullopt; }
-  std::optional<Op> operator()(const core::CancelRedrive&) const { return std::nullopt; }
-  std::optional<Op> operator()(const core::ListRedrives&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::DeleteTopic&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::ListQueues&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::ListTopics&) const { return std::nullopt; }

@@ -18,12 +18,19 @@ void Operator::came_up() {
 void Operator::heal() {
   for (const std::size_t i : targets(false)) {
     pause(stage_.targets[i], true, true, false);
+    if (slow_.contains(stage_.targets[i].name)) {
+      cancel_redrive(stage_.targets[i]);
+    }
   }
 }
 
 void Operator::step() {
   const std::vector<std::size_t> queues = targets(false);
   if (link_ == nullptr || queues.empty()) {
+    return;
+  }
+  if (rng().per_mille(stage_.options.redrive_per_mille)) {
+    redrive();
     return;
   }
   const Target& target = stage_.targets[rng().pick(queues)];
@@ -103,6 +110,109 @@ void Operator::make_or_delete_scratch() {
     if (reply) {
       count("operator: deleted a queue");
     }
+  });
+}
+
+// ---- redrives
+
+void Operator::redrive() {
+  const std::vector<std::size_t> queues = targets(false);
+  const Target& source = stage_.targets[rng().pick(queues)];
+  const std::uint64_t dice = rng().below(1000);
+  if (dice < 550) {
+    begin_redrive(source);
+  } else if (dice < 600) {
+    begin_senseless_redrive(source);
+  } else if (dice < 700) {
+    cancel_redrive(source);
+  } else {
+    list_redrives();
+  }
+}
+
+void Operator::begin_redrive(const Target& source) {
+  core::StartRedrive command;
+  command.name_space = kNamespace;
+  command.name = source.name;
+  proto::LogId target;
+  if (rng().per_mille(300)) {
+    command.parked = true;
+  } else if (rng().per_mille(400)) {
+    const std::vector<std::size_t> queues = targets(false);
+    const Target& to = stage_.targets[rng().pick(queues)];
+    if (to.name != source.name) {
+      command.target = to.name;
+      target = to.logs.front();
+    }
+  }
+  command.dry_run = rng().per_mille(100);
+  command.max_messages = rng().per_mille(300) ? 1 + rng().below(8) : 0;
+  command.rate = rng().per_mille(250) ? 1 + static_cast<std::uint64_t>(rng().skewed(39)) : 0;
+  if (rng().per_mille(400)) {
+    command.filter = some_filter();
+  }
+  count("operator: begins a redrive");
+  if (command.rate != 0) {
+    slow_.insert(source.name);
+  }
+  request(command, nullptr,
+          [this, command, target, log = source.logs.front()](proto::SessionId session,
+                                                             std::uint64_t id) {
+            stage_.oracle.heard_redrive(session, id, log, target, command);
+          });
+}
+
+core::RedriveFilter Operator::some_filter() {
+  core::RedriveFilter filter;
+  switch (rng().below(5)) {
+    case 0:
+      filter.reason = rng().per_mille(500) ? "poison" : "max_receive_count";
+      break;
+    case 1:
+      filter.key = "k" + std::to_string(rng().below(4));
+      break;
+    case 2:
+      filter.header = kColourHeader;
+      filter.header_value = rng().per_mille(500) ? "r" : "b";
+      break;
+    case 3:
+      filter.died_after = stage_.host.now() - rng().skewed(20'000);
+      break;
+    default:
+      filter.died_before = stage_.host.now() - rng().skewed(20'000);
+      break;
+  }
+  return filter;
+}
+
+void Operator::begin_senseless_redrive(const Target& source) {
+  core::StartRedrive command;
+  command.name_space = kNamespace;
+  command.name = rng().per_mille(500) ? source.name : "no-such-queue";
+  command.target = source.name;
+  command.parked = rng().per_mille(500);
+  request(command, [this](const proto::Result<core::Reply>& reply) {
+    if (reply) {
+      stage_.world.violate("a redrive that makes no sense has begun");
+    }
+  });
+}
+
+void Operator::cancel_redrive(const Target& source) {
+  const bool is_known = stage_.healed || rng().per_mille(900);
+  request(core::CancelRedrive{kNamespace, is_known ? source.name : "no-such-queue"}, nullptr,
+          [this, is_known, log = source.logs.front()](proto::SessionId session, std::uint64_t id) {
+            if (is_known) {
+              stage_.oracle.heard_cancel_redrive(session, id, log);
+            }
+          });
+}
+
+void Operator::list_redrives() {
+  core::ListRedrives command{kNamespace, {}};
+  command.page.max_results = rng().per_mille(200) ? 1 : 0;
+  request(command, nullptr, [this](proto::SessionId session, std::uint64_t id) {
+    stage_.oracle.heard_list_redrives(session, id);
   });
 }
 

@@ -35,6 +35,7 @@ constexpr std::array kFields = {
     OptionField{"quiet_per_mille", &Options::quiet_per_mille, 0},
     OptionField{"crumble_per_mille", &Options::crumble_per_mille, 0},
     OptionField{"operator_per_mille", &Options::operator_per_mille, 0},
+    OptionField{"redrive_per_mille", &Options::redrive_per_mille, 0},
     OptionField{"replica_restart_per_mille", &Options::replica_restart_per_mille, 0},
     OptionField{"move_per_mille", &Options::move_per_mille, 0},
     OptionField{"broken_start_per_mille", &Options::broken_start_per_mille, 0},
@@ -233,6 +234,9 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
     o.delay_per_mille = draw(rng, 1, 1000);
     o.max_delay_ms = rng.per_mille(500) ? draw(rng, 1, 100) : draw(rng, 100, 5000);
     o.queue_delay_ms = rate(rng, 400, 500);
+  }
+  if (rng.per_mille(700)) {
+    o.redrive_per_mille = draw(rng, 200, 900);
   }
   return o;
 }

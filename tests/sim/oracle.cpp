@@ -52,7 +52,7 @@ void Oracle::topic_exists(const std::string& name, const std::vector<proto::LogI
 }
 
 MessageNumber Oracle::new_message(proto::LogId log) {
-  messages_.push_back({log, false, {}, false});
+  messages_.push_back({.home = log});
   return messages_.size() - 1;
 }
 
@@ -94,71 +94,6 @@ std::int64_t awake_until(const BrokerHost::Moment& from, std::int64_t lease_ms) 
   return from.awake_us + std::max<std::int64_t>(lease_ms - 3, 0) * 1000 * 100 / 102;
 }
 
-/// A message has one offset in a log, and an offset one message, for ever.
-void Oracle::learn(proto::LogId log, proto::Offset offset, MessageNumber number) {
-  if (number == 0 || number >= messages_.size()) {
-    wrong("nobody sent this", log, offset, number);
-    return;
-  }
-  std::vector<MessageNumber>& at = logs_.at(log).at;
-  const auto index = static_cast<std::size_t>(offset);
-  if (at.size() <= index) {
-    at.resize(index + 1);
-  }
-  if (at[index] != 0 && at[index] != number) {
-    wrong("an offset was given twice", log, offset, number);
-    return;
-  }
-  if (messages_[number].refused) {
-    wrong("stored, and its sender heard that it is not", log, offset, number);
-    return;
-  }
-  at[index] = number;
-  Place& where = place(messages_[number], log);
-  if (where.offset >= 0 && where.offset != offset) {
-    wrong("a message is stored twice", log, offset, number);
-    return;
-  }
-  where.offset = offset;
-}
-
-Oracle::Place& Oracle::place(Message& message, proto::LogId log) {
-  for (Place& known : message.places) {
-    if (known.log == log) {
-      return known;
-    }
-  }
-  // A dead-letter queue exists before what moves into it, so the way goes from high ids to low
-  // ones, whichever of them is seen first.
-  const auto at = std::find_if(message.places.begin(), message.places.end(),
-                               [log](const Place& known) { return known.log < log; });
-  if (!message.places.empty()) {
-    world_.report().count("message: dead-lettered");
-  }
-  Place fresh{.log = log};
-  if (message.places.empty()) {
-    fresh.unsure_attempts = message.early_crashes;
-  }
-  return *message.places.insert(at, std::move(fresh));
-}
-
-Oracle::Place* Oracle::find_place(MessageNumber number, proto::LogId log) {
-  for (Place& known : messages_[number].places) {
-    if (known.log == log) {
-      return &known;
-    }
-  }
-  return nullptr;
-}
-
-bool Oracle::may_have_died(const Place& place) const {
-  const Log& log = logs_.at(place.log);
-  // The newest lease may have ended with one more.
-  return place.may_be_poison > 0 ||
-         place.failures + place.unsure_attempts + (place.lease ? 1 : 0) >=
-             static_cast<int>(log.settings.max_receive_count);
-}
-
 // ---- sends
 
 void Oracle::heard_send(proto::SessionId session, std::uint64_t send_number, const Batch& batch) {
@@ -174,6 +109,7 @@ void Oracle::heard_send(proto::SessionId session, std::uint64_t send_number, con
 }
 
 void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) {
+  ++word_;
   world_.fold(entry.send_number ^ (std::uint64_t{entry.code} << 32));
   world_.fold(static_cast<std::uint64_t>(entry.base_offset));
   const auto it = sends_.find({session, entry.send_number});
@@ -194,15 +130,16 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
     world_.report().count(duplicate ? "send: duplicate" : "send: stored");
     proto::Offset offset = entry.base_offset;
     for (const MessageNumber number : batch.messages) {
-      const Place* known = find_place(number, batch.log);
-      const bool is_known = known != nullptr || messages_[number].delay;
-      if (!duplicate && is_known && messages_[number].stored) {
+      if (!duplicate && messages_[number].stored) {
         wrong("stored again instead of told apart", batch.log, offset, number);
       }
       if (offset >= core::Queue::DelayLane::kFirstOffset) {
         learn_delayed(batch.log, offset++, number);
       } else {
-        learn(batch.log, offset++, number);
+        Place* where = learn(batch.log, offset++, number, {}, Sight::kStored);
+        if (where != nullptr && !duplicate) {
+          where->seen = word_;
+        }
       }
       messages_[number].stored = true;
     }
@@ -216,6 +153,7 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
 
 void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
                            const core::Delivery& delivery, bool received) {
+  ++word_;
   world_.fold(delivery.grant.value);
   world_.fold(static_cast<std::uint64_t>(delivery.base_offset) + delivery.first_index);
   world_.fold(delivery.count ^ (std::uint64_t{delivery.attempts} << 32));
@@ -242,9 +180,8 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
   const auto read = proto::for_each_record(
       delivery.records.view(), static_cast<std::int32_t>(delivery.count),
       [&](const proto::RecordView& record) {
-        const MessageNumber number = number_of(record.value.value_or(""));
-        deliver_one(session, alias, delivery, received, offset, number, *given);
-        check_delay(log, offset++, number, record, *given);
+        deliver_one(session, alias, delivery, received, offset, record, *given);
+        check_delay(log, offset++, number_of(record.value.value_or("")), *given);
         ++records;
       });
   if (!read || records != delivery.count) {
@@ -254,14 +191,16 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
 
 void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
                          const core::Delivery& delivery, bool received, proto::Offset offset,
-                         MessageNumber number, const BrokerHost::Moment& given) {
+                         const proto::RecordView& record, const BrokerHost::Moment& given) {
   const proto::LogId log{delivery.queue.value};
-  learn(log, offset, number);
-  if (world_.violation()) {
+  const MessageNumber number = number_of(record.value.value_or(""));
+  Place* const learnt = learn(log, offset, number, origin_of(record), Sight::kLive);
+  if (learnt == nullptr || world_.violation()) {
     return;
   }
   Message& message = messages_[number];
-  Place& where = place(message, log);
+  Place& where = *learnt;
+  const bool may_be_unparked = may_have_been_unparked(where);
   if (logs_.at(log).receives_paused) {
     wrong("handed out while receives are paused", log, offset, number);
   }
@@ -279,16 +218,21 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
               std::to_string(delivery.attempts),
           log, offset, number);
   }
+  if (where.handed_out == 0 && where.unsure_attempts == 0 && delivery.attempts > 0) {
+    wrong("attempts do not begin anew, but with " + std::to_string(delivery.attempts), log, offset,
+          number);
+  }
   if (delivery.failures >= logs_.at(log).settings.max_receive_count) {
     wrong("delivered over its receive limit", log, offset, number);
   }
-  if (where.is_poison) {
+  if (where.is_poison && !may_be_unparked) {
     wrong("delivered, and it is poison", log, offset, number);
   }
   const int most_failures =
       where.failures + where.unsure_attempts + (where.lease && !where.lease->ended_well ? 1 : 0);
-  if (delivery.failures > delivery.attempts || delivery.failures < where.failures ||
-      delivery.failures > most_failures) {
+  const bool is_forgiven = may_be_unparked && delivery.failures < where.failures;
+  if (delivery.failures > delivery.attempts || delivery.failures > most_failures ||
+      (delivery.failures < where.failures && !is_forgiven)) {
     wrong("failures went from " + std::to_string(where.failures) + " to " +
               std::to_string(delivery.failures) + " of " + std::to_string(delivery.attempts) +
               " attempts",
@@ -300,6 +244,9 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
               std::to_string(where.lease->deadline),
           log, offset, number);
   }
+  world_.report().count("message: unparked", is_forgiven || where.is_poison ? 1 : 0);
+  where.is_poison = false;
+  where.seen = where.handed_out = word_;
   where.attempts = static_cast<std::uint16_t>(delivery.attempts + (received ? 1 : 0));
   where.failures = delivery.failures;
   where.unsure_attempts = 0;
@@ -316,7 +263,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   lease.may_have_ended = !received && unsubscribed_.contains({session, alias});
   where.lease = lease;
   where.ack_heard = false;
-  leases_[session].emplace_back(number, log);
+  leases_[session].push_back({number, log, offset});
 }
 
 /// What a session had not begun goes back when it ends.
@@ -325,8 +272,8 @@ void Oracle::end_leases(proto::SessionId session, std::optional<std::uint32_t> a
   if (it == leases_.end()) {
     return;
   }
-  for (const auto& [number, log] : it->second) {
-    Place* where = find_place(number, log);
+  for (const auto& [number, log, offset] : it->second) {
+    Place* where = find_place(number, log, offset);
     if (where->lease && where->lease->session == session && !where->lease->started_heard &&
         !where->lease->started_said && (!alias || where->lease->alias == *alias)) {
       where->lease->may_have_ended = true;
@@ -364,7 +311,7 @@ void Oracle::expect_all_answered() {
 void Oracle::disk_lost(const Oracle& then) {
   const std::vector<Message> later = std::exchange(messages_, then.messages_);
   for (std::size_t i = messages_.size(); i < later.size(); ++i) {
-    messages_.push_back({later[i].home, false, {}});
+    messages_.push_back({.home = later[i].home});
     messages_.back().delay = later[i].delay;
   }
   for (std::size_t i = 0; i < messages_.size(); ++i) {
@@ -382,9 +329,20 @@ void Oracle::disk_lost(const Oracle& then) {
                           : -1;
     }
   }
-  logs_ = then.logs_;
+  const std::map<proto::LogId, Log> later_logs = std::exchange(logs_, then.logs_);
   for (auto& [id, log] : logs_) {
     // What was asked of it since then may be stored or not.
+    const Log& later_log = later_logs.at(id);
+    log.purges = later_log.purges;
+    log.takes_redriven = later_log.takes_redriven;
+    for (Redriven redrive : later_log.redrives) {
+      if (redrive.number > then.last_redrive_) {
+        redrive.said.reset();
+        redrive.over = Redriven::kAlways;
+        redrive.copies.clear();
+        log.redrives.push_back(std::move(redrive));
+      }
+    }
     log.receives_paused = false;
     log.may_be_purged_before = log.topic ? 0 : INT64_MAX;
   }
@@ -392,6 +350,7 @@ void Oracle::disk_lost(const Oracle& then) {
 }
 
 void Oracle::broker_lost() {
+  ++crashes_;
   // A message may have been handed out to a receive whose answer was never said, just as its send
   // was stored and never answered.
   for (Message& message : messages_) {

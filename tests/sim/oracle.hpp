@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/core/command.hpp"
 #include "broker/core/queue/queue.hpp"
 #include "broker/core/reply.hpp"
 #include "broker/shard/session_port.hpp"
@@ -53,6 +54,11 @@ class Oracle {
   void heard_change_delayed(proto::SessionId session, std::uint64_t request, proto::LogId log,
                             const std::vector<std::string>& ids,
                             std::optional<std::int64_t> delay_ms);
+  /// `target`: none where each message goes to where it died.
+  void heard_redrive(proto::SessionId session, std::uint64_t request, proto::LogId source,
+                     proto::LogId target, const core::StartRedrive& command);
+  void heard_cancel_redrive(proto::SessionId session, std::uint64_t request, proto::LogId source);
+  void heard_list_redrives(proto::SessionId session, std::uint64_t request);
   void session_closed(proto::SessionId session);
   /// All sessions are gone, and all that was not durable may be.
   void broker_lost();
@@ -77,7 +83,7 @@ class Oracle {
   /// Not stored, and never will be.
   void client_refused(MessageNumber message);
   /// Its ack is durable: it does not come from this queue any more.
-  void client_acked(MessageNumber message, proto::LogId log);
+  void client_acked(MessageNumber message, proto::LogId log, proto::Offset offset);
   /// Somebody got it from there.
   void client_got(std::string_view value, std::size_t bytes, proto::LogId log,
                   proto::Offset offset);
@@ -85,14 +91,15 @@ class Oracle {
   [[nodiscard]] bool was_put_off(MessageNumber message) const {
     return messages_[message].delay.has_value();
   }
-  /// Where it is or was stored, if anybody said so.
+  /// Where its sender has stored it, if it is known and in that log.
   [[nodiscard]] std::optional<proto::Offset> offset_in(MessageNumber message,
                                                        proto::LogId log) const;
 
   // ---- what lies in the store while nothing is under way (ledger.cpp)
   struct Standing {
-    bool drained = true;  // nothing is left but parked messages
+    bool drained = true;  // nothing is left but parked messages, and no redrive runs
     std::uint64_t parked = 0;
+    std::uint64_t redrives = 0;  // that run
     std::uint64_t present = 0;
   };
   Standing check_ledger(const shard::Shard& shard);
@@ -121,15 +128,30 @@ class Oracle {
     std::uint32_t extensions = 0;
     proto::SessionId settler;  // that was the last to say anything of it
   };
-  /// A message in one queue or partition of its way.
+  /// How a message came to where it lies, as its record tells.
+  struct Origin {
+    enum class How : std::uint8_t { kUntold, kSent, kDied, kRedriven };
+    How how = How::kUntold;
+    std::string id = {};          // that it had first; of a copy
+    proto::LogId died_from = {};  // none: it did not die
+    std::string reason = {};      // why it did
+    proto::TimeMs died_time = 0;  // when
+    std::string key = {};
+    std::string colour = {};  // a header of some producers
+  };
+  /// A message at one offset of one queue or partition of its way.
   struct Place {
     proto::LogId log;
     proto::Offset offset = -1;
-    std::uint16_t attempts = 0;  // at least; as said
-    int unsure_attempts = 0;     // perhaps begun: behind an ack that may have held, in a crash
-    std::uint16_t failures = 0;  // among the attempts that had ended when it was handed out last
-    int may_be_poison = 0;       // words that say so, and were not refused
-    bool is_poison = false;      // and the broker said so
+    Origin origin = {};
+    std::uint64_t seen = 0;        // the last word that says that it was there
+    std::uint64_t handed_out = 0;  // the same with what it had failed
+    std::uint64_t parked = 0;      // the last look at the store that has found it so
+    std::uint16_t attempts = 0;    // at least; as said
+    int unsure_attempts = 0;       // perhaps begun: behind an ack that may have held, in a crash
+    std::uint16_t failures = 0;    // among the attempts that had ended when it was handed out last
+    int may_be_poison = 0;         // words that say so, and were not refused
+    bool is_poison = false;        // and the broker said so
     std::optional<Lease> lease = std::nullopt;
     bool ack_heard = false;     // of its newest lease
     bool acked = false;         // and the broker said so
@@ -151,11 +173,33 @@ class Oracle {
   };
   struct Message {
     proto::LogId home;
-    bool stored = false;  // the broker said so
-    std::vector<Place> places;
+    bool stored = false;             // the broker said so
+    std::vector<Place> places = {};  // in the order of its way, as far as that is known
+    std::optional<std::pair<proto::LogId, proto::Offset>> first = std::nullopt;  // of these
+    std::string id = {};                                                         // of its copies
+    std::optional<std::pair<std::string, std::string>> text = std::nullopt;      // key and colour
     bool refused = false;   // a client of the library heard that it is not stored
     int early_crashes = 0;  // of the broker, before it said where the message lies
     std::optional<Delay> delay = std::nullopt;
+  };
+  /// Something that may move messages of a queue, from when it was heard.
+  struct Redriven {
+    static constexpr std::uint64_t kAlways = UINT64_MAX;
+    std::uint64_t number = 0;
+    proto::LogId target;  // none: to where each died
+    core::StartRedrive asked;
+    std::uint64_t heard = 0;   // after this word
+    std::uint64_t purges = 0;  // heard of the source by then
+    // What the broker said of it last; nothing where its answer was lost.
+    std::optional<core::Redrive> said = std::nullopt;
+    std::uint64_t said_in = 0;       // which word that was
+    std::uint64_t said_crashes = 0;  // and how often the broker had ended before
+    std::uint64_t over = kAlways;    // the word that says that it has ended, or never was
+    /// Where copies lie, by target and by the offset that each was taken from.
+    std::map<proto::LogId, std::map<proto::Offset, proto::Offset>> copies;
+    [[nodiscard]] bool is_known() const { return said.has_value(); }
+    [[nodiscard]] bool moves() const { return !asked.dry_run && !asked.parked; }
+    [[nodiscard]] bool unparks() const { return !asked.dry_run && asked.parked; }
   };
   struct Log {
     bool topic = false;
@@ -171,6 +215,10 @@ class Oracle {
     std::uint64_t resumes = 0;               // heard
     proto::Offset purged_before = 0;         // and the broker said so, or its store does
     proto::Offset may_be_purged_before = 0;  // at most, while a purge may be under way
+    std::uint64_t purges = 0;                // heard
+    std::uint64_t purge_seen = 0;            // the last word of one
+    std::vector<Redriven> redrives;          // of its messages, as they were heard
+    bool takes_redriven = false;             // one may bring messages here
   };
   struct HeardMessage {
     MessageNumber message = 0;
@@ -202,12 +250,52 @@ class Oracle {
     std::map<std::uint32_t, proto::Offset> next;
   };
 
-  void learn(proto::LogId log, proto::Offset offset, MessageNumber message);
-  Place& place(Message& message, proto::LogId log);
-  Place* find_place(MessageNumber message, proto::LogId log);
+  // ---- where messages lie, and how they came there (oracle_ways.cpp)
+  /// What is known of a message at an offset.
+  enum class Sight : std::uint8_t {
+    kStored,  // it was sent to there; it may have gone since
+    kLive,    // it is there
+    kGone,    // it was there
+  };
+  Place* learn(proto::LogId log, proto::Offset offset, MessageNumber message, Origin origin,
+               Sight sight);
+  [[nodiscard]] bool knows(proto::LogId log, proto::Offset offset, MessageNumber message,
+                           const Origin& origin, Sight sight);
+  Place& add_place(MessageNumber message, Place place, Sight sight);
+  [[nodiscard]] Origin origin_of(const proto::RecordView& record) const;
+  [[nodiscard]] bool has_id_of(const Message& message, const std::string& id) const;
+  Place* find_place(MessageNumber message, proto::LogId log, proto::Offset offset);
   [[nodiscard]] bool may_have_died(const Place& place) const;
+  /// For another queue, in any way.
+  [[nodiscard]] bool may_have_left(const Place& place) const;
+  [[nodiscard]] bool may_have_been_unparked(const Place& place) const;
+  [[nodiscard]] static bool is_meant(const Redriven& redrive, const Place& place);
+  [[nodiscard]] static bool may_take(const Redriven& redrive, const Place& place);
+  /// A place where a message may be without a word of it.
+  struct Stop {
+    proto::LogId log;
+    proto::LogId died_from;
+    const Redriven* by = nullptr;  // what brought it there; nullptr: it died
+    friend bool operator==(const Stop&, const Stop&) = default;
+  };
+  [[nodiscard]] std::vector<Stop> ways_from(const Place& place) const;
+  void check_way(MessageNumber message, const Place& from, const Place& to);
+  void check_order(MessageNumber message, const Place& from, const Place& to);
+
+  // ---- redrives (oracle_redrive.cpp)
+  void said_of_redrives(proto::SessionId session, std::uint64_t request,
+                        const proto::Result<core::Reply>& reply);
+  Redriven* find_redrive(proto::LogId source, const core::Redrive& redrive, std::uint64_t number);
+  void said_redrive(proto::LogId source, const core::Redrive& redrive, std::uint64_t number = 0);
+  void said_begun(proto::LogId source, std::uint64_t number,
+                  const proto::Result<core::Reply>& reply);
+  void said_all(const core::RedriveList& list);
+  void check_redrive(proto::LogId source, const Redriven& known, const core::Redrive& redrive);
+  void wrong_redrive(const std::string& what, proto::LogId source, const core::Redrive& redrive);
+  static void end_redrives(std::span<Redriven> redrives, std::uint64_t word);
+
   void deliver_one(proto::SessionId session, std::uint32_t alias, const core::Delivery& delivery,
-                   bool received, proto::Offset offset, MessageNumber number,
+                   bool received, proto::Offset offset, const proto::RecordView& record,
                    const BrokerHost::Moment& given);
   [[nodiscard]] static bool lasts(const Lease& lease, const BrokerHost::Moment& now);
   [[nodiscard]] std::vector<MessageNumber> messages_at(proto::LogId log, proto::Offset first,
@@ -231,7 +319,7 @@ class Oracle {
   void heard_delays(const Batch& batch);
   void learn_delayed(proto::LogId log, proto::Offset offset, MessageNumber message);
   void check_delay(proto::LogId log, proto::Offset offset, MessageNumber message,
-                   const proto::RecordView& record, const BrokerHost::Moment& given);
+                   const BrokerHost::Moment& given);
   void said_of_delays(const std::vector<HeardChange>& changes,
                       const proto::Result<core::Reply>& reply);
   void forget_delays(const std::vector<HeardChange>& changes);
@@ -248,8 +336,10 @@ class Oracle {
                       proto::Offset offset, const core::Run& run);
   void scan_lane(proto::LogId id, const core::Queue::Counters& counters, Scan& scan);
   void scan_topic(proto::LogId id, const Log& log, Scan& scan);
-  void found(Scan& scan, proto::LogId log, proto::Offset offset, std::string_view record_value,
-             bool live);
+  void scan_redrive(proto::LogId id, Scan& scan);
+  Place* found(Scan& scan, proto::LogId log, proto::Offset offset, const proto::RecordView& record,
+               bool live);
+  void expect_taken(Place& place, const core::Run* run);
   void compare(const Scan& scan);
 
   World& world_;
@@ -262,7 +352,20 @@ class Oracle {
   std::map<std::pair<proto::SessionId, std::uint64_t>, HeardPause> pauses_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, proto::LogId> purges_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::vector<HeardChange>> delay_changes_;
-  std::map<proto::SessionId, std::vector<std::pair<MessageNumber, proto::LogId>>> leases_;
+  struct AskedOfRedrive {
+    proto::LogId source;       // none: of all
+    std::uint64_t number = 0;  // that is to begin
+  };
+  std::map<std::pair<proto::SessionId, std::uint64_t>, AskedOfRedrive> redrive_requests_;
+  std::uint64_t word_ = 0;     // that the broker says, or that its store does
+  std::uint64_t crashes_ = 0;  // of the broker
+  std::uint64_t last_redrive_ = 0;
+  struct Leased {
+    MessageNumber message = 0;
+    proto::LogId log;
+    proto::Offset offset = 0;
+  };
+  std::map<proto::SessionId, std::vector<Leased>> leases_;
   std::set<std::pair<proto::SessionId, std::uint32_t>> unsubscribed_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::pair<std::uint32_t, Reader>> asked_;
   std::map<std::pair<proto::SessionId, std::uint32_t>, Reader> readers_;
@@ -271,6 +374,9 @@ class Oracle {
 /// Until when a lease lasts at least by the time that the process is awake: its clock is drawn to
 /// the wall clock by up to 1 %, and counts in milliseconds.
 std::int64_t awake_until(const BrokerHost::Moment& from, std::int64_t lease_ms);
+
+/// The header that some producers set.
+inline constexpr char kColourHeader[] = "c";
 
 /// The number in the value of a record; 0 when there is none.
 MessageNumber number_of(std::string_view value);

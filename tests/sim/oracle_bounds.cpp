@@ -7,7 +7,8 @@
 // have had a reason.
 namespace weir::sim {
 
-/// Dead letters come in whatever the bound of senders; the bound of what is in flight holds always.
+/// Dead letters and what is redriven come in whatever the bound of senders; the bound of what is in
+/// flight holds always.
 void Oracle::check_bounds(const core::QueueInfo& info) {
   const proto::LogId id{info.id.value};
   const auto known = logs_.find(id);
@@ -23,7 +24,7 @@ void Oracle::check_bounds(const core::QueueInfo& info) {
   };
   const core::QueueSettings& settings = known->second.settings;
   holds(info.in_flight + info.dying, settings.max_in_flight, "messages in flight or dying");
-  if (!known->second.takes_dead_letters) {
+  if (!known->second.takes_dead_letters && !known->second.takes_redriven) {
     holds(info.messages(), settings.max_messages, "messages");
     // What was put off carries its id from when it is due.
     holds(info.bytes, known->second.lane.empty() ? settings.max_bytes : 0, "bytes");
@@ -39,7 +40,7 @@ void Oracle::said_full(const Batch& batch) {
     wrong("refused as full, and without a bound", batch.log, -1, batch.messages.front());
     return;
   }
-  if (log.settings.max_bytes != 0 || log.takes_dead_letters) {
+  if (log.settings.max_bytes != 0 || log.takes_dead_letters || log.takes_redriven) {
     return;
   }
   const auto may_be_there = [&](const Message& message) {

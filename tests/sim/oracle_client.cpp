@@ -4,12 +4,8 @@
 namespace weir::sim {
 
 std::optional<proto::Offset> Oracle::offset_in(MessageNumber number, proto::LogId log) const {
-  for (const Place& known : messages_[number].places) {
-    if (known.log == log && known.offset >= 0) {
-      return known.offset;
-    }
-  }
-  return std::nullopt;
+  const auto& first = messages_[number].first;
+  return first && first->first == log ? std::optional(first->second) : std::nullopt;
 }
 
 void Oracle::client_stored(MessageNumber number, proto::LogId log, proto::Offset offset) {
@@ -35,14 +31,14 @@ void Oracle::client_refused(MessageNumber number) {
   }
 }
 
-void Oracle::client_acked(MessageNumber number, proto::LogId log) {
-  Place* where = find_place(number, log);
+void Oracle::client_acked(MessageNumber number, proto::LogId log, proto::Offset offset) {
+  Place* where = find_place(number, log, offset);
   if (where == nullptr) {
-    wrong("acked for its consumer, and never seen", log, -1, number);
+    wrong("acked for its consumer, and never seen", log, offset, number);
     return;
   }
   // By its newest lease, or by one that is over of a message that another one, or its death, ended.
-  const bool is_over = where->ack_heard || where->acked || may_have_died(*where) ||
+  const bool is_over = where->ack_heard || where->acked || may_have_left(*where) ||
                        where != &messages_[number].places.back();
   if (!is_over) {
     wrong("acked for its consumer, not for the broker", log, where->offset, number);

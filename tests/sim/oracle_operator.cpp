@@ -23,6 +23,7 @@ void Oracle::heard_pause(proto::SessionId session, std::uint64_t request, proto:
 
 void Oracle::heard_purge(proto::SessionId session, std::uint64_t request, proto::LogId log) {
   purges_[{session, request}] = log;
+  ++logs_.at(log).purges;
   logs_.at(log).may_be_purged_before = INT64_MAX;
   for (Message& message : messages_) {
     if (message.delay && message.delay->log == log) {
@@ -70,6 +71,7 @@ void Oracle::said_of_operator(proto::SessionId session, std::uint64_t request,
       wrong("a purge ends before what was said", id, before.next_offset, 0);
     }
     log.purged_before = before.next_offset;
+    log.purge_seen = word_;
     world_.report().count("operator: purged", before.messages() > 0 ? 1 : 0);
   }
   if (std::ranges::none_of(purges_, [id](const auto& other) { return other.second == id; }) &&
@@ -88,23 +90,17 @@ void Oracle::forget_operators(std::optional<proto::SessionId> session) {
   std::erase_if(delay_changes_, goes);
   std::erase_if(pauses_, goes);
   std::erase_if(purges_, goes);
+  std::erase_if(redrive_requests_, goes);
 }
 
-/// Also where it lies in a dead-letter queue and nobody has seen it there.
+/// Also where it has gone on to and nobody has seen it.
 bool Oracle::may_be_purged(const Place& place) const {
-  const Log& log = logs_.at(place.log);
-  if (place.offset >= 0 && place.offset < log.purged_before) {
+  if (place.offset < logs_.at(place.log).purged_before) {
     return true;
   }
-  if (!may_have_died(place)) {
-    return false;
-  }
-  for (proto::LogId at = log.dead_letters; at.value != 0; at = logs_.at(at).dead_letters) {
-    if (logs_.at(at).purged_before > 0) {
-      return true;
-    }
-  }
-  return false;
+  const std::vector<Stop> stops = ways_from(place);
+  return std::ranges::any_of(
+      stops, [&](const Stop& stop) { return logs_.at(stop.log).purge_seen > place.seen; });
 }
 
 }  // namespace weir::sim

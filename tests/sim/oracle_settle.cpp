@@ -63,7 +63,7 @@ Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
     HeardMessage message;
     message.message = at[static_cast<std::size_t>(offset)];
     message.index = range.first_index + i;
-    Place& where = *find_place(message.message, log);
+    Place& where = *find_place(message.message, log, offset);
     if (where.lease && where.lease->grant == range.grant && where.lease->nonce == range.nonce &&
         where.lease->base_offset == range.base_offset) {
       Lease& lease = *where.lease;
@@ -113,9 +113,9 @@ void Oracle::heard_handle(proto::SessionId session, std::uint64_t request, proto
 
 void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
                    std::optional<std::uint16_t> refused) {
-  Place& where = *find_place(message.message, heard.log);
   const SettleKind kind = heard.range.kind;
   const proto::Offset offset = heard.range.base_offset + message.index;
+  Place& where = *find_place(message.message, heard.log, offset);
   if (refused) {
     where.may_be_poison -= message.newest && kind == SettleKind::kPoison ? 1 : 0;
     if (message.must_succeed) {
@@ -136,7 +136,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   const bool is_last = &where == &messages_[message.message].places.back();
   const bool still_newest =
       message.newest && where.lease && where.lease->grant == heard.range.grant;
-  const bool is_over = where.ack_heard || where.acked || !is_last || may_have_died(where);
+  const bool is_over = where.ack_heard || where.acked || !is_last || may_have_left(where);
   if (!message.newest || message.is_over) {
     // An ack is let through late, as long as nobody else got the message.
     const bool late_ack = message.newest && kind == SettleKind::kAck;
@@ -171,7 +171,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   };
   switch (kind) {
     case SettleKind::kAck:
-      where.acked = where.acked || message.must_succeed || (is_last && !may_have_died(where));
+      where.acked = where.acked || message.must_succeed || (is_last && !may_have_left(where));
       break;
     case SettleKind::kNack:
       begun();
@@ -272,6 +272,7 @@ void Oracle::said_of_handles(const std::vector<HeardRange>& handles,
 
 void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
                         const proto::Result<core::Reply>& reply) {
+  ++word_;
   world_.fold(request);
   world_.fold(reply ? reply->index() : static_cast<std::uint64_t>(reply.error().code) + 100);
   if (const auto it = handles_.find({session, request}); it != handles_.end()) {
@@ -279,6 +280,7 @@ void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
     handles_.erase(it);
   }
   said_of_operator(session, request, reply);
+  said_of_redrives(session, request, reply);
   if (!reply) {
     return;
   }
@@ -332,13 +334,13 @@ void Oracle::said_topic_batch(proto::SessionId session, const shard::TopicBatch&
   const auto records =
       proto::batch_records(batch.batch.view(), *header, std::size_t{16} << 20, scratch);
   proto::Offset offset = header->base_offset;
-  const auto read = records ? proto::for_each_record(*records, header->record_count,
-                                                     [&](const proto::RecordView& record) {
-                                                       const auto number =
-                                                           number_of(record.value.value_or(""));
-                                                       learn(log, offset, number);
-                                                       ++offset;
-                                                     })
+  const auto read = records ? proto::for_each_record(
+                                  *records, header->record_count,
+                                  [&](const proto::RecordView& record) {
+                                    const auto number = number_of(record.value.value_or(""));
+                                    learn(log, offset, number, origin_of(record), Sight::kLive);
+                                    ++offset;
+                                  })
                             : proto::Result<>(records.error());
   if (!read) {
     wrong("a topic batch cannot be read", log, offset, 0);

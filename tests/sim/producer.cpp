@@ -5,6 +5,7 @@
 #include "proto/limits.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -112,8 +113,14 @@ std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) c
       delay = std::to_string(batch.delays_ms[i]);
       headers.push_back({proto::kHeaderDelay, delay});
     }
-    record.headers = headers;
     record.timestamp = clock_ms();
+    // What a redrive may choose by.
+    const std::string key = "k" + std::to_string(number % 4);
+    if (number % 3 != 0) {
+      record.key = key;
+      headers.push_back({kColourHeader, number % 2 == 0 ? "r" : "b"});
+    }
+    record.headers = headers;
     builder.add(record);
   }
   proto::BatchBuilder::Producer producer;

@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 48> kMustOccur = {
+constexpr std::array<std::string_view, 56> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -36,10 +36,14 @@ constexpr std::array<std::string_view, 48> kMustOccur = {
     "disk: lost what it called durable, noticed",
     "disk: kept what it called durable",
     "message: dead-lettered",
+    "message: became ready",
     "message: handed out that was put off",
     "message: put off",
+    "message: redriven",
+    "message: unparked",
     "messages parked at the end",
     "network: connected",
+    "operator: begins a redrive",
     "operator: cancelled what was put off",
     "operator: deleted a queue",
     "operator: pauses",
@@ -49,6 +53,10 @@ constexpr std::array<std::string_view, 48> kMustOccur = {
     "network: no room for more",
     "receive: messages",
     "receive: nothing",
+    "redrive: cancelled",
+    "redrive: done",
+    "redrive: failed",
+    "redrive: goes on after its broker ended",
     "send: duplicate",
     "send: stored",
     "shard: batch paged in",

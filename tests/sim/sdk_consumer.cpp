@@ -50,7 +50,8 @@ void SdkHands::ack(Delivery delivery) {
   stage_.world.report().count("sdk: ack");
   ++unanswered_;
   const MessageNumber number = number_of(delivery.body());
-  delivery.ack([this, number, is_answered = false](const Result<>& result) mutable {
+  const proto::Offset offset = delivery.offset();
+  delivery.ack([this, number, offset, is_answered = false](const Result<>& result) mutable {
     if (std::exchange(is_answered, true)) {
       stage_.world.violate("the library answered an ack twice");
     }
@@ -58,7 +59,7 @@ void SdkHands::ack(Delivery delivery) {
     stage_.world.fold(number);
     if (result) {
       stage_.world.report().count("sdk: ack done");
-      stage_.oracle.client_acked(number, queue_.logs.front());
+      stage_.oracle.client_acked(number, queue_.logs.front(), offset);
     } else {
       stage_.world.report().count("sdk: ack refused, " + std::string(name(result.error().code)));
     }

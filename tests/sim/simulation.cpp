@@ -166,6 +166,9 @@ class Simulation {
     Rng& rng = world_.rng();
     if (rng.per_mille(options_.cut_per_mille)) {
       rng.pick(machines_)->cut();
+      if (operator_ != nullptr && rng.per_mille(100)) {
+        operator_->cut();
+      }
     }
     if (rng.per_mille(options_.crash_per_mille)) {
       host_.crash();
@@ -300,8 +303,14 @@ class Simulation {
       return;
     }
     const std::int64_t message_us = 2 * (options_.link_us + options_.commit_us);
+    std::uint64_t redriven = 0;  // may come yet, from anywhere
+    if (operator_ != nullptr && options_.redrive_per_mille > 0) {
+      host_.shard()->visit_queues([&redriven](const std::string&, const core::QueueInfo& info) {
+        redriven += info.messages();
+      });
+    }
     host_.shard()->visit_queues([&](const std::string&, const core::QueueInfo& info) {
-      const std::uint64_t messages = info.ready + info.in_flight + info.delayed;
+      const std::uint64_t messages = info.ready + info.in_flight + info.delayed + redriven;
       if (std::cmp_greater(messages, kDrainUs / 2 / message_us)) {
         queues.erase(info.name);
       }
@@ -336,6 +345,9 @@ class Simulation {
                 " dying " + std::to_string(info.dying) + " parked " + std::to_string(info.parked) +
                 " subscribers " + std::to_string(info.subscribers) + "; ";
       });
+    }
+    if (standing_.redrives > 0) {
+      text += std::to_string(standing_.redrives) + " redrives run; ";
     }
     for (const auto& producer : producers_) {
       text += producer->is_idle() ? "" : "a producer waits; ";

@@ -338,6 +338,10 @@ TEST_F(RedriveTest, RefusesRowsThatCannotBe) {
   Redrive of_another = good;
   of_another.source = other;
   EXPECT_EQ(put(dead.value, rows::encode(of_another)), refused);
+  Redrive at_the_end_of_time = good;  // there is no second behind it
+  at_the_end_of_time.rate = at_the_end_of_time.moved_in_second = 1;
+  at_the_end_of_time.second_time = INT64_MAX;
+  EXPECT_EQ(put(dead.value, rows::encode(at_the_end_of_time)), refused);
   Redrive too_far = good;
   too_far.end = 3;
   EXPECT_EQ(put(dead.value, rows::encode(too_far)), std::pair(true, false))
