@@ -33,6 +33,10 @@ inline constexpr std::size_t kMaxSettlesPerRequest = 1'000;
 inline constexpr std::uint32_t kMaxInFlightPerQueue = 120'000;
 
 inline constexpr std::int64_t kMaxWaitMs = 20'000;
+/// Of a message's time to live, and of a queue's retention.
+inline constexpr std::int64_t kMaxTtlMs = std::int64_t{30} * 24 * 3600 * 1000;
+inline constexpr std::int64_t kMinRetentionMs = 60 * 1000;
+inline constexpr std::int64_t kMaxRetentionMs = std::int64_t{14} * 24 * 3600 * 1000;
 inline constexpr std::int64_t kMaxDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
 inline constexpr std::int64_t kMaxLeaseMs = std::int64_t{12} * 3600 * 1000;
 inline constexpr std::uint32_t kMaxReceiveCountLimit = 1'000;

@@ -79,6 +79,13 @@ constexpr std::array kNumbers = {
     number<&QueueSettings::delay, &QueueSettings::set_delay, &QueueChanges::set_delay>(
         "delay_ms", 0, proto::kMaxDelayMs, 0,
         "How long a message is put off that names no delay itself"),
+    number<&QueueSettings::retention, &QueueSettings::set_retention, &QueueChanges::set_retention>(
+        "retention_ms", 0, proto::kMaxRetentionMs, 0,
+        "Messages that have been ready for longer are gone, 60000 at least; 0: kept for ever"),
+    number<&QueueSettings::dead_letter_expired, &QueueSettings::set_dead_letter_expired,
+           &QueueChanges::set_dead_letter_expired>(
+        "dead_letter_expired", 0, 1, 0,
+        "1: what expires goes to the dead-letter queue, where there is one; 0: it is gone"),
 };
 
 std::string flag_of(const QueueNumber& number) {

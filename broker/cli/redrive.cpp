@@ -200,7 +200,7 @@ Example:
       "Move them to this queue instead");
   redrive.add_option_function<std::string>(
       "--reason", [arguments](const std::string& reason) { arguments->options.set_reason(reason); },
-      "Messages that died of this: max_receive_count or poison");
+      "Messages that died of this: max_receive_count, poison or expired");
   redrive.add_option("--died-after", arguments->died_after,
                      "Messages that died then or later: RFC 3339, ms since 1970, or -1h");
   redrive.add_option("--died-before", arguments->died_before, "Messages that died before");

@@ -3,6 +3,9 @@
 #include "broker/cli/line_reader.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/send_tally.hpp"
+#include "broker/cli/time_spec.hpp"
+#include "broker/cli/wall_clock.hpp"
+#include "proto/limits.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -28,6 +31,8 @@ struct SendArguments {
   std::optional<std::uint32_t> partition;
   Compression compression = Compression::kNone;
   DelayOption until;
+  std::optional<std::int64_t> ttl_ms;
+  std::string deadline;
 };
 
 // Views into `arguments`; nullopt where one is not name=value.
@@ -115,6 +120,17 @@ ExitCode send(const Connection& connection, const SendArguments& arguments) {
     pattern.set_delay(*delay);
   }
 
+  if (arguments.ttl_ms) {
+    pattern.set_ttl(std::chrono::milliseconds(*arguments.ttl_ms));
+  }
+  if (!arguments.deadline.empty()) {
+    const Result<Timestamp> deadline = parse_time(arguments.deadline, wall_now());
+    if (!deadline) {
+      return report(deadline.error(), arguments.name);
+    }
+    pattern.set_deadline(*deadline);
+  }
+
   // Outlives the client, whose callbacks fill it.
   SendTally tally;
   Result<Client> client = connection.connect();
@@ -162,6 +178,10 @@ void add_queue_send(CLI::App& parent, CommandLine& line) {
   auto arguments = std::make_shared<SendArguments>();
   add_common(command, arguments, line);
   add_delay_options(command, arguments->until);
+  command.add_option("--ttl-ms", arguments->ttl_ms, "Of no use so long after they are ready")
+      ->check(CLI::Range(std::int64_t{1}, proto::kMaxTtlMs));
+  command.add_option("--deadline", arguments->deadline,
+                     "Of no use from then on: RFC 3339, or ms since 1970");
   command.footer(R"(
 Each line of the standard input is a message, without its newline; empty lines too. When the command
 prints `sent N messages`, all N are on the broker's disk. At the first failure it stops reading and
@@ -170,6 +190,9 @@ again until --timeout-ms has passed.
 
 With --delay-ms or --until messages are put off: nobody gets them before. weir delayed ls shows
 them, and they can be cancelled or put off anew until then.
+
+What is of no use any more, by --ttl-ms, --deadline or the queue's own retention, is handed out to
+nobody: it is gone, or in the dead-letter queue (weir queue create --dead-letter-expired 1).
 
 Example:
   weir queue send mail < addresses.txt

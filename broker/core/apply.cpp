@@ -1,4 +1,5 @@
 #include "broker/core/attempt.hpp"
+#include "broker/core/expiry.hpp"
 #include "broker/core/row_codec.hpp"
 #include "broker/core/shard_state.hpp"
 #include "proto/assert.hpp"
@@ -43,6 +44,7 @@ void ShardState::reindex(proto::QueueId id) {
   by_deadline_.set(id,
                    queue.leases().empty() ? TouchedBatch::kNever : queue.leases().begin()->first);
   by_delay_due_.set(id, queue.next_delay_due());
+  note_retention(queue);
   if (queue.dying().empty()) {
     dying_queues_.erase(id);
   } else {
@@ -54,6 +56,17 @@ void ShardState::reindex(proto::QueueId id) {
     seeking_oldest_.erase(id);
   }
   idle_bytes_ = idle_bytes_ - by_idle_bytes_.set(id, queue.idle_bytes()) + queue.idle_bytes();
+}
+
+/// Costs nothing where messages are kept for ever.
+void ShardState::note_retention(const Queue& queue) {
+  const proto::TimeMs oldest =
+      queue.definition().settings.retention_ms > 0 ? queue.oldest_append_time() : 0;
+  if (oldest > 0) {
+    by_retention_.set(queue.id(), retained_until(queue, oldest));
+  } else if (!by_retention_.ranked().empty()) {
+    by_retention_.set(queue.id(), kNeverExpires);
+  }
 }
 
 void ShardState::apply_one(const ProducerStarted& record, Queue::Effects&) {
@@ -84,6 +97,7 @@ void ShardState::apply_one(const BatchAppended& record, Queue::Effects&) {
     const proto::QueueId id{record.log.value};
     Queue& queue = change(id);
     queue.append(record);
+    note_retention(queue);
     rows_.put(Family::kLog,
               storage::batch_key(KeyKind::kBatch, record.log.value, queue.counters().generation,
                                  append.last_offset),
@@ -159,6 +173,10 @@ void ShardState::apply_one(const Extended& record, Queue::Effects&) {
 void ShardState::apply_one(const Started& record, Queue::Effects&) {
   change(record.range.queue).apply(record);
   reindex(record.range.queue);
+}
+
+void ShardState::apply_one(const Expired& record, Queue::Effects& effects) {
+  apply_gone(record, effects);
 }
 
 void ShardState::apply_one(const DeadLettered& record, Queue::Effects& effects) {

@@ -40,6 +40,7 @@ void ShardState::apply_one(const QueueChanged& record, Queue::Effects&) {
   dead_letter_sources_.erase({it->second.definition().dead_letter_queue, id});
   note_dead_letter_queue(record.definition);
   it->second.apply(record);
+  note_retention(it->second);
   rows_.put(Family::kState, storage::object_key(KeyKind::kQueue, id.value),
             rows::encode(record.definition));
 }
@@ -118,6 +119,7 @@ void ShardState::apply_one(const QueueDeleted& record, Queue::Effects&) {
   dead_letter_sources_.erase({it->second.definition().dead_letter_queue, id});
   by_deadline_.remove(id);
   by_delay_due_.remove(id);
+  by_retention_.remove(id);
   dying_queues_.erase(id);
   seeking_oldest_.erase(id);
   idle_bytes_ -= by_idle_bytes_.remove(id);

@@ -26,6 +26,13 @@ std::string_view last_reason(const std::vector<Attempt>& history) {
   return last != history.rend() ? std::string_view(last->reason) : std::string_view();
 }
 
+std::string_view reason_of(const Run& run) {
+  if (run.is_poison) {
+    return "poison";
+  }
+  return run.is_expired ? "expired" : "max_receive_count";
+}
+
 }  // namespace
 
 DeadLetterBatch::DeadLetterBatch(const CachedBatch& source, std::string_view queue_name,
@@ -43,7 +50,7 @@ bool DeadLetterBatch::add(std::uint32_t index, const Run& run,
   const std::string_view error = last_reason(history);
   std::vector<proto::Header> headers;
   headers.push_back({kHeaderDeadFrom, queue_name_});
-  headers.push_back({kHeaderDeadReason, run.is_poison ? "poison" : "max_receive_count"});
+  headers.push_back({kHeaderDeadReason, reason_of(run)});
   headers.push_back({kHeaderDeadAttempts, attempts_text});
   headers.push_back({kHeaderDeadFailures, failures_text});
   headers.push_back({kHeaderDeadTime, now_text_});
@@ -53,7 +60,8 @@ bool DeadLetterBatch::add(std::uint32_t index, const Run& run,
   if (!history.empty()) {
     headers.push_back({kHeaderDeadHistory, history_text});
   }
-  return copies_.add(source_, index, headers);
+  // It is kept there whatever it was good for.
+  return copies_.add(source_, index, headers, RebuiltBatch::Life::kOver);
 }
 
 }  // namespace weir::core

@@ -1,4 +1,5 @@
 #include "broker/core/dead_letter_batch.hpp"
+#include "broker/core/expiry.hpp"
 #include "broker/core/shard_state.hpp"
 #include "proto/limits.hpp"
 #include "proto/planted_bugs.hpp"
@@ -67,9 +68,23 @@ DueSlice returned_slice(const Queue& queue, const ShardState::DispatchWish& wish
   return found;
 }
 
+/// Ends the slice in front of what is of no use any more. True where that is all of it.
+bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs now, Slice& slice) {
+  const auto is_over = [&](std::uint32_t index) {
+    return expires_at(queue, batch, index) <= now && !WEIR_PLANTED(hand_out_what_expired);
+  };
+  std::uint32_t end = slice.first;
+  const bool begins_with_it = is_over(end);
+  while (end < slice.end && is_over(end) == begins_with_it) {
+    ++end;
+  }
+  slice.end = end;
+  return begins_with_it;
+}
+
 }  // namespace
 
-std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
+std::variant<std::monostate, Need, ShardState::DispatchStep, Expired> ShardState::decide(
     const DispatchWish& wish, const BatchSource& batches, proto::TimeMs now) const {
   const Queue* target = queue(wish.queue);
   if (target == nullptr || wish.max_messages == 0 ||
@@ -98,6 +113,12 @@ std::variant<std::monostate, Need, ShardState::DispatchStep> ShardState::decide(
     slice = Slice{cached->base_offset, cached->last_offset,
                   static_cast<std::uint32_t>(at - cached->base_offset),
                   static_cast<std::uint32_t>(cached->last_offset - cached->base_offset + 1)};
+  }
+  if (can_expire(*target, *cached) && cut_at_expired(*target, *cached, now, *slice)) {
+    return expired(*target,
+                   {target->id(), slice->base_offset, slice->last_offset, slice->first,
+                    slice->end - slice->first},
+                   cached->stored_bytes, cached->append_time, batches);
   }
   std::uint64_t limit = std::min<std::uint64_t>(wish.max_messages, max_in_flight - in_flight);
   limit = std::min<std::uint64_t>(limit, slice->end - slice->first);

@@ -2,6 +2,7 @@
 #include "proto/batch/stored_batch.hpp"
 #include "proto/planted_bugs.hpp"
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <utility>
@@ -64,6 +65,15 @@ proto::Result<> check_bounds(const Queue& queue, const SendBatch& send) {
   return {};
 }
 
+/// Whether nobody will ever take any of them. Where one is in time the others go along with it, and
+/// are of no use when their turn comes.
+bool is_all_late(const proto::BatchColumns& columns, proto::TimeMs now) {
+  return !columns.lives.empty() &&
+         std::ranges::all_of(columns.lives, [now](const proto::RecordLife& life) {
+           return life.deadline >= 0 && life.deadline <= now;
+         });
+}
+
 }  // namespace
 
 proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
@@ -94,6 +104,9 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
   }
   if (*duplicate) {
     return SendDecision{std::nullopt, {}, (*duplicate)->base_offset, (*duplicate)->append_time};
+  }
+  if (is_all_late(command.columns, now)) {
+    return fail(Errc::kDeadlineExceeded, "the deadline of each message has passed");
   }
   // What was stored before is told to be, whether the queue takes anything now or not.
   if (to_queue != nullptr) {

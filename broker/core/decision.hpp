@@ -23,7 +23,14 @@ struct CachedBatch {
   std::uint64_t stored_bytes = 0;
   proto::SharedBytes batch;
   std::vector<proto::RecordSpan> records;  // empty for a compressed batch
+  /// Until when each message is of use by its own words; empty where none says it.
+  std::vector<proto::TimeMs> expiries = {};
 };
+
+inline constexpr proto::TimeMs kNeverExpires = INT64_MAX;
+/// CachedBatch::expiries of a batch that came then.
+[[nodiscard]] std::vector<proto::TimeMs> expiries_of(const proto::BatchColumns& columns,
+                                                     proto::TimeMs append_time);
 
 /// Where decisions find message data: whatever the driver keeps in memory.
 class BatchSource {

@@ -29,7 +29,10 @@ struct QueueSettings {
   std::int64_t redelivery_max_delay_ms = 0;  // 0: always the same
   /// Redeliveries may be so large a share of first deliveries, over ten seconds.
   std::int64_t redelivery_budget_percent = 0;
-  std::int64_t delay_ms = 0;  // until a message is ready that does not say it itself
+  std::int64_t delay_ms = 0;      // until a message is ready that does not say it itself
+  std::int64_t retention_ms = 0;  // from when it is ready; 0: for ever
+  /// What expires goes to the dead-letter queue, where there is one; 0: it is gone.
+  std::int64_t dead_letter_expired = 0;
 };
 
 /// What is stopped in a queue, on an operator's word. Nothing, when it is created.
@@ -52,6 +55,8 @@ struct QueueChanges {
   std::optional<std::int64_t> redelivery_max_delay_ms = {};
   std::optional<std::int64_t> redelivery_budget_percent = {};
   std::optional<std::int64_t> delay_ms = {};
+  std::optional<std::int64_t> retention_ms = {};
+  std::optional<std::int64_t> dead_letter_expired = {};
   std::optional<bool> receives_paused = {};
   std::optional<bool> sends_paused = {};
 };
@@ -90,6 +95,10 @@ inline constexpr std::array kNumericSettings = {
                    proto::kDefaultRedeliveryBudgetPercent},
     NumericSetting{"delay_ms", &QueueSettings::delay_ms, &QueueChanges::delay_ms, 0,
                    proto::kMaxDelayMs, 0},
+    NumericSetting{"retention_ms", &QueueSettings::retention_ms, &QueueChanges::retention_ms,
+                   proto::kMinRetentionMs, proto::kMaxRetentionMs, 0},
+    NumericSetting{"dead_letter_expired", &QueueSettings::dead_letter_expired,
+                   &QueueChanges::dead_letter_expired, 0, 1, 0},
 };
 
 /// One setting that an update changes, or would change.

@@ -33,13 +33,15 @@ RebuiltBatch::RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, prot
     : queue_(queue), incarnation_(incarnation), now_(now), builder_(proto::kStoredHeaderBytes) {}
 
 bool RebuiltBatch::add(const CachedBatch& source, std::uint32_t index,
-                       std::span<const proto::Header> more) {
+                       std::span<const proto::Header> more, Life life) {
   const proto::RecordView record = record_at(source, index);
   const std::string id = proto::message_id(incarnation_, queue_.value, source.base_offset + index);
   std::vector<proto::Header> headers;
   bool has_id = false;
   for (const proto::Header& header : record.headers) {
-    if (std::ranges::find(kHistoryHeaders, header.key) == kHistoryHeaders.end()) {
+    const bool is_over = life == Life::kOver &&
+                         (header.key == proto::kHeaderTtl || header.key == proto::kHeaderDeadline);
+    if (!is_over && std::ranges::find(kHistoryHeaders, header.key) == kHistoryHeaders.end()) {
       headers.push_back(header);
       has_id = has_id || header.key == kHeaderId;
     }

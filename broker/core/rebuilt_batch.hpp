@@ -39,9 +39,12 @@ class RebuiltBatch {
   /// Copies of messages of `queue`, made at `now`.
   RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now);
 
+  /// Whether what it says of its time to live and deadline stays true for the copy.
+  enum class Life : std::uint8_t { kKept, kOver };
   /// The message at that index of an uncompressed batch, with these headers more. False when this
   /// one is full; the message is not in it then.
-  bool add(const CachedBatch& source, std::uint32_t index, std::span<const proto::Header> more);
+  bool add(const CachedBatch& source, std::uint32_t index, std::span<const proto::Header> more,
+           Life life = Life::kKept);
   [[nodiscard]] std::uint32_t count() const { return builder_.count(); }
   /// The stored batch with its header, of kind kRebuilt.
   [[nodiscard]] proto::SharedBytes finish(proto::Offset base_offset, proto::Offset prev_last_offset,

@@ -178,6 +178,15 @@ struct Passed {
   proto::TimeMs cursor_time = 0;  // as in Leased
   proto::TimeMs due = 0;
 };
+/// Of no use any more, and not in anybody's hands: gone, or on the way to the dead-letter queue.
+/// Either all of them were handed out before, or none was; then all in front of them was.
+struct Expired {
+  MessageRange range;
+  bool is_dead_lettered = false;
+  std::uint64_t batch_bytes = 0;  // what the batch takes in the store
+  proto::TimeMs append_time = 0;  // of the batch
+  proto::TimeMs cursor_time = 0;  // as in Leased
+};
 /// Gone to another queue: the batch with the copies is appended in the same unit.
 struct Moved {
   MessageRange range;
@@ -212,6 +221,6 @@ using Record =
                  BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered, PagedOut,
                  PagedIn, IncarnationRaised, QueueChanged, QueuePurged, QueueDeleted, TopicDeleted,
                  NamespaceDeleted, Passed, Moved, Unparked, RedriveChanged, Delayed, DelayEnded,
-                 SequenceTaken>;
+                 SequenceTaken, Expired>;
 
 }  // namespace weir::core

@@ -226,6 +226,16 @@ std::optional<RedriveChanged> read_redrive(const pb::RedriveRow& from) {
   return redrive ? std::optional(RedriveChanged{*std::move(redrive)}) : std::nullopt;
 }
 
+std::optional<Expired> read(const pb::Expired& from) {
+  const auto range = read(from.range());
+  if (!range || !is_stored_size(from.batch_bytes()) || !is_time(from.append_time()) ||
+      !is_time(from.cursor_time())) {
+    return std::nullopt;
+  }
+  return Expired{*range, from.is_dead_lettered(), from.batch_bytes(), from.append_time(),
+                 from.cursor_time()};
+}
+
 /// Whether all offsets of a row of the delay lane are some of those.
 bool is_in_lane(std::int64_t base_offset, std::uint32_t count) {
   return base_offset >= Queue::DelayLane::kFirstOffset &&
@@ -377,6 +387,8 @@ std::optional<Record> read_any(const pb::Record& from) {
       return any(read(from.delay_ended()));
     case pb::Record::kSequenceTaken:
       return any(read(from.sequence_taken()));
+    case pb::Record::kExpired:
+      return any(read(from.expired()));
     case pb::Record::WHAT_NOT_SET:
       break;
   }

@@ -174,6 +174,15 @@ void write(const SequenceTaken& from, pb::Record& to) {
   taken.set_time(from.time);
 }
 
+void write(const Expired& from, pb::Record& to) {
+  pb::Expired& expired = *to.mutable_expired();
+  write(from.range, *expired.mutable_range());
+  expired.set_is_dead_lettered(from.is_dead_lettered);
+  expired.set_batch_bytes(from.batch_bytes);
+  expired.set_append_time(from.append_time);
+  expired.set_cursor_time(from.cursor_time);
+}
+
 void write(const RedriveChanged& from, pb::Record& to) {
   messages::write(from.redrive, *to.mutable_redrive_changed());
 }

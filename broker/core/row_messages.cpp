@@ -59,6 +59,7 @@ std::optional<Run> read(const pb::RunRow& row) {
   run.failures = static_cast<std::uint16_t>(failures);
   run.losses = static_cast<std::uint16_t>(row.losses());
   run.is_poison = row.is_poison();
+  run.is_expired = row.is_expired();
   run.grant = proto::GrantId{row.grant()};
   run.nonce = row.nonce();
   run.when = row.when();
@@ -213,6 +214,7 @@ void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
     row.set_failures(WEIR_PLANTED(forget_attempts_at_restart) ? 0U : run.failures);
     row.set_losses(run.losses);
     row.set_is_poison(run.is_poison);
+    row.set_is_expired(run.is_expired);
     row.set_since(run.since);
     if (run.holder) {
       row.set_holder(*run.holder);

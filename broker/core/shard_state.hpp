@@ -126,9 +126,13 @@ class ShardState {
     bool passed_lone = false;    // one that must be alone was passed by
   };
   /// One slice of one batch; monostate when there is nothing to hand out (or too much in flight).
-  [[nodiscard]] std::variant<std::monostate, Need, DispatchStep> decide(const DispatchWish& wish,
-                                                                        const BatchSource& batches,
-                                                                        proto::TimeMs now) const;
+  /// Expired: what would have come next is of no use any more; ask again when that is applied.
+  [[nodiscard]] std::variant<std::monostate, Need, DispatchStep, Expired> decide(
+      const DispatchWish& wish, const BatchSource& batches, proto::TimeMs now) const;
+  /// What of a queue is older than its retention, some of it at a time; monostate when nothing is,
+  /// or all of it is in somebody's hands.
+  [[nodiscard]] std::variant<std::monostate, Need, NeedRows, Expired> decide_retention(
+      proto::QueueId queue, const BatchSource& batches, proto::TimeMs now) const;
 
   /// Whether somebody with that name is still there; nullptr: nobody has a name any more.
   using HolderLives = std::function<bool(const std::string* holder)>;
@@ -228,9 +232,13 @@ class ShardState {
   /// Earliest lease deadline of all queues; TouchedBatch::kNever without one.
   [[nodiscard]] proto::TimeMs next_deadline() const;
   /// Queues whose delay lane may have something that is due, by when.
-  using DelayRanking = QueueRanking<proto::TimeMs, TouchedBatch::kNever>;
-  [[nodiscard]] const std::set<DelayRanking::Entry>& by_delay_due() const {
+  using TimeRanking = QueueRanking<proto::TimeMs, TouchedBatch::kNever>;
+  [[nodiscard]] const std::set<TimeRanking::Entry>& by_delay_due() const {
     return by_delay_due_.ranked();
+  }
+  /// Queues with a retention, by when their oldest message expires.
+  [[nodiscard]] const std::set<TimeRanking::Entry>& by_retention() const {
+    return by_retention_.ranked();
   }
   /// Queues that have messages for their dead-letter queue.
   [[nodiscard]] const std::set<proto::QueueId>& dying_queues() const { return dying_queues_; }
@@ -272,9 +280,11 @@ class ShardState {
   void apply_one(const Delayed& record, Queue::Effects& effects);
   void apply_one(const DelayEnded& record, Queue::Effects& effects);
   void apply_one(const SequenceTaken& record, Queue::Effects& effects);
+  void apply_one(const Expired& record, Queue::Effects& effects);
   void apply_one(const PagedOut& record, Queue::Effects& effects);
   void apply_one(const PagedIn& record, Queue::Effects& effects);
   void apply_one(const IncarnationRaised& record, Queue::Effects& effects);
+  void note_retention(const Queue& queue);
   template <class Gone>
   void apply_gone(const Gone& record, Queue::Effects& effects);
   Queue& change(proto::QueueId id);
@@ -284,6 +294,9 @@ class ShardState {
   proto::Result<> restore_queues(const storage::Reader& reader);
   proto::Result<> restore_topics(const storage::Reader& reader);
   proto::Result<> restore_producers(const storage::Reader& reader);
+  [[nodiscard]] static Expired expired(const Queue& queue, const MessageRange& range,
+                                       std::uint64_t batch_bytes, proto::TimeMs append_time,
+                                       const BatchSource& batches);
   [[nodiscard]] SendDecision decide_delayed(const Queue& queue, SendBatch& command,
                                             proto::TimeMs now) const;
   [[nodiscard]] const Queue* find_way_back(const Redrive& redrive, const CachedBatch& batch,
@@ -304,8 +317,9 @@ class ShardState {
   std::map<proto::QueueId, Queue> queues_;
   std::map<proto::PartitionId, Partition> partitions_;
   Producers producers_;
-  QueueRanking<proto::TimeMs, TouchedBatch::kNever> by_deadline_;  // of its first lease
-  DelayRanking by_delay_due_;
+  TimeRanking by_deadline_;  // of its first lease
+  TimeRanking by_delay_due_;
+  TimeRanking by_retention_;  // of its oldest message
   std::set<proto::QueueId> dying_queues_;
   std::set<proto::QueueId> seeking_oldest_;
   /// The dead-letter queue, and the queue whose it is.

@@ -19,6 +19,8 @@ void add_totals(const shard::ShardMetrics& shard, Exposition& page) {
                shard.nacked_messages);
   page.counter("weir_dead_lettered_total", "Messages moved to a dead-letter queue",
                shard.dead_lettered_messages);
+  page.counter("weir_expired_messages_total", "Messages dropped since they were of no use any more",
+               shard.expired_messages);
   page.counter("weir_redriven_total", "Messages that a redrive moved to another queue",
                shard.redriven_messages);
   page.counter("weir_purged_total", "Messages that an operator deleted", shard.purged_messages);

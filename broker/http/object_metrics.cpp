@@ -33,6 +33,7 @@ void add_to(QueueFacts& sum, const QueueFacts& queue) {
   sum.counters.nacked_messages += queue.counters.nacked_messages;
   sum.counters.expired_leases += queue.counters.expired_leases;
   sum.counters.dead_lettered_messages += queue.counters.dead_lettered_messages;
+  sum.counters.expired_messages += queue.counters.expired_messages;
   sum.counters.redriven_messages += queue.counters.redriven_messages;
   sum.counters.purged_messages += queue.counters.purged_messages;
 }
@@ -120,6 +121,8 @@ void add_counters(const std::vector<QueueFacts>& queues, Exposition& page) {
              &Counters::expired_leases},
       Family{"weir_queue_dead_lettered_total", "Messages of a queue moved to its dead-letter queue",
              &Counters::dead_lettered_messages},
+      Family{"weir_queue_expired_messages_total",
+             "Messages of a queue dropped since they were of no use", &Counters::expired_messages},
       Family{"weir_queue_redriven_total", "Messages of a queue that a redrive moved to another one",
              &Counters::redriven_messages},
       Family{"weir_queue_purged_total", "Messages of a queue that an operator deleted",

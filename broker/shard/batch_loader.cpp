@@ -37,6 +37,7 @@ proto::Result<core::CachedBatch> read_stored_batch(std::string_view value,
   batch.base_timestamp = columns->header.base_timestamp;
   batch.stored_bytes = stored.size();
   batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed->batch.size());
+  batch.expiries = core::expiries_of(*columns, batch.append_time);
   batch.records = std::move(columns->records);
   return batch;
 }

@@ -53,9 +53,11 @@ proto::Result<> Shard::Impl::reset() {
   kept_.clear();
   paging_.clear();
   known_until_.clear();
+  next_retention_ = 0;
   lanes_.clear();
   delay_changes_.clear();
   changed_last_.clear();
+  stuck_lanes_.clear();
   due_.clear();
   scheduled_ = false;
   failed_ = false;

@@ -35,7 +35,7 @@ void Shard::Impl::move_due() {
     if (due > now_ || queues.size() == kMaxLanesPerTurn) {
       break;
     }
-    if (lanes_.may_read(queue)) {
+    if (lanes_.may_read(queue) && !stuck_lanes_.contains(queue)) {
       queues.push_back(queue);
     }
   }
@@ -90,8 +90,7 @@ void Shard::Impl::take_due(const core::Queue& queue, const DueRows& due, proto::
                                                : std::min(due.next_due, unseen));
 }
 
-/// Nobody tries again and again: the rest of the lane waits for a restart, or for the next message
-/// that is put off.
+/// Nobody tries again and again: what is due behind it waits for a restart.
 void Shard::Impl::note_damaged_lane(const core::Queue& queue, const proto::Error& why) {
   const proto::Error damage =
       proto::fail(proto::Errc::kCorruptBatch,
@@ -100,7 +99,7 @@ void Shard::Impl::note_damaged_lane(const core::Queue& queue, const proto::Error
   note_damage({proto::LogId{queue.id().value}, queue.counters().generation,
                core::Queue::DelayLane::kFirstOffset},
               damage);
-  state_->learn_next_delay_due(queue.id(), core::TouchedBatch::kNever);
+  stuck_lanes_.insert(queue.id());
   if (const auto changes = delay_changes_.find(queue.id()); changes != delay_changes_.end()) {
     reply(changes->second.front().session, changes->second.front().request_id, damage);
     pop_delay_change(queue.id());

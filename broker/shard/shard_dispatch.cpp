@@ -91,6 +91,15 @@ Shard::Impl::Step Shard::Impl::take(core::ShardState::DispatchWish wish) {
         WEIR_PLANTED(redeliver_without_budget) ? UINT32_MAX : redeliveries_left(*queue);
   }
   Step step = state_->decide(wish, cache_, now_);
+  while (const auto* over = std::get_if<core::Expired>(&step)) {
+    if (drops_left_-- <= 0) {
+      dispatchable_.insert(wish.queue);
+      schedule();
+      return {};
+    }
+    apply(core::Record{*over});
+    step = state_->decide(wish, cache_, now_);
+  }
   if (auto* given = std::get_if<core::ShardState::DispatchStep>(&step)) {
     note_hand_out(given->delivery);
     if (!given->delivery.again && ports_.on_first_hand_out) {

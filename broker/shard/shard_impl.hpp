@@ -30,7 +30,7 @@ namespace weir::shard {
 /// The turn and what belongs to it. See shard.hpp for the contract; split over shard_turn.cpp (the
 /// turn and the release of what it said), shard_inputs.cpp (sends and settlements),
 /// shard_requests.cpp, shard_admin.cpp, shard_lists.cpp, shard_dispatch.cpp, shard_paging.cpp,
-/// shard_redrive.cpp, shard_delay.cpp and shard.cpp (life).
+/// shard_redrive.cpp, shard_delay.cpp, shard_expiry.cpp and shard.cpp (life).
 class Shard::Impl {
  public:
   Impl(ShardOptions options, Ports ports);
@@ -221,7 +221,8 @@ class Shard::Impl {
   void end_subscription(const Consumer& consumer, const proto::Error& why);
   Served serve_consumer(proto::QueueId queue, Consumer& consumer);
   void answer_late_waiters();
-  using Step = std::variant<std::monostate, core::Need, core::ShardState::DispatchStep>;
+  using Step =
+      std::variant<std::monostate, core::Need, core::ShardState::DispatchStep, core::Expired>;
   Step take(core::ShardState::DispatchWish wish);
   [[nodiscard]] std::uint32_t redeliveries_left(const core::Queue& queue) const;
   void note_hand_out(const core::Delivery& delivery);
@@ -234,6 +235,8 @@ class Shard::Impl {
   template <class Read, class Rows>
   void read_lane(proto::QueueId queue, Read read,
                  void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs));
+  void retain();
+  bool step_retention(proto::QueueId queue);
   void change_delays();
   void move_due();
   void take_due(const core::Queue& queue, const DueRows& due, proto::TimeMs unseen);
@@ -328,8 +331,14 @@ class Shard::Impl {
   std::size_t sweep_budgets_at_ = 0;
   /// Of queues with a redrive: what is touched up to this offset, and not looked at, is in memory.
   std::map<proto::QueueId, proto::Offset> known_until_;
+  /// Of all queues together, so that nothing else waits long for what nobody waits for.
+  static constexpr int kMaxDropsPerTurn = 256;
+  int drops_left_ = 0;
+  bool is_retention_loading_ = false;  // a step of this turn goes on when a load is there
+  proto::TimeMs next_retention_ = 0;   // what is older than it may be is looked at again
   DelayLanes lanes_;
   std::map<proto::QueueId, std::deque<DelayChange>> delay_changes_;
+  std::set<proto::QueueId> stuck_lanes_;         // whose next rows cannot be read
   std::set<proto::QueueId> changed_last_;        // lanes whose last read was for one of those
   proto::QueueId last_redriven_;                 // the next turn begins behind this queue
   std::map<proto::QueueId, proto::TimeMs> due_;  // queues with takers and messages due later

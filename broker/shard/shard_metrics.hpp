@@ -19,6 +19,7 @@ struct QueueCounters {
   std::uint64_t nacked_messages = 0;
   std::uint64_t expired_leases = 0;
   std::uint64_t dead_lettered_messages = 0;
+  std::uint64_t expired_messages = 0;  // and gone: those that were dead-lettered count as that
   std::uint64_t redriven_messages = 0;
   std::uint64_t purged_messages = 0;  // with those of deleted queues
 };

@@ -32,6 +32,7 @@ void Shard::Impl::turn() {
   ++metrics_.turns;
   now_ = ports_.now();
   settles_left_ = options_.settles_per_turn;
+  drops_left_ = kMaxDropsPerTurn;
   if (WEIR_PLANTED(expire_before_inputs)) {
     expire();
   }
@@ -50,6 +51,7 @@ void Shard::Impl::turn() {
   redrive();
   change_delays();
   move_due();
+  retain();
   dispatch_all();
   answer_late_waiters();
   const TopicFeed::Hooks hooks{
@@ -124,6 +126,13 @@ void Shard::Impl::apply(const core::Record& record) {
     count(dead->range.queue, &QueueCounters::dead_lettered_messages, effects.done);
     dispatchable_.insert(dead->range.queue);  // what was dying counted as in flight
     forget_if_gone(dead->range, effects);
+  } else if (const auto* expired = std::get_if<core::Expired>(&record)) {
+    count(expired->range.queue, &QueueCounters::expired_messages, effects.done);
+    dispatchable_.insert(expired->range.queue);
+    forget_if_gone(expired->range, effects);
+    if (expired->is_dead_lettered) {
+      schedule();  // they are dying, and the next turn moves them
+    }
   } else if (const auto* moved = std::get_if<core::Moved>(&record)) {
     count(moved->range.queue, &QueueCounters::redriven_messages, effects.done);
     forget_if_gone(moved->range, effects);
@@ -131,6 +140,8 @@ void Shard::Impl::apply(const core::Record& record) {
     dispatchable_.insert(passed->range.queue);
   } else if (const auto* unparked = std::get_if<core::Unparked>(&record)) {
     dispatchable_.insert(unparked->range.queue);
+  } else if (const auto* purged = std::get_if<core::QueuePurged>(&record)) {
+    stuck_lanes_.erase(purged->queue);
   } else if (const auto* delayed = std::get_if<core::Delayed>(&record)) {
     lanes_.note_delayed(delayed->queue, proto::CommitIndex{last_index_.value + 1}, delayed->due);
   } else if (const auto* ended = std::get_if<core::DelayEnded>(&record)) {
@@ -168,6 +179,7 @@ void Shard::Impl::cache(const core::BatchAppended& record) {
       return;
     }
     batch.base_timestamp = columns->header.base_timestamp;
+    batch.expiries = core::expiries_of(*columns, batch.append_time);
     batch.records = std::move(columns->records);
   }
   cache_.insert(record.log, std::move(batch), proto::CommitIndex{last_index_.value + 1});
@@ -332,6 +344,12 @@ void Shard::Impl::arm() {
   if (const auto put_off = state_->by_delay_due().lower_bound({now_ + 1, proto::QueueId{}});
       put_off != state_->by_delay_due().end()) {
     next = std::min(next, put_off->first);
+  }
+  const auto& retained = state_->by_retention();
+  if (!retained.empty() && retained.begin()->first <= now_) {
+    next = std::min(next, std::max(next_retention_, now_ + 1));
+  } else if (!retained.empty()) {
+    next = std::min(next, retained.begin()->first);
   }
   for (const proto::QueueId source : state_->redrives().running()) {
     if (const proto::TimeMs when = state_->redrives().find(source)->next_time(); when > now_) {

@@ -1,8 +1,10 @@
 #include "client/core/grant.hpp"
+#include "proto/batch/record_batch.hpp"
 #include "proto/settlement.hpp"
 #include "weir/consumer.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <utility>
 
@@ -149,6 +151,29 @@ MessageId Delivery::message_id() const {
   }
   const sdk::GrantOrigin& origin = grant_->origin();
   return MessageId(origin.incarnation, origin.queue, offset_);
+}
+
+std::optional<Timestamp> Delivery::deadline() const {
+  for (const HeaderView& header : headers_) {
+    if (header.key == proto::kHeaderDeadline && header.value) {
+      std::int64_t ms = 0;
+      const char* const end = header.value->data() + header.value->size();
+      if (std::from_chars(header.value->data(), end, ms).ptr == end) {
+        return Timestamp(std::chrono::milliseconds(ms));
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::chrono::milliseconds> Delivery::time_left() const {
+  const std::optional<Timestamp> until = deadline();
+  if (!until) {
+    return std::nullopt;
+  }
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  return std::max(std::chrono::milliseconds(0), *until - now);
 }
 
 std::string Delivery::handle() const {

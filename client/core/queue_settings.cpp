@@ -50,6 +50,14 @@ QueueSettings& QueueSettings::set_delay(std::chrono::milliseconds delay) {
   delay_ = delay;
   return *this;
 }
+QueueSettings& QueueSettings::set_retention(std::chrono::milliseconds retention) {
+  retention_ = retention;
+  return *this;
+}
+QueueSettings& QueueSettings::set_dead_letter_expired(bool dead_letter) {
+  dead_letter_expired_ = dead_letter;
+  return *this;
+}
 
 QueueChanges::QueueChanges() = default;
 
@@ -95,6 +103,14 @@ QueueChanges& QueueChanges::set_redelivery_budget_percent(std::uint32_t percent)
 }
 QueueChanges& QueueChanges::set_delay(std::chrono::milliseconds delay) {
   delay_ = delay;
+  return *this;
+}
+QueueChanges& QueueChanges::set_retention(std::chrono::milliseconds retention) {
+  retention_ = retention;
+  return *this;
+}
+QueueChanges& QueueChanges::set_dead_letter_expired(bool dead_letter) {
+  dead_letter_expired_ = dead_letter;
   return *this;
 }
 QueueChanges& QueueChanges::set_receives_paused(bool paused) {

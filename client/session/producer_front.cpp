@@ -8,6 +8,8 @@
 #include "proto/limits.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string>
 #include <utility>
 
 namespace weir::sdk {
@@ -159,11 +161,20 @@ void ProducerFront::on_stop(SendStop& stop) {
 Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, bool may_block,
                              SendCallback callback) {
   std::vector<proto::Header> headers;
-  headers.reserve(message.headers().size() + 1);
-  std::string delay_text;
+  headers.reserve(message.headers().size() + 3);
+  // The delay in front, where the batcher looks for it.
+  std::array<std::string, 3> texts;
   if (message.delay()) {
-    delay_text = std::to_string(message.delay()->count());
-    headers.push_back({proto::kHeaderDelay, delay_text});
+    texts[0] = std::to_string(message.delay()->count());
+    headers.push_back({proto::kHeaderDelay, texts[0]});
+  }
+  if (message.ttl()) {
+    texts[1] = std::to_string(message.ttl()->count());
+    headers.push_back({proto::kHeaderTtl, texts[1]});
+  }
+  if (message.deadline()) {
+    texts[2] = std::to_string(message.deadline()->time_since_epoch().count());
+    headers.push_back({proto::kHeaderDeadline, texts[2]});
   }
   for (const HeaderView& header : message.headers()) {
     if (const proto::Result<> checked = check_header_name(header.key); !checked) {

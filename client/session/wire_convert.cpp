@@ -62,6 +62,10 @@ constexpr std::array kNumericSettings = {
             &QueueSettings::set_redelivery_budget_percent,
             &QueueChanges::redelivery_budget_percent>("redelivery_budget_percent"),
     numeric<&QueueSettings::delay, &QueueSettings::set_delay, &QueueChanges::delay>("delay_ms"),
+    numeric<&QueueSettings::retention, &QueueSettings::set_retention, &QueueChanges::retention>(
+        "retention_ms"),
+    numeric<&QueueSettings::dead_letter_expired, &QueueSettings::set_dead_letter_expired,
+            &QueueChanges::dead_letter_expired>("dead_letter_expired"),
 };
 
 using WireChanges = google::protobuf::RepeatedPtrField<v1::SettingChange>;

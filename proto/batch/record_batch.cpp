@@ -30,7 +30,9 @@ enum class Fault : std::uint8_t {
   kHeaderBytes,
   kReservedHeader,
   kDelay,
-  kDelayInTopic,
+  kTtl,
+  kDeadline,
+  kTimeInTopic,
 };
 
 std::string name_of(std::size_t index) {
@@ -63,14 +65,35 @@ Error to_error(Fault fault, const std::string& record) {
       return fail(Errc::kInvalidArgument,
                   record + " has a delay that is not one number of milliseconds from 0 to " +
                       std::to_string(kMaxDelayMs));
-    case Fault::kDelayInTopic:
-      return fail(Errc::kInvalidArgument, record + " has a delay, and topics know none");
+    case Fault::kTtl:
+      return fail(Errc::kInvalidArgument,
+                  record + " has a time to live that is not one number of milliseconds from 1 to " +
+                      std::to_string(kMaxTtlMs));
+    case Fault::kDeadline:
+      return fail(Errc::kInvalidArgument,
+                  record + " has a deadline that is not one number of milliseconds since 1970");
+    case Fault::kTimeInTopic:
+      return fail(Errc::kInvalidArgument,
+                  record + " has a delay, a time to live or a deadline, and topics know none");
   }
   return fail(Errc::kMalformed, record + " is malformed");
 }
 
 std::size_t size_of(const std::optional<std::string_view>& field) {
   return field ? field->size() : 0;
+}
+
+/// The number of milliseconds that a header's value is; nullopt for anything else.
+std::optional<std::int64_t> read_ms(std::optional<std::string_view> value, std::int64_t least,
+                                    std::int64_t most) {
+  std::int64_t ms = 0;
+  if (!value || value->empty()) {
+    return std::nullopt;
+  }
+  const char* const end = value->data() + value->size();
+  const auto [stop, error] = std::from_chars(value->data(), end, ms);
+  return error == std::errc() && stop == end && ms >= least && ms <= most ? std::optional(ms)
+                                                                          : std::nullopt;
 }
 
 /// The limits of a producer on one record.
@@ -88,6 +111,7 @@ class RecordLimits {
 
   /// BatchColumns::kNoDelay where none was asked for.
   [[nodiscard]] std::int64_t delay_ms() const { return delay_ms_; }
+  [[nodiscard]] const RecordLife& life() const { return life_; }
 
   /// Of the whole message, as kMaxMessageBytes counts them.
   [[nodiscard]] std::size_t bytes() const { return body_bytes_ + header_bytes_; }
@@ -107,20 +131,28 @@ class RecordLimits {
 
  private:
   void count_reserved(const Header& header) {
-    if (header.key != kHeaderDelay) {
+    if (header.key == kHeaderDelay) {
+      take(header.value, 0, kMaxDelayMs, delay_ms_, Fault::kDelay);
+    } else if (header.key == kHeaderTtl) {
+      take(header.value, 1, kMaxTtlMs, life_.ttl_ms, Fault::kTtl);
+    } else if (header.key == kHeaderDeadline) {
+      take(header.value, 0, std::numeric_limits<TimeMs>::max() - 1, life_.deadline,
+           Fault::kDeadline);
+    } else {
       reserved_ = Fault::kReservedHeader;
-      return;
     }
+  }
+  /// A time that a message may name once; `known` is -1 until then.
+  void take(std::optional<std::string_view> value, std::int64_t least, std::int64_t most,
+            std::int64_t& known, Fault fault) {
+    const std::optional<std::int64_t> asked = read_ms(value, least, most);
     if (use_ == BatchUse::kTopic) {
-      reserved_ = Fault::kDelayInTopic;
-      return;
+      reserved_ = Fault::kTimeInTopic;
+    } else if (!asked || known != -1) {
+      reserved_ = fault;
+    } else {
+      known = *asked;
     }
-    const std::optional<std::int64_t> asked = read_delay_ms(header.value);
-    if (!asked || delay_ms_ != BatchColumns::kNoDelay) {
-      reserved_ = Fault::kDelay;
-      return;
-    }
-    delay_ms_ = *asked;
   }
 
   std::size_t body_bytes_;
@@ -128,23 +160,37 @@ class RecordLimits {
   std::size_t header_bytes_ = 0;
   Fault reserved_ = Fault::kNone;  // what is wrong with a reserved header
   std::int64_t delay_ms_ = BatchColumns::kNoDelay;
+  static_assert(BatchColumns::kNoDelay == -1);
+  RecordLife life_;
 };
 
 enum class Source : std::uint8_t { kProducer, kStore };
 
-/// Notes the delay that a record asks for; most batches have none.
-void note_delay(BatchColumns& columns, std::int64_t delay_ms) {
-  if (delay_ms == BatchColumns::kNoDelay && columns.delays_ms.empty()) [[likely]] {
+/// Notes what the next record says of itself in a column that most batches do not have: the records
+/// before say `none`.
+template <class T>
+void note(std::vector<T>& column, std::size_t records_before, const T& said, const T& none) {
+  if (said == none && column.empty()) [[likely]] {
     return;
   }
-  columns.delays_ms.resize(columns.records.size(), BatchColumns::kNoDelay);
-  columns.delays_ms.push_back(delay_ms);
+  column.resize(records_before, none);
+  column.push_back(said);
+}
+
+/// Until when a stored record is of use: whoever stored it has checked it.
+void read_life(const Header& header, RecordLife& life) {
+  if (header.key == kHeaderTtl) {
+    life.ttl_ms = read_ms(header.value, 1, kMaxTtlMs).value_or(-1);
+  } else if (header.key == kHeaderDeadline) {
+    life.deadline = read_ms(header.value, 0, std::numeric_limits<TimeMs>::max() - 1).value_or(-1);
+  }
 }
 
 /// Of the record that comes next in `columns`.
 template <Source kSource>
 Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& columns) {
   RecordLimits limits(parts.key.bytes() + parts.value.bytes(), use);
+  RecordLife stored_life;
   const char* at = parts.headers;
   Header header;
   for (std::int32_t i = 0; i < parts.header_count; ++i) {
@@ -154,6 +200,8 @@ Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& column
     }
     if constexpr (kSource == Source::kProducer) {
       limits.count(header);
+    } else if (header.key.starts_with(kReservedHeaders)) [[unlikely]] {
+      read_life(header, stored_life);
     }
   }
   if (at != parts.end) {
@@ -161,9 +209,11 @@ Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& column
   }
   if constexpr (kSource == Source::kProducer) {
     columns.largest_message_bytes = std::max(columns.largest_message_bytes, limits.bytes());
-    note_delay(columns, limits.delay_ms());
+    note(columns.delays_ms, columns.records.size(), limits.delay_ms(), BatchColumns::kNoDelay);
+    note(columns.lives, columns.records.size(), limits.life(), RecordLife());
     return limits.verdict(static_cast<std::size_t>(parts.header_count));
   }
+  note(columns.lives, columns.records.size(), stored_life, RecordLife());
   return Fault::kNone;
 }
 
@@ -253,19 +303,6 @@ Result<> check_producer_header(const BatchHeader& header, BatchUse use) {
 }
 
 }  // namespace
-
-std::optional<std::int64_t> read_delay_ms(std::optional<std::string_view> value) {
-  std::int64_t delay_ms = 0;
-  if (!value || value->empty()) {
-    return std::nullopt;
-  }
-  const char* const end = value->data() + value->size();
-  const auto [stop, error] = std::from_chars(value->data(), end, delay_ms);
-  if (error != std::errc() || stop != end || delay_ms < 0 || delay_ms > kMaxDelayMs) {
-    return std::nullopt;
-  }
-  return delay_ms;
-}
 
 Result<BatchHeader> parse_batch_header(std::string_view bytes) {
   if (bytes.size() < kBatchHeaderBytes) {

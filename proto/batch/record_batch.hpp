@@ -21,8 +21,17 @@ inline constexpr std::size_t kBatchHeaderBytes = 61;
 /// Header of a message that is to be put off, in the one form that producers may send: whole
 /// milliseconds in decimal, at most kMaxDelayMs. It beats the queue's own delay, also with 0.
 inline constexpr std::string_view kHeaderDelay = "weir.delay-ms";
-/// The delay that a header's value asks for; nullopt for anything that is none.
-[[nodiscard]] std::optional<std::int64_t> read_delay_ms(std::optional<std::string_view> value);
+/// Header of a message that is of no use so long after it became ready, in whole milliseconds.
+inline constexpr std::string_view kHeaderTtl = "weir.ttl-ms";
+/// Header of a message that is of no use from that moment on, in ms since 1970.
+inline constexpr std::string_view kHeaderDeadline = "weir.deadline-ms";
+
+/// Until when a message is of use, in its own words; what it does not say is -1.
+struct RecordLife {
+  std::int64_t ttl_ms = -1;
+  TimeMs deadline = -1;
+  friend bool operator==(const RecordLife&, const RecordLife&) = default;
+};
 
 enum class Compression : std::uint8_t { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
 
@@ -96,6 +105,9 @@ struct BatchColumns {
   /// none does.
   std::vector<std::int64_t> delays_ms;
   static constexpr std::int64_t kNoDelay = -1;  // that message does not ask
+  /// Where a message says until when it is of use: one entry a record, else empty. Of compressed
+  /// batches always empty.
+  std::vector<RecordLife> lives;
 
   [[nodiscard]] std::uint32_t count() const {
     return static_cast<std::uint32_t>(header.record_count);
@@ -110,7 +122,7 @@ enum class BatchUse : std::uint8_t {
 /// Checks a batch from a producer: one batch and nothing behind it, CRC, sizes and counts within
 /// proto/limits.hpp, dense offset deltas, count == last_offset_delta + 1 and at least one,
 /// well-formed records and headers, no control batch, no broker's timestamps, no reserved `weir.`
-/// header but, for a queue, the delay's. Errors: MALFORMED, CORRUPT_BATCH, MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip,
+/// header but, for a queue, those of delay, time to live and deadline. Errors: MALFORMED, CORRUPT_BATCH, MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip,
 /// snappy, attribute bits without a meaning), INVALID_ARGUMENT.
 Result<BatchColumns> validate_batch(std::string_view batch, BatchUse use);
 
@@ -175,7 +187,7 @@ struct RecordInput {
 
 /// What validate_batch() will say of this record, for the producer's side: MESSAGE_TOO_LARGE (key,
 /// value and headers over kMaxMessageBytes together), LIMIT_EXCEEDED (count or size of the
-/// headers), INVALID_ARGUMENT (a reserved `weir.` header, or a delay that is none).
+/// headers), INVALID_ARGUMENT (a reserved `weir.` header, or a time in one that is none).
 Result<> check_record(const RecordInput& record, BatchUse use);
 
 /// Builds one batch, record by record, into one string. Not for two threads at once.

@@ -132,6 +132,7 @@ void rows(std::string_view bytes) {
     case 10:
       return check_point(input.rest());
     default:
+      check_row<core::rows::DelayIndex>(input.rest(), core::rows::decode_delay_index);
       return check_redrive(input.rest());
   }
 }

@@ -1,3 +1,4 @@
+#include "broker/core/queue/queue.hpp"
 #include "broker/core/record_codec.hpp"
 #include "broker/core/row_codec.hpp"
 #include "proto/backup_manifest.hpp"
@@ -17,8 +18,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // weir-fuzz-seeds DIR: inputs to begin with, made by the real encoders, one folder a target. What a
@@ -238,6 +241,7 @@ void add_rows(Seeds& seeds) {
   ended.note_moved(3, 1'700'000'000'000);
   ended.finish(core::RedriveState::kFailed, "the queue was purged", 1'700'000'000'001);
   seeds.add("rows", "\x0b", encode(ended));
+  seeds.add("rows", "\x0b", encode(core::rows::DelayIndex{1'700'000'060'000, 3}));
 }
 
 void add_records(Seeds& seeds) {
@@ -254,6 +258,17 @@ void add_records(Seeds& seeds) {
   leased.range = range;
   leased.grant = proto::GrantId(77);
   leased.batch_bytes = 4'000;
+  core::Delayed put_off;
+  put_off.queue = proto::QueueId(9);
+  put_off.due = 1'700'000'060'000;
+  put_off.base_offset = core::Queue::DelayLane::kFirstOffset;
+  put_off.count = 3;
+  put_off.time = appended.time;
+  std::string lane_batch = a_stored_batch();
+  proto::poke_offset_and_epoch(std::span(lane_batch).subspan(proto::kStoredHeaderBytes),
+                               put_off.base_offset, 0);
+  proto::write_stored_header(lane_batch, {proto::StoredKind::kRebuilt, put_off.time, -1});
+  put_off.stored = proto::SharedBytes(std::move(lane_batch));
   const std::vector<core::Record> records = {
       core::NamespaceCreated{proto::NamespaceId(1), "default"},
       a_queue(),
@@ -276,6 +291,10 @@ void add_records(Seeds& seeds) {
       core::Moved{range},
       core::Unparked{range, 5},
       core::RedriveChanged{a_redrive()},
+      put_off,
+      core::DelayEnded{put_off.queue, put_off.due, put_off.base_offset + 2, 3, 400},
+      core::SequenceTaken{appended.log, 7, 1, 0, 3, put_off.base_offset, 5},
+      core::Expired{range, true, 4'000, 5, 6},
       core::QueueDeleted{proto::QueueId(9)},
       core::TopicDeleted{proto::TopicId(10)},
       core::NamespaceDeleted{proto::NamespaceId(1)}};

@@ -1,6 +1,8 @@
+#include "broker/core/queue/queue.hpp"
 #include "proto/assert.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/frame/frames.hpp"
+#include "proto/handle.hpp"
 #include "proto/names.hpp"
 #include "proto/wire_message.hpp"
 #include "tests/fuzz/input.hpp"
@@ -16,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 // A broker without sockets and clock - session machines, a shard, the store in memory - and a few
 // peers that say what the input makes of the protocol, in and out of phase.
@@ -259,7 +262,7 @@ class Play {
       page.set_page_token(proto::printable(input_.piece()));
       page.set_max_results(input_.pick(kNumbers));
     };
-    switch (input_.below(8)) {
+    switch (input_.below(10)) {
       case 0:
         fill_page(*request.mutable_list_queues()->mutable_page());
         break;
@@ -281,6 +284,14 @@ class Play {
       case 6:
         redrive(request, name);
         break;
+      case 7:
+        request.mutable_list_delayed()->set_queue(name);
+        request.mutable_list_delayed()->set_page_token(proto::printable(input_.piece()));
+        request.mutable_list_delayed()->set_max_messages(input_.pick(kNumbers));
+        break;
+      case 8:
+        change_delayed(request, name);
+        break;
       default: {
         weir::v1::PeekQueue& peek = *request.mutable_peek_queue();
         peek.set_queue(name);
@@ -290,6 +301,26 @@ class Play {
         break;
       }
     }
+  }
+
+  void change_delayed(weir::v1::Request& request, const std::string& name) {
+    // The lane of the first queues, and anything else.
+    const auto fill = [&](auto& change) {
+      change.set_queue(name);
+      for (std::uint32_t i = input_.below(4); i > 0; --i) {
+        change.add_message_ids(
+            input_.flag() ? proto::message_id(1, input_.below(4),
+                                              core::Queue::DelayLane::kFirstOffset +
+                                                  static_cast<proto::Offset>(input_.below(8)))
+                          : proto::printable(input_.piece()));
+      }
+    };
+    if (input_.flag()) {
+      fill(*request.mutable_cancel_delayed());
+      return;
+    }
+    fill(*request.mutable_reschedule_delayed());
+    request.mutable_reschedule_delayed()->set_delay_ms(input_.pick(kNumbers));
   }
 
   void redrive(weir::v1::Request& request, const std::string& name) {
@@ -370,9 +401,20 @@ class Play {
     proto::BatchBuilder builder;
     const std::size_t count = 1 + input_.below(4);
     const std::string value(std::size_t{1} << input_.below(12), 'v');
+    // Times of its own, good and bad ones, in some batches.
+    constexpr std::array<std::string_view, 4> kTimes = {proto::kHeaderDelay, proto::kHeaderTtl,
+                                                        proto::kHeaderDeadline, "plain"};
+    const bool has_times = input_.below(4) == 0;
     for (std::size_t i = 0; i < count; ++i) {
       proto::RecordInput record;
       record.value = value;
+      std::string time;
+      std::vector<proto::Header> headers;
+      if (has_times) {
+        time = std::to_string(input_.pick(kNumbers));
+        headers.push_back({input_.pick(kTimes), time});
+      }
+      record.headers = headers;
       record.timestamp = shard::test::kNow;
       builder.add(record);
     }

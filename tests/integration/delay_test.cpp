@@ -66,9 +66,9 @@ TEST_F(Delay, ShowsAndRefusesInPlainWords) {
   done("topic create clicks");
   const auto in_ten_days = std::chrono::system_clock::now() + std::chrono::hours(240);
   done("queue send mail --value 'good morning' --until " +
-       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(
-                          in_ten_days.time_since_epoch())
-                          .count()));
+       std::to_string(
+           std::chrono::duration_cast<std::chrono::milliseconds>(in_ten_days.time_since_epoch())
+               .count()));
   EXPECT_THAT(done("delayed ls mail"), HasSubstr("in 9d 23h"));
   const Output far = weir("queue send mail --value x --until 2200-01-01T00:00:00Z");
   EXPECT_EQ(far.status, 2);

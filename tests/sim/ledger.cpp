@@ -192,7 +192,8 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
         wrong("a message that was given out has no fate", id, base + i, 0);
       }
       if (live && run != nullptr) {
-        const bool over = run->is_poison || run->failures >= log.settings.max_receive_count;
+        const bool over =
+            run->is_poison || run->is_expired || run->failures >= log.settings.max_receive_count;
         const bool ended =
             run->state == core::RunState::kDying || run->state == core::RunState::kParked;
         if ((over && run->state == core::RunState::kReturned) || (ended && !over)) {
@@ -380,6 +381,7 @@ void Oracle::compare(const Scan& scan) {
       // It was put off, and nobody has seen what became of it when it was due.
       const bool may_have_gone =
           message.delay && (message.delay->may_have_gone() ||
+                            expires_in(message, logs_.at(message.home)) <= host_.moment().time ||
                             may_be_purged({.log = message.home, .may_be_poison = 1}));
       if (!may_have_gone) {
         wrong("an acknowledged message is lost", message.home, -1, number);
@@ -387,7 +389,9 @@ void Oracle::compare(const Scan& scan) {
     } else if (message.stored && !is_present) {
       // Whatever was said of the places before, it has come on from there.
       const Place& last = message.places.back();
-      if (!last.ack_heard && !may_be_purged(last)) {
+      const bool is_expired = !last.ack_heard && may_be_expired(message, last);
+      world_.report().count("message: expired", is_expired ? 1 : 0);
+      if (!last.ack_heard && !is_expired && !may_be_purged(last)) {
         wrong("an acknowledged message is lost", last.log, last.offset, number);
       }
     }

@@ -6,6 +6,7 @@
 #include "tests/sim/oracle.hpp"
 #include "tests/sim/world.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -104,6 +105,18 @@ inline std::size_t value_bytes(const Options& options, MessageNumber number) {
 /// For how long a message is put off: mostly not long beside what else takes time.
 inline std::int64_t some_delay_ms(Rng& rng, const Options& options) {
   return rng.per_mille(100) ? 0 : 1 + rng.skewed(options.max_delay_ms);
+}
+
+/// Until when a message is of use, by a clock that may be off.
+inline proto::RecordLife some_life(Rng& rng, const Options& options, proto::TimeMs now) {
+  proto::RecordLife life;
+  if (rng.per_mille(500)) {
+    life.ttl_ms = 1 + rng.skewed(options.max_ttl_ms);
+  }
+  if (rng.per_mille(300)) {
+    life.deadline = std::max<proto::TimeMs>(0, now + rng.skewed(options.max_ttl_ms));
+  }
+  return life;
 }
 
 /// A lease within which whatever came is answered, once nothing befalls the run any more.

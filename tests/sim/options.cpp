@@ -53,6 +53,10 @@ constexpr std::array kFields = {
     OptionField{"delay_per_mille", &Options::delay_per_mille, 0},
     OptionField{"max_delay_ms", &Options::max_delay_ms, 1},
     OptionField{"queue_delay_ms", &Options::queue_delay_ms, 0},
+    OptionField{"ttl_per_mille", &Options::ttl_per_mille, 0},
+    OptionField{"max_ttl_ms", &Options::max_ttl_ms, 1},
+    OptionField{"expired_per_mille", &Options::expired_per_mille, 0},
+    OptionField{"retention_per_mille", &Options::retention_per_mille, 0},
     OptionField{"budget_percent", &Options::budget_percent, 1'000'000},
     OptionField{"consumers", &Options::consumers, 1},
     OptionField{"producers", &Options::producers, 1},
@@ -234,6 +238,12 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
     o.delay_per_mille = draw(rng, 1, 1000);
     o.max_delay_ms = rng.per_mille(500) ? draw(rng, 1, 100) : draw(rng, 100, 5000);
     o.queue_delay_ms = rate(rng, 400, 500);
+  }
+  if (rng.per_mille(300)) {
+    o.ttl_per_mille = draw(rng, 1, 1000);
+    o.max_ttl_ms = rng.per_mille(500) ? draw(rng, 1, 500) : draw(rng, 500, 20'000);
+    o.expired_per_mille = draw(rng, 0, 1000);
+    o.retention_per_mille = rate(rng, 400, 1000);
   }
   if (rng.per_mille(700)) {
     o.redrive_per_mille = draw(rng, 200, 900);

@@ -35,6 +35,10 @@ struct Options {
   std::uint32_t delay_per_mille = 0;  // of batches for queues: some of their messages are put off
   std::uint32_t max_delay_ms = 1;
   std::uint32_t queue_delay_ms = 0;  // of some queues
+  std::uint32_t ttl_per_mille = 0;   // of batches for queues: some of their messages expire
+  std::uint32_t max_ttl_ms = 1;
+  std::uint32_t expired_per_mille = 0;    // of queues: what expires goes to the dead-letter queue
+  std::uint32_t retention_per_mille = 0;  // of queues: the shortest that there is
   std::uint32_t budget_percent = 1'000'000;
   std::uint32_t window_messages = 10;
   std::uint32_t window_bytes = 4096;

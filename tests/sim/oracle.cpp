@@ -105,6 +105,7 @@ void Oracle::heard_send(proto::SessionId session, std::uint64_t send_number, con
                  {batch.log, batch.messages});
   }
   heard_delays(batch);
+  heard_lives(batch);
   sends_[{session, send_number}] = batch;
 }
 
@@ -140,6 +141,7 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
         if (where != nullptr && !duplicate) {
           where->seen = word_;
         }
+        messages_[number].append_time = entry.append_time;
       }
       messages_[number].stored = true;
     }
@@ -181,6 +183,7 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
       delivery.records.view(), static_cast<std::int32_t>(delivery.count),
       [&](const proto::RecordView& record) {
         deliver_one(session, alias, delivery, received, offset, record, *given);
+        check_life(delivery, offset, number_of(record.value.value_or("")), record, *given);
         check_delay(log, offset++, number_of(record.value.value_or("")), *given);
         ++records;
       });
@@ -312,6 +315,8 @@ void Oracle::disk_lost(const Oracle& then) {
   const std::vector<Message> later = std::exchange(messages_, then.messages_);
   for (std::size_t i = messages_.size(); i < later.size(); ++i) {
     messages_.push_back({.home = later[i].home});
+    messages_.back().heard_time = later[i].heard_time;
+    messages_.back().life = later[i].life;
     messages_.back().delay = later[i].delay;
   }
   for (std::size_t i = 0; i < messages_.size(); ++i) {

@@ -37,7 +37,8 @@ class Oracle {
     proto::LogId log;
     std::vector<MessageNumber> messages;
     bool idempotent = false;
-    std::vector<std::int64_t> delays_ms = {};  // as proto::BatchColumns has them
+    std::vector<std::int64_t> delays_ms = {};   // as proto::BatchColumns has them
+    std::vector<proto::RecordLife> lives = {};  // likewise
   };
   void heard_send(proto::SessionId session, std::uint64_t send_number, const Batch& batch);
   void heard_settle(proto::SessionId session, proto::QueueId queue, const proto::Settle& settle);
@@ -156,6 +157,8 @@ class Oracle {
     bool ack_heard = false;     // of its newest lease
     bool acked = false;         // and the broker said so
     bool client_acked = false;  // and a client of the library heard it
+    /// Not before this it may expire here, by BrokerHost::Moment::time.
+    proto::TimeMs expires = INT64_MAX;
   };
   /// That a message was put off when it was sent (oracle_delay.cpp).
   struct Delay {
@@ -181,6 +184,10 @@ class Oracle {
     bool refused = false;   // a client of the library heard that it is not stored
     int early_crashes = 0;  // of the broker, before it said where the message lies
     std::optional<Delay> delay = std::nullopt;
+    // When it was heard first; what it says of its life; and when it was appended, if that was said.
+    proto::TimeMs heard_time = INT64_MAX;
+    proto::RecordLife life = {};
+    proto::TimeMs append_time = INT64_MAX;
   };
   /// Something that may move messages of a queue, from when it was heard.
   struct Redriven {
@@ -317,6 +324,12 @@ class Oracle {
                         const proto::Result<core::Reply>& reply);
   void forget_operators(std::optional<proto::SessionId> session);
   void heard_delays(const Batch& batch);
+  void heard_lives(const Batch& batch);
+  [[nodiscard]] proto::TimeMs expires_in(const Message& message, const Log& log) const;
+  [[nodiscard]] bool may_have_expired(const Place& place) const;
+  [[nodiscard]] bool may_be_expired(const Message& message, const Place& place) const;
+  void check_life(const core::Delivery& delivery, proto::Offset offset, MessageNumber message,
+                  const proto::RecordView& record, const BrokerHost::Moment& given);
   void learn_delayed(proto::LogId log, proto::Offset offset, MessageNumber message);
   void check_delay(proto::LogId log, proto::Offset offset, MessageNumber message,
                    const BrokerHost::Moment& given);

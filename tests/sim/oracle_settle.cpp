@@ -136,7 +136,8 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   const bool is_last = &where == &messages_[message.message].places.back();
   const bool still_newest =
       message.newest && where.lease && where.lease->grant == heard.range.grant;
-  const bool is_over = where.ack_heard || where.acked || !is_last || may_have_left(where);
+  const bool is_over =
+      where.ack_heard || where.acked || !is_last || may_have_left(where) || may_have_expired(where);
   if (!message.newest || message.is_over) {
     // An ack is let through late, as long as nobody else got the message.
     const bool late_ack = message.newest && kind == SettleKind::kAck;

@@ -118,6 +118,7 @@ Oracle::Place* Oracle::learn(proto::LogId log, proto::Offset offset, MessageNumb
 Oracle::Place& Oracle::add_place(MessageNumber number, Place place, Sight sight) {
   Message& message = messages_[number];
   std::vector<Place>& places = message.places;
+  place.expires = expires_in(message, logs_.at(place.log));
   if (places.empty()) {
     place.unsure_attempts = message.early_crashes;
   }
@@ -166,6 +167,7 @@ bool Oracle::may_have_died(const Place& place) const {
   const Log& log = logs_.at(place.log);
   // The newest lease may have ended with one more.
   return place.may_be_poison > 0 ||
+         (log.settings.dead_letter_expired != 0 && may_have_expired(place)) ||
          place.failures + place.unsure_attempts + (place.lease ? 1 : 0) >=
              static_cast<int>(log.settings.max_receive_count);
 }

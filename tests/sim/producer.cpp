@@ -97,6 +97,12 @@ Oracle::Batch Producer::new_batch(proto::LogId log, bool idempotent) {
                                                      : some_delay_ms(rng(), stage_.options));
     }
   }
+  if (!is_topic(log) && rng().per_mille(stage_.options.ttl_per_mille)) {
+    batch.lives.resize(batch.messages.size());
+    for (proto::RecordLife& life : batch.lives) {
+      life = some_life(rng(), stage_.options, clock_ms());
+    }
+  }
   return batch;
 }
 
@@ -112,6 +118,15 @@ std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) c
     if (!batch.delays_ms.empty() && batch.delays_ms[i] != proto::BatchColumns::kNoDelay) {
       delay = std::to_string(batch.delays_ms[i]);
       headers.push_back({proto::kHeaderDelay, delay});
+    }
+    const proto::RecordLife life = batch.lives.empty() ? proto::RecordLife() : batch.lives[i];
+    const std::string ttl = std::to_string(life.ttl_ms);
+    const std::string deadline = std::to_string(life.deadline);
+    if (life.ttl_ms >= 0) {
+      headers.push_back({proto::kHeaderTtl, ttl});
+    }
+    if (life.deadline >= 0) {
+      headers.push_back({proto::kHeaderDeadline, deadline});
     }
     record.timestamp = clock_ms();
     // What a redrive may choose by.
@@ -280,6 +295,9 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
       producer_.reset();
       destinations_.clear();
       init_producer();
+    } else if (static_cast<Errc>(entry.code) == Errc::kDeadlineExceeded &&
+               !flight.batch.lives.empty()) {
+      give_up();  // nobody waits for these any more
     } else if (stage_.healed && static_cast<Errc>(entry.code) == Errc::kQueueFull) {
       count("client: gives up on a full queue");  // what is parked there makes no room any more
       give_up();

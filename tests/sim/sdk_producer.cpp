@@ -77,6 +77,15 @@ void SdkProducer::send_one() {
   if (!target_.topic && rng.per_mille(stage_.options.delay_per_mille)) {
     message.set_delay(std::chrono::milliseconds(some_delay_ms(rng, stage_.options)));
   }
+  if (!target_.topic && rng.per_mille(stage_.options.ttl_per_mille)) {
+    const proto::RecordLife life = some_life(rng, stage_.options, stage_.host.wall_ms());
+    if (life.ttl_ms >= 0) {
+      message.set_ttl(std::chrono::milliseconds(life.ttl_ms));
+    }
+    if (life.deadline >= 0) {
+      message.set_deadline(Timestamp(std::chrono::milliseconds(life.deadline)));
+    }
+  }
   CallOptions call(timeout_);
   if (rng.per_mille(200)) {
     call.set_stop_token(stop_.get_token());

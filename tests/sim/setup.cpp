@@ -1,5 +1,7 @@
 #include "tests/sim/setup.hpp"
 
+#include "proto/limits.hpp"
+
 #include <variant>
 
 namespace weir::sim {
@@ -43,6 +45,12 @@ void Setup::create_queue(const std::string& name, const std::string& dead_letter
     command.settings.max_messages = some(stage_.options.max_messages);
     command.settings.max_bytes = some(stage_.options.max_bytes);
     command.settings.max_in_flight = some(stage_.options.max_in_flight);
+  }
+  if (rng().per_mille(stage_.options.expired_per_mille)) {
+    command.settings.dead_letter_expired = 1;
+  }
+  if (rng().per_mille(stage_.options.retention_per_mille)) {
+    command.settings.retention_ms = proto::kMinRetentionMs;
   }
   if (stage_.options.queue_delay_ms > 0 && rng().per_mille(400)) {
     command.settings.delay_ms = stage_.options.queue_delay_ms;

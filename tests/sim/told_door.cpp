@@ -55,9 +55,10 @@ void ToldDoor::send(core::SendBatch batch, std::uint32_t deadline_ms) {
   stage_.world.report().count("wire: send");
   const std::string_view bytes = std::string_view(batch.stored).substr(proto::kStoredHeaderBytes);
   const proto::BatchHeader& header = batch.columns.header;
-  stage_.oracle.heard_send(*session_, batch.send_number,
-                           Oracle::Batch{batch.log, numbers_of(bytes, header),
-                                         header.producer_id >= 0, batch.columns.delays_ms});
+  stage_.oracle.heard_send(
+      *session_, batch.send_number,
+      Oracle::Batch{batch.log, numbers_of(bytes, header), header.producer_id >= 0,
+                    batch.columns.delays_ms, batch.columns.lives});
   shard_->send(*session_, std::move(batch), deadline_ms);
 }
 

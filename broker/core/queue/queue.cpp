@@ -217,6 +217,11 @@ void Queue::note_history(const TouchedBatch& batch, const MessageRange& range, E
 void Queue::finish(const MessageRange& range, Effects& effects) {
   const auto it = find(range);
   unindex(it->second);
+  end_messages(it, range, effects);
+}
+
+/// Of an unindexed batch.
+void Queue::end_messages(Batches::iterator it, const MessageRange& range, Effects& effects) {
   note_history(it->second, range, effects);
   effects.append_time = it->second.append_time();
   effects.done = it->second.ack(range.first, range.count,
@@ -224,6 +229,25 @@ void Queue::finish(const MessageRange& range, Effects& effects) {
                                   effects.freed.emplace_back(grant, live);
                                 });
   effects.batch_is_gone = it->second.done();
+  settle(it);
+}
+
+void Queue::apply(const Expired& record, Effects& effects) {
+  const MessageRange& range = record.range;
+  const auto it = touch(range, record.batch_bytes, record.append_time);
+  if (!record.is_dead_lettered) {
+    pass_cursor(range, record.cursor_time);
+    end_messages(it, range, effects);
+    return;
+  }
+  if (it->second.run_at(range.first) == nullptr) {
+    it->second.lease(range.first, range.count, {});  // nobody ever had them
+  }
+  it->second.update(range.first, range.count, [](Run& run, std::uint32_t) {
+    run.state = RunState::kDying;
+    run.is_expired = true;
+  });
+  pass_cursor(range, record.cursor_time);
   settle(it);
 }
 
@@ -303,6 +327,7 @@ void Queue::apply(const Returned& record, Effects& effects) {
       });
     }
     run.started = false;
+    run.is_expired = false;
     run.when = record.due;
     run.since = 0;
     run.holder = nullptr;

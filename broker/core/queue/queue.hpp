@@ -127,6 +127,7 @@ class Queue {
   void apply(const Extended& record);
   void apply(const Started& record);
   void apply(const DeadLettered& record, Effects& effects);
+  void apply(const Expired& record, Effects& effects);
   void apply(const Passed& record);
   void apply(const Moved& record, Effects& effects);
   void apply(const Unparked& record);
@@ -169,6 +170,7 @@ class Queue {
   void index(Batches::iterator it);
   static void note_history(const TouchedBatch& batch, const MessageRange& range, Effects& effects);
   void finish(const MessageRange& range, Effects& effects);
+  void end_messages(Batches::iterator it, const MessageRange& range, Effects& effects);
   void settle(Batches::iterator it);
   void insert(TouchedBatch batch);
 

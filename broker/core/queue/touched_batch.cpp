@@ -48,8 +48,9 @@ bool same_fate(const Run& one, const Run& other) {
   return one.state == other.state && one.started == other.started &&
          one.attempts == other.attempts && one.failures == other.failures &&
          one.losses == other.losses && one.is_poison == other.is_poison &&
-         one.grant == other.grant && one.nonce == other.nonce && one.when == other.when &&
-         one.since == other.since && same_holder(one.holder, other.holder);
+         one.is_expired == other.is_expired && one.grant == other.grant &&
+         one.nonce == other.nonce && one.when == other.when && one.since == other.since &&
+         same_holder(one.holder, other.holder);
 }
 
 bool operator==(const Run& one, const Run& other) {

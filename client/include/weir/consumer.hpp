@@ -58,6 +58,11 @@ class WEIR_API Delivery {
   /// How many of the earlier attempts count against the queue's max_receive_count.
   [[nodiscard]] std::uint32_t failures() const;
   [[nodiscard]] MessageId message_id() const;
+  /// Until when the work is of use to whoever asked for it, if that was said
+  /// (Message::set_deadline()).
+  [[nodiscard]] std::optional<Timestamp> deadline() const;
+  /// How much of that is left by this machine's clock, at least zero; nullopt without a deadline.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> time_left() const;
   /// Text that settles this very delivery from anywhere (Client::ack and its neighbours).
   [[nodiscard]] std::string handle() const;
   [[nodiscard]] const std::string& queue() const;

@@ -76,6 +76,15 @@ class MessageView {
     delay_ = delay;
     return *this;
   }
+  /// As Message::set_ttl(), Message::set_deadline().
+  MessageView& set_ttl(std::chrono::milliseconds ttl) {
+    ttl_ = ttl;
+    return *this;
+  }
+  MessageView& set_deadline(Timestamp deadline) {
+    deadline_ = deadline;
+    return *this;
+  }
 
   [[nodiscard]] const std::optional<std::string_view>& body() const { return body_; }
   [[nodiscard]] const std::optional<std::string_view>& key() const { return key_; }
@@ -83,6 +92,8 @@ class MessageView {
   [[nodiscard]] const std::optional<Timestamp>& timestamp() const { return timestamp_; }
   [[nodiscard]] const std::optional<std::uint32_t>& partition() const { return partition_; }
   [[nodiscard]] const std::optional<std::chrono::milliseconds>& delay() const { return delay_; }
+  [[nodiscard]] const std::optional<std::chrono::milliseconds>& ttl() const { return ttl_; }
+  [[nodiscard]] const std::optional<Timestamp>& deadline() const { return deadline_; }
 
  private:
   std::optional<std::string_view> body_ = std::string_view();
@@ -91,6 +102,8 @@ class MessageView {
   std::optional<Timestamp> timestamp_;
   std::optional<std::uint32_t> partition_;
   std::optional<std::chrono::milliseconds> delay_;
+  std::optional<std::chrono::milliseconds> ttl_;
+  std::optional<Timestamp> deadline_;
 };
 
 /// A message that owns its bytes. Limits: 1 MiB with key and headers, 64 headers and 16 KiB of
@@ -133,6 +146,19 @@ class Message {
     delay_ = delay;
     return *this;
   }
+  /// Of a queue's message: it is of no use so long after it is ready, and then handed out to nobody.
+  /// 1 ms to 30 days.
+  Message& set_ttl(std::chrono::milliseconds ttl) {
+    ttl_ = ttl;
+    return *this;
+  }
+  /// The same from that moment on, by the clock of the broker: for work that nobody waits for any
+  /// more. Who handles it sees the deadline (Delivery::deadline()) and passes it on with what it
+  /// sends for it. A message that comes later than that is refused with DEADLINE_EXCEEDED.
+  Message& set_deadline(Timestamp deadline) {
+    deadline_ = deadline;
+    return *this;
+  }
 
   /// Views of this message; `headers` holds those of the headers and must live as long.
   [[nodiscard]] MessageView view(std::vector<HeaderView>& headers) const {
@@ -158,6 +184,12 @@ class Message {
     if (delay_) {
       view.set_delay(*delay_);
     }
+    if (ttl_) {
+      view.set_ttl(*ttl_);
+    }
+    if (deadline_) {
+      view.set_deadline(*deadline_);
+    }
     view.set_headers(headers);
     return view;
   }
@@ -169,6 +201,8 @@ class Message {
   std::optional<Timestamp> timestamp_;
   std::optional<std::uint32_t> partition_;
   std::optional<std::chrono::milliseconds> delay_;
+  std::optional<std::chrono::milliseconds> ttl_;
+  std::optional<Timestamp> deadline_;
 };
 
 /// Identity of a queue's message, kept through dead-lettering and redrive. The nil id (all zero)

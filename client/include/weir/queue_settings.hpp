@@ -45,6 +45,13 @@ class WEIR_API QueueSettings {
   QueueSettings& set_redelivery_budget_percent(std::uint32_t percent);
   /// How long a message is put off that names no delay itself. At most 30 days; zero: not at all.
   QueueSettings& set_delay(std::chrono::milliseconds delay);
+  /// Messages that are older are gone, whether anybody takes some or not; counted from when they are
+  /// ready. 60 s to 14 days; zero, the default: they are kept for ever. What a consumer holds is
+  /// not touched, and what is parked is kept.
+  QueueSettings& set_retention(std::chrono::milliseconds retention);
+  /// What expires, by the retention, by its own time to live or its deadline, goes to the
+  /// dead-letter queue, for the reason "expired". Default: it is gone.
+  QueueSettings& set_dead_letter_expired(bool dead_letter);
 
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] std::uint32_t max_receive_count() const { return max_receive_count_; }
@@ -61,6 +68,8 @@ class WEIR_API QueueSettings {
     return redelivery_budget_percent_;
   }
   [[nodiscard]] std::chrono::milliseconds delay() const { return delay_; }
+  [[nodiscard]] std::chrono::milliseconds retention() const { return retention_; }
+  [[nodiscard]] bool dead_letter_expired() const { return dead_letter_expired_; }
 
  private:
   std::chrono::milliseconds lease_{0};
@@ -74,6 +83,8 @@ class WEIR_API QueueSettings {
   std::chrono::milliseconds redelivery_max_delay_{0};
   std::uint32_t redelivery_budget_percent_ = 0;
   std::chrono::milliseconds delay_{0};
+  std::chrono::milliseconds retention_{0};
+  bool dead_letter_expired_ = false;
 };
 
 /// What of a queue is to change; what is not set stays as it is.
@@ -103,6 +114,9 @@ class WEIR_API QueueChanges {
   QueueChanges& set_redelivery_budget_percent(std::uint32_t percent);
   /// Of later sends: what is put off already stays so.
   QueueChanges& set_delay(std::chrono::milliseconds delay);
+  /// Of all that is in the queue. Zero: for ever.
+  QueueChanges& set_retention(std::chrono::milliseconds retention);
+  QueueChanges& set_dead_letter_expired(bool dead_letter);
   /// While paused nothing is handed out; leases run on, and settlements are taken.
   QueueChanges& set_receives_paused(bool paused);
   /// While paused sends are refused with PAUSED.
@@ -133,6 +147,8 @@ class WEIR_API QueueChanges {
     return redelivery_budget_percent_;
   }
   [[nodiscard]] std::optional<std::chrono::milliseconds> delay() const { return delay_; }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> retention() const { return retention_; }
+  [[nodiscard]] std::optional<bool> dead_letter_expired() const { return dead_letter_expired_; }
   [[nodiscard]] std::optional<bool> receives_paused() const { return receives_paused_; }
   [[nodiscard]] std::optional<bool> sends_paused() const { return sends_paused_; }
   [[nodiscard]] bool dry_run() const { return dry_run_; }
@@ -149,6 +165,8 @@ class WEIR_API QueueChanges {
   std::optional<std::chrono::milliseconds> redelivery_max_delay_;
   std::optional<std::uint32_t> redelivery_budget_percent_;
   std::optional<std::chrono::milliseconds> delay_;
+  std::optional<std::chrono::milliseconds> retention_;
+  std::optional<bool> dead_letter_expired_;
   std::optional<bool> receives_paused_;
   std::optional<bool> sends_paused_;
   bool dry_run_ = false;

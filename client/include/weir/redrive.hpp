@@ -29,7 +29,7 @@ class WEIR_API RedriveOptions {
   RedriveOptions& set_max_messages(std::uint64_t messages);
   /// Messages a second at most; 0, the default, is no bound.
   RedriveOptions& set_rate(std::uint64_t messages_per_second);
-  /// Those that died for this reason: "max_receive_count" or "poison".
+  /// Those that died for this reason: "max_receive_count", "poison" or "expired".
   RedriveOptions& set_reason(std::string reason);
   /// Those with this header.
   RedriveOptions& set_header(std::string name, std::string value);

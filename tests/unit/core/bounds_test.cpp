@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 // What bounds a queue: how much senders may put into it, and how much of it may be out at a time.
 namespace weir::core {
 namespace {
@@ -245,17 +247,19 @@ TEST(QueueSettings, AreToldApartAndChangedByTheirNames) {
     CoreRig rig;
     const proto::QueueId id = rig.create_queue("work");
     const std::string has = std::to_string(setting.standard);
+    const std::int64_t other = std::clamp<std::int64_t>(7, setting.least, setting.most);
     QueueSettings settings;
-    settings.*setting.value = 7;
+    settings.*setting.value = other;
     EXPECT_EQ(rig.state.decide(CreateQueue{"default", "work", settings, {}}).error().message,
               "queue 'work' exists with other settings: " + std::string(setting.name) + " is " +
-                  has + ", not 7");
+                  has + ", not " + std::to_string(other));
     QueueChanges changes;
-    changes.*setting.change = 7;
+    changes.*setting.change = other;
     const auto decision = rig.state.decide(UpdateQueue{"default", "work", changes, false}).value();
-    EXPECT_EQ(decision.changes, (std::vector<SettingChange>{{setting.name, has, "7"}}));
+    EXPECT_EQ(decision.changes,
+              (std::vector<SettingChange>{{setting.name, has, std::to_string(other)}}));
     rig.apply(Record{*decision.record});
-    EXPECT_EQ(rig.info(id, kNow).settings.*setting.value, 7);
+    EXPECT_EQ(rig.info(id, kNow).settings.*setting.value, other);
     EXPECT_TRUE(rig.state.decide(CreateQueue{"default", "work", settings, {}}).value().empty());
   }
 }

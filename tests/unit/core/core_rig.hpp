@@ -88,6 +88,7 @@ inline CachedBatch cached(const proto::SharedBytes& stored) {
   batch.base_timestamp = columns.header.base_timestamp;
   batch.stored_bytes = stored.size();
   batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed.batch.size());
+  batch.expiries = expiries_of(columns, batch.append_time);
   batch.records = std::move(columns.records);
   return batch;
 }

@@ -90,7 +90,7 @@ std::vector<Record> samples() {
                    proto::NamespaceId{1},
                    "work",
                    Uuid{1, 2, 3},
-                   {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17, 18},
+                   {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17, 18, 70'000, 1},
                    proto::QueueId{2}},
       TopicCreated{proto::TopicId{4},
                    proto::NamespaceId{1},
@@ -118,7 +118,7 @@ std::vector<Record> samples() {
                     proto::NamespaceId{1},
                     "work",
                     Uuid{1, 2, 3},
-                    {501, 5, "later", 11, 12, 13, 14, 15, 16, 17},
+                    {501, 5, "later", 11, 12, 13, 14, 15, 16, 17, 18, 70'000, 1},
                     proto::QueueId{9},
                     {true, true}}},
       QueuePurged{proto::QueueId{3}},
@@ -129,6 +129,7 @@ std::vector<Record> samples() {
       put_off(),
       DelayEnded{proto::QueueId{3}, 25, Queue::DelayLane::kFirstOffset + 4, 5, 4096},
       SequenceTaken{proto::LogId{3}, 8, 2, 77, 5, Queue::DelayLane::kFirstOffset, 26},
+      Expired{kRange, true, 4096, 27, 28},
       QueueDeleted{proto::QueueId{3}},
       TopicDeleted{proto::TopicId{4}},
       NamespaceDeleted{proto::NamespaceId{1}},
@@ -284,6 +285,14 @@ void expect_same(const DelayEnded& a, const DelayEnded& b) {
   EXPECT_EQ(a.last_offset, b.last_offset);
   EXPECT_EQ(a.count, b.count);
   EXPECT_EQ(a.bytes, b.bytes);
+}
+
+void expect_same(const Expired& a, const Expired& b) {
+  expect_same(a.range, b.range);
+  EXPECT_EQ(a.is_dead_lettered, b.is_dead_lettered);
+  EXPECT_EQ(a.batch_bytes, b.batch_bytes);
+  EXPECT_EQ(a.append_time, b.append_time);
+  EXPECT_EQ(a.cursor_time, b.cursor_time);
 }
 
 void expect_same(const SequenceTaken& a, const SequenceTaken& b) {
@@ -509,6 +518,14 @@ TEST(RecordCodec, RefusesDelaysThatCannotBe) {
   EXPECT_REFUSED(taken, mutable_sequence_taken()->set_count(proto::kMaxBatchRecords + 1));
   EXPECT_REFUSED(taken, mutable_sequence_taken()->set_base_offset(-1));
   EXPECT_REFUSED(taken, mutable_sequence_taken()->set_time(-1));
+}
+
+TEST(RecordCodec, RefusesExpiriesThatCannotBe) {
+  const Record expired = Expired{kRange, true, 4096, 27, 28};
+  EXPECT_REFUSED(expired, mutable_expired()->mutable_range()->set_count(9));
+  EXPECT_REFUSED(expired, mutable_expired()->set_batch_bytes(0));
+  EXPECT_REFUSED(expired, mutable_expired()->set_append_time(-1));
+  EXPECT_REFUSED(expired, mutable_expired()->set_cursor_time(-1));
 }
 
 TEST(RecordCodec, RefusesProducersAndIncarnationsThatCannotBe) {

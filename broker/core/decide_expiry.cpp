@@ -1,0 +1,85 @@
+#include "broker/core/expiry.hpp"
+#include "broker/core/rebuilt_batch.hpp"
+#include "broker/core/shard_state.hpp"
+
+#include <algorithm>
+
+// What is older than its queue's retention goes, whether anybody takes messages or not. What says of
+// itself until when it is of use is looked at when it is to be handed out (decide_dispatch.cpp).
+namespace weir::core {
+namespace {
+
+/// Of touched batches in memory so many are looked at in a step.
+constexpr int kMaxBatchesLookedAt = 64;
+
+/// The first messages of the batch that were given back and are in nobody's hands.
+std::optional<MessageRange> first_returned(proto::QueueId queue, const TouchedBatch& batch) {
+  for (const Run& run : batch.runs()) {
+    const std::uint32_t first = batch.next_live(run.first, run.end());
+    if (run.state == RunState::kReturned && first < run.end()) {
+      return MessageRange{queue, batch.base_offset(), batch.last_offset(), first,
+                          batch.live_end(first, run.end()) - first};
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_dead_lettered(const Queue& queue) {
+  return queue.definition().settings.dead_letter_expired != 0 &&
+         queue.definition().dead_letter_queue.value != 0;
+}
+
+}  // namespace
+
+Expired ShardState::expired(const Queue& queue, const MessageRange& range,
+                            std::uint64_t batch_bytes, proto::TimeMs append_time,
+                            const BatchSource& batches) {
+  const CachedBatch* behind = batches.find(
+      log_of(queue), range.base_offset + range.first + static_cast<proto::Offset>(range.count));
+  return {range, is_dead_lettered(queue), batch_bytes, append_time,
+          behind != nullptr ? behind->append_time : append_time};
+}
+
+std::variant<std::monostate, Need, NeedRows, Expired> ShardState::decide_retention(
+    proto::QueueId queue_id, const BatchSource& batches, proto::TimeMs now) const {
+  const Queue& target = queues_.at(queue_id);
+  const Queue::Counters& counters = target.counters();
+  int looked_at = 0;
+  for (const auto& [last, batch] : target.touched_batches()) {
+    if (retained_until(target, batch.append_time()) > now || looked_at++ == kMaxBatchesLookedAt) {
+      break;
+    }
+    if (const auto range = first_returned(queue_id, batch)) {
+      return expired(target, *range, batch.bytes(), batch.append_time(), batches);
+    }
+  }
+  // Parked messages are kept: where nothing else is in the store alone there is nothing to read.
+  const auto& cold = target.cold().oldest();
+  if (cold && target.cold().next_due() != TouchedBatch::kNever &&
+      retained_until(target, cold->append_time) <= now &&
+      !target.touched_batches().contains(cold->last_offset)) {
+    NeedRows need;
+    need.what = target.cold().is_oldest_done() ? NeedRows::What::kOldest : NeedRows::What::kBatch;
+    need.queue = queue_id;
+    need.generation = counters.generation;
+    need.offset = cold->last_offset;
+    need.end = cold->last_offset + 1;
+    return need;
+  }
+  if (target.fresh() == 0 || retained_until(target, counters.cursor_time) > now) {
+    return std::monostate{};
+  }
+  const CachedBatch* cached = batches.find(log_of(target), counters.cursor);
+  if (cached == nullptr) {
+    return Need{log_of(target), counters.generation, counters.cursor};
+  }
+  if (retained_until(target, cached->append_time) > now) {
+    return std::monostate{};
+  }
+  const MessageRange range{queue_id, cached->base_offset, cached->last_offset,
+                           static_cast<std::uint32_t>(counters.cursor - cached->base_offset),
+                           static_cast<std::uint32_t>(cached->last_offset + 1 - counters.cursor)};
+  return expired(target, range, cached->stored_bytes, cached->append_time, batches);
+}
+
+}  // namespace weir::core
