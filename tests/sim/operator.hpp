@@ -8,8 +8,8 @@
 namespace weir::sim {
 
 /// Somebody who administers the queues that others work on: pauses and resumes them, purges them,
-/// begins and cancels redrives, cancels what is put off or puts it off anew, and makes and deletes a
-/// queue of his own.
+/// begins and cancels redrives, cancels what is put off or puts it off anew, and makes and deletes
+/// a queue of his own.
 class Operator final : public Machine {
  public:
   using Machine::Machine;

@@ -184,7 +184,7 @@ class Oracle {
     bool refused = false;   // a client of the library heard that it is not stored
     int early_crashes = 0;  // of the broker, before it said where the message lies
     std::optional<Delay> delay = std::nullopt;
-    // When it was heard first; what it says of its life; and when it was appended, if that was said.
+    // When it was heard first; what it says of its life; when it was appended, if that was said.
     proto::TimeMs heard_time = INT64_MAX;
     proto::RecordLife life = {};
     proto::TimeMs append_time = INT64_MAX;

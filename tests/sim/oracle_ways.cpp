@@ -8,8 +8,8 @@
 #include <utility>
 
 // Where messages lie, and how they may have come there. A message goes from place to place: it dies
-// towards a dead-letter queue, and a redrive takes it back, or anywhere else. Not every place of its
-// way is seen.
+// towards a dead-letter queue, and a redrive takes it back, or anywhere else. Not every place of
+// its way is seen.
 namespace weir::sim {
 
 Oracle::Origin Oracle::origin_of(const proto::RecordView& record) const {
