@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-// What is older than its queue's retention goes, whether anybody takes messages or not. What says of
-// itself until when it is of use is looked at when it is to be handed out (decide_dispatch.cpp).
+// What is older than its queue's retention goes, whether anybody takes messages or not. What says
+// of itself until when it is of use is looked at when it is to be handed out (decide_dispatch.cpp).
 namespace weir::core {
 namespace {
 

@@ -23,8 +23,8 @@ namespace weir::core {
 /// that this version knows, the checksums of each batch and of its records, and what rows say of
 /// each other: that every definition, state and producer has what it belongs to, that no message
 /// between the bounds of a log is missing, that what is put off and its index agree, and that the
-/// numbers of a queue or partition are those of its batches. Memory follows the queues, partitions, producers and touched batches (40 bytes
-/// each).
+/// numbers of a queue or partition are those of its batches. Memory follows the queues, partitions,
+/// producers and touched batches (40 bytes each).
 class RowCheck {
  public:
   struct Counts {

@@ -47,7 +47,7 @@ TEST_F(Expires, IsRefusedAtTheDoorWhenItIsLate) {
 
 TEST_F(Expires, AtAMomentThatItsHandlerSees) {
   done("queue create mail");
-  Result<Client> client = Client::connect(url());
+  Result<Client> client = Client::connect(ClientOptions(url()));
   ASSERT_TRUE(client) << client.error().to_string();
   const auto deadline =
       std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now() + seconds(60));

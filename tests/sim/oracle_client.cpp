@@ -39,8 +39,7 @@ void Oracle::client_acked(MessageNumber number, proto::LogId log, proto::Offset 
   }
   // By its newest lease, or by one that is over of a message that another one, or its death, ended.
   const bool is_over = where->ack_heard || where->acked || may_have_left(*where) ||
-                       may_have_expired(*where) ||
-                       where != &messages_[number].places.back();
+                       may_have_expired(*where) || where != &messages_[number].places.back();
   if (!is_over) {
     wrong("acked for its consumer, not for the broker", log, where->offset, number);
   }

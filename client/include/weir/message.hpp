@@ -146,8 +146,8 @@ class Message {
     delay_ = delay;
     return *this;
   }
-  /// Of a queue's message: it is of no use so long after it is ready, and then handed out to nobody.
-  /// 1 ms to 30 days.
+  /// Of a queue's message: it is of no use so long after it is ready, and then handed out to
+  /// nobody. 1 ms to 30 days.
   Message& set_ttl(std::chrono::milliseconds ttl) {
     ttl_ = ttl;
     return *this;

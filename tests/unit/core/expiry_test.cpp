@@ -179,6 +179,24 @@ TEST(Expiry, GoesToTheDeadLetterQueueWhereThatIsAskedFor) {
   EXPECT_EQ(rig.take_all(dead, kNow + 1000).size(), 2U);
 }
 
+// Who had it once has a receipt that is over, not one that never was.
+TEST(Expiry, KnowsTheReceiptsOfWhatIsOnItsWay) {
+  Rig rig;
+  rig.create_queue("dead");
+  QueueSettings settings;
+  settings.dead_letter_queue = "dead";
+  settings.dead_letter_expired = 1;
+  const QueueId queue = rig.create(settings);
+  rig.send(queue, {{"a", 100}});
+  ASSERT_EQ(rig.take_all(queue, kNow), Values{"a"});
+  const Delivery held = rig.last;
+  EXPECT_FALSE(rig.outcome(queue, CoreRig::range(held, SettleKind::kRelease), kNow + 10));
+  ASSERT_EQ(rig.take_all(queue, kNow + 100), Values());
+  ASSERT_EQ(rig.info(queue, kNow + 100).dying, 1U);
+  EXPECT_EQ(rig.outcome(queue, CoreRig::range(held, SettleKind::kNack), kNow + 110),
+            Errc::kReceiptExpired);
+}
+
 TEST(Expiry, OutlivesARestart) {
   Rig rig;
   rig.create_queue("dead");
