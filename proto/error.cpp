@@ -67,6 +67,7 @@ constexpr std::array kEntries = {
     Entry{Errc::kInUse, "IN_USE", "something else needs it, or it is not empty", false},
     Entry{Errc::kKicked, "KICKED", "an operator has ended the connection", true},
     Entry{Errc::kMessageNotFound, "MESSAGE_NOT_FOUND", "there is no such message", false},
+    Entry{Errc::kMessageExpired, "MESSAGE_EXPIRED", "the message's deadline has passed", false},
     Entry{Errc::kUnknownOutcome, "UNKNOWN_OUTCOME", "it may or may not have been done", true},
     Entry{Errc::kConnectFailed, "CONNECT_FAILED", "the broker cannot be reached", true},
     Entry{Errc::kCancelled, "CANCELLED", "the caller gave up", false},
@@ -100,7 +101,7 @@ bool is_retriable(Errc code) {
 
 bool is_wire_code(std::uint16_t number) {
   return number >= static_cast<std::uint16_t>(Errc::kMalformed) &&
-         number <= static_cast<std::uint16_t>(Errc::kMessageNotFound);
+         number <= static_cast<std::uint16_t>(Errc::kMessageExpired);
 }
 
 std::string Error::to_string() const {

@@ -49,6 +49,7 @@ enum class Errc : std::uint16_t {
   kInUse = 38,
   kKicked = 39,
   kMessageNotFound = 40,
+  kMessageExpired = 41,
   // On the client's side only; a broker never sends these.
   kUnknownOutcome = 1001,
   kConnectFailed = 1002,

@@ -37,6 +37,8 @@ inline constexpr std::int64_t kMaxWaitMs = 20'000;
 inline constexpr std::int64_t kMaxTtlMs = std::int64_t{30} * 24 * 3600 * 1000;
 inline constexpr std::int64_t kMinRetentionMs = 60 * 1000;
 inline constexpr std::int64_t kMaxRetentionMs = std::int64_t{14} * 24 * 3600 * 1000;
+/// Of a message's own timestamp, before 1970 as well: the difference of two never overflows.
+inline constexpr std::int64_t kMaxTimestampMs = std::int64_t{1} << 60;
 inline constexpr std::int64_t kMaxDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
 inline constexpr std::int64_t kMaxLeaseMs = std::int64_t{12} * 3600 * 1000;
 inline constexpr std::uint32_t kMaxReceiveCountLimit = 1'000;

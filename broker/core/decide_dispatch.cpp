@@ -20,6 +20,7 @@ struct Slice {
   std::uint32_t end = 0;
   std::uint16_t attempts = 0;
   std::uint16_t failures = 0;
+  bool is_unparked = false;
 };
 
 /// After so many attempts that ended without a word a message is handed out alone: perhaps it is
@@ -59,8 +60,8 @@ DueSlice returned_slice(const Queue& queue, const ShardState::DispatchWish& wish
         continue;
       }
       const std::uint32_t end = found.must_be_alone ? first + 1 : batch.live_end(first, run.end());
-      found.slice =
-          Slice{batch.base_offset(), batch.last_offset(), first, end, run.attempts, run.failures};
+      found.slice = Slice{batch.base_offset(), batch.last_offset(), first,          end,
+                          run.attempts,        run.failures,        run.is_unparked};
       return found;
     }
   }
@@ -68,14 +69,24 @@ DueSlice returned_slice(const Queue& queue, const ShardState::DispatchWish& wish
   return found;
 }
 
-/// Ends the slice in front of what is of no use any more. True where that is all of it.
-bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs now, Slice& slice) {
+/// Ends the slice in front of what is of no use any more. True where that is all of it. Of what is
+/// of use no more than `max_messages` are looked at.
+bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs now,
+                    std::uint32_t max_messages, Slice& slice) {
+  const bool is_too_old = !slice.is_unparked && retained_until(queue, batch.append_time) <= now;
   const auto is_over = [&](std::uint32_t index) {
-    return expires_at(queue, batch, index) <= now && !WEIR_PLANTED(hand_out_what_expired);
+    return (is_too_old || (!batch.expiries.empty() && batch.expiries[index] <= now)) &&
+           !WEIR_PLANTED(hand_out_what_expired);
   };
+  const bool begins_with_it = is_over(slice.first);
+  if (is_too_old || batch.expiries.empty()) {
+    return begins_with_it;  // as all of them
+  }
   std::uint32_t end = slice.first;
-  const bool begins_with_it = is_over(end);
-  while (end < slice.end && is_over(end) == begins_with_it) {
+  const std::uint32_t last = begins_with_it || slice.end - slice.first <= max_messages
+                                 ? slice.end
+                                 : slice.first + max_messages;
+  while (end < last && is_over(end) == begins_with_it) {
     ++end;
   }
   slice.end = end;
@@ -114,7 +125,11 @@ std::variant<std::monostate, Need, ShardState::DispatchStep, Expired> ShardState
                   static_cast<std::uint32_t>(at - cached->base_offset),
                   static_cast<std::uint32_t>(cached->last_offset - cached->base_offset + 1)};
   }
-  if (can_expire(*target, *cached) && cut_at_expired(*target, *cached, now, *slice)) {
+  if (can_expire(*target, *cached) &&
+      cut_at_expired(*target, *cached, now, wish.max_messages, *slice)) {
+    if (must_wait_to_expire(*target)) {
+      return std::monostate{};
+    }
     return expired(*target,
                    {target->id(), slice->base_offset, slice->last_offset, slice->first,
                     slice->end - slice->first},

@@ -11,12 +11,15 @@ namespace {
 
 /// Of touched batches in memory so many are looked at in a step.
 constexpr int kMaxBatchesLookedAt = 64;
+/// So many may be on the way to the dead-letter queue: they are in memory, and count as in flight.
+constexpr std::size_t kMaxDyingBatches = 16;
 
-/// The first messages of the batch that were given back and are in nobody's hands.
+/// The first messages of the batch that were given back, are in nobody's hands, and were not asked
+/// for whatever their age.
 std::optional<MessageRange> first_returned(proto::QueueId queue, const TouchedBatch& batch) {
   for (const Run& run : batch.runs()) {
     const std::uint32_t first = batch.next_live(run.first, run.end());
-    if (run.state == RunState::kReturned && first < run.end()) {
+    if (run.state == RunState::kReturned && !run.is_unparked && first < run.end()) {
       return MessageRange{queue, batch.base_offset(), batch.last_offset(), first,
                           batch.live_end(first, run.end()) - first};
     }
@@ -31,6 +34,10 @@ bool is_dead_lettered(const Queue& queue) {
 
 }  // namespace
 
+bool ShardState::must_wait_to_expire(const Queue& queue) {
+  return is_dead_lettered(queue) && queue.dying().size() >= kMaxDyingBatches;
+}
+
 Expired ShardState::expired(const Queue& queue, const MessageRange& range,
                             std::uint64_t batch_bytes, proto::TimeMs append_time,
                             const BatchSource& batches) {
@@ -40,14 +47,20 @@ Expired ShardState::expired(const Queue& queue, const MessageRange& range,
           behind != nullptr ? behind->append_time : append_time};
 }
 
-std::variant<std::monostate, Need, NeedRows, Expired> ShardState::decide_retention(
-    proto::QueueId queue_id, const BatchSource& batches, proto::TimeMs now) const {
+ShardState::RetentionStep ShardState::decide_retention(proto::QueueId queue_id, proto::Offset from,
+                                                       const BatchSource& batches,
+                                                       proto::TimeMs now) const {
   const Queue& target = queues_.at(queue_id);
   const Queue::Counters& counters = target.counters();
   int looked_at = 0;
-  for (const auto& [last, batch] : target.touched_batches()) {
-    if (retained_until(target, batch.append_time()) > now || looked_at++ == kMaxBatchesLookedAt) {
+  for (auto at = target.touched_batches().lower_bound(from); at != target.touched_batches().end();
+       ++at) {
+    const auto& [last, batch] = *at;
+    if (retained_until(target, batch.append_time()) > now) {
       break;
+    }
+    if (looked_at++ == kMaxBatchesLookedAt) {
+      return LookOn{last};
     }
     if (const auto range = first_returned(queue_id, batch)) {
       return expired(target, *range, batch.bytes(), batch.append_time(), batches);

@@ -106,7 +106,7 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
     return SendDecision{std::nullopt, {}, (*duplicate)->base_offset, (*duplicate)->append_time};
   }
   if (is_all_late(command.columns, now)) {
-    return fail(Errc::kDeadlineExceeded, "the deadline of each message has passed");
+    return proto::make_error(Errc::kMessageExpired);
   }
   // What was stored before is told to be, whether the queue takes anything now or not.
   if (to_queue != nullptr) {

@@ -21,9 +21,4 @@ proto::TimeMs retained_until(const Queue& queue, proto::TimeMs append_time) {
   return retention_ms > 0 ? append_time + retention_ms : kNeverExpires;
 }
 
-proto::TimeMs expires_at(const Queue& queue, const CachedBatch& batch, std::uint32_t index) {
-  const proto::TimeMs retained = retained_until(queue, batch.append_time);
-  return batch.expiries.empty() ? retained : std::min(retained, batch.expiries[index]);
-}
-
 }  // namespace weir::core

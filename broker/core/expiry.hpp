@@ -9,12 +9,9 @@
 // Until when messages are of use.
 namespace weir::core {
 
-/// When what came then expires by its queue's retention; kNeverExpires without one.
+/// When what came then expires by its queue's retention; kNeverExpires without one. Not of what was
+/// unparked.
 [[nodiscard]] proto::TimeMs retained_until(const Queue& queue, proto::TimeMs append_time);
-
-/// When the message at that index expires, by its own words and by its queue.
-[[nodiscard]] proto::TimeMs expires_at(const Queue& queue, const CachedBatch& batch,
-                                       std::uint32_t index);
 
 /// Whether any message of the batch can expire.
 [[nodiscard]] inline bool can_expire(const Queue& queue, const CachedBatch& batch) {

@@ -60,6 +60,7 @@ std::optional<Run> read(const pb::RunRow& row) {
   run.losses = static_cast<std::uint16_t>(row.losses());
   run.is_poison = row.is_poison();
   run.is_expired = row.is_expired();
+  run.is_unparked = row.is_unparked();
   run.grant = proto::GrantId{row.grant()};
   run.nonce = row.nonce();
   run.when = row.when();
@@ -215,6 +216,7 @@ void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
     row.set_losses(run.losses);
     row.set_is_poison(run.is_poison);
     row.set_is_expired(run.is_expired);
+    row.set_is_unparked(run.is_unparked);
     row.set_since(run.since);
     if (run.holder) {
       row.set_holder(*run.holder);

@@ -129,10 +129,18 @@ class ShardState {
   /// Expired: what would have come next is of no use any more; ask again when that is applied.
   [[nodiscard]] std::variant<std::monostate, Need, DispatchStep, Expired> decide(
       const DispatchWish& wish, const BatchSource& batches, proto::TimeMs now) const;
+  /// Nothing was found yet: the search goes on with the batches in memory from that last offset on.
+  struct LookOn {
+    proto::Offset from = 0;
+  };
+  using RetentionStep = std::variant<std::monostate, LookOn, Need, NeedRows, Expired>;
   /// What of a queue is older than its retention, some of it at a time; monostate when nothing is,
-  /// or all of it is in somebody's hands.
-  [[nodiscard]] std::variant<std::monostate, Need, NeedRows, Expired> decide_retention(
-      proto::QueueId queue, const BatchSource& batches, proto::TimeMs now) const;
+  /// or all of it is in somebody's hands. `from` is 0, or what LookOn said.
+  [[nodiscard]] RetentionStep decide_retention(proto::QueueId queue, proto::Offset from,
+                                               const BatchSource& batches, proto::TimeMs now) const;
+  /// Nothing of the queue expires until some of what is on its way to the dead-letter queue is
+  /// there.
+  [[nodiscard]] static bool must_wait_to_expire(const Queue& queue);
 
   /// Whether somebody with that name is still there; nullptr: nobody has a name any more.
   using HolderLives = std::function<bool(const std::string* holder)>;

@@ -193,11 +193,11 @@ void Consumers::pop_waiter(proto::QueueId queue) {
 }
 
 std::vector<Waiter> Consumers::take_expired(proto::TimeMs now,
-                                            const std::set<proto::LogId>& loading) {
+                                            const std::function<bool(proto::QueueId)>& is_kept) {
   std::vector<Waiter> expired;
   for (auto line = waiters_.begin(); line != waiters_.end();) {
     std::erase_if(line->second, [&](const Waiter& waiter) {
-      if (waiter.deadline > now || loading.contains(proto::LogId{waiter.queue.value})) {
+      if (waiter.deadline > now || is_kept(waiter.queue)) {
         return false;
       }
       expired.push_back(waiter);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -97,8 +98,10 @@ class Consumers {
   void pop_waiter(proto::QueueId queue);
   /// Takes out all who wait for messages of the queue.
   std::vector<Waiter> take_waiters(proto::QueueId queue);
-  /// Takes out every waiter whose deadline has passed, except where the queue is being loaded.
-  std::vector<Waiter> take_expired(proto::TimeMs now, const std::set<proto::LogId>& loading);
+  /// Takes out every waiter whose deadline has passed, except of queues that `is_kept` names: they
+  /// may have something for them yet.
+  std::vector<Waiter> take_expired(proto::TimeMs now,
+                                   const std::function<bool(proto::QueueId)>& is_kept);
   [[nodiscard]] std::optional<proto::TimeMs> next_deadline() const;
 
   /// Takes out all of a session.

@@ -4,6 +4,7 @@
 #include "proto/ids.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <utility>
 
@@ -20,7 +21,9 @@ class DelayLanes {
     it->second = std::min(it->second, due);
   }
   /// Something leaves the lane with the unit.
-  void note_ended(proto::QueueId queue, proto::CommitIndex unit) { lanes_[queue].ended = unit; }
+  void note_ended(proto::QueueId queue, proto::CommitIndex unit) {
+    lanes_[queue].ended = std::max(lanes_[queue].ended, unit);
+  }
 
   void on_committed(proto::CommitIndex committed) {
     committed_ = committed;
@@ -33,7 +36,12 @@ class DelayLanes {
     const auto it = lanes_.find(queue);
     return it == lanes_.end() || (!it->second.is_read && it->second.ended <= committed_);
   }
-  void begin_read(proto::QueueId queue) { lanes_[queue].is_read = true; }
+  void begin_read(proto::QueueId queue) {
+    lanes_[queue].is_read = true;
+    ++reads_;
+  }
+  /// Of all lanes together, those that are under way.
+  [[nodiscard]] std::size_t reads() const { return reads_; }
   /// When the first of those messages is due that the read may not have seen; kNever without one.
   proto::TimeMs end_read(proto::QueueId queue) {
     const auto it = lanes_.find(queue);
@@ -42,17 +50,27 @@ class DelayLanes {
       unseen = std::min(unseen, due);
     }
     it->second.is_read = false;
+    --reads_;
     if (forget_known(it->second)) {
       lanes_.erase(it);
     }
     return unseen;
   }
-  void clear() { lanes_.clear(); }
+  /// What is due is not in the store yet: it is read when that knows the first of what it lacks.
+  void wait_for_added(proto::QueueId queue) {
+    if (const auto it = lanes_.find(queue); it != lanes_.end() && !it->second.added.empty()) {
+      it->second.ended = std::max(it->second.ended, it->second.added.begin()->first);
+    }
+  }
+  void clear() {
+    lanes_.clear();
+    reads_ = 0;
+  }
 
  private:
   struct Lane {
     bool is_read = false;
-    proto::CommitIndex ended;                           // the newest unit in which something left
+    proto::CommitIndex ended;                           // no read before this unit is committed
     std::map<proto::CommitIndex, proto::TimeMs> added;  // by unit: the first due time
   };
   /// True when nothing is left that has to be remembered.
@@ -65,6 +83,7 @@ class DelayLanes {
 
   std::map<proto::QueueId, Lane> lanes_;
   proto::CommitIndex committed_;
+  std::size_t reads_ = 0;
 };
 
 }  // namespace weir::shard

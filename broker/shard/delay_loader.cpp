@@ -22,6 +22,7 @@ using storage::KeyKind;
 constexpr std::size_t kMaxDueBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxDueRows = 1'000;
 constexpr std::size_t kMaxListBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxChangeBytes = std::size_t{1} << 20;
 
 std::string end_of(KeyKind kind, const LaneName& lane) {
   return storage::prefix_end(storage::generation_prefix(kind, lane.queue.value, lane.generation));
@@ -96,6 +97,10 @@ proto::Result<DueRows> load_due(const storage::Reader& reader, const LaneName& l
       break;
     }
     auto row = read_row(rows->key(), rows->value());
+    if (!row && at && !loaded.rows.empty()) {
+      loaded.next_due = at->when;
+      break;
+    }
     if (!row) {
       return row.error();
     }
@@ -108,23 +113,29 @@ proto::Result<DueRows> load_due(const storage::Reader& reader, const LaneName& l
   return loaded;
 }
 
-proto::Result<std::vector<DelayedBatch>> load_delayed(const storage::Reader& reader,
-                                                      const LaneName& lane,
-                                                      std::span<const proto::Offset> offsets) {
-  std::vector<DelayedBatch> rows;
+proto::Result<DelayedRows> load_delayed(const storage::Reader& reader, const LaneName& lane,
+                                        std::span<const proto::Offset> offsets) {
+  DelayedRows loaded;
+  std::vector<DelayedBatch>& rows = loaded.rows;
+  std::size_t bytes = 0;
   for (const proto::Offset offset : offsets) {
     if (!rows.empty() && rows.back().batch.last_offset >= offset) {
       continue;
+    }
+    if (bytes >= kMaxChangeBytes) {
+      loaded.end = offset;
+      break;
     }
     auto row = find_row(reader, lane, offset);
     if (!row) {
       return row.error();
     }
     if (*row) {
+      bytes += (*row)->batch.stored_bytes;
       rows.push_back(**std::move(row));
     }
   }
-  return rows;
+  return loaded;
 }
 
 std::string to_token(const DelayedPlace& place) {
@@ -160,6 +171,10 @@ proto::Result<core::DelayedList> list_delayed(const storage::Reader& reader,
                                 end_of(KeyKind::kDelayed, wish.lane), {});
   for (; rows->valid(); rows->next()) {
     const auto row = read_row(rows->key(), rows->value());
+    if (!row && !list.messages.empty()) {
+      list.next = to_token(last);
+      return list;
+    }
     if (!row) {
       return row.error();
     }

@@ -28,14 +28,19 @@ struct DueRows {
   std::vector<core::DelayedBatch> rows;                 // in the order of their due times
   proto::TimeMs next_due = core::TouchedBatch::kNever;  // of the first that is not among them
 };
-/// What is due until then, as much as one turn moves.
+/// What is due until then, as much as one turn moves; what stands in front of a damaged row is
+/// no error yet.
 proto::Result<DueRows> load_due(const storage::Reader& reader, const LaneName& lane,
                                 proto::TimeMs until);
 
-/// The rows that hold messages with those offsets, which ascend; each row once.
-proto::Result<std::vector<core::DelayedBatch>> load_delayed(const storage::Reader& reader,
-                                                            const LaneName& lane,
-                                                            std::span<const proto::Offset> offsets);
+struct DelayedRows {
+  std::vector<core::DelayedBatch> rows;
+  proto::Offset end = INT64_MAX;  // of those from here on nothing is known yet
+};
+/// The rows that hold messages with those offsets, which ascend; each row once. Of the first of
+/// them, as much as one turn changes.
+proto::Result<DelayedRows> load_delayed(const storage::Reader& reader, const LaneName& lane,
+                                        std::span<const proto::Offset> offsets);
 
 /// A message of a lane, by the order in which they are due.
 struct DelayedPlace {
@@ -54,7 +59,7 @@ struct DelayedWish {
   DelayedPlace after = {};
   std::uint32_t max_messages = 0;
 };
-/// Up to 1 MiB of them, but at least one.
+/// Up to 1 MiB of them, but at least one. What stands in front of a damaged row is no error yet.
 proto::Result<core::DelayedList> list_delayed(const storage::Reader& reader,
                                               const DelayedWish& wish);
 

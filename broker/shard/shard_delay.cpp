@@ -14,7 +14,8 @@
 namespace weir::shard {
 namespace {
 
-constexpr int kMaxLanesPerTurn = 64;
+/// Of what is due; each read brings about 1 MiB.
+constexpr std::size_t kMaxReads = 16;
 
 LaneName lane_of(const core::Queue& queue) {
   return {queue.id(), queue.counters().generation, queue.next_delay_due()};
@@ -32,7 +33,7 @@ proto::Error gone(const std::string& queue) {
 void Shard::Impl::move_due() {
   std::vector<proto::QueueId> queues;
   for (const auto& [due, queue] : state_->by_delay_due()) {
-    if (due > now_ || queues.size() == kMaxLanesPerTurn) {
+    if (due > now_ || lanes_.reads() + queues.size() >= kMaxReads) {
       break;
     }
     if (lanes_.may_read(queue) && !stuck_lanes_.contains(queue)) {
@@ -48,20 +49,21 @@ void Shard::Impl::move_due() {
         [until = now_](const storage::Reader& reader, const LaneName& lane) {
           return load_due(reader, lane, until);
         },
-        &Impl::take_due);
+        &Impl::take_due, &Impl::note_damaged_lane);
   }
 }
 
-/// Reads a part of a lane and, if it is still the same, gives it to `take`.
+/// Reads a part of a lane and, if it is still the same, gives it to `take`, or damage to `fail`.
 template <class Read, class Rows>
 void Shard::Impl::read_lane(proto::QueueId queue, Read read,
-                            void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs)) {
+                            void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs),
+                            void (Impl::*fail)(const core::Queue&, const proto::Error&)) {
   const LaneName lane = lane_of(*state_->queue(queue));
   lanes_.begin_read(queue);
   ++metrics_.storage_reads;
-  ports_.loader->load([this, life = life_, lane, read, take](const storage::Reader& reader) {
+  ports_.loader->load([this, life = life_, lane, read, take, fail](const storage::Reader& reader) {
     auto rows = std::make_shared<proto::Result<Rows>>(read(reader, lane));
-    return Loader::Continuation([this, life, lane, rows, take] {
+    return Loader::Continuation([this, life, lane, rows, take, fail] {
       if (life != life_ || failed_) {
         return;
       }
@@ -76,7 +78,7 @@ void Shard::Impl::read_lane(proto::QueueId queue, Read read,
       if (is_same && *rows) {
         (this->*take)(*queue, **rows, unseen);
       } else if (is_same) {
-        note_damaged_lane(*queue, rows->error());
+        (this->*fail)(*queue, rows->error());
       }
       schedule();  // of a lane that was purged meanwhile, who waits asks again
     });
@@ -88,21 +90,41 @@ void Shard::Impl::take_due(const core::Queue& queue, const DueRows& due, proto::
   state_->learn_next_delay_due(queue.id(), WEIR_PLANTED(delay_unseen_while_reading)
                                                ? due.next_due
                                                : std::min(due.next_due, unseen));
+  if (due.rows.empty() && unseen <= now_) {
+    lanes_.wait_for_added(queue.id());
+  }
 }
 
-/// Nobody tries again and again: what is due behind it waits for a restart.
-void Shard::Impl::note_damaged_lane(const core::Queue& queue, const proto::Error& why) {
-  const proto::Error damage =
+proto::Error Shard::Impl::note_lane_damage(const core::Queue& queue, const proto::Error& why) {
+  proto::Error damage =
       proto::fail(proto::Errc::kCorruptBatch,
                   "messages that are put off in queue '" + queue.definition().name +
                       "' cannot be read: " + why.message + "; what is due behind them is kept");
   note_damage({proto::LogId{queue.id().value}, queue.counters().generation,
                core::Queue::DelayLane::kFirstOffset},
               damage);
+  return damage;
+}
+
+/// Nobody tries again and again: what is due behind it waits for a restart.
+void Shard::Impl::note_damaged_lane(const core::Queue& queue, const proto::Error& why) {
+  (void)note_lane_damage(queue, why);
   stuck_lanes_.insert(queue.id());
-  if (const auto changes = delay_changes_.find(queue.id()); changes != delay_changes_.end()) {
-    reply(changes->second.front().session, changes->second.front().request_id, damage);
-    pop_delay_change(queue.id());
+}
+
+void Shard::Impl::fail_delay_change(const core::Queue& queue, const proto::Error& why) {
+  const DelayChange& change = delay_changes_.at(queue.id()).front();
+  reply(change.session, change.request_id, note_lane_damage(queue, why));
+  pop_delay_change(queue.id());
+}
+
+/// But for those that may be under way.
+void Shard::Impl::forget_delay_changes(proto::SessionId session) {
+  for (auto& [queue, changes] : delay_changes_) {
+    changes.erase(
+        std::remove_if(changes.begin() + 1, changes.end(),
+                       [session](const DelayChange& change) { return change.session == session; }),
+        changes.end());
   }
 }
 
@@ -159,6 +181,9 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
 
 /// One at a time of each lane, in turns with what is due there.
 void Shard::Impl::change_delays() {
+  if (log_->backlog_bytes() >= options_.max_backlog_bytes) {
+    return;
+  }
   for (auto it = delay_changes_.begin(); it != delay_changes_.end();) {
     auto& [id, changes] = *it++;
     const proto::QueueId queue = id;
@@ -169,7 +194,8 @@ void Shard::Impl::change_delays() {
       schedule();
       continue;
     }
-    const bool is_due = state_->queue(queue)->next_delay_due() <= now_;
+    const bool is_due =
+        state_->queue(queue)->next_delay_due() <= now_ && !stuck_lanes_.contains(queue);
     if (!lanes_.may_read(queue) || (changed_last_.erase(queue) > 0 && is_due)) {
       continue;
     }
@@ -182,24 +208,24 @@ void Shard::Impl::change_delays() {
         [offsets = std::move(offsets)](const storage::Reader& reader, const LaneName& lane) {
           return load_delayed(reader, lane, offsets);
         },
-        &Impl::take_delay_change);
+        &Impl::take_delay_change, &Impl::fail_delay_change);
   }
 }
 
-void Shard::Impl::take_delay_change(const core::Queue& queue,
-                                    const std::vector<core::DelayedBatch>& rows,
+/// Those of them that were read; the next read is for the others.
+void Shard::Impl::take_delay_change(const core::Queue& queue, const DelayedRows& loaded,
                                     proto::TimeMs /*unseen*/) {
   DelayChange& change = delay_changes_.at(queue.id()).front();
   std::map<const core::DelayedBatch*, std::set<std::uint32_t>> picked;
   for (std::size_t i = 0; i < change.offsets.size(); ++i) {
-    if (!change.outcomes[i]) {
+    if (change.offsets[i] == 0 || change.offsets[i] >= loaded.end) {
       continue;
     }
-    const proto::Offset offset = change.offsets[i];
-    const auto row = std::ranges::find_if(rows, [offset](const core::DelayedBatch& held) {
+    const proto::Offset offset = std::exchange(change.offsets[i], 0);
+    const auto row = std::ranges::find_if(loaded.rows, [offset](const core::DelayedBatch& held) {
       return held.batch.base_offset <= offset && offset <= held.batch.last_offset;
     });
-    if (row == rows.end()) {
+    if (row == loaded.rows.end()) {
       change.outcomes[i] = gone(queue.definition().name);
       continue;
     }
@@ -209,6 +235,9 @@ void Shard::Impl::take_delay_change(const core::Queue& queue,
   for (const auto& [row, indexes] : picked) {
     const std::vector<std::uint32_t> ascending(indexes.begin(), indexes.end());
     apply(state_->decide_take(queue.id(), *row, ascending, due));
+  }
+  if (loaded.end != INT64_MAX) {
+    return;
   }
   reply(change.session, change.request_id,
         core::Reply{core::DelayedChanged{std::move(change.outcomes)}});

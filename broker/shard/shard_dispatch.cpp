@@ -50,7 +50,10 @@ void Shard::Impl::take_back_unsaid() {
 
 /// After the hand-out, so that a receive that does not wait still takes what is there.
 void Shard::Impl::answer_late_waiters() {
-  for (const Waiter& waiter : consumers_.take_expired(now_, loading_)) {
+  const auto may_get_more = [this](proto::QueueId queue) {
+    return loading_.contains(proto::LogId{queue.value}) || dropping_.contains(queue);
+  };
+  for (const Waiter& waiter : consumers_.take_expired(now_, may_get_more)) {
     const core::Queue* queue = state_->queue(waiter.queue);
     core::Received nothing;
     nothing.id = waiter.queue;
@@ -92,8 +95,9 @@ Shard::Impl::Step Shard::Impl::take(core::ShardState::DispatchWish wish) {
   }
   Step step = state_->decide(wish, cache_, now_);
   while (const auto* over = std::get_if<core::Expired>(&step)) {
-    if (drops_left_-- <= 0) {
+    if (hand_out_drops_left_-- <= 0) {
       dispatchable_.insert(wish.queue);
+      dropping_.insert(wish.queue);
       schedule();
       return {};
     }

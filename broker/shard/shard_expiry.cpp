@@ -23,31 +23,40 @@ void Shard::Impl::retain() {
     queues.push_back(queue);
   }
   for (const proto::QueueId queue : queues) {
+    proto::Offset from = 0;
     while (drops_left_ > 0 && log_->backlog_bytes() < options_.max_backlog_bytes &&
-           step_retention(queue)) {
+           step_retention(queue, from)) {
       --drops_left_;
     }
   }
   if (drops_left_ <= 0) {
     schedule();
-  } else if (!queues.empty() && !is_retention_loading_) {
+  } else if (!queues.empty() && !is_retention_waiting_) {
     next_retention_ = now_ + kLookAgainMs;
   }
-  is_retention_loading_ = false;
+  is_retention_waiting_ = false;
 }
 
-/// False when there is nothing to do, or a load has to come first.
-bool Shard::Impl::step_retention(proto::QueueId queue) {
-  const auto step = state_->decide_retention(queue, cache_, now_);
+/// False when there is nothing to do, or something else has to come first.
+bool Shard::Impl::step_retention(proto::QueueId queue, proto::Offset& from) {
+  if (core::ShardState::must_wait_to_expire(*state_->queue(queue))) {
+    is_retention_waiting_ = true;  // for the moves, which go on by themselves
+    return false;
+  }
+  const auto step = state_->decide_retention(queue, from, cache_, now_);
   if (const auto* over = std::get_if<core::Expired>(&step)) {
     apply(core::Record{*over});
     return true;
   }
+  if (const auto* further = std::get_if<core::ShardState::LookOn>(&step)) {
+    from = further->from;
+    return true;
+  }
   if (const auto* rows = std::get_if<core::NeedRows>(&step)) {
-    is_retention_loading_ = true;
+    is_retention_waiting_ = true;
     load_rows(*rows);
   } else if (const auto* need = std::get_if<core::Need>(&step)) {
-    is_retention_loading_ = damaged_.find({need->log, need->generation, need->offset}) == nullptr;
+    is_retention_waiting_ = damaged_.find({need->log, need->generation, need->offset}) == nullptr;
     load(*need);
   }
   return false;

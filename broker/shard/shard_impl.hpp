@@ -234,15 +234,18 @@ class Shard::Impl {
   // Messages that are put off.
   template <class Read, class Rows>
   void read_lane(proto::QueueId queue, Read read,
-                 void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs));
+                 void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs),
+                 void (Impl::*fail)(const core::Queue&, const proto::Error&));
   void retain();
-  bool step_retention(proto::QueueId queue);
+  bool step_retention(proto::QueueId queue, proto::Offset& from);
   void change_delays();
   void move_due();
   void take_due(const core::Queue& queue, const DueRows& due, proto::TimeMs unseen);
-  void take_delay_change(const core::Queue& queue, const std::vector<core::DelayedBatch>& rows,
-                         proto::TimeMs unseen);
+  void take_delay_change(const core::Queue& queue, const DelayedRows& loaded, proto::TimeMs unseen);
+  void fail_delay_change(const core::Queue& queue, const proto::Error& why);
   void pop_delay_change(proto::QueueId queue);
+  void forget_delay_changes(proto::SessionId session);
+  proto::Error note_lane_damage(const core::Queue& queue, const proto::Error& why);
   void note_damaged_lane(const core::Queue& queue, const proto::Error& why);
   [[nodiscard]] bool is_there(const std::string* holder) const;
   void load(const core::Need& need);
@@ -331,10 +334,13 @@ class Shard::Impl {
   std::size_t sweep_budgets_at_ = 0;
   /// Of queues with a redrive: what is touched up to this offset, and not looked at, is in memory.
   std::map<proto::QueueId, proto::Offset> known_until_;
-  /// Of all queues together, so that nothing else waits long for what nobody waits for.
+  /// Of all queues together, so that nothing else waits long for what nobody waits for; hand-outs
+  /// that meet what has expired have their own.
   static constexpr int kMaxDropsPerTurn = 256;
   int drops_left_ = 0;
-  bool is_retention_loading_ = false;  // a step of this turn goes on when a load is there
+  int hand_out_drops_left_ = 0;
+  std::set<proto::QueueId> dropping_;  // whose hand-outs go on in the next turn
+  bool is_retention_waiting_ = false;  // a step of this turn goes on when something else is done
   proto::TimeMs next_retention_ = 0;   // what is older than it may be is looked at again
   DelayLanes lanes_;
   std::map<proto::QueueId, std::deque<DelayChange>> delay_changes_;

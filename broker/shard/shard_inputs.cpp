@@ -43,6 +43,7 @@ void Shard::Impl::close_session(proto::SessionId session) {
   feed_->remove_session(session);
   bulk_.remove_session(session);
   backups_.remove_session(session);
+  forget_delay_changes(session);
   take_input(session, 0, CloseInput{});
 }
 

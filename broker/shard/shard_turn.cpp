@@ -33,6 +33,8 @@ void Shard::Impl::turn() {
   now_ = ports_.now();
   settles_left_ = options_.settles_per_turn;
   drops_left_ = kMaxDropsPerTurn;
+  hand_out_drops_left_ = kMaxDropsPerTurn;
+  dropping_.clear();
   if (WEIR_PLANTED(expire_before_inputs)) {
     expire();
   }

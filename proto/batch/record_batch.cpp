@@ -25,6 +25,7 @@ enum class Fault : std::uint8_t {
   kMalformed,
   kNotDense,
   kTimestamp,
+  kTimestampRange,
   kTooLarge,
   kHeaderCount,
   kHeaderBytes,
@@ -34,6 +35,10 @@ enum class Fault : std::uint8_t {
   kDeadline,
   kTimeInTopic,
 };
+
+bool is_in_range(TimeMs timestamp) {
+  return timestamp >= -kMaxTimestampMs && timestamp <= kMaxTimestampMs;
+}
 
 std::string name_of(std::size_t index) {
   return "record " + std::to_string(index);
@@ -49,6 +54,10 @@ Error to_error(Fault fault, const std::string& record) {
       return fail(Errc::kMalformed, record + " has another offset delta than its place");
     case Fault::kTimestamp:
       return fail(Errc::kMalformed, record + " has a timestamp that overflows");
+    case Fault::kTimestampRange:
+      return fail(Errc::kInvalidArgument, record + " has a timestamp that is further than " +
+                                              std::to_string(kMaxTimestampMs) +
+                                              " milliseconds from 1970");
     case Fault::kTooLarge:
       return fail(Errc::kMessageTooLarge, record + " with key and headers is larger than " +
                                               std::to_string(kMaxMessageBytes) + " bytes");
@@ -239,6 +248,8 @@ Result<> walk(std::string_view batch, BatchUse use, BatchColumns& columns) {
     } else if (__builtin_add_overflow(columns.header.base_timestamp, parts.timestamp_delta,
                                       &timestamp)) [[unlikely]] {
       fault = Fault::kTimestamp;
+    } else if (kSource == Source::kProducer && !is_in_range(timestamp)) [[unlikely]] {
+      fault = Fault::kTimestampRange;
     } else {
       fault = check_headers<kSource>(parts, use, columns);
     }
@@ -457,7 +468,8 @@ Result<> check_record(const RecordInput& record, BatchUse use) {
   for (const Header& header : record.headers) {
     limits.count(header);
   }
-  const Fault fault = limits.verdict(record.headers.size());
+  const Fault fault = is_in_range(record.timestamp) ? limits.verdict(record.headers.size())
+                                                    : Fault::kTimestampRange;
   if (fault != Fault::kNone) {
     return to_error(fault, "the message");
   }

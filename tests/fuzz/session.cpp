@@ -307,9 +307,9 @@ class Play {
     // The lane of the first queues, and anything else.
     const auto fill = [&](auto& change) {
       change.set_queue(name);
-      for (std::uint32_t i = input_.below(4); i > 0; --i) {
+      for (std::size_t i = input_.below(4); i > 0; --i) {
         change.add_message_ids(
-            input_.flag() ? proto::message_id(1, input_.below(4),
+            input_.flag() ? proto::message_id(1, static_cast<std::uint32_t>(input_.below(4)),
                                               core::Queue::DelayLane::kFirstOffset +
                                                   static_cast<proto::Offset>(input_.below(8)))
                           : proto::printable(input_.piece()));

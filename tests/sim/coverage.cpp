@@ -62,6 +62,7 @@ constexpr std::array<Outcome, Coverage::kOutcomes> kOutcomeOf = {
     refused(Errc::kPaused),
     refused(Errc::kQueueFull),
     refused(Errc::kInUse),
+    refused(Errc::kMessageExpired),
 };
 
 std::string name_of(Outcome outcome) {
@@ -146,6 +147,7 @@ constexpr std::array kLimits = {
           "the disk fails only when it is told to"},
     Limit{~kSends & ~ops({Op::kReceive}), outcomes({refused(Errc::kDeadlineExceeded)}), kAll,
           "is asked without a deadline"},
+    Limit{~kSends, outcomes({refused(Errc::kMessageExpired)}), kAll, "sends no message"},
 };
 
 const Limit* limit_of(std::size_t op, std::size_t outcome, std::size_t fault) {

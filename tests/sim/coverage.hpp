@@ -83,7 +83,7 @@ class Coverage {
   /// Adds what save() wrote on one line; false where there is no such cell (any more).
   bool load(std::string_view line);
 
-  static constexpr std::size_t kOutcomes = 15;
+  static constexpr std::size_t kOutcomes = 16;
 
  private:
   struct Cell {

@@ -295,8 +295,7 @@ void Producer::hear_sent(const proto::SentEntry& entry) {
       producer_.reset();
       destinations_.clear();
       init_producer();
-    } else if (static_cast<Errc>(entry.code) == Errc::kDeadlineExceeded &&
-               !flight.batch.lives.empty()) {
+    } else if (static_cast<Errc>(entry.code) == Errc::kMessageExpired) {
       give_up();  // nobody waits for these any more
     } else if (stage_.healed && static_cast<Errc>(entry.code) == Errc::kQueueFull) {
       count("client: gives up on a full queue");  // what is parked there makes no room any more

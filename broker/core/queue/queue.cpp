@@ -272,6 +272,7 @@ void Queue::apply(const Unparked& record) {
     run.failures = 0;
     run.losses = 0;
     run.is_poison = false;
+    run.is_unparked = true;
   });
   settle(it);
 }

@@ -48,9 +48,9 @@ bool same_fate(const Run& one, const Run& other) {
   return one.state == other.state && one.started == other.started &&
          one.attempts == other.attempts && one.failures == other.failures &&
          one.losses == other.losses && one.is_poison == other.is_poison &&
-         one.is_expired == other.is_expired && one.grant == other.grant &&
-         one.nonce == other.nonce && one.when == other.when && one.since == other.since &&
-         same_holder(one.holder, other.holder);
+         one.is_expired == other.is_expired && one.is_unparked == other.is_unparked &&
+         one.grant == other.grant && one.nonce == other.nonce && one.when == other.when &&
+         one.since == other.since && same_holder(one.holder, other.holder);
 }
 
 bool operator==(const Run& one, const Run& other) {
@@ -265,6 +265,7 @@ void TouchedBatch::lease(std::uint32_t first, std::uint32_t count, const Run& li
       run.attempts = before.attempts;
       run.failures = before.failures;
       run.losses = before.losses;
+      run.is_unparked = before.is_unparked;
       if (like.started) {
         count_one(run.attempts);
       }

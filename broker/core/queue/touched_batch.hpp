@@ -37,6 +37,7 @@ struct Run {
   std::uint16_t losses = 0;    // how many of those ended without a word from the handler
   bool is_poison = false;      // a handler said that nobody can ever handle it
   bool is_expired = false;     // of no use any more, and dying of that
+  bool is_unparked = false;    // somebody wants it, however old it is
   proto::GrantId grant;        // the lease that holds them, or the last one that did
   std::uint64_t nonce = 0;     // of that lease
   proto::TimeMs when = 0;

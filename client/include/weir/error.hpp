@@ -54,6 +54,7 @@ enum class ErrorCode : std::uint16_t {
   kKicked = 39,
   /// It is done, was cancelled or has moved on, or there was never one with that id.
   kMessageNotFound = 40,
+  kMessageExpired = 41,
   /// The request left, its answer did not come: it may or may not have been carried out.
   kUnknownOutcome = 1001,
   /// No broker could be reached.

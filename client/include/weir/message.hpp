@@ -154,7 +154,9 @@ class Message {
   }
   /// The same from that moment on, by the clock of the broker: for work that nobody waits for any
   /// more. Who handles it sees the deadline (Delivery::deadline()) and passes it on with what it
-  /// sends for it. A message that comes later than that is refused with DEADLINE_EXCEEDED.
+  /// sends for it. A message that is alone in its batch, or with others as late, is refused with
+  /// MESSAGE_EXPIRED when it comes later than that; among others it is taken, and handed out to
+  /// nobody.
   Message& set_deadline(Timestamp deadline) {
     deadline_ = deadline;
     return *this;

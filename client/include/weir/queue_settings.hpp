@@ -47,7 +47,7 @@ class WEIR_API QueueSettings {
   QueueSettings& set_delay(std::chrono::milliseconds delay);
   /// Messages that are older are gone, whether anybody takes some or not; counted from when they
   /// are ready. 60 s to 14 days; zero, the default: they are kept for ever. What a consumer holds
-  /// is not touched, and what is parked is kept.
+  /// is not touched, and what is parked is kept, also when a redrive makes it ready again.
   QueueSettings& set_retention(std::chrono::milliseconds retention);
   /// What expires, by the retention, by its own time to live or its deadline, goes to the
   /// dead-letter queue, for the reason "expired". Default: it is gone.

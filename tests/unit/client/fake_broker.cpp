@@ -2,6 +2,7 @@
 
 #include "proto/limits.hpp"
 #include "proto/wire_message.hpp"
+#include "weir/message.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>

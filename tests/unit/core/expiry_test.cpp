@@ -82,13 +82,16 @@ struct Rig : CoreRig {
     }
   }
   void retain(QueueId queue, proto::TimeMs now) {
+    proto::Offset from = 0;
     for (;;) {
-      const auto step = state.decide_retention(queue, batches, now);
-      const auto* over = std::get_if<Expired>(&step);
-      if (over == nullptr) {
+      const auto step = state.decide_retention(queue, from, batches, now);
+      if (const auto* further = std::get_if<ShardState::LookOn>(&step)) {
+        from = further->from;
+      } else if (const auto* over = std::get_if<Expired>(&step)) {
+        apply(Record{*over});
+      } else {
         return;
       }
-      apply(Record{*over});
     }
   }
   /// What is stored is what the rows say.
@@ -145,7 +148,7 @@ TEST(Expiry, OfAllMessagesIsRefusedAtTheDoor) {
   Rig rig;
   const QueueId queue = rig.create();
   SendBatch late = a_batch_of(queue, {{"a", {}, kNow}, {"b", {}, kNow - 1}});
-  EXPECT_EQ(rig.state.decide(late, kNow).error().code, Errc::kDeadlineExceeded);
+  EXPECT_EQ(rig.state.decide(late, kNow).error().code, Errc::kMessageExpired);
   rig.send(queue, {{"a", {}, kNow}, {"b"}});
   EXPECT_EQ(rig.take_all(queue, kNow), Values{"b"});
 }
@@ -177,6 +180,58 @@ TEST(Expiry, GoesToTheDeadLetterQueueWhereThatIsAskedFor) {
   EXPECT_EQ(header(proto::kHeaderTtl), "none") << "it would be gone from there at once";
   EXPECT_EQ(header(proto::kHeaderDeadline), "none");
   EXPECT_EQ(rig.take_all(dead, kNow + 1000).size(), 2U);
+}
+
+// Whoever asks for them wants them, though they lay there for long.
+TEST(Retention, LeavesWhatWasUnparked) {
+  Rig rig;
+  QueueSettings settings;
+  settings.retention_ms = 60'000;
+  const QueueId queue = rig.create(settings);
+  rig.send(queue, {{"a"}, {"b", 200'000}});
+  ASSERT_EQ(rig.take_all(queue, kNow).size(), 2U);
+  EXPECT_FALSE(rig.outcome(queue, CoreRig::range(rig.last, SettleKind::kPoison), kNow));
+  rig.retain(queue, kNow + 100'000);
+  ASSERT_EQ(rig.info(queue, kNow + 100'000).parked, 2U);
+  rig.apply(Record{Unparked{{queue, 0, 1, 0, 2}, kNow + 100'000}});
+  rig.retain(queue, kNow + 100'000);
+  rig.expect_sound();
+  ASSERT_EQ(rig.take_all(queue, kNow + 100'000), (Values{"a", "b"}));
+  EXPECT_FALSE(rig.outcome(queue, CoreRig::range(rig.last, SettleKind::kRelease), kNow + 100'000));
+  rig.retain(queue, kNow + 300'000);
+  EXPECT_EQ(rig.take_all(queue, kNow + 300'000), Values{"a"}) << "its own words hold all the same";
+}
+
+TEST(Retention, FindsWhatLiesBehindMuchThatIsKept) {
+  Rig rig;
+  QueueSettings settings;
+  settings.retention_ms = 60'000;
+  const QueueId queue = rig.create(settings);
+  for (int i = 0; i < 200; ++i) {
+    rig.send(queue, {{"kept"}});
+    ASSERT_EQ(rig.take_all(queue, kNow).size(), 1U);
+    EXPECT_FALSE(rig.outcome(queue, CoreRig::range(rig.last, SettleKind::kPoison), kNow));
+  }
+  rig.send(queue, {{"goes"}});
+  ASSERT_EQ(rig.take_all(queue, kNow).size(), 1U);
+  EXPECT_FALSE(rig.outcome(queue, CoreRig::range(rig.last, SettleKind::kRelease), kNow));
+  rig.retain(queue, kNow + 60'000);
+  EXPECT_EQ(rig.info(queue, kNow + 60'000).messages(), 200U);
+  EXPECT_EQ(rig.info(queue, kNow + 60'000).parked, 200U);
+}
+
+TEST(Expiry, LetsNoMoreDieThanIsGoodForMemory) {
+  Rig rig;
+  rig.create_queue("dead");
+  QueueSettings settings;
+  settings.dead_letter_queue = "dead";
+  settings.dead_letter_expired = 1;
+  const QueueId queue = rig.create(settings);
+  for (int i = 0; i < 100; ++i) {
+    rig.send(queue, {{"a", 100}});
+  }
+  EXPECT_EQ(rig.take_all(queue, kNow + 100), Values());
+  EXPECT_EQ(rig.info(queue, kNow + 100).dying, 16U);
 }
 
 // Who had it once has a receipt that is over, not one that never was.

@@ -22,9 +22,9 @@ TEST(Errc, HasANameAndASentenceForEveryNumber) {
   int known = 0;
   for (std::uint32_t number = 0; number <= 0xffffU; ++number) {
     const auto code = static_cast<Errc>(number);
-    const bool expected = (number >= 1 && number <= 40) || (number >= 1001 && number <= 1003);
+    const bool expected = (number >= 1 && number <= 41) || (number >= 1001 && number <= 1003);
     ASSERT_EQ(name(code) != kUnknown, expected) << number;
-    ASSERT_EQ(is_wire_code(static_cast<std::uint16_t>(number)), number >= 1 && number <= 40);
+    ASSERT_EQ(is_wire_code(static_cast<std::uint16_t>(number)), number >= 1 && number <= 41);
     if (expected) {
       ++known;
       names.insert(name(code));
@@ -33,8 +33,8 @@ TEST(Errc, HasANameAndASentenceForEveryNumber) {
       EXPECT_FALSE(is_retriable(code)) << number;
     }
   }
-  EXPECT_EQ(known, 43);
-  EXPECT_EQ(names.size(), 43U);
+  EXPECT_EQ(known, 44);
+  EXPECT_EQ(names.size(), 44U);
 }
 
 TEST(Errc, KeepsTheNumbersOfTheWire) {
@@ -46,6 +46,7 @@ TEST(Errc, KeepsTheNumbersOfTheWire) {
   EXPECT_EQ(static_cast<int>(Errc::kInUse), 38);
   EXPECT_EQ(static_cast<int>(Errc::kKicked), 39);
   EXPECT_EQ(static_cast<int>(Errc::kMessageNotFound), 40);
+  EXPECT_EQ(static_cast<int>(Errc::kMessageExpired), 41);
 }
 
 TEST(Error, IsReadByAPerson) {

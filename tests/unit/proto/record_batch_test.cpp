@@ -190,7 +190,7 @@ TEST(ValidateBatch, RefusesOffsetsThatAreNotDense) {
 TEST(ValidateBatch, RefusesTimestampsThatOverflow) {
   const std::string record = record_of(body_start(0, std::numeric_limits<std::int64_t>::max()) +
                                        no_field() + field("v") + varint(std::int32_t{0}));
-  EXPECT_EQ(refusal(batch_of(record, 1)), Errc{0});
+  EXPECT_TRUE(read_columns(batch_of(record, 1)));
   EXPECT_EQ(refusal(sealed(with<std::int64_t>(batch_of(record, 1), 27, 1))), Errc::kMalformed);
 }
 
@@ -364,6 +364,31 @@ TEST(BatchRecords, RefusesABatchThatIsCutOff) {
       batch_records(std::string_view(batch).substr(0, batch.size() - 1), *parse_batch_header(batch),
                     100, scratch);
   EXPECT_EQ(records.error().code, Errc::kMalformed);
+}
+
+// Messages of different senders come into one batch when they are due: no two may be too far apart.
+TEST(ValidateBatch, RefusesTimestampsOutOfAllTime) {
+  const auto batch_at = [](std::vector<TimeMs> timestamps) {
+    BatchBuilder builder;
+    for (const TimeMs timestamp : timestamps) {
+      RecordInput record;
+      record.timestamp = timestamp;
+      builder.add(record);
+    }
+    return builder.finish({}, Compression::kNone);
+  };
+  constexpr TimeMs kLast = kMaxTimestampMs;
+  const std::string widest = batch_at({-kLast, kLast, 0});
+  EXPECT_TRUE(validate_batch(widest, BatchUse::kQueue));
+  EXPECT_TRUE(read_columns(widest));
+  for (const TimeMs bad : {kLast + 1, -kLast - 1, std::numeric_limits<TimeMs>::min(),
+                           std::numeric_limits<TimeMs>::max()}) {
+    EXPECT_EQ(refusal(batch_at({bad})), Errc::kInvalidArgument) << bad;
+    EXPECT_EQ(refusal(batch_at({bad}), BatchUse::kTopic), Errc::kInvalidArgument) << bad;
+    RecordInput record;
+    record.timestamp = bad;
+    EXPECT_EQ(check_record(record, BatchUse::kQueue).error().code, Errc::kInvalidArgument) << bad;
+  }
 }
 
 TEST(ValidateBatch, SurvivesRandomDamageBehindAValidChecksum) {

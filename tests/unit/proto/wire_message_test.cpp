@@ -164,7 +164,7 @@ TEST(WireError, KeepsCodeMessageAndDelay) {
 }
 
 TEST(WireError, NamesACodeThatItDoesNotKnow) {
-  for (const std::uint32_t number : {0U, 41U, 1001U, 65'537U, 4'000'000'000U}) {
+  for (const std::uint32_t number : {0U, 42U, 1001U, 65'537U, 4'000'000'000U}) {
     weir::v1::Error wire;
     wire.set_code(number);
     wire.set_message("news");

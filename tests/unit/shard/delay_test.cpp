@@ -323,6 +323,78 @@ TEST_F(DelayShardTest, MovesWhatIsDueBetweenChanges) {
   }
 }
 
+// What is due before its unit is committed cannot be read before.
+TEST_F(DelayShardTest, WaitsForTheDiskWithoutReadingAgainAndAgain) {
+  send({"a", "b"}, {0, 60'000});
+  rig->run();
+  const std::uint64_t before = rig->shard.metrics().storage_reads;
+  for (int i = 0; i < 10; ++i) {
+    (void)rig->load_one();
+  }
+  EXPECT_LE(rig->shard.metrics().storage_reads, before + 1);
+  EXPECT_EQ(rig->info("work").ready, 0U);
+  rig->settle_down();
+  EXPECT_EQ(rig->info("work").ready, 1U);
+}
+
+TEST_F(DelayShardTest, ChangesLargeBatchesPieceByPiece) {
+  std::vector<std::string> ids;
+  for (proto::Offset i = 0; i < 6; ++i) {
+    send({"small", std::string(600'000, 'x')}, {10'000, 10'000});
+    ids.push_back(id(2 * i));
+  }
+  ids.push_back(id(2));
+  ids.push_back(id(99));
+  rig->settle_down();
+  const std::uint64_t before = rig->shard.metrics().storage_reads;
+  const auto changed = std::get<core::DelayedChanged>(*change(ids, std::nullopt));
+  EXPECT_EQ(rig->shard.metrics().storage_reads - before, 3U) << "1 MiB and what begins in it";
+  ASSERT_EQ(changed.outcomes.size(), 8U);
+  for (std::size_t i = 0; i < 7; ++i) {
+    EXPECT_TRUE(changed.outcomes[i]) << i;
+  }
+  EXPECT_EQ(changed.outcomes[7].error().code, Errc::kMessageNotFound);
+  EXPECT_EQ(rig->info("work").delayed, 6U);
+  EXPECT_TRUE(core::test::check_rows(rig->store));
+}
+
+TEST_F(DelayShardTest, DoesNothingForWhoHasGone) {
+  send({"a"}, {10'000});
+  rig->settle_down();
+  Session other;
+  rig->open(other);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    rig->ask(other, i, core::ChangeDelayed{"default", "work", {id(0)}, 10'000});
+  }
+  rig->run();
+  rig->shard.close_session(other.id);
+  const std::uint64_t before = rig->shard.metrics().storage_reads;
+  EXPECT_TRUE(std::get<core::DelayedChanged>(*change({id(0)}, std::nullopt)).outcomes.at(0));
+  EXPECT_LE(rig->shard.metrics().storage_reads, before + 2);
+}
+
+TEST_F(DelayShardTest, DamageWithholdsOnlyWhatIsDueBehindIt) {
+  send({"a"}, {100});
+  send({"b"}, {200});
+  send({"c"}, {300});
+  rig->settle_down();
+  storage::WriteBatch damage;
+  damage.put(
+      storage::Family::kLog,
+      storage::timed_batch_key(storage::KeyKind::kDelayed, queue.value, 1, kNow + 200, kFirst + 1),
+      "no batch");
+  const std::array<const storage::WriteBatch*, 1> all = {&damage};
+  ASSERT_TRUE(rig->store.commit(all));
+  EXPECT_EQ(list("", 0).messages.size(), 1U) << "what stands in front of it";
+  EXPECT_EQ(change({id(1)}, std::nullopt).error().code, Errc::kCorruptBatch);
+  rig->pass(1'000);
+  EXPECT_EQ(rig->info("work").ready, 1U) << "a change that met it has stopped nothing";
+  EXPECT_EQ(rig->info("work").delayed, 2U);
+  for (const std::int64_t delay_ms : {5'000, 6'000}) {
+    EXPECT_TRUE(std::get<core::DelayedChanged>(*change({id(2)}, delay_ms)).outcomes.at(0));
+  }
+}
+
 TEST_F(DelayShardTest, TellsOfDamageAndGoesOnWithTheRest) {
   send({"a"}, {100});
   rig->settle_down();

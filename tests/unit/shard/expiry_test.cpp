@@ -109,6 +109,37 @@ TEST_F(ExpiryShardTest, HandsOutNothingThatIsTooOld) {
   EXPECT_EQ(client.delivered(), 3U);
 }
 
+TEST_F(ExpiryShardTest, GivesWhatIsBehindItToWhoDoesNotWait) {
+  begin(1 << 20, 1 << 20);
+  send(1'000);
+  rig->now += kRetentionMs;
+  rig->send(client, LogId{queue.value}, ++sends, values_of(3));
+  rig->ask(client, 5, core::Receive{"default", "work", 1000, 1 << 20, 0, 0});
+  rig->settle_down();
+  const auto received = client.reply<core::Received>(5);
+  ASSERT_EQ(received.deliveries.size(), 1U);
+  EXPECT_EQ(received.deliveries[0].count, 3U);
+}
+
+// What is dying is in memory, and counts as in flight.
+TEST_F(ExpiryShardTest, LetsNoMoreDieThanAreMoved) {
+  begin(1 << 20, 1 << 20, true);
+  send(300);
+  rig->now += kRetentionMs;
+  rig->shard.on_timer();
+  std::uint64_t most = 0;
+  while (!rig->posted.empty()) {
+    const auto work = std::move(rig->posted.front());
+    rig->posted.pop_front();
+    work();
+    most = std::max(most, rig->info("work").dying);
+  }
+  EXPECT_GT(most, 0U);
+  EXPECT_LE(most, 3 * 16U);
+  rig->pass(5'000);
+  EXPECT_EQ(rig->info("dead").ready, 900U);
+}
+
 TEST_F(ExpiryShardTest, LooksAgainLaterAtWhatSomebodyHolds) {
   begin(1 << 20, 1 << 20);
   send(1);
