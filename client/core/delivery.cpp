@@ -171,8 +171,7 @@ std::optional<std::chrono::milliseconds> Delivery::time_left() const {
   if (!until) {
     return std::nullopt;
   }
-  const auto now =
-      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const Timestamp now(std::chrono::milliseconds(grant_->sink().wall_ms()));
   return std::max(std::chrono::milliseconds(0), *until - now);
 }
 

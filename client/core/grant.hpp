@@ -37,6 +37,8 @@ class SettleSink {
   virtual Result<> ack_and_wait(Grant& grant, std::uint32_t index,
                                 std::chrono::milliseconds timeout) = 0;
   [[nodiscard]] virtual const std::string& queue() const = 0;
+  /// Milliseconds since 1970.
+  [[nodiscard]] virtual std::int64_t wall_ms() const = 0;
   /// A grant that settles here came to be, or is gone.
   virtual void on_grant_made() = 0;
   virtual void on_grant_gone() noexcept = 0;

@@ -161,7 +161,9 @@ void ProducerFront::on_stop(SendStop& stop) {
 Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, bool may_block,
                              SendCallback callback) {
   std::vector<proto::Header> headers;
-  headers.reserve(message.headers().size() + 3);
+  const std::size_t own =
+      (message.delay() ? 1U : 0U) + (message.ttl() ? 1U : 0U) + (message.deadline() ? 1U : 0U);
+  headers.reserve(message.headers().size() + own);
   // The delay in front, where the batcher looks for it.
   std::array<std::string, 3> texts;
   if (message.delay()) {

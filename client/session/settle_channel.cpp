@@ -46,6 +46,10 @@ void SettleChannel::settle(Grant& grant, std::uint32_t index, SettleWord word,
   }
 }
 
+std::int64_t SettleChannel::wall_ms() const {
+  return engine_->clock().wall_ms();
+}
+
 Result<> SettleChannel::ack_and_wait(Grant& grant, std::uint32_t index,
                                      std::chrono::milliseconds timeout) {
   if (Result<> may = engine_->may_wait(); !may) {

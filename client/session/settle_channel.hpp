@@ -30,6 +30,7 @@ class SettleChannel : public SettleSink,
   Result<> ack_and_wait(Grant& grant, std::uint32_t index,
                         std::chrono::milliseconds timeout) override;
   [[nodiscard]] const std::string& queue() const override { return queue_; }
+  [[nodiscard]] std::int64_t wall_ms() const override;
   void on_grant_made() override;
   void on_grant_gone() noexcept override;
 

@@ -151,6 +151,7 @@ class Sink final : public sdk::SettleSink {
     return Error(ErrorCode::kCancelled, "nobody waits here");
   }
   [[nodiscard]] const std::string& queue() const override { return name_; }
+  [[nodiscard]] std::int64_t wall_ms() const override { return 0; }
   void on_grant_made() override { ++grants; }
   void on_grant_gone() noexcept override { --grants; }
 

@@ -36,7 +36,7 @@ TEST_F(Expires, AndIsHandedOutToNobody) {
 TEST_F(Expires, IsRefusedAtTheDoorWhenItIsLate) {
   done("queue create mail");
   const Output late = weir("queue send mail --value x --deadline 2020-01-01T00:00:00Z");
-  EXPECT_EQ(late.status, 5);
+  EXPECT_EQ(late.status, 1);
   EXPECT_THAT(late.text, HasSubstr("MESSAGE_EXPIRED: the message's deadline has passed"));
   EXPECT_EQ(weir("queue send mail --value x --deadline soon").status, 2);
   EXPECT_EQ(weir("queue send mail --value x --ttl-ms 0").status, 2);

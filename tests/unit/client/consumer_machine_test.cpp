@@ -35,6 +35,7 @@ class MachineSink : public SettleSink {
   }
   Result<> ack_and_wait(Grant&, std::uint32_t, milliseconds) override { return {}; }
   [[nodiscard]] const std::string& queue() const override { return queue_; }
+  [[nodiscard]] std::int64_t wall_ms() const override { return 0; }
   void on_grant_made() override { ++grants; }
   void on_grant_gone() noexcept override { --grants; }
 
