@@ -158,6 +158,18 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
   return picks;
 }
 
+/// What becomes of those that were picked, where they lie.
+ShardState::Records ends_of(const Redrive& redrive, const Picks& picks, proto::TimeMs now) {
+  ShardState::Records ends;
+  if (redrive.dry_run || (!redrive.parked && WEIR_PLANTED(redrive_without_delete))) {
+    return ends;
+  }
+  for (const MessageRange& range : picks.ranges) {
+    ends.push_back(redrive.parked ? Record{Unparked{range, now}} : Record{Moved{range}});
+  }
+  return ends;
+}
+
 }  // namespace
 
 const Queue* ShardState::find_way_back(const Redrive& redrive, const CachedBatch& batch,
@@ -239,9 +251,8 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
                                 behind != nullptr ? behind->append_time : place.cached->append_time,
                                 now});
   }
-  const bool takes_none = next.dry_run || (!next.parked && WEIR_PLANTED(redrive_without_delete));
-  for (const MessageRange& range : takes_none ? std::vector<MessageRange>() : picks.ranges) {
-    records.push_back(next.parked ? Record{Unparked{range, now}} : Record{Moved{range}});
+  for (Record& end : ends_of(next, picks, now)) {
+    records.push_back(std::move(end));
   }
   if (WEIR_PLANTED(redrive_without_copy)) {
     picks.copies.clear();

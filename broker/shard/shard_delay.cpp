@@ -53,36 +53,38 @@ void Shard::Impl::move_due() {
   }
 }
 
-/// Reads a part of a lane and, if it is still the same, gives it to `take`, or damage to `fail`.
+/// Reads a part of a lane and, if it is still the same, gives it to `on_rows`, or its damage to
+/// `on_damage`.
 template <class Read, class Rows>
-void Shard::Impl::read_lane(proto::QueueId queue, Read read,
-                            void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs),
-                            void (Impl::*fail)(const core::Queue&, const proto::Error&)) {
+void Shard::Impl::read_lane(proto::QueueId queue, const Read& read,
+                            void (Impl::*on_rows)(const core::Queue&, const Rows&, proto::TimeMs),
+                            void (Impl::*on_damage)(const core::Queue&, const proto::Error&)) {
   const LaneName lane = lane_of(*state_->queue(queue));
   lanes_.begin_read(queue);
   ++metrics_.storage_reads;
-  ports_.loader->load([this, life = life_, lane, read, take, fail](const storage::Reader& reader) {
-    auto rows = std::make_shared<proto::Result<Rows>>(read(reader, lane));
-    return Loader::Continuation([this, life, lane, rows, take, fail] {
-      if (life != life_ || failed_) {
-        return;
-      }
-      now_ = ports_.now();
-      const proto::TimeMs unseen = lanes_.end_read(lane.queue);
-      const core::Queue* queue = state_->queue(lane.queue);
-      const bool is_same = queue != nullptr && queue->counters().generation == lane.generation;
-      if (!*rows && rows->error().code == proto::Errc::kStorageFailed) {
-        stop_with(rows->error());
-        return;
-      }
-      if (is_same && *rows) {
-        (this->*take)(*queue, **rows, unseen);
-      } else if (is_same) {
-        (this->*fail)(*queue, rows->error());
-      }
-      schedule();  // of a lane that was purged meanwhile, who waits asks again
-    });
-  });
+  ports_.loader->load(
+      [this, life = life_, lane, read, on_rows, on_damage](const storage::Reader& reader) {
+        auto rows = std::make_shared<proto::Result<Rows>>(read(reader, lane));
+        return Loader::Continuation([this, life, lane, rows, on_rows, on_damage] {
+          if (life != life_ || failed_) {
+            return;
+          }
+          now_ = ports_.now();
+          const proto::TimeMs unseen = lanes_.end_read(lane.queue);
+          const core::Queue* found = state_->queue(lane.queue);
+          const bool is_same = found != nullptr && found->counters().generation == lane.generation;
+          if (!*rows && rows->error().code == proto::Errc::kStorageFailed) {
+            stop_with(rows->error());
+            return;
+          }
+          if (is_same && *rows) {
+            (this->*on_rows)(*found, **rows, unseen);
+          } else if (is_same) {
+            (this->*on_damage)(*found, rows->error());
+          }
+          schedule();  // of a lane that was purged meanwhile, who waits asks again
+        });
+      });
 }
 
 void Shard::Impl::take_due(const core::Queue& queue, const DueRows& due, proto::TimeMs unseen) {

@@ -233,9 +233,9 @@ class Shard::Impl {
   bool step_redrive(proto::QueueId queue);
   // Messages that are put off.
   template <class Read, class Rows>
-  void read_lane(proto::QueueId queue, Read read,
-                 void (Impl::*take)(const core::Queue&, const Rows&, proto::TimeMs),
-                 void (Impl::*fail)(const core::Queue&, const proto::Error&));
+  void read_lane(proto::QueueId queue, const Read& read,
+                 void (Impl::*on_rows)(const core::Queue&, const Rows&, proto::TimeMs),
+                 void (Impl::*on_damage)(const core::Queue&, const proto::Error&));
   void retain();
   bool step_retention(proto::QueueId queue, proto::Offset& from);
   void change_delays();
