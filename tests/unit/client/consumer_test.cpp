@@ -77,8 +77,8 @@ TEST_F(ConsumerTest, BringsMessagesToItsHandlerInOrder) {
     EXPECT_EQ(asked.window_messages(), 500U);
     EXPECT_EQ(asked.window_bytes(), 10'000U);
     EXPECT_EQ(asked.lease_ms(), 60'000U);
-    // Acks are ranges, not messages.
-    EXPECT_LT(broker_.ranges(SettleKind::kAck).size(), 100U);
+    // Acks are ranges, not messages; the slower the machine, the more of them.
+    EXPECT_LT(broker_.ranges(SettleKind::kAck).size(), seen.size());
     std::uint32_t begun = 0;
     for (const proto::SettleRange& range : broker_.ranges(SettleKind::kStarted)) {
       EXPECT_LE(range.count, 64U);
