@@ -68,13 +68,13 @@ proto::Result<> add_flow(Report& report, const Options& options, const Subject& 
   if (!client) {
     return client.error();
   }
-  const std::string queue = unique_name("delayed");
-  if (const auto created = client->create_queue(queue); !created) {
-    return to_error(created.error());
+  const proto::Result<std::string> queue = new_queue(*client, "delayed");
+  if (!queue) {
+    return queue.error();
   }
   const auto arrivals = std::make_shared<Arrivals>();
   Result<QueueConsumer> consumer =
-      client->subscribe(queue, ConsumerOptions(), [arrivals](Delivery delivery) {
+      client->subscribe(*queue, ConsumerOptions(), [arrivals](Delivery delivery) {
         arrivals->note(delivery);
         delivery.ack();
       });
@@ -83,7 +83,7 @@ proto::Result<> add_flow(Report& report, const Options& options, const Subject& 
   }
   ProducerOptions producing;
   producing.set_max_buffered_messages(options.max_unconfirmed);
-  Result<Producer> producer = client->queue_producer(queue, producing);
+  Result<Producer> producer = client->queue_producer(*queue, producing);
   if (!producer) {
     return to_error(producer.error());
   }
@@ -133,11 +133,11 @@ proto::Result<> add_backlog(Report& report, const Options& options, const Subjec
   if (!client) {
     return client.error();
   }
-  const std::string queue = unique_name("later");
-  if (const auto created = client->create_queue(queue); !created) {
-    return to_error(created.error());
+  const proto::Result<std::string> queue = new_queue(*client, "later");
+  if (!queue) {
+    return queue.error();
   }
-  Result<Producer> producer = client->queue_producer(queue, ProducerOptions());
+  Result<Producer> producer = client->queue_producer(*queue, ProducerOptions());
   if (!producer) {
     return to_error(producer.error());
   }
@@ -158,7 +158,7 @@ proto::Result<> add_backlog(Report& report, const Options& options, const Subjec
   report.add("put_off",
              static_cast<double>(options.backlog) * 1e9 / static_cast<double>(now_ns() - begin),
              "msg/s");
-  const auto described = client->describe_queue(queue);
+  const auto described = client->describe_queue(*queue);
   if (!described || described->delayed != options.backlog) {
     return proto::fail(proto::Errc::kInternal, "not all messages are put off");
   }
@@ -166,7 +166,7 @@ proto::Result<> add_backlog(Report& report, const Options& options, const Subjec
   report.add("rss_put_off", rss_mib(subject), "MiB");
   report.add("peak_rss", peak_mib(subject), "MiB");
   const std::int64_t listing = now_ns();
-  if (const auto page = client->list_delayed(queue); !page || page->messages.empty()) {
+  if (const auto page = client->list_delayed(*queue); !page || page->messages.empty()) {
     return proto::fail(proto::Errc::kInternal, "nothing is listed");
   }
   report.add("list_first_page", static_cast<double>(now_ns() - listing) / 1e6, "ms");

@@ -78,16 +78,16 @@ proto::Result<Outcomes> run_storm(const Options& options, const Subject& subject
   if (!client) {
     return client.error();
   }
-  const std::string queue = unique_name("storm");
-  if (const auto created = client->create_queue(queue); !created) {
-    return to_error(created.error());
+  const proto::Result<std::string> queue = new_queue(*client, "storm");
+  if (!queue) {
+    return queue.error();
   }
   const Marks from = mark(subject);
   const auto counts = std::make_shared<Counts>(from.time_ns);
   ConsumerOptions consuming;
   consuming.set_window_messages(options.max_unacked);
   Result<QueueConsumer> consumer =
-      client->subscribe(queue, consuming, [counts, fails](Delivery delivery) {
+      client->subscribe(*queue, consuming, [counts, fails](Delivery delivery) {
         const bool is_first = delivery.attempt() == 1;
         counts->count(is_first);
         const bool is_bad = fails && is_first && Payload::read(delivery.body()).number % 2 == 1;
@@ -98,7 +98,7 @@ proto::Result<Outcomes> run_storm(const Options& options, const Subject& subject
   }
   ProducerOptions producing;
   producing.set_max_buffered_messages(options.max_unconfirmed);
-  Result<Producer> producer = client->queue_producer(queue, producing);
+  Result<Producer> producer = client->queue_producer(*queue, producing);
   if (!producer) {
     return to_error(producer.error());
   }
@@ -123,7 +123,7 @@ proto::Result<Outcomes> run_storm(const Options& options, const Subject& subject
   outcomes.broker_cpu_us = (to.broker_cpu - from.broker_cpu) * 1e6 /
                            static_cast<double>(outcomes.first + outcomes.again);
   // What still waits for its turn goes with the queue.
-  if (const auto deleted = client->delete_queue(queue); !deleted) {
+  if (const auto deleted = client->delete_queue(*queue); !deleted) {
     return to_error(deleted.error());
   }
   client->close();

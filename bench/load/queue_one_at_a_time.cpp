@@ -195,11 +195,11 @@ proto::Result<> run_queue_one_at_a_time(const Options& options, const Printer& p
   if (!client) {
     return client.error();
   }
-  const std::string queue = unique_name("single");
-  if (const auto created = client->create_queue(queue, QueueSettings()); !created) {
-    return to_error(created.error());
+  const proto::Result<std::string> queue = new_queue(*client, "single");
+  if (!queue) {
+    return queue.error();
   }
-  Result<Producer> producer = client->queue_producer(queue, ProducerOptions());
+  Result<Producer> producer = client->queue_producer(*queue, ProducerOptions());
   if (!producer) {
     return to_error(producer.error());
   }

@@ -130,22 +130,22 @@ proto::Result<Report> run_once(const Options& options, const Subject& subject, d
   if (!receiving) {
     return receiving.error();
   }
-  const std::string queue = unique_name("roundtrip");
-  if (const auto created = sending->create_queue(queue, QueueSettings()); !created) {
-    return to_error(created.error());
+  const proto::Result<std::string> queue = new_queue(*sending, "roundtrip");
+  if (!queue) {
+    return queue.error();
   }
   Sends sends;
   Receipts receipts(options.payload_bytes);
   ConsumerOptions consuming;
   consuming.set_window_messages(options.max_unacked);
   Result<QueueConsumer> consumer = receiving->subscribe(
-      queue, consuming, [&receipts](Delivery delivery) { handle(std::move(delivery), receipts); });
+      *queue, consuming, [&receipts](Delivery delivery) { handle(std::move(delivery), receipts); });
   if (!consumer) {
     return to_error(consumer.error());
   }
   ProducerOptions producing;
   producing.set_max_buffered_messages(options.max_unconfirmed);
-  Result<Producer> producer = sending->queue_producer(queue, producing);
+  Result<Producer> producer = sending->queue_producer(*queue, producing);
   if (!producer) {
     return to_error(producer.error());
   }
@@ -173,7 +173,7 @@ proto::Result<Report> run_once(const Options& options, const Subject& subject, d
          std::chrono::steady_clock::now() < give_up) {
     std::this_thread::sleep_for(kRoundtripPoll);
   }
-  if (proto::Result<> empty = wait_until_empty(*sending, queue); !empty) {
+  if (proto::Result<> empty = wait_until_empty(*sending, *queue); !empty) {
     return empty.error();
   }
   const Marks to = mark(subject);

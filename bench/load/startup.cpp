@@ -19,11 +19,11 @@ proto::Result<double> milliseconds_to_first_send(const Subject& subject) {
   if (!client) {
     return client.error();
   }
-  const std::string queue = unique_name("first");
-  if (const auto created = client->create_queue(queue, QueueSettings()); !created) {
-    return to_error(created.error());
+  const proto::Result<std::string> queue = new_queue(*client, "first");
+  if (!queue) {
+    return queue.error();
   }
-  Result<Producer> producer = client->queue_producer(queue, ProducerOptions());
+  Result<Producer> producer = client->queue_producer(*queue, ProducerOptions());
   if (!producer) {
     return to_error(producer.error());
   }
@@ -43,13 +43,13 @@ proto::Result<> load(const Options& options, const Subject& subject) {
   if (!sending || !receiving) {
     return sending ? receiving.error() : sending.error();
   }
-  const std::string queue = unique_name("load");
-  if (const auto created = sending->create_queue(queue, QueueSettings()); !created) {
-    return to_error(created.error());
+  const proto::Result<std::string> queue = new_queue(*sending, "load");
+  if (!queue) {
+    return queue.error();
   }
-  Result<Producer> producer = sending->queue_producer(queue, ProducerOptions());
+  Result<Producer> producer = sending->queue_producer(*queue, ProducerOptions());
   Result<QueueConsumer> consumer =
-      receiving->subscribe(queue, ConsumerOptions(), [](Delivery delivery) { delivery.ack(); });
+      receiving->subscribe(*queue, ConsumerOptions(), [](Delivery delivery) { delivery.ack(); });
   if (!producer || !consumer) {
     return to_error(producer ? consumer.error() : producer.error());
   }

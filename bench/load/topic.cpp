@@ -184,11 +184,11 @@ proto::Result<Report> beside_once(const Options& options, const Subject& subject
   if (!client) {
     return client.error();
   }
-  const std::string queue = unique_name("beside");
-  if (const auto created = client->create_queue(queue, QueueSettings()); !created) {
-    return to_error(created.error());
+  const proto::Result<std::string> queue = new_queue(*client, "beside");
+  if (!queue) {
+    return queue.error();
   }
-  Result<Producer> producer = client->queue_producer(queue, ProducerOptions());
+  Result<Producer> producer = client->queue_producer(*queue, ProducerOptions());
   if (!producer) {
     return to_error(producer.error());
   }

@@ -91,6 +91,14 @@ std::string unique_name(std::string_view base) {
   return std::string(base) + "-" + std::to_string(getpid()) + "-" + std::to_string(now_ns());
 }
 
+proto::Result<std::string> new_queue(Client& client, std::string_view base) {
+  std::string queue = unique_name(base);
+  if (const auto created = client.create_queue(queue); !created) {
+    return to_error(created.error());
+  }
+  return queue;
+}
+
 double peak_mib(const Subject& subject) {
   return static_cast<double>(subject.use().peak_rss_bytes) / kMebibyte;
 }

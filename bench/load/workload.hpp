@@ -72,6 +72,8 @@ inline constexpr double kPeakTargetMib = 256;
 [[nodiscard]] proto::Result<Client> connect(const std::string& url);
 /// "queue-roundtrip-3f2a…": no run meets the messages of another.
 [[nodiscard]] std::string unique_name(std::string_view base);
+/// Creates a queue with the defaults and a name of its own, which it gives.
+[[nodiscard]] proto::Result<std::string> new_queue(Client& client, std::string_view base);
 /// The SDK's error as one of ours.
 [[nodiscard]] proto::Error to_error(const Error& error);
 /// CPU of this process so far.

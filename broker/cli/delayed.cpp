@@ -13,7 +13,6 @@
 #include <iterator>
 #include <memory>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -72,13 +71,7 @@ ExitCode change(const Connection& connection, const ChangeArguments& arguments,
   GatheredCalls<MessageId> calls(
       kMaxPage, [&](const std::vector<MessageId>& ids) { return change_them(*client, ids); },
       [](const MessageId& id) { return id.to_string(); });
-  for (const std::string& id : arguments.ids) {
-    if (id == "-") {
-      calls.add_lines(STDIN_FILENO, id_of);
-    } else {
-      calls.add(id, id_of);
-    }
-  }
+  calls.add_all(arguments.ids, id_of);
   const ExitCode code = calls.finish();
   const ExitCode printed = print(what + " " + std::to_string(calls.done()) +
                                  (calls.done() == 1 ? " message\n" : " messages\n"));

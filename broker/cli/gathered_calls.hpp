@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,17 @@ class GatheredCalls {
       }
       if (!(*line)->empty()) {
         add(**line, make);
+      }
+    }
+  }
+  /// What a command line names; where that is `-`, what the standard input names line by line.
+  template <class Make>
+  void add_all(const std::vector<std::string>& texts, Make make) {
+    for (const std::string& text : texts) {
+      if (text == "-") {
+        add_lines(STDIN_FILENO, make);
+      } else {
+        add(text, make);
       }
     }
   }

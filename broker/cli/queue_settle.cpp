@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -61,13 +60,7 @@ ExitCode settle(const Connection& connection, const SettleArguments& arguments,
   const auto settlement_of = [&](std::string_view handle) {
     return Result<Settlement>(make(std::string(handle), arguments));
   };
-  for (const std::string& handle : arguments.handles) {
-    if (handle == "-") {
-      calls.add_lines(STDIN_FILENO, settlement_of);
-    } else {
-      calls.add(handle, settlement_of);
-    }
-  }
+  calls.add_all(arguments.handles, settlement_of);
   return calls.finish();
 }
 

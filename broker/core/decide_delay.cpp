@@ -11,10 +11,9 @@
 namespace weir::core {
 namespace {
 
-/// The end of the stretch of messages that are due when the one at `first` is.
+/// The end of the stretch of messages that are due then, as the one at `first` is.
 std::uint32_t end_of_due(const QueueSettings& settings, const proto::BatchColumns& columns,
-                         std::uint32_t first, proto::TimeMs now) {
-  const proto::TimeMs due = due_of(settings, columns, first, now);
+                         std::uint32_t first, proto::TimeMs due, proto::TimeMs now) {
   std::uint32_t end = first + 1;
   while (end < columns.count() && due_of(settings, columns, end, now) == due) {
     ++end;
@@ -46,8 +45,8 @@ ShardState::SendDecision ShardState::decide_delayed(const Queue& queue, SendBatc
   proto::write_stored_header(stored, {proto::StoredKind::kData, now, -1});
   const proto::SharedBytes bytes(std::move(stored));
   for (std::uint32_t first = 0; first < columns.count();) {
-    const std::uint32_t end = end_of_due(settings, columns, first, now);
     const proto::TimeMs due = due_of(settings, columns, first, now);
+    const std::uint32_t end = end_of_due(settings, columns, first, due, now);
     if (end - first == columns.count()) {
       decision.delayed.emplace_back(
           Delayed{queue.id(), due, decision.base_offset, columns.count(), now, bytes});
@@ -75,21 +74,15 @@ ShardState::Records ShardState::decide_due(proto::QueueId queue_id,
                                            proto::TimeMs now) const {
   const Queue& target = queues_.at(queue_id);
   Records records;
-  proto::Offset next_offset = target.counters().next_offset;
-  proto::Offset prev_last_offset = target.counters().prev_last_offset;
+  LogEnd end = end_of(target);
   RebuiltBatch copies(queue_id, identity_.incarnation, now);
   const auto append = [&] {
     if (copies.count() == 0) {
       return;
     }
-    BatchAppended appended;
-    appended.log = log_of(target);
-    appended.base_offset = next_offset;
-    appended.count = copies.count();
-    appended.time = now;
-    appended.stored = copies.finish(next_offset, prev_last_offset, identity_.epoch);
-    next_offset += appended.count;
-    prev_last_offset = next_offset - 1;
+    BatchAppended appended = append_of(copies, end, identity_.epoch, now);
+    end.next_offset += appended.count;
+    end.prev_last_offset = end.next_offset - 1;
     if (!WEIR_PLANTED(due_without_copy)) {
       records.emplace_back(std::move(appended));
     }

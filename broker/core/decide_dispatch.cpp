@@ -166,9 +166,8 @@ std::variant<std::monostate, Need, ShardState::DispatchStep, Expired> ShardState
   step.record.holder = wish.holder;
   step.record.batch_bytes = cached->stored_bytes;
   step.record.append_time = cached->append_time;
-  const CachedBatch* next = batches.find(
-      log_of(*target), slice->base_offset + slice->first + static_cast<proto::Offset>(count));
-  step.record.cursor_time = next != nullptr ? next->append_time : cached->append_time;
+  step.record.cursor_time =
+      cursor_time_behind(*target, step.record.range, cached->append_time, batches);
   step.delivery.grant = step.record.grant;
   step.delivery.nonce = wish.nonce;
   step.delivery.queue = target->id();
@@ -247,7 +246,7 @@ ShardState::decide_dead_letter(proto::QueueId queue_id, const BatchSource& batch
                         batch.last_offset()};
   }
   if (!WEIR_PLANTED(dead_letter_without_copy)) {
-    records.emplace_back(append_of(copies, *target, identity_.epoch, now));
+    records.emplace_back(append_of(copies, end_of(*target), identity_.epoch, now));
   }
   return records;
 }

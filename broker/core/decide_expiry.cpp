@@ -2,7 +2,7 @@
 #include "broker/core/rebuilt_batch.hpp"
 #include "broker/core/shard_state.hpp"
 
-#include <algorithm>
+#include <optional>
 
 // What is older than its queue's retention goes, whether anybody takes messages or not. What says
 // of itself until when it is of use is looked at when it is to be handed out (decide_dispatch.cpp).
@@ -41,10 +41,8 @@ bool ShardState::must_wait_to_expire(const Queue& queue) {
 Expired ShardState::expired(const Queue& queue, const MessageRange& range,
                             std::uint64_t batch_bytes, proto::TimeMs append_time,
                             const BatchSource& batches) {
-  const CachedBatch* behind = batches.find(
-      log_of(queue), range.base_offset + range.first + static_cast<proto::Offset>(range.count));
   return {range, is_dead_lettered(queue), batch_bytes, append_time,
-          behind != nullptr ? behind->append_time : append_time};
+          cursor_time_behind(queue, range, append_time, batches)};
 }
 
 ShardState::RetentionStep ShardState::decide_retention(proto::QueueId queue_id, proto::Offset from,

@@ -7,8 +7,6 @@
 #include "proto/ids.hpp"
 
 #include <cstdint>
-#include <span>
-#include <string_view>
 
 namespace weir::core {
 

@@ -29,6 +29,13 @@ proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index) {
   return std::move(decoded->record);
 }
 
+proto::TimeMs cursor_time_behind(const Queue& queue, const MessageRange& range,
+                                 proto::TimeMs append_time, const BatchSource& batches) {
+  const CachedBatch* behind = batches.find(
+      log_of(queue), range.base_offset + range.first + static_cast<proto::Offset>(range.count));
+  return behind != nullptr ? behind->append_time : append_time;
+}
+
 RebuiltBatch::RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now)
     : queue_(queue), incarnation_(incarnation), now_(now), builder_(proto::kStoredHeaderBytes) {}
 

@@ -29,6 +29,12 @@ inline constexpr std::string_view kHeaderDeadHistory = "weir.dead-history";
   return proto::LogId{queue.id().value};
 }
 
+/// When the batch came with which the queue goes on behind the range, of a batch that came at
+/// `append_time`: that where the one behind is not in memory.
+[[nodiscard]] proto::TimeMs cursor_time_behind(const Queue& queue, const MessageRange& range,
+                                               proto::TimeMs append_time,
+                                               const BatchSource& batches);
+
 /// The message at that index of an uncompressed batch of ours.
 [[nodiscard]] proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index);
 
@@ -57,17 +63,26 @@ class RebuiltBatch {
   proto::BatchBuilder builder_;
 };
 
+/// The end of a queue's log, behind which the next batch goes.
+struct LogEnd {
+  proto::LogId log;
+  proto::Offset next_offset = 0;
+  proto::Offset prev_last_offset = -1;
+};
+[[nodiscard]] inline LogEnd end_of(const Queue& queue) {
+  return {log_of(queue), queue.counters().next_offset, queue.counters().prev_last_offset};
+}
+
 /// The record that puts a queue's batch with these copies behind its newest one.
 template <class Copies>
-[[nodiscard]] BatchAppended append_of(Copies& copies, const Queue& target, std::uint32_t epoch,
+[[nodiscard]] BatchAppended append_of(Copies& copies, const LogEnd& end, std::uint32_t epoch,
                                       proto::TimeMs now) {
-  const Queue::Counters& to = target.counters();
   BatchAppended appended;
-  appended.log = log_of(target);
-  appended.base_offset = to.next_offset;
+  appended.log = end.log;
+  appended.base_offset = end.next_offset;
   appended.count = copies.count();
   appended.time = now;
-  appended.stored = copies.finish(to.next_offset, to.prev_last_offset, epoch);
+  appended.stored = copies.finish(end.next_offset, end.prev_last_offset, epoch);
   return appended;
 }
 

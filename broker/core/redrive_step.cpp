@@ -242,14 +242,12 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
   const proto::Offset reached = place.base_offset + static_cast<proto::Offset>(picks.end);
   if (!next.dry_run && !next.parked && reached > counters.cursor) {
     const auto first = std::max(counters.cursor, place.base_offset);
-    const CachedBatch* behind = batches.find(log_of(source), reached);
-    records.emplace_back(Passed{{queue_id, place.base_offset, place.last_offset,
-                                 static_cast<std::uint32_t>(first - place.base_offset),
-                                 static_cast<std::uint32_t>(reached - first)},
-                                place.cached->stored_bytes,
-                                place.cached->append_time,
-                                behind != nullptr ? behind->append_time : place.cached->append_time,
-                                now});
+    const MessageRange range{queue_id, place.base_offset, place.last_offset,
+                             static_cast<std::uint32_t>(first - place.base_offset),
+                             static_cast<std::uint32_t>(reached - first)};
+    const proto::TimeMs append_time = place.cached->append_time;
+    records.emplace_back(Passed{range, place.cached->stored_bytes, append_time,
+                                cursor_time_behind(source, range, append_time, batches), now});
   }
   for (Record& end : ends_of(next, picks, now)) {
     records.push_back(std::move(end));
@@ -258,7 +256,7 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
     picks.copies.clear();
   }
   for (auto& [target, copies] : picks.copies) {
-    records.emplace_back(append_of(copies, *queue(target), identity_.epoch, now));
+    records.emplace_back(append_of(copies, end_of(*queue(target)), identity_.epoch, now));
   }
   next.note_moved(picks.moved, now);
   next.skipped += picks.skipped;

@@ -231,13 +231,13 @@ class Shard::Impl {
   void load(const core::NeedAttempts& need);
   void redrive();
   bool step_redrive(proto::QueueId queue);
+  void retain();
+  bool step_retention(proto::QueueId queue, proto::Offset& from);
   // Messages that are put off.
   template <class Read, class Rows>
   void read_lane(proto::QueueId queue, const Read& read,
                  void (Impl::*on_rows)(const core::Queue&, const Rows&, proto::TimeMs),
                  void (Impl::*on_damage)(const core::Queue&, const proto::Error&));
-  void retain();
-  bool step_retention(proto::QueueId queue, proto::Offset& from);
   void change_delays();
   void move_due();
   void take_due(const core::Queue& queue, const DueRows& due, proto::TimeMs unseen);
