@@ -12,6 +12,8 @@ inline constexpr std::size_t kMaxBatchBytes = std::size_t{4} << 20;
 inline constexpr std::uint32_t kMaxBatchRecords = 10'000;
 inline constexpr std::size_t kMaxHeaders = 64;
 inline constexpr std::size_t kMaxHeaderBytes = std::size_t{16} << 10;
+/// Of the name of a message's group.
+inline constexpr std::size_t kMaxGroupBytes = 128;
 
 inline constexpr std::size_t kMaxFrameBytesBeforeHello = std::size_t{8} << 10;
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{16} << 20;

@@ -10,9 +10,9 @@ namespace weir::proto {
 
 inline constexpr std::string_view kDefaultNamespace = "default";
 
-/// The rules for people, in errors and in help. A queue's leaves out `.fifo`, whose queues the
-/// broker does not have yet.
-inline constexpr std::string_view kQueueNameRule = "1 to 80 letters, digits, '_' and '-'";
+/// The rules for people, in errors and in help.
+inline constexpr std::string_view kQueueNameRule =
+    "1 to 80 letters, digits, '_' and '-', with '.fifo' at the end for a FIFO queue";
 inline constexpr std::string_view kTopicNameRule =
     "1 to 249 letters, digits, '.', '_' and '-', but not '.' and '..'";
 inline constexpr std::string_view kNamespaceNameRule = "1 to 63 lower-case letters, digits and '-'";

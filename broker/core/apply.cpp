@@ -155,8 +155,9 @@ void ShardState::apply_one(const Returned& record, Queue::Effects& effects) {
   };
   for (const Queue::EndedAttempt& ended : effects.ended) {
     rows_.put(Family::kState, key(ended.offset, ended.number),
-              rows::encode(Attempt{ended.number, record.time, record.cause,
-                                   ended.holder ? *ended.holder : std::string(), record.reason}));
+              rows::encode(Attempt{ended.number, record.time, ended.cause,
+                                   ended.holder ? *ended.holder : std::string(),
+                                   ended.cause == record.cause ? record.reason : std::string()}));
     // The first one stays, and the last ones.
     if (const int oldest = ended.number - kLastAttemptsKept; oldest > 1) {
       rows_.remove(Family::kState, key(ended.offset, oldest));

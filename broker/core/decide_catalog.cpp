@@ -59,13 +59,8 @@ proto::Result<ShardState::Records> ShardState::decide(const CreateQueue& command
   if (auto valid = proto::check_queue_name(command.name); !valid) {
     return valid.error();
   }
-  if (proto::is_fifo_name(command.name)) {
-    return fail(Errc::kUnsupported, "'" + command.name +
-                                        "': a name that ends in .fifo asks for a FIFO queue, which "
-                                        "this broker does not have yet");
-  }
   QueueSettings settings = command.settings;
-  if (auto valid = check(settings); !valid) {
+  if (auto valid = check(settings, command.name); !valid) {
     return valid.error();
   }
   fill_defaults(settings);
@@ -105,6 +100,11 @@ proto::Result<proto::QueueId> ShardState::find_dead_letter_queue(const std::stri
   if (!found) {
     return found.error();
   }
+  if (proto::is_fifo_name(name) != proto::is_fifo_name(target)) {
+    return fail(Errc::kInvalidArgument,
+                "'" + target + "' cannot be the dead-letter queue of '" + name +
+                    "': one is a FIFO queue, whose name ends in .fifo, and one is not");
+  }
   // What dies there goes on from there: it must not come back.
   for (const Queue* at = queue(*found); at != nullptr;
        at = queue(at->definition().dead_letter_queue)) {
@@ -128,7 +128,7 @@ proto::Result<ShardState::UpdateDecision> ShardState::decide(const UpdateQueue& 
   const QueueCreated& has = queues_.at(*id).definition();
   QueueCreated after = has;
   set(command.changes, after.settings, after.pause);
-  if (auto valid = check(after.settings); !valid) {
+  if (auto valid = check(after.settings, command.name); !valid) {
     return valid.error();
   }
   // What was not named at creation has the broker's default, and so has what is taken back to it.

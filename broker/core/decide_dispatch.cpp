@@ -1,6 +1,7 @@
 #include "broker/core/dead_letter_batch.hpp"
 #include "broker/core/expiry.hpp"
 #include "broker/core/shard_state.hpp"
+#include "broker/core/slice.hpp"
 #include "proto/limits.hpp"
 #include "proto/planted_bugs.hpp"
 
@@ -12,62 +13,9 @@ namespace weir::core {
 
 namespace {
 
-/// Neighbouring messages that may go out together: one batch, one number of attempts, none acked.
-struct Slice {
-  proto::Offset base_offset = 0;
-  proto::Offset last_offset = 0;
-  std::uint32_t first = 0;
-  std::uint32_t end = 0;
-  std::uint16_t attempts = 0;
-  std::uint16_t failures = 0;
-  bool is_unparked = false;
-};
-
 /// After so many attempts that ended without a word a message is handed out alone: perhaps it is
 /// what its consumers die of, and what they have beside it dies with them.
 constexpr std::uint16_t kLossesOfLone = 2;
-/// Of batches with something due so many are looked at for what may go out now.
-constexpr int kMaxBatchesPassed = 16;
-
-bool must_be_alone(const Run& run) {
-  return run.losses >= kLossesOfLone && !WEIR_PLANTED(crasher_with_neighbours);
-}
-
-/// The first returned messages that are due and wished for.
-struct DueSlice {
-  std::optional<Slice> slice;
-  bool must_be_alone = false;
-  bool passed_lone = false;
-};
-DueSlice returned_slice(const Queue& queue, const ShardState::DispatchWish& wish,
-                        proto::TimeMs now) {
-  DueSlice found;
-  int passed = 0;
-  for (const auto& [due, last] : queue.returned()) {
-    if (due > now || passed++ == kMaxBatchesPassed) {
-      break;
-    }
-    const TouchedBatch& batch = queue.touched_batches().at(last);
-    for (const Run& run : batch.runs()) {
-      const std::uint32_t first = batch.next_live(run.first, run.end());
-      if (run.state != RunState::kReturned || run.when > now || first == run.end() ||
-          (run.attempts > 0 && wish.max_redeliveries == 0)) {
-        continue;
-      }
-      found.must_be_alone = must_be_alone(run);
-      if (found.must_be_alone && !wish.is_alone) {
-        found.passed_lone = true;
-        continue;
-      }
-      const std::uint32_t end = found.must_be_alone ? first + 1 : batch.live_end(first, run.end());
-      found.slice = Slice{batch.base_offset(), batch.last_offset(), first,          end,
-                          run.attempts,        run.failures,        run.is_unparked};
-      return found;
-    }
-  }
-  found.must_be_alone = false;
-  return found;
-}
 
 /// Ends the slice in front of what is of no use any more. True where that is all of it. Of what is
 /// of use no more than `max_messages` are looked at.
@@ -95,8 +43,45 @@ bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs 
 
 }  // namespace
 
-std::variant<std::monostate, Need, ShardState::DispatchStep, Expired> ShardState::decide(
-    const DispatchWish& wish, const BatchSource& batches, proto::TimeMs now) const {
+bool must_be_alone(const Run& run) {
+  return run.losses >= kLossesOfLone && !WEIR_PLANTED(crasher_with_neighbours);
+}
+
+Slice slice_of(const TouchedBatch& batch, const Run& run, std::uint32_t first, std::uint32_t end) {
+  return {batch.base_offset(), batch.last_offset(), first,          end,
+          run.attempts,        run.failures,        run.is_unparked};
+}
+
+DueSlice find_returned(const Queue& queue, const ShardState::DispatchWish& wish,
+                       proto::TimeMs now) {
+  DueSlice found;
+  int passed = 0;
+  for (const auto& [due, last] : queue.returned()) {
+    if (due > now || passed++ == kMaxPassed) {
+      break;
+    }
+    const TouchedBatch& batch = queue.touched_batches().at(last);
+    for (const Run& run : batch.runs()) {
+      const std::uint32_t first = batch.next_live(run.first, run.end());
+      if (run.state != RunState::kReturned || run.when > now || first == run.end() ||
+          (run.attempts > 0 && wish.max_redeliveries == 0)) {
+        continue;
+      }
+      if (must_be_alone(run) && !wish.is_alone) {
+        found.passed_lone = true;
+        continue;
+      }
+      found.must_be_alone = must_be_alone(run);
+      found.slice = slice_of(batch, run, first,
+                             found.must_be_alone ? first + 1 : batch.live_end(first, run.end()));
+      return found;
+    }
+  }
+  return found;
+}
+
+ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSource& batches,
+                                        proto::TimeMs now) const {
   const Queue* target = queue(wish.queue);
   if (target == nullptr || wish.max_messages == 0 ||
       (target->definition().pause.receives && !WEIR_PLANTED(hand_out_in_a_pause))) {
@@ -110,7 +95,8 @@ std::variant<std::monostate, Need, ShardState::DispatchStep, Expired> ShardState
   if (in_flight >= max_in_flight) {
     return std::monostate{};
   }
-  const DueSlice due = returned_slice(*target, wish, now);
+  const DueSlice due =
+      target->is_fifo() ? find_waiting(*target, wish, now) : find_returned(*target, wish, now);
   std::optional<Slice> slice = due.slice;
   if (!slice && target->fresh() == 0) {
     return std::monostate{};
@@ -120,7 +106,18 @@ std::variant<std::monostate, Need, ShardState::DispatchStep, Expired> ShardState
   if (cached == nullptr) {
     return Need{log_of(*target), target->counters().generation, at};
   }
-  if (!slice) {
+  if (!slice && target->is_fifo()) {
+    auto found = at_cursor(*target, wish, *cached, now);
+    if (auto* passed = std::get_if<Passed>(&found)) {
+      passed->cursor_time =
+          cursor_time_behind(*target, passed->range, cached->append_time, batches);
+      return std::move(*passed);
+    }
+    if (std::holds_alternative<std::monostate>(found)) {
+      return std::monostate{};
+    }
+    slice = std::get<Slice>(found);
+  } else if (!slice) {
     slice = Slice{cached->base_offset, cached->last_offset,
                   static_cast<std::uint32_t>(at - cached->base_offset),
                   static_cast<std::uint32_t>(cached->last_offset - cached->base_offset + 1)};
@@ -133,7 +130,7 @@ std::variant<std::monostate, Need, ShardState::DispatchStep, Expired> ShardState
     return expired(*target,
                    {target->id(), slice->base_offset, slice->last_offset, slice->first,
                     slice->end - slice->first},
-                   cached->stored_bytes, cached->append_time, batches);
+                   *cached, batches);
   }
   std::uint64_t limit = std::min<std::uint64_t>(wish.max_messages, max_in_flight - in_flight);
   limit = std::min<std::uint64_t>(limit, slice->end - slice->first);
@@ -155,8 +152,12 @@ std::variant<std::monostate, Need, ShardState::DispatchStep, Expired> ShardState
     ++count;
   }
   DispatchStep step;
+  step.group = count > 0 && slice->first + count <= cached->groups.size()
+                   ? cached->groups[slice->first + count - 1]
+                   : proto::kNoGroup;
   step.must_be_alone = due.must_be_alone;
   step.passed_lone = due.passed_lone;
+  step.record.groups = groups_told(*target, *cached);
   step.record.range = {target->id(), slice->base_offset, slice->last_offset, slice->first, count};
   step.record.grant = proto::GrantId{allocator_.next_grant};
   step.record.nonce = wish.nonce;

@@ -1,6 +1,7 @@
 #include "broker/core/expiry.hpp"
 #include "broker/core/rebuilt_batch.hpp"
 #include "broker/core/shard_state.hpp"
+#include "broker/core/slice.hpp"
 
 #include <optional>
 
@@ -41,8 +42,19 @@ bool ShardState::must_wait_to_expire(const Queue& queue) {
 Expired ShardState::expired(const Queue& queue, const MessageRange& range,
                             std::uint64_t batch_bytes, proto::TimeMs append_time,
                             const BatchSource& batches) {
-  return {range, is_dead_lettered(queue), batch_bytes, append_time,
-          cursor_time_behind(queue, range, append_time, batches)};
+  return {range,
+          is_dead_lettered(queue),
+          batch_bytes,
+          append_time,
+          cursor_time_behind(queue, range, append_time, batches),
+          {}};
+}
+
+Expired ShardState::expired(const Queue& queue, const MessageRange& range, const CachedBatch& batch,
+                            const BatchSource& batches) {
+  Expired record = expired(queue, range, batch.stored_bytes, batch.append_time, batches);
+  record.groups = groups_told(queue, batch);
+  return record;
 }
 
 ShardState::RetentionStep ShardState::decide_retention(proto::QueueId queue_id, proto::Offset from,
@@ -90,7 +102,7 @@ ShardState::RetentionStep ShardState::decide_retention(proto::QueueId queue_id, 
   const MessageRange range{queue_id, cached->base_offset, cached->last_offset,
                            static_cast<std::uint32_t>(counters.cursor - cached->base_offset),
                            static_cast<std::uint32_t>(cached->last_offset + 1 - counters.cursor)};
-  return expired(target, range, cached->stored_bytes, cached->append_time, batches);
+  return expired(target, range, *cached, batches);
 }
 
 }  // namespace weir::core

@@ -1,4 +1,5 @@
 #include "broker/core/shard_state.hpp"
+#include "broker/core/slice.hpp"
 
 // Which touched batches stay in memory: what is under way, what is needed soon, and of the rest as
 // much as the bound allows.
@@ -25,11 +26,38 @@ std::optional<PagedOut> ShardState::decide_page_out(std::size_t max_idle_bytes,
   return std::nullopt;
 }
 
+namespace {
+
+/// The batch in the store alone with which the next group goes on.
+std::optional<NeedRows> next_of_groups(const Queue& queue, proto::TimeMs now) {
+  int passed = 0;
+  for (const MessageGroups::Turn& turn : queue.groups().turns()) {
+    if (turn.due > now || passed++ == kMaxPassed) {
+      break;
+    }
+    if (!queue.touched_batches().contains(turn.last_offset)) {
+      NeedRows need;
+      need.what = NeedRows::What::kBatch;
+      need.queue = queue.id();
+      need.generation = queue.counters().generation;
+      need.offset = turn.last_offset;
+      need.end = turn.last_offset + 1;
+      return need;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<NeedRows> ShardState::decide_page_in(proto::QueueId queue_id,
                                                    proto::TimeMs now) const {
   const Queue* target = queue(queue_id);
   if (target == nullptr || target->definition().pause.receives) {
     return std::nullopt;
+  }
+  if (target->is_fifo()) {
+    return next_of_groups(*target, now);
   }
   const proto::TimeMs next_due = target->cold().next_due();
   const bool comes_later =
@@ -60,6 +88,10 @@ std::vector<NeedRows> ShardState::decide_seek_oldest() const {
 
 void ShardState::learn_next_due(proto::QueueId queue_id, proto::TimeMs when) {
   queues_.at(queue_id).learn_next_due(when);
+}
+
+void ShardState::note_stuck(proto::QueueId queue_id, proto::TimeMs since) {
+  queues_.at(queue_id).note_stuck(since);
 }
 
 void ShardState::learn_oldest(proto::QueueId queue_id, ColdBatches::Oldest oldest, bool is_cold) {

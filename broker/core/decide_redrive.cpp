@@ -1,4 +1,5 @@
 #include "broker/core/shard_state.hpp"
+#include "proto/names.hpp"
 
 #include <string>
 #include <utility>
@@ -21,6 +22,12 @@ proto::Result<RedriveChanged> ShardState::decide(const StartRedrive& command,
     const auto target = catalog_.queue(command.name_space, command.target);
     if (!target) {
       return target.error();
+    }
+    if (proto::is_fifo_name(command.name) != proto::is_fifo_name(command.target)) {
+      return fail(Errc::kInvalidArgument,
+                  "the messages of queue '" + command.name + "' cannot be moved to '" +
+                      command.target +
+                      "': one is a FIFO queue, whose name ends in .fifo, and one is not");
     }
     redrive.target = *target;
   }

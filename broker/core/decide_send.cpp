@@ -65,6 +65,22 @@ proto::Result<> check_bounds(const Queue& queue, const SendBatch& send) {
   return {};
 }
 
+/// What a FIFO queue asks of messages.
+proto::Result<> check_order(const Queue& queue, const proto::BatchColumns& columns) {
+  const auto refused = [&](const char* why) {
+    return fail(Errc::kInvalidArgument,
+                "queue '" + queue.definition().name + "' is a FIFO queue" + why);
+  };
+  if (columns.groups.empty() ||
+      std::ranges::find(columns.groups, proto::kNoGroup) != columns.groups.end()) {
+    return refused(": each message needs a group (header weir.group)");
+  }
+  if (!columns.delays_ms.empty()) {
+    return refused(", where a message cannot be put off: it would lose its place in its group");
+  }
+  return {};
+}
+
 /// Whether nobody will ever take any of them. Where one is in time the others go along with it, and
 /// are of no use when their turn comes.
 bool is_all_late(const proto::BatchColumns& columns, proto::TimeMs now) {
@@ -112,6 +128,11 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
   if (to_queue != nullptr) {
     if (auto taken = check_bounds(*to_queue, command); !taken) {
       return taken.error();
+    }
+    if (to_queue->is_fifo()) {
+      if (auto taken = check_order(*to_queue, command.columns); !taken) {
+        return taken.error();
+      }
     }
     if (is_put_off(to_queue->definition().settings, command.columns)) {
       return decide_delayed(*to_queue, command, now);

@@ -3,6 +3,7 @@
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 // Decisions about messages that were handed out: acks, returns, extensions, expiry.
@@ -19,7 +20,8 @@ MessageRange range_of(const Queue& queue, const TouchedBatch& batch, std::uint32
 }
 
 /// Why a settlement of one run is refused; nullopt when it is accepted.
-std::optional<Errc> refusal(const Run& run, const proto::SettleRange& settle, proto::TimeMs now) {
+std::optional<Errc> refusal(const Queue& queue, const Run& run, const proto::SettleRange& settle,
+                            proto::TimeMs now) {
   if (WEIR_PLANTED(accept_stale_handle)) {
     return std::nullopt;
   }
@@ -37,11 +39,20 @@ std::optional<Errc> refusal(const Run& run, const proto::SettleRange& settle, pr
     return Errc::kLimitExceeded;
   }
   // A standard queue lets a late ack through as long as nobody else got the message: the work is
-  // done, and doing it twice helps nobody (as SQS).
-  if (leased || settle.kind == SettleKind::kAck) {
+  // done, and doing it twice helps nobody. A FIFO queue does not: what comes behind it may have been
+  // taken back on its account (both as SQS).
+  if (leased || (settle.kind == SettleKind::kAck && !queue.is_fifo())) {
     return std::nullopt;
   }
   return Errc::kReceiptExpired;
+}
+
+/// Where messages of a FIFO queue go back, the last one goes first: those behind one that goes back
+/// go with it, as if nothing was said of them.
+void put_in_order(const Queue& queue, ShardState::Records& records) {
+  if (queue.is_fifo()) {
+    std::ranges::reverse(records);
+  }
 }
 
 /// Gives back the leased runs of a batch that are meant.
@@ -56,6 +67,7 @@ ShardState::Records returned_of(const Queue& queue, const TouchedBatch& batch, p
           Returned{range_of(queue, batch, run.first, run.count), now, counted, now});
     }
   }
+  put_in_order(queue, records);
   return records;
 }
 
@@ -157,7 +169,7 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said
       continue;
     }
     std::uint32_t stop = batch.live_end(index, std::min(end, run->end()));
-    if (const auto why = refusal(*run, settle, now)) {
+    if (const auto why = refusal(queue, *run, settle, now)) {
       refuse(decision, index, stop - index, *why);
     } else if (settle.kind != SettleKind::kStarted || !run->started) {
       if (WEIR_PLANTED(settle_whole_runs)) {
@@ -219,6 +231,7 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
   }
   settle_runs(*target, *batch, {settle, reason, random}, static_cast<std::uint32_t>(wanted_end),
               now, decision);
+  put_in_order(*target, decision.records);
   return decision;
 }
 
@@ -280,6 +293,7 @@ std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
                                     now});
     }
   }
+  put_in_order(target, records);
   return records;
 }
 
@@ -323,20 +337,22 @@ ShardState::Records ShardState::decide_release(proto::QueueId queue_id, proto::O
 ShardState::Records ShardState::decide_restart(proto::TimeMs now, std::int64_t grace_ms) const {
   Records records;
   for (const auto& [id, target] : queues_) {
-    for (const auto& [deadline, last] : target.leases()) {
-      const TouchedBatch& batch = target.touched_batches().at(last);
+    Records returned;  // after the others: what is begun may have to go back with what is not
+    for (const auto& [last, batch] : target.touched_batches()) {
       for (const Run& run : batch.runs()) {
         const MessageRange range = range_of(target, batch, run.first, run.count);
         if (run.state != RunState::kLeased) {
           continue;
         }
         if (!run.started || WEIR_PLANTED(lose_leases_at_restart)) {
-          records.emplace_back(Returned{range, now, ReturnCause::kReleased, now});
+          returned.emplace_back(Returned{range, now, ReturnCause::kReleased, now});
         } else if (grace_ms > 0 && !WEIR_PLANTED(no_grace_after_restart)) {
           records.emplace_back(Extended{range, run.when + grace_ms});
         }
       }
     }
+    put_in_order(target, returned);
+    std::ranges::move(returned, std::back_inserter(records));
   }
   return records;
 }

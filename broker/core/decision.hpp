@@ -25,6 +25,8 @@ struct CachedBatch {
   std::vector<proto::RecordSpan> records;  // empty for a compressed batch
   /// Until when each message is of use by its own words; empty where none says it.
   std::vector<proto::TimeMs> expiries = {};
+  /// The hash of each message's group; empty where none has one.
+  std::vector<std::uint64_t> groups = {};
 };
 
 inline constexpr proto::TimeMs kNeverExpires = INT64_MAX;

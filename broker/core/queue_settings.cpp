@@ -22,7 +22,7 @@ const char* text_of(bool value) {
 
 }  // namespace
 
-proto::Result<> check(const QueueSettings& settings) {
+proto::Result<> check(const QueueSettings& settings, std::string_view queue) {
   for (const NumericSetting& setting : kNumericSettings) {
     const std::int64_t value = settings.*setting.value;
     if (value != 0 && (value < setting.least || value > setting.most)) {
@@ -38,6 +38,11 @@ proto::Result<> check(const QueueSettings& settings) {
         proto::Errc::kInvalidArgument,
         "redelivery_max_delay_ms must not be less than redelivery_delay_ms, which is " +
             std::to_string(settings.redelivery_delay_ms));
+  }
+  if (proto::is_fifo_name(queue) && settings.delay_ms != 0) {
+    return proto::fail(proto::Errc::kInvalidArgument,
+                       "delay_ms is not for FIFO queues: what is put off would lose its place in "
+                       "its group");
   }
   return {};
 }

@@ -114,8 +114,8 @@ struct SettingChange {
 [[nodiscard]] std::int64_t redelivery_delay_ms(const QueueSettings& settings,
                                                std::uint16_t attempts_before, std::uint64_t random);
 
-/// INVALID_ARGUMENT that names the setting and what it may be.
-[[nodiscard]] proto::Result<> check(const QueueSettings& settings);
+/// INVALID_ARGUMENT that names the setting and what it may be in a queue of that name.
+[[nodiscard]] proto::Result<> check(const QueueSettings& settings, std::string_view queue);
 /// The default wherever a number is 0.
 void fill_defaults(QueueSettings& settings);
 /// What differs, for a person; empty where nothing does. `asked` may be anything.

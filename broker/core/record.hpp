@@ -135,6 +135,9 @@ struct Leased {
   proto::TimeMs cursor_time = 0;
   proto::TimeMs time = 0;   // of the hand-out
   Holder holder = nullptr;  // to whom
+  /// The groups of all messages of the batch, where it is the first that is told of a FIFO queue's
+  /// batch; else empty.
+  std::vector<std::uint64_t> groups = {};
 };
 struct Acked {
   MessageRange range;
@@ -151,7 +154,8 @@ enum class ReturnCause : std::uint8_t {
   kUnsaid = 8,     // the hand-out never left the broker: what it counted is taken back
 };
 
-/// Back in the queue, or over the limit: the failures decide, message by message.
+/// Back in the queue, or over the limit: the failures decide, message by message. In a FIFO queue
+/// those go back as well, as released, that were handed out behind one of the same group.
 struct Returned {
   MessageRange range;
   proto::TimeMs due = 0;
@@ -177,15 +181,17 @@ struct Passed {
   proto::TimeMs append_time = 0;  // of the batch
   proto::TimeMs cursor_time = 0;  // as in Leased
   proto::TimeMs due = 0;
+  std::vector<std::uint64_t> groups = {};  // as in Leased
 };
 /// Of no use any more, and not in anybody's hands: gone, or on the way to the dead-letter queue.
 /// Either all of them were handed out before, or none was; then all in front of them was.
 struct Expired {
   MessageRange range;
   bool is_dead_lettered = false;
-  std::uint64_t batch_bytes = 0;  // what the batch takes in the store
-  proto::TimeMs append_time = 0;  // of the batch
-  proto::TimeMs cursor_time = 0;  // as in Leased
+  std::uint64_t batch_bytes = 0;           // what the batch takes in the store
+  proto::TimeMs append_time = 0;           // of the batch
+  proto::TimeMs cursor_time = 0;           // as in Leased
+  std::vector<std::uint64_t> groups = {};  // as in Leased
 };
 /// Gone to another queue: the batch with the copies is appended in the same unit.
 struct Moved {

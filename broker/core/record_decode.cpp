@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 // Records from bytes, believing nothing.
 namespace weir::core::records {
@@ -142,9 +143,21 @@ bool is_stored_size(std::uint64_t bytes) {
   return bytes != 0 && bytes <= kMaxStoredBytes;
 }
 
+/// Of all messages of the batch that the range is of, or of none.
+template <class Message>
+bool has_sound_groups(const Message& from) {
+  const std::int64_t size = from.range().last_offset() - from.range().base_offset() + 1;
+  return from.groups().empty() || from.groups_size() == size;
+}
+
+template <class Message>
+std::vector<std::uint64_t> read_groups(const Message& from) {
+  return {from.groups().begin(), from.groups().end()};
+}
+
 std::optional<Leased> read(const pb::Leased& from) {
   const auto range = read(from.range());
-  if (!range || !is_id(from.grant()) || !is_time(from.deadline()) ||
+  if (!range || !has_sound_groups(from) || !is_id(from.grant()) || !is_time(from.deadline()) ||
       !is_stored_size(from.batch_bytes()) || !is_time(from.append_time()) ||
       !is_time(from.cursor_time()) || !is_time(from.time()) ||
       from.holder().size() > kMaxHolderBytes) {
@@ -163,6 +176,7 @@ std::optional<Leased> read(const pb::Leased& from) {
   if (!from.holder().empty()) {
     leased.holder = std::make_shared<const std::string>(from.holder());
   }
+  leased.groups = read_groups(from);
   return leased;
 }
 
@@ -205,11 +219,12 @@ std::optional<DeadLettered> read(const pb::DeadLettered& from) {
 
 std::optional<Passed> read(const pb::Passed& from) {
   const auto range = read(from.range());
-  if (!range || !is_stored_size(from.batch_bytes()) || !is_time(from.append_time()) ||
-      !is_time(from.cursor_time()) || !is_time(from.due())) {
+  if (!range || !has_sound_groups(from) || !is_stored_size(from.batch_bytes()) ||
+      !is_time(from.append_time()) || !is_time(from.cursor_time()) || !is_time(from.due())) {
     return std::nullopt;
   }
-  return Passed{*range, from.batch_bytes(), from.append_time(), from.cursor_time(), from.due()};
+  return Passed{*range,     from.batch_bytes(), from.append_time(), from.cursor_time(),
+                from.due(), read_groups(from)};
 }
 
 std::optional<Moved> read(const pb::Moved& from) {
@@ -228,12 +243,16 @@ std::optional<RedriveChanged> read_redrive(const pb::RedriveRow& from) {
 
 std::optional<Expired> read(const pb::Expired& from) {
   const auto range = read(from.range());
-  if (!range || !is_stored_size(from.batch_bytes()) || !is_time(from.append_time()) ||
-      !is_time(from.cursor_time())) {
+  if (!range || !has_sound_groups(from) || !is_stored_size(from.batch_bytes()) ||
+      !is_time(from.append_time()) || !is_time(from.cursor_time())) {
     return std::nullopt;
   }
-  return Expired{*range, from.is_dead_lettered(), from.batch_bytes(), from.append_time(),
-                 from.cursor_time()};
+  return Expired{*range,
+                 from.is_dead_lettered(),
+                 from.batch_bytes(),
+                 from.append_time(),
+                 from.cursor_time(),
+                 read_groups(from)};
 }
 
 /// Whether all offsets of a row of the delay lane are some of those.

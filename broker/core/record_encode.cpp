@@ -3,6 +3,9 @@
 #include "proto/planted_bugs.hpp"
 #include "weir/storage/v1/records.pb.h"
 
+#include <cstdint>
+#include <vector>
+
 namespace weir::core::records {
 
 namespace pb = weir::storage::v1;
@@ -84,6 +87,12 @@ void write(const MessageRange& from, pb::MessageRange& to) {
   to.set_count(from.count);
 }
 
+/// Of a record that may be the first to tell of a batch.
+template <class Message>
+void write_groups(const std::vector<std::uint64_t>& from, Message& to) {
+  to.mutable_groups()->Add(from.begin(), from.end());
+}
+
 void write(const Leased& from, pb::Record& to) {
   pb::Leased& leased = *to.mutable_leased();
   write(from.range, *leased.mutable_range());
@@ -98,6 +107,7 @@ void write(const Leased& from, pb::Record& to) {
   if (from.holder) {
     leased.set_holder(*from.holder);
   }
+  write_groups(from.groups, leased);
 }
 
 void write(const Acked& from, pb::Record& to) {
@@ -134,6 +144,7 @@ void write(const Passed& from, pb::Record& to) {
   passed.set_append_time(from.append_time);
   passed.set_cursor_time(from.cursor_time);
   passed.set_due(from.due);
+  write_groups(from.groups, passed);
 }
 
 void write(const Moved& from, pb::Record& to) {
@@ -181,6 +192,7 @@ void write(const Expired& from, pb::Record& to) {
   expired.set_batch_bytes(from.batch_bytes);
   expired.set_append_time(from.append_time);
   expired.set_cursor_time(from.cursor_time);
+  write_groups(from.groups, expired);
 }
 
 void write(const RedriveChanged& from, pb::Record& to) {

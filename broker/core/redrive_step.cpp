@@ -1,5 +1,6 @@
 #include "broker/core/rebuilt_batch.hpp"
 #include "broker/core/shard_state.hpp"
+#include "broker/core/slice.hpp"
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
@@ -247,7 +248,8 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
                              static_cast<std::uint32_t>(reached - first)};
     const proto::TimeMs append_time = place.cached->append_time;
     records.emplace_back(Passed{range, place.cached->stored_bytes, append_time,
-                                cursor_time_behind(source, range, append_time, batches), now});
+                                cursor_time_behind(source, range, append_time, batches), now,
+                                groups_told(source, *place.cached)});
   }
   for (Record& end : ends_of(next, picks, now)) {
     records.push_back(std::move(end));

@@ -222,6 +222,9 @@ void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
       row.set_holder(*run.holder);
     }
   }
+  if (!from.groups().empty() && !WEIR_PLANTED(forget_groups_at_restart)) {
+    from.for_each_live(0, from.size(), [&](std::uint32_t i) { to.add_groups(from.group_of(i)); });
+  }
 }
 
 std::optional<NamespaceCreated> read(const pb::NamespaceRow& from) {
@@ -245,7 +248,7 @@ std::optional<QueueCreated> read(const pb::QueueRow& from) {
   // These two are in every row; what came later is not in older ones.
   const bool is_sound = is_id(from.id()) && is_id(from.namespace_id()) &&
                         proto::check_queue_name(from.name()) && from.lease_ms() != 0 &&
-                        from.max_receive_count() != 0 && check(queue.settings) &&
+                        from.max_receive_count() != 0 && check(queue.settings, from.name()) &&
                         is_dead_letter_queue(from) && from_bytes(from.uuid(), queue.uuid);
   fill_defaults(queue.settings);
   return is_sound ? std::optional(std::move(queue)) : std::nullopt;
@@ -294,6 +297,15 @@ std::optional<TouchedBatch> read(const pb::TouchedBatchRow& from, proto::Offset 
   if (!batch.restore(std::move(acked), std::move(runs)) ||
       (from.cold() && batch.counts().leased + batch.counts().dying > 0)) {
     return std::nullopt;
+  }
+  if (!from.groups().empty()) {
+    if (static_cast<std::uint32_t>(from.groups_size()) != batch.live_in(0, batch.size())) {
+      return std::nullopt;
+    }
+    std::vector<std::uint64_t> groups(batch.size());
+    int next = 0;
+    batch.for_each_live(0, batch.size(), [&](std::uint32_t i) { groups[i] = from.groups(next++); });
+    batch.set_groups(std::move(groups));
   }
   return batch;
 }

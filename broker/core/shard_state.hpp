@@ -118,17 +118,24 @@ class ShardState {
     bool is_alone = true;
     /// Of messages whose handler had begun before; others are passed by then.
     std::uint32_t max_redeliveries = UINT32_MAX;
+    /// Of a FIFO queue: what is handed out goes to whoever was given all grants from this one on,
+    /// in one piece with what those hold, so that it may follow in the same groups.
+    std::optional<proto::GrantId> since = std::nullopt;
+    std::uint64_t group = 0;  // of the last one of those: it comes first
   };
   struct DispatchStep {
     Leased record;
     Delivery delivery;
     bool must_be_alone = false;  // nothing else may be handed out beside it
     bool passed_lone = false;    // one that must be alone was passed by
+    std::uint64_t group = 0;     // of the last message
   };
+  using NextStep = std::variant<std::monostate, Need, DispatchStep, Expired, Passed>;
   /// One slice of one batch; monostate when there is nothing to hand out (or too much in flight).
   /// Expired: what would have come next is of no use any more; ask again when that is applied.
-  [[nodiscard]] std::variant<std::monostate, Need, DispatchStep, Expired> decide(
-      const DispatchWish& wish, const BatchSource& batches, proto::TimeMs now) const;
+  /// Passed: it belongs to groups that are not free; likewise.
+  [[nodiscard]] NextStep decide(const DispatchWish& wish, const BatchSource& batches,
+                                proto::TimeMs now) const;
   /// Nothing was found yet: the search goes on with the batches in memory from that last offset on.
   struct LookOn {
     proto::Offset from = 0;
@@ -219,6 +226,8 @@ class ShardState {
   void learn_next_due(proto::QueueId queue, proto::TimeMs when);
   void learn_oldest(proto::QueueId queue, ColdBatches::Oldest oldest, bool is_cold);
   void learn_next_delay_due(proto::QueueId queue, proto::TimeMs when);
+  /// See Queue::note_stuck(); soft.
+  void note_stuck(proto::QueueId queue, proto::TimeMs since);
   /// Soft: which shard this is, and the epoch in which it is led from here.
   void set_place(std::uint32_t shard, std::uint32_t epoch);
 
@@ -305,6 +314,8 @@ class ShardState {
   [[nodiscard]] static Expired expired(const Queue& queue, const MessageRange& range,
                                        std::uint64_t batch_bytes, proto::TimeMs append_time,
                                        const BatchSource& batches);
+  [[nodiscard]] static Expired expired(const Queue& queue, const MessageRange& range,
+                                       const CachedBatch& batch, const BatchSource& batches);
   [[nodiscard]] SendDecision decide_delayed(const Queue& queue, SendBatch& command,
                                             proto::TimeMs now) const;
   [[nodiscard]] const Queue* find_way_back(const Redrive& redrive, const CachedBatch& batch,

@@ -38,6 +38,7 @@ proto::Result<core::CachedBatch> read_stored_batch(std::string_view value,
   batch.stored_bytes = stored.size();
   batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed->batch.size());
   batch.expiries = core::expiries_of(*columns, batch.append_time);
+  batch.groups = std::move(columns->groups);
   batch.records = std::move(columns->records);
   return batch;
 }

@@ -36,6 +36,7 @@ proto::Result<> Shard::Impl::reset() {
   present_.clear();
   attempts_.clear();
   budgets_.clear();
+  next_stuck_.clear();
   consumers_.clear();
   bulk_.clear();
   cache_.clear();

@@ -53,6 +53,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   }
   due_.erase(id);
   budgets_.erase(id);
+  next_stuck_.erase(id);
   known_until_.erase(id);
   metrics_.purged_messages += before.messages();
   apply(*records);

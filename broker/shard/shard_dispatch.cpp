@@ -18,6 +18,12 @@ constexpr std::size_t kSweepBudgetsAt = 1024;
 /// Where several consumers wait, one gets at most so many messages before the next has its turn: by
 /// so many they differ in what they got, at most.
 constexpr std::uint32_t kFairShareMessages = 128;
+/// In a FIFO queue fewer: who has them has their groups, and others can do nothing for those.
+constexpr std::uint32_t kFairShareOfGroups = 16;
+/// What has not got on for so long keeps its group for longer than others wait for, and a queue that
+/// is crowded with such is looked at so often.
+constexpr std::int64_t kStuckMs = 1000;
+constexpr std::int64_t kLookForStuckMs = 250;
 
 }  // namespace
 
@@ -94,14 +100,19 @@ Shard::Impl::Step Shard::Impl::take(core::ShardState::DispatchWish wish) {
         WEIR_PLANTED(redeliver_without_budget) ? UINT32_MAX : redeliveries_left(*queue);
   }
   Step step = state_->decide(wish, cache_, now_);
-  while (const auto* over = std::get_if<core::Expired>(&step)) {
-    if (hand_out_drops_left_-- <= 0) {
+  for (;;) {
+    const auto* over = std::get_if<core::Expired>(&step);
+    const auto* aside = std::get_if<core::Passed>(&step);
+    if (over == nullptr && aside == nullptr) {
+      break;
+    }
+    if ((over != nullptr ? hand_out_drops_left_ : set_asides_left_)-- <= 0) {
       dispatchable_.insert(wish.queue);
       dropping_.insert(wish.queue);
       schedule();
       return {};
     }
-    apply(core::Record{*over});
+    apply(over != nullptr ? core::Record{*over} : core::Record{*aside});
     step = state_->decide(wish, cache_, now_);
   }
   if (auto* given = std::get_if<core::ShardState::DispatchStep>(&step)) {
@@ -162,7 +173,26 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
     } else if (due <= now_ && redeliveries_left(*target) == 0) {
       due_[queue] = RedeliveryBudget::next_change(now_);
     }
+    if (target->is_fifo() && target->fresh() > 0 && target->is_crowded()) {
+      pass_stuck(*target);
+    }
   }
+}
+
+/// Groups that do not get on are not to hold up those behind them.
+void Shard::Impl::pass_stuck(const core::Queue& queue) {
+  const proto::TimeMs next = next_stuck_.contains(queue.id()) ? next_stuck_.at(queue.id()) : 0;
+  if (next <= now_) {
+    state_->note_stuck(queue.id(), now_ - kStuckMs);
+    next_stuck_[queue.id()] = now_ + kLookForStuckMs;
+    if (!queue.is_crowded()) {
+      dispatchable_.insert(queue.id());
+      schedule();
+      return;
+    }
+  }
+  proto::TimeMs& due = due_.try_emplace(queue.id(), INT64_MAX).first->second;
+  due = std::min(due, next_stuck_.at(queue.id()));
 }
 
 bool Shard::Impl::serve_waiter(proto::QueueId queue) {
@@ -184,6 +214,8 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
   received.lease_ms = waiter.lease_ms;
   std::uint32_t messages = 0;
   std::uint64_t bytes = 0;
+  std::optional<proto::GrantId> since;  // several of a group go in one answer, in their order
+  std::uint64_t group = 0;
   while (messages < waiter.max_messages && bytes < waiter.max_bytes) {
     core::ShardState::DispatchWish wish;
     wish.queue = waiter.queue;
@@ -195,6 +227,8 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
     wish.nonce = ports_.random();
     wish.holder = holders_.at(waiter.session);
     wish.is_alone = messages == 0;
+    wish.since = since;
+    wish.group = group;
     Step step = take(wish);
     auto* given = std::get_if<core::ShardState::DispatchStep>(&step);
     if (given == nullptr) {
@@ -204,6 +238,8 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
       }
       break;
     }
+    since = since.value_or(given->record.grant);
+    group = given->group;
     messages += given->delivery.count;
     bytes += given->delivery.records.size();
     received.generation = given->delivery.generation;
@@ -229,7 +265,10 @@ Shard::Impl::Served Shard::Impl::serve_consumer(proto::QueueId queue, Consumer& 
   wish.queue = queue;
   wish.max_messages = consumer.window_messages - static_cast<std::uint32_t>(consumer.held_messages);
   if (consumers_.count(queue) > 1) {
-    wish.max_messages = std::min(wish.max_messages, kFairShareMessages);
+    const core::Queue* target = state_->queue(queue);
+    const bool is_fifo = target != nullptr && target->is_fifo();
+    wish.max_messages =
+        std::min(wish.max_messages, is_fifo ? kFairShareOfGroups : kFairShareMessages);
   }
   wish.max_bytes = consumer.window_bytes - consumer.held_bytes;
   // One message larger than the window must get through, but only to a consumer that holds nothing.

@@ -221,13 +221,13 @@ class Shard::Impl {
   void end_subscription(const Consumer& consumer, const proto::Error& why);
   Served serve_consumer(proto::QueueId queue, Consumer& consumer);
   void answer_late_waiters();
-  using Step =
-      std::variant<std::monostate, core::Need, core::ShardState::DispatchStep, core::Expired>;
+  using Step = core::ShardState::NextStep;
   Step take(core::ShardState::DispatchWish wish);
   [[nodiscard]] std::uint32_t redeliveries_left(const core::Queue& queue) const;
   void note_hand_out(const core::Delivery& delivery);
   [[nodiscard]] const proto::Error* damage_of(const Step& step) const;
   void move_dead_letters();
+  void pass_stuck(const core::Queue& queue);
   void load(const core::NeedAttempts& need);
   void redrive();
   bool step_redrive(proto::QueueId queue);
@@ -337,9 +337,13 @@ class Shard::Impl {
   /// Of all queues together, so that nothing else waits long for what nobody waits for; hand-outs
   /// that meet what has expired have their own.
   static constexpr int kMaxDropsPerTurn = 256;
+  static constexpr int kMaxSetAsidesPerTurn = 256;
   int drops_left_ = 0;
   int hand_out_drops_left_ = 0;
+  int set_asides_left_ = 0;
   std::set<proto::QueueId> dropping_;  // whose hand-outs go on in the next turn
+  /// Crowded FIFO queues with takers: when groups that are stuck are looked for again.
+  std::map<proto::QueueId, proto::TimeMs> next_stuck_;
   bool is_retention_waiting_ = false;  // a step of this turn goes on when something else is done
   proto::TimeMs next_retention_ = 0;   // what is older than it may be is looked at again
   DelayLanes lanes_;

@@ -117,6 +117,7 @@ void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) 
           first.known_done = need.offset;
         }
       }
+      dispatchable_.insert(need.queue);  // perhaps it is with this one that a group goes on
       break;
     case core::NeedRows::What::kDue:
       state_->learn_next_due(need.queue, rows.next_due);

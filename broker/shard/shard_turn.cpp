@@ -34,6 +34,7 @@ void Shard::Impl::turn() {
   settles_left_ = options_.settles_per_turn;
   drops_left_ = kMaxDropsPerTurn;
   hand_out_drops_left_ = kMaxDropsPerTurn;
+  set_asides_left_ = kMaxSetAsidesPerTurn;
   dropping_.clear();
   if (WEIR_PLANTED(expire_before_inputs)) {
     expire();
@@ -182,6 +183,7 @@ void Shard::Impl::cache(const core::BatchAppended& record) {
     }
     batch.base_timestamp = columns->header.base_timestamp;
     batch.expiries = core::expiries_of(*columns, batch.append_time);
+    batch.groups = std::move(columns->groups);
     batch.records = std::move(columns->records);
   }
   cache_.insert(record.log, std::move(batch), proto::CommitIndex{last_index_.value + 1});

@@ -33,7 +33,8 @@ enum class Fault : std::uint8_t {
   kDelay,
   kTtl,
   kDeadline,
-  kTimeInTopic,
+  kGroup,
+  kOfQueuesAlone,
 };
 
 bool is_in_range(TimeMs timestamp) {
@@ -81,9 +82,13 @@ Error to_error(Fault fault, const std::string& record) {
     case Fault::kDeadline:
       return fail(Errc::kInvalidArgument,
                   record + " has a deadline that is not one number of milliseconds since 1970");
-    case Fault::kTimeInTopic:
-      return fail(Errc::kInvalidArgument,
-                  record + " has a delay, a time to live or a deadline, and topics know none");
+    case Fault::kGroup:
+      return fail(Errc::kInvalidArgument, record + " has a group that is not one name of 1 to " +
+                                              std::to_string(kMaxGroupBytes) + " bytes");
+    case Fault::kOfQueuesAlone:
+      return fail(
+          Errc::kInvalidArgument,
+          record + " has a delay, a time to live, a deadline or a group, and topics know none");
   }
   return fail(Errc::kMalformed, record + " is malformed");
 }
@@ -121,6 +126,7 @@ class RecordLimits {
   /// BatchColumns::kNoDelay where none was asked for.
   [[nodiscard]] std::int64_t delay_ms() const { return delay_ms_; }
   [[nodiscard]] const RecordLife& life() const { return life_; }
+  [[nodiscard]] std::uint64_t group() const { return group_; }
 
   /// Of the whole message, as kMaxMessageBytes counts them.
   [[nodiscard]] std::size_t bytes() const { return body_bytes_ + header_bytes_; }
@@ -147,6 +153,8 @@ class RecordLimits {
     } else if (header.key == kHeaderDeadline) {
       take(header.value, 0, std::numeric_limits<TimeMs>::max() - 1, life_.deadline,
            Fault::kDeadline);
+    } else if (header.key == kHeaderGroup) {
+      take_group(header.value);
     } else {
       reserved_ = Fault::kReservedHeader;
     }
@@ -156,11 +164,21 @@ class RecordLimits {
             std::int64_t& known, Fault fault) {
     const std::optional<std::int64_t> asked = read_ms(value, least, most);
     if (use_ == BatchUse::kTopic) {
-      reserved_ = Fault::kTimeInTopic;
+      reserved_ = Fault::kOfQueuesAlone;
     } else if (!asked || known != -1) {
       reserved_ = fault;
     } else {
       known = *asked;
+    }
+  }
+
+  void take_group(std::optional<std::string_view> group) {
+    if (use_ == BatchUse::kTopic) {
+      reserved_ = Fault::kOfQueuesAlone;
+    } else if (!group || group->empty() || group->size() > kMaxGroupBytes || group_ != kNoGroup) {
+      reserved_ = Fault::kGroup;
+    } else {
+      group_ = group_hash(*group);
     }
   }
 
@@ -171,6 +189,7 @@ class RecordLimits {
   std::int64_t delay_ms_ = BatchColumns::kNoDelay;
   static_assert(BatchColumns::kNoDelay == -1);
   RecordLife life_;
+  std::uint64_t group_ = kNoGroup;
 };
 
 enum class Source : std::uint8_t { kProducer, kStore };
@@ -186,9 +205,11 @@ void note(std::vector<T>& column, std::size_t records_before, const T& said, con
   column.push_back(said);
 }
 
-/// Until when a stored record is of use: whoever stored it has checked it.
-void read_life(const Header& header, RecordLife& life) {
-  if (header.key == kHeaderTtl) {
+/// What a stored record says of itself: whoever stored it has checked it.
+void read_stored(const Header& header, RecordLife& life, std::uint64_t& group) {
+  if (header.key == kHeaderGroup) {
+    group = group_hash(header.value.value_or(std::string_view()));
+  } else if (header.key == kHeaderTtl) {
     life.ttl_ms = read_ms(header.value, 1, kMaxTtlMs).value_or(-1);
   } else if (header.key == kHeaderDeadline) {
     life.deadline = read_ms(header.value, 0, std::numeric_limits<TimeMs>::max() - 1).value_or(-1);
@@ -200,6 +221,7 @@ template <Source kSource>
 Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& columns) {
   RecordLimits limits(parts.key.bytes() + parts.value.bytes(), use);
   RecordLife stored_life;
+  std::uint64_t stored_group = kNoGroup;
   const char* at = parts.headers;
   Header header;
   for (std::int32_t i = 0; i < parts.header_count; ++i) {
@@ -210,7 +232,7 @@ Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& column
     if constexpr (kSource == Source::kProducer) {
       limits.count(header);
     } else if (header.key.starts_with(kReservedHeaders)) [[unlikely]] {
-      read_life(header, stored_life);
+      read_stored(header, stored_life, stored_group);
     }
   }
   if (at != parts.end) {
@@ -220,9 +242,11 @@ Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& column
     columns.largest_message_bytes = std::max(columns.largest_message_bytes, limits.bytes());
     note(columns.delays_ms, columns.records.size(), limits.delay_ms(), BatchColumns::kNoDelay);
     note(columns.lives, columns.records.size(), limits.life(), RecordLife());
+    note(columns.groups, columns.records.size(), limits.group(), kNoGroup);
     return limits.verdict(static_cast<std::size_t>(parts.header_count));
   }
   note(columns.lives, columns.records.size(), stored_life, RecordLife());
+  note(columns.groups, columns.records.size(), stored_group, kNoGroup);
   return Fault::kNone;
 }
 
@@ -314,6 +338,16 @@ Result<> check_producer_header(const BatchHeader& header, BatchUse use) {
 }
 
 }  // namespace
+
+std::uint64_t group_hash(std::string_view group) {
+  constexpr std::uint64_t kBasis = 0xcbf29ce484222325;
+  constexpr std::uint64_t kPrime = 0x100000001b3;
+  std::uint64_t hash = kBasis;
+  for (const char byte : group) {
+    hash = (hash ^ static_cast<unsigned char>(byte)) * kPrime;
+  }
+  return hash != kNoGroup ? hash : kBasis;
+}
 
 Result<BatchHeader> parse_batch_header(std::string_view bytes) {
   if (bytes.size() < kBatchHeaderBytes) {

@@ -25,6 +25,15 @@ inline constexpr std::string_view kHeaderDelay = "weir.delay-ms";
 inline constexpr std::string_view kHeaderTtl = "weir.ttl-ms";
 /// Header of a message that is of no use from that moment on, in ms since 1970.
 inline constexpr std::string_view kHeaderDeadline = "weir.deadline-ms";
+/// Header of a message that belongs to a group: 1 to kMaxGroupBytes bytes. A FIFO queue keeps the
+/// order within it.
+inline constexpr std::string_view kHeaderGroup = "weir.group";
+
+/// What stands for a group wherever many are looked at (FNV-1a, 64 bits; never kNoGroup). Two groups
+/// with one hash wait for each other, and nothing else comes of it. Part of the format on disk.
+/// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (draft-eastlake-fnv).
+[[nodiscard]] std::uint64_t group_hash(std::string_view group);
+inline constexpr std::uint64_t kNoGroup = 0;
 
 /// Until when a message is of use, in its own words; what it does not say is -1.
 struct RecordLife {
@@ -108,6 +117,9 @@ struct BatchColumns {
   /// Where a message says until when it is of use: one entry a record, else empty. Of compressed
   /// batches always empty.
   std::vector<RecordLife> lives;
+  /// Where a message belongs to a group: the hash of each record's, else empty. Of compressed
+  /// batches always empty.
+  std::vector<std::uint64_t> groups;
 
   [[nodiscard]] std::uint32_t count() const {
     return static_cast<std::uint32_t>(header.record_count);
@@ -122,7 +134,7 @@ enum class BatchUse : std::uint8_t {
 /// Checks a batch from a producer: one batch and nothing behind it, CRC, sizes and counts within
 /// proto/limits.hpp, dense offset deltas, count == last_offset_delta + 1 and at least one,
 /// well-formed records and headers, no control batch, no broker's timestamps, no reserved `weir.`
-/// header but, for a queue, those of delay, time to live and deadline. Errors: MALFORMED,
+/// header but, for a queue, those of delay, time to live, deadline and group. Errors: MALFORMED,
 /// CORRUPT_BATCH, MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip, snappy, attribute bits
 /// without a meaning), INVALID_ARGUMENT.
 Result<BatchColumns> validate_batch(std::string_view batch, BatchUse use);

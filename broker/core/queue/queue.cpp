@@ -30,6 +30,9 @@ std::uint64_t Queue::delayed(proto::TimeMs now) const {
 }
 
 proto::TimeMs Queue::next_due() const {
+  if (is_fifo_) {
+    return groups_.turns().empty() ? TouchedBatch::kNever : groups_.turns().begin()->due;
+  }
   return returned_.empty() ? cold_.next_due()
                            : std::min(returned_.begin()->first, cold_.next_due());
 }
@@ -109,11 +112,21 @@ std::optional<proto::Offset> Queue::page_out_candidate(proto::TimeMs now) const 
   if (idle_.empty()) {
     return std::nullopt;
   }
-  const auto& [due, last] = *idle_.rbegin();
-  if (due <= now && returned_.begin()->second == last) {
-    return std::nullopt;
+  const auto is_next = [&](proto::TimeMs due, proto::Offset last) {
+    if (is_fifo_) {
+      return !groups_.turns().empty() && groups_.turns().begin()->last_offset == last;
+    }
+    return due <= now && returned_.begin()->second == last;
+  };
+  for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
+    if (!is_next(it->first, it->second)) {
+      return it->second;
+    }
+    if (!is_fifo_) {
+      break;  // all the others are due sooner
+    }
   }
-  return last;
+  return std::nullopt;
 }
 
 void Queue::apply(const QueuePurged&, Effects& effects) {
@@ -133,6 +146,7 @@ void Queue::apply(const QueuePurged&, Effects& effects) {
   idle_.clear();
   idle_bytes_ = 0;
   cold_ = {};
+  groups_.clear();
   changes_ = {};  // of rows that go all together
   ++counters_.generation;
   counters_.cursor = counters_.next_offset;
@@ -154,13 +168,18 @@ void Queue::append(const BatchAppended& record) {
   counters_.bytes += record.stored.size();
 }
 
-/// The batch, as of now if nothing of it was handed out before; unindexed.
-Queue::Batches::iterator Queue::touch(const MessageRange& range, std::uint64_t bytes,
-                                      proto::TimeMs append_time) {
-  const auto [it, is_new] = touched_.try_emplace(range.last_offset, range.base_offset,
-                                                 range.last_offset, bytes, append_time);
-  if (!is_new) {
+/// The batch that a record is the first to tell of, perhaps; unindexed.
+template <class Touching>
+Queue::Batches::iterator Queue::touch(const Touching& record) {
+  const MessageRange& range = record.range;
+  const auto [it, is_new] =
+      touched_.try_emplace(range.last_offset, range.base_offset, range.last_offset,
+                           record.batch_bytes, record.append_time);
+  if (is_new) {
+    it->second.set_groups(record.groups);
+  } else {
     unindex(it->second);
+    leave_groups(it->second, range.first, range.count);
   }
   return it;
 }
@@ -176,7 +195,7 @@ void Queue::pass_cursor(const MessageRange& range, proto::TimeMs cursor_time) {
 
 void Queue::apply(const Leased& record) {
   const MessageRange& range = record.range;
-  const auto it = touch(range, record.batch_bytes, record.append_time);
+  const auto it = touch(record);
   Run like;
   like.started = record.started;
   like.grant = record.grant;
@@ -185,18 +204,20 @@ void Queue::apply(const Leased& record) {
   like.since = record.time;
   like.holder = record.holder;
   it->second.lease(range.first, range.count, like);
+  join_groups(it->second, range.first, range.count, record.time);
   pass_cursor(range, record.cursor_time);
   settle(it);
 }
 
 void Queue::apply(const Passed& record) {
   const MessageRange& range = record.range;
-  const auto it = touch(range, record.batch_bytes, record.append_time);
+  const auto it = touch(record);
   it->second.lease(range.first, range.count, {});
   it->second.update(range.first, range.count, [&](Run& run, std::uint32_t) {
     run.state = RunState::kReturned;
     run.when = record.due;
   });
+  join_groups(it->second, range.first, range.count);
   pass_cursor(range, record.cursor_time);
   settle(it);
 }
@@ -217,10 +238,11 @@ void Queue::note_history(const TouchedBatch& batch, const MessageRange& range, E
 void Queue::finish(const MessageRange& range, Effects& effects) {
   const auto it = find(range);
   unindex(it->second);
+  leave_groups(it->second, range.first, range.count);
   end_messages(it, range, effects);
 }
 
-/// Of an unindexed batch.
+/// Of an unindexed batch; they are in their groups no more.
 void Queue::end_messages(Batches::iterator it, const MessageRange& range, Effects& effects) {
   note_history(it->second, range, effects);
   effects.append_time = it->second.append_time();
@@ -234,7 +256,7 @@ void Queue::end_messages(Batches::iterator it, const MessageRange& range, Effect
 
 void Queue::apply(const Expired& record, Effects& effects) {
   const MessageRange& range = record.range;
-  const auto it = touch(range, record.batch_bytes, record.append_time);
+  const auto it = touch(record);
   if (!record.is_dead_lettered) {
     pass_cursor(range, record.cursor_time);
     end_messages(it, range, effects);
@@ -247,6 +269,7 @@ void Queue::apply(const Expired& record, Effects& effects) {
     run.state = RunState::kDying;
     run.is_expired = true;
   });
+  join_groups(it->second, range.first, range.count);
   pass_cursor(range, record.cursor_time);
   settle(it);
 }
@@ -274,6 +297,7 @@ void Queue::apply(const Unparked& record) {
     run.is_poison = false;
     run.is_unparked = true;
   });
+  join_groups(it->second, record.range.first, record.range.count);
   settle(it);
 }
 
@@ -314,17 +338,17 @@ bool end_attempt(Run& run, ReturnCause cause) {
 
 }  // namespace
 
-void Queue::apply(const Returned& record, Effects& effects) {
-  const auto it = find(record.range);
-  TouchedBatch& batch = it->second;
-  unindex(batch);
+/// What of a batch was leased goes back, or over the limit; indexed as it was.
+void Queue::give_back(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
+                      const Returned& record, Effects& effects) {
+  leave_groups(batch, first, count);
   const auto change = [&](Run& run, std::uint32_t live) {
     if (run.state == RunState::kLeased && live > 0) {
       effects.freed.emplace_back(run.grant, live);
     }
     if (end_attempt(run, record.cause)) {
       batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
-        effects.ended.push_back({batch.base_offset() + i, run.attempts, run.holder});
+        effects.ended.push_back({batch.base_offset() + i, run.attempts, run.holder, record.cause});
       });
     }
     run.started = false;
@@ -339,11 +363,21 @@ void Queue::apply(const Returned& record, Effects& effects) {
       run.state = RunState::kReturned;
     }
   };
-  batch.update(record.range.first, record.range.count, change);
-  if (WEIR_PLANTED(drop_without_dead_letter_queue) && batch.counts().parked > 0) {
-    batch.ack(record.range.first, record.range.count, [](proto::GrantId, std::uint32_t) {});
+  batch.update(first, count, change);
+  join_groups(batch, first, count);
+}
+
+void Queue::apply(const Returned& record, Effects& effects) {
+  const auto it = find(record.range);
+  unindex(it->second);
+  give_back(it->second, record.range.first, record.range.count, record, effects);
+  if (WEIR_PLANTED(drop_without_dead_letter_queue) && it->second.counts().parked > 0) {
+    it->second.ack(record.range.first, record.range.count, [](proto::GrantId, std::uint32_t) {});
   }
   settle(it);
+  if (is_fifo_) {
+    give_back_followers(record, effects);
+  }
 }
 
 void Queue::apply(const Extended& record) {
@@ -400,13 +434,20 @@ void Queue::apply(const PagedIn& record) {
   changes_.touched.insert(last);
   changes_.paged_in.emplace(record.batch.next_due(), last);
   insert(record.batch);
+  if (is_fifo_) {
+    groups_.came_back(record.batch, touched_);
+  }
 }
 
 void Queue::restore(TouchedBatch batch, bool is_cold) {
+  const proto::Offset last = batch.last_offset();
   if (is_cold) {
     cold_.add(batch);
+    join_groups(batch, 0, batch.size());
   } else {
     insert(std::move(batch));
+    const TouchedBatch& restored = touched_.at(last);
+    join_groups(restored, 0, restored.size());
   }
 }
 

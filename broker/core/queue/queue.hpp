@@ -1,9 +1,11 @@
 #pragma once
 
 #include "broker/core/queue/cold_batches.hpp"
+#include "broker/core/queue/message_groups.hpp"
 #include "broker/core/queue/touched_batch.hpp"
 #include "broker/core/record.hpp"
 #include "proto/ids.hpp"
+#include "proto/names.hpp"
 #include "proto/planted_bugs.hpp"
 
 #include <cstddef>
@@ -17,15 +19,20 @@
 
 namespace weir::core {
 
-/// One standard queue on one lane: a log of batches, a cursor behind which messages were handed out
+/// One queue on one lane: a log of batches, a cursor behind which messages were handed out
 /// at least once, and what became of those. Changes come from records only; time is in them.
 ///
 /// A touched batch of which nothing is leased or on the way to the dead-letter queue is *idle*: it
 /// may be paged out, and is then *cold*: in the store alone, until it is paged in again. Whatever
 /// changes a touched batch needs it in memory.
+///
+/// A FIFO queue keeps the order within groups: what the cursor meets of a group that is not free is
+/// set aside, as if it had been given back. When a message goes back, so do those of its group that
+/// were handed out behind it.
 class Queue {
  public:
-  explicit Queue(QueueCreated definition) : definition_(std::move(definition)) {}
+  explicit Queue(QueueCreated definition)
+      : definition_(std::move(definition)), is_fifo_(proto::is_fifo_name(definition_.name)) {}
 
   /// Messages that are put off, each row in the store alone. Their offsets lie apart from those of
   /// the log, so that ids stay unique; 48 bits of an id are an offset.
@@ -52,6 +59,12 @@ class Queue {
 
   [[nodiscard]] const QueueCreated& definition() const { return definition_; }
   [[nodiscard]] proto::QueueId id() const { return definition_.id; }
+  /// Its name says it.
+  [[nodiscard]] bool is_fifo() const { return is_fifo_; }
+  /// Of a FIFO queue; of others nothing is known.
+  [[nodiscard]] const MessageGroups& groups() const { return groups_; }
+  /// So much is set aside that nothing more may be until groups get on.
+  [[nodiscard]] bool is_crowded() const;
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] std::uint64_t fresh() const {
     return static_cast<std::uint64_t>(counters_.next_offset - counters_.cursor);
@@ -101,6 +114,7 @@ class Queue {
     proto::Offset offset = 0;
     std::uint16_t number = 0;
     Holder holder;
+    ReturnCause cause = ReturnCause::kReleased;
   };
   /// A message that is gone, and how many attempts at it had ended before.
   struct GoneHistory {
@@ -148,6 +162,8 @@ class Queue {
   // What was read of cold batches besides; soft.
   void learn_next_due(proto::TimeMs when) { cold_.learn_next_due(when); }
   void learn_oldest(ColdBatches::Oldest oldest, bool is_cold);
+  /// Groups that have not got on since then do not crowd the queue; soft.
+  void note_stuck(proto::TimeMs since) { groups_.note_stuck(since); }
   /// What was read of the delay lane; soft.
   void learn_next_delay_due(proto::TimeMs when) { next_delay_due_ = when; }
 
@@ -163,8 +179,8 @@ class Queue {
  private:
   using Batches = std::map<proto::Offset, TouchedBatch>;  // by last offset
   Batches::iterator find(const MessageRange& range);
-  Batches::iterator touch(const MessageRange& range, std::uint64_t bytes,
-                          proto::TimeMs append_time);
+  template <class Touching>
+  Batches::iterator touch(const Touching& record);
   void pass_cursor(const MessageRange& range, proto::TimeMs cursor_time);
   void unindex(const TouchedBatch& batch);
   void index(Batches::iterator it);
@@ -173,8 +189,15 @@ class Queue {
   void end_messages(Batches::iterator it, const MessageRange& range, Effects& effects);
   void settle(Batches::iterator it);
   void insert(TouchedBatch batch);
+  void leave_groups(const TouchedBatch& batch, std::uint32_t first, std::uint32_t count);
+  void join_groups(const TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
+                   proto::TimeMs now = 0);
+  void give_back(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
+                 const Returned& record, Effects& effects);
+  void give_back_followers(const Returned& record, Effects& effects);
 
   QueueCreated definition_;
+  bool is_fifo_;
   Counters counters_;
   Batches touched_;
   std::set<std::pair<proto::TimeMs, proto::Offset>> returned_;
@@ -183,6 +206,7 @@ class Queue {
   std::set<std::pair<proto::TimeMs, proto::Offset>> idle_;  // next due, last offset
   std::size_t idle_bytes_ = 0;
   ColdBatches cold_;
+  MessageGroups groups_;
   proto::TimeMs next_delay_due_ = TouchedBatch::kNever;
   Changes changes_;
 };

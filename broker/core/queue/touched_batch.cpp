@@ -139,7 +139,7 @@ bool TouchedBatch::has_live(std::uint32_t first, std::uint32_t end) const {
 
 std::size_t TouchedBatch::memory_bytes() const {
   constexpr std::size_t kNodes = 256;  // of the maps and sets that hold it
-  return sizeof(TouchedBatch) + kNodes + acked_.size() * sizeof(std::uint64_t) +
+  return sizeof(TouchedBatch) + kNodes + (acked_.size() + groups_.size()) * sizeof(std::uint64_t) +
          runs_.size() * sizeof(Run);
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::core {
@@ -86,6 +87,13 @@ class TouchedBatch {
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(last_ - base_ + 1); }
   [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
   [[nodiscard]] const std::vector<std::uint64_t>& acked_words() const { return acked_; }
+  /// Of a FIFO queue's batch: the hash of each message's group, in the place of what is done
+  /// perhaps another. Else empty.
+  [[nodiscard]] const std::vector<std::uint64_t>& groups() const { return groups_; }
+  [[nodiscard]] std::uint64_t group_of(std::uint32_t index) const {
+    return index < groups_.size() ? groups_[index] : 0;
+  }
+  void set_groups(std::vector<std::uint64_t> groups) { groups_ = std::move(groups); }
 
   [[nodiscard]] bool acked(std::uint32_t index) const {
     return ((acked_[index / 64] >> (index % 64)) & 1U) != 0;
@@ -152,6 +160,7 @@ class TouchedBatch {
   proto::Offset last_;
   std::uint64_t bytes_;
   proto::TimeMs append_time_;
+  std::vector<std::uint64_t> groups_;
   std::vector<std::uint64_t> acked_;
   std::uint32_t acked_count_ = 0;
   std::vector<Run> runs_;  // sorted by first, disjoint, none wholly acked, no equal neighbours

@@ -238,7 +238,7 @@ TEST(QueueSettings, AreCheckedByTheirNames) {
     }
     QueueSettings settings;
     settings.*setting.value = setting.most;
-    EXPECT_TRUE(check(settings)) << setting.name;
+    EXPECT_TRUE(check(settings, "work")) << setting.name;
   }
 }
 

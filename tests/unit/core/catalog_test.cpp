@@ -25,10 +25,10 @@ TEST(Catalog, BeginsWithTheDefaultNamespaceOnce) {
   EXPECT_EQ(rig.state.catalog().name_space("Bad Name").error().code, Errc::kInvalidName);
 }
 
-// An ordinary queue of that name would promise an order that it does not keep.
-TEST(Catalog, MakesNoOrdinaryQueueOfAFifoName) {
-  const CoreRig rig;
-  EXPECT_EQ(refusal(rig, "work.fifo"), Errc::kUnsupported);
+TEST(Catalog, MakesAFifoQueueOfANameThatAsksForOne) {
+  CoreRig rig;
+  EXPECT_TRUE(rig.state.queue(rig.create_queue("work.fifo"))->is_fifo());
+  EXPECT_FALSE(rig.state.queue(rig.create_queue("work"))->is_fifo());
 }
 
 TEST(Catalog, FillsInTheDefaultsOfAQueue) {

@@ -89,7 +89,35 @@ inline CachedBatch cached(const proto::SharedBytes& stored) {
   batch.stored_bytes = stored.size();
   batch.batch = stored.slice(proto::kStoredHeaderBytes, parsed.batch.size());
   batch.expiries = expiries_of(columns, batch.append_time);
+  batch.groups = std::move(columns.groups);
   batch.records = std::move(columns.records);
+  return batch;
+}
+
+/// A message and its group.
+struct Grouped {
+  std::string group;
+  std::string value;
+};
+
+/// A batch for a FIFO queue.
+inline SendBatch a_grouped_batch(proto::LogId log, const std::vector<Grouped>& messages) {
+  proto::BatchBuilder builder(proto::kStoredHeaderBytes);
+  for (const Grouped& message : messages) {
+    proto::RecordInput record;
+    record.value = message.value;
+    record.timestamp = kNow;
+    const std::array<proto::Header, 1> headers = {{{proto::kHeaderGroup, message.group}}};
+    record.headers = headers;
+    builder.add(record);
+  }
+  SendBatch batch;
+  batch.log = log;
+  batch.stored = builder.finish({}, proto::Compression::kNone);
+  batch.columns =
+      proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
+                            proto::BatchUse::kQueue)
+          .value();
   return batch;
 }
 
@@ -117,7 +145,7 @@ class MemoryAttempts final : public AttemptSource {
  public:
   void add(const Returned& record, const Queue::EndedAttempt& ended) {
     attempts_[{record.range.queue, ended.offset}].push_back(
-        {ended.number, record.time, record.cause, ended.holder ? *ended.holder : std::string(),
+        {ended.number, record.time, ended.cause, ended.holder ? *ended.holder : std::string(),
          record.reason});
   }
   [[nodiscard]] const std::vector<Attempt>* find(proto::QueueId queue, proto::Offset offset,
@@ -243,6 +271,10 @@ struct CoreRig {
   /// Hands one slice out, or nothing. Throws when the data is not in memory.
   std::optional<Delivery> take(const ShardState::DispatchWish& wanted, proto::TimeMs now) {
     auto step = state.decide(wanted, batches, now);
+    while (const auto* aside = std::get_if<Passed>(&step)) {
+      apply(Record{*aside});
+      step = state.decide(wanted, batches, now);
+    }
     if (std::holds_alternative<Need>(step)) {
       throw std::runtime_error("the batch is not in memory");
     }

@@ -25,6 +25,9 @@ inline void expect_same_after_restore(const CoreRig& rig, const storage::MemoryS
     EXPECT_EQ(other.returned(), queue.returned());
     EXPECT_EQ(other.leases(), queue.leases());
     EXPECT_EQ(other.dying(), queue.dying());
+    EXPECT_EQ(other.groups().turns(), queue.groups().turns());
+    EXPECT_EQ(other.groups().size(), queue.groups().size());
+    EXPECT_EQ(other.groups().places(), queue.groups().places());
     EXPECT_EQ(rows::encode(other.definition()), rows::encode(queue.definition()));
     ASSERT_EQ(other.touched_batches().size(), queue.touched_batches().size());
     for (const auto& [last, batch] : queue.touched_batches()) {
