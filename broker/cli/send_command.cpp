@@ -32,6 +32,7 @@ struct SendArguments {
   Compression compression = Compression::kNone;
   DelayOption until;
   std::optional<std::int64_t> ttl_ms;
+  std::optional<std::string> group;
   std::string deadline;
 };
 
@@ -131,6 +132,10 @@ ExitCode send(const Connection& connection, const SendArguments& arguments) {
     pattern.set_deadline(*deadline);
   }
 
+  if (arguments.group) {
+    pattern.set_group(*arguments.group);
+  }
+
   // Outlives the client, whose callbacks fill it.
   SendTally tally;
   Result<Client> client = connection.connect();
@@ -182,6 +187,8 @@ void add_queue_send(CLI::App& parent, CommandLine& line) {
       ->check(CLI::Range(std::int64_t{1}, proto::kMaxTtlMs));
   command.add_option("--deadline", arguments->deadline,
                      "Of no use from then on: RFC 3339, or ms since 1970");
+  command.add_option("--group", arguments->group,
+                     "The group of every message: a FIFO queue keeps the order within it");
   command.footer(R"(
 Each line of the standard input is a message, without its newline; empty lines too. When the command
 prints `sent N messages`, all N are on the broker's disk. At the first failure it stops reading and
@@ -197,7 +204,8 @@ nobody: it is gone, or in the dead-letter queue (weir queue create --dead-letter
 Example:
   weir queue send mail < addresses.txt
   weir queue send mail --value 'hello' -H lang=en
-  weir queue send mail --value 'good morning' --until 2026-12-24T06:00:00Z)");
+  weir queue send mail --value 'good morning' --until 2026-12-24T06:00:00Z
+  weir queue send orders.fifo --group customer-7 < orders.txt)");
 }
 
 void add_topic_publish(CLI::App& parent, CommandLine& line) {

@@ -39,8 +39,8 @@ std::optional<Errc> refusal(const Queue& queue, const Run& run, const proto::Set
     return Errc::kLimitExceeded;
   }
   // A standard queue lets a late ack through as long as nobody else got the message: the work is
-  // done, and doing it twice helps nobody. A FIFO queue does not: what comes behind it may have been
-  // taken back on its account (both as SQS).
+  // done, and doing it twice helps nobody. A FIFO queue does not: what comes behind it may have
+  // been taken back on its account (both as SQS).
   if (leased || (settle.kind == SettleKind::kAck && !queue.is_fifo())) {
     return std::nullopt;
   }

@@ -20,8 +20,8 @@ constexpr std::size_t kSweepBudgetsAt = 1024;
 constexpr std::uint32_t kFairShareMessages = 128;
 /// In a FIFO queue fewer: who has them has their groups, and others can do nothing for those.
 constexpr std::uint32_t kFairShareOfGroups = 16;
-/// What has not got on for so long keeps its group for longer than others wait for, and a queue that
-/// is crowded with such is looked at so often.
+/// What has not got on for so long keeps its group for longer than others wait for; a queue that is
+/// crowded with such is looked at so often.
 constexpr std::int64_t kStuckMs = 1000;
 constexpr std::int64_t kLookForStuckMs = 250;
 

@@ -48,34 +48,97 @@ void ConsumerMachine::forget_finished() {
 
 // What has not begun is no concern of ours any more.
 void ConsumerMachine::forget_rest(Grant& grant) {
+  if (grant.waiting() == 0) {
+    return;
+  }
   waiting_messages_ -= grant.waiting();
   waiting_bytes_ -= grant.bytes();
-  grant.mark_settled(grant.first_waiting(), grant.waiting());
+  if (!grant.has_groups()) {
+    grant.mark_settled(grant.first_waiting(), grant.waiting());
+    return;
+  }
+  for (std::uint32_t i = grant.first_index(); i < grant.first_index() + grant.count(); ++i) {
+    if (grant.is_waiting(i)) {
+      grant.drop_one(i);
+    }
+  }
+}
+
+/// Of a grant's waiting messages so many have gone; the bytes are all counted until the last has.
+void ConsumerMachine::note_begun(const Grant& grant, std::uint32_t count) {
+  waiting_messages_ -= count;
+  if (grant.waiting() == 0 && count > 0) {
+    waiting_bytes_ -= grant.bytes();
+  }
+}
+
+/// Begins neighbouring messages whose turn it is in their groups, from the first such on: how many.
+std::uint32_t ConsumerMachine::begin_group_turns(Grant& grant, std::uint32_t& first) {
+  const std::uint32_t end = grant.first_index() + grant.count();
+  const auto is_its_turn = [&](std::uint32_t index) {
+    return grant.is_waiting(index) && !turns_.contains(grant.group_of(index));
+  };
+  first = grant.first_index();
+  while (first < end && !is_its_turn(first)) {
+    ++first;
+  }
+  const std::uint32_t limit = policy_.chunk(grant.attempts());
+  std::uint32_t count = 0;
+  while (count < limit && first + count < end && is_its_turn(first + count)) {
+    turns_.insert_or_assign(grant.group_of(first + count), std::pair(grant.id(), first + count));
+    grant.begin_one(first + count);
+    ++count;
+  }
+  note_begun(grant, count);
+  return count;
+}
+
+/// A message whose turn it was in its group is settled, or lost; where it is not done nothing here
+/// may follow it.
+void ConsumerMachine::end_turn(Grant& grant, std::uint32_t index, bool is_done) {
+  const auto turn = turns_.find(grant.group_of(index));
+  if (turn != turns_.end() && turn->second == std::pair(grant.id(), index)) {
+    turns_.erase(turn);
+  }
+  if (!is_done) {
+    note_begun(grant, grant.drop_followers(index));
+  }
 }
 
 std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now,
                                                                    bool takes_suspects) {
-  while (!waiting_.empty()) {
-    Grant& grant = *waiting_.front();
-    if (grant.lease_until <= now) {
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    Grant& grant = **at;
+    if (grant.lease_until <= now || grant.waiting() == 0) {
       forget_rest(grant);
-      waiting_.pop_front();
+      at = waiting_.erase(at);
       continue;
     }
     if (grant.attempts() > 0 && !takes_suspects) {
       break;
     }
+    if (grant.has_groups()) {
+      Chunk chunk;
+      chunk.grant = *at;
+      chunk.count = begin_group_turns(grant, chunk.first);
+      chunk.is_suspect = grant.attempts() > 0;
+      if (chunk.count == 0) {
+        ++at;
+        continue;
+      }
+      settlements_.add(grant.range(proto::SettleKind::kStarted, chunk.first, chunk.count, 0));
+      return chunk;
+    }
     Chunk chunk;
-    chunk.grant = waiting_.front();
+    chunk.grant = *at;
     chunk.first = grant.first_waiting();
     chunk.count = std::min(policy_.chunk(grant.attempts()), grant.waiting());
     chunk.is_suspect = grant.attempts() > 0;
     settlements_.add(grant.range(proto::SettleKind::kStarted, chunk.first, chunk.count, 0));
-    waiting_messages_ -= chunk.count;
     grant.begin(chunk.count);
+    note_begun(grant, chunk.count);
     if (grant.waiting() == 0) {
-      waiting_bytes_ -= grant.bytes();
-      waiting_.pop_front();
+      waiting_.erase(at);
     }
     return chunk;
   }
@@ -87,6 +150,9 @@ void ConsumerMachine::settle(Grant& grant, std::uint32_t index, const SettleWord
   settlements_.add(grant.range(word.kind, index, 1, word.value), word.reason);
   if (word.kind != proto::SettleKind::kExtend) {
     grant.mark_settled(index, 1);
+    if (grant.has_groups()) {
+      end_turn(grant, index, word.kind == proto::SettleKind::kAck);
+    }
   }
   if (watch_ && word.kind == proto::SettleKind::kExtend) {
     watch_->extend(grant, index, std::chrono::milliseconds(word.value));
@@ -117,12 +183,34 @@ void ConsumerMachine::on_answered(const std::vector<proto::SettleRange>& ranges)
   }
 }
 
+/// With groups what is lost may lie anywhere in the grant, and the rest of it is not.
+void ConsumerMachine::drop_failed(Grant& grant, std::span<const proto::SettleFailure> failures) {
+  const std::uint64_t first = grant.first_index();
+  const std::uint64_t end = first + grant.count();
+  for (const proto::SettleFailure& failure : failures) {
+    const std::uint64_t stop =
+        std::min<std::uint64_t>(std::uint64_t{failure.first_index} + failure.count, end);
+    for (std::uint64_t i = std::max<std::uint64_t>(failure.first_index, first); i < stop; ++i) {
+      const auto index = static_cast<std::uint32_t>(i);
+      if (grant.is_waiting(index)) {
+        grant.drop_one(index);
+        note_begun(grant, 1);
+      }
+      note_begun(grant, grant.drop_followers(index));
+    }
+  }
+}
+
 void ConsumerMachine::on_failed(std::vector<proto::SettleFailure> failures) {
   std::ranges::sort(failures, {}, &proto::SettleFailure::grant);
   const auto of = [&failures](const Grant& grant) {
     return std::ranges::equal_range(failures, grant.id(), {}, &proto::SettleFailure::grant);
   };
   std::erase_if(waiting_, [&](const std::shared_ptr<Grant>& grant) {
+    if (grant->has_groups()) {
+      drop_failed(*grant, of(*grant));
+      return grant->waiting() == 0;
+    }
     const bool is_lost = std::ranges::any_of(of(*grant), [&](const proto::SettleFailure& failure) {
       return failure.first_index + failure.count > grant->first_waiting();
     });
@@ -145,6 +233,26 @@ void ConsumerMachine::on_failed(std::vector<proto::SettleFailure> failures) {
   }
 }
 
+/// Gives back the last ones that wait.
+void ConsumerMachine::release_last(Grant& grant, std::uint32_t count) {
+  if (!grant.has_groups()) {
+    const std::uint32_t first = grant.drop_last_waiting(count);
+    settlements_.add(grant.range(proto::SettleKind::kRelease, first, count, 0));
+    note_begun(grant, count);
+    return;
+  }
+  std::uint32_t left = count;
+  for (std::uint32_t i = grant.first_index() + grant.count(); left > 0 && i > grant.first_index();
+       --i) {
+    if (grant.is_waiting(i - 1)) {
+      grant.drop_one(i - 1);
+      settlements_.add(grant.range(proto::SettleKind::kRelease, i - 1, 1, 0));
+      --left;
+    }
+  }
+  note_begun(grant, count - left);
+}
+
 void ConsumerMachine::release_waiting_beyond(std::size_t messages) {
   if (waiting_messages_ <= messages) {
     return;
@@ -154,13 +262,10 @@ void ConsumerMachine::release_waiting_beyond(std::size_t messages) {
     const auto kept = static_cast<std::uint32_t>(std::min<std::size_t>(room, grant->waiting()));
     room -= kept;
     if (const std::uint32_t count = grant->waiting() - kept; count > 0) {
-      const std::uint32_t first = grant->drop_last_waiting(count);
-      settlements_.add(grant->range(proto::SettleKind::kRelease, first, count, 0));
-      waiting_messages_ -= count;
+      release_last(*grant, count);
     }
   }
   while (!waiting_.empty() && waiting_.back()->waiting() == 0) {
-    waiting_bytes_ -= waiting_.back()->bytes();
     waiting_.pop_back();
   }
 }

@@ -12,6 +12,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace weir::sdk {
@@ -41,6 +44,8 @@ class ConsumerMachine {
   /// The next chunk; nullopt when nothing waits. A grant whose lease has ended is passed over: the
   /// broker has taken it back. Suspects are left alone unless the application asks for its next
   /// message at this very moment.
+  /// Of what was handed out with groups a chunk has one message of each group at most, and none of
+  /// a group of which one is begun and not settled.
   std::optional<Chunk> begin_chunk(TimePoint now, bool takes_suspects);
   void on_handled(std::uint32_t count, Duration spent) { policy_.on_handled(count, spent); }
   [[nodiscard]] std::uint32_t chunk_limit() const { return policy_.chunk(0); }
@@ -51,7 +56,8 @@ class ConsumerMachine {
   [[nodiscard]] SettleBatch take_settlements() { return settlements_.take(); }
   /// The broker has answered these, one way or the other.
   void on_answered(const std::vector<proto::SettleRange>& ranges);
-  /// These are no longer ours. Costs one look at what is held, however many they are.
+  /// These are no longer ours, and nor is what was to follow them in their groups. Costs one look
+  /// at what is held, however many they are.
   void on_failed(std::vector<proto::SettleFailure> failures);
 
   /// Gives back, uncounted, what waits beyond the first `messages`.
@@ -82,6 +88,11 @@ class ConsumerMachine {
 
  private:
   void forget_rest(Grant& grant);
+  [[nodiscard]] std::uint32_t begin_group_turns(Grant& grant, std::uint32_t& first);
+  void end_turn(Grant& grant, std::uint32_t index, bool is_done);
+  void drop_failed(Grant& grant, std::span<const proto::SettleFailure> failures);
+  void release_last(Grant& grant, std::uint32_t count);
+  void note_begun(const Grant& grant, std::uint32_t count);
   void forget_finished();
 
   Duration max_hold_;
@@ -94,6 +105,8 @@ class ConsumerMachine {
   std::size_t forget_at_ = 64;              // size of held_ that makes a sweep worth it
   TimePoint tick_at_ = TimePoint::max();    // no lease has to be extended earlier
   std::optional<LeaseWatch> watch_;
+  /// Groups of which one message is begun and not settled: which one.
+  std::unordered_map<std::uint64_t, std::pair<proto::GrantId, std::uint32_t>> turns_;
 };
 
 }  // namespace weir::sdk

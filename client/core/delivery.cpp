@@ -153,6 +153,11 @@ MessageId Delivery::message_id() const {
   return MessageId(origin.incarnation, origin.queue, offset_);
 }
 
+std::optional<std::string_view> Delivery::group() const {
+  const auto it = std::ranges::find(headers_, proto::kHeaderGroup, &HeaderView::key);
+  return it != headers_.end() ? it->value : std::nullopt;
+}
+
 std::optional<Timestamp> Delivery::deadline() const {
   for (const HeaderView& header : headers_) {
     if (header.key == proto::kHeaderDeadline && header.value) {

@@ -68,16 +68,10 @@ std::string Grant::handle_of(std::uint32_t index) const {
   return proto::encode_handle(handle);
 }
 
-proto::Result<Delivery> Grant::next() {
-  const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(unread_);
-  if (!decoded) {
-    return decoded.error();
-  }
-  unread_.remove_prefix(decoded->bytes);
-  const proto::RecordView& record = decoded->record;
+Delivery Grant::to_delivery(std::uint32_t index, const proto::RecordView& record) {
   Delivery delivery;
   delivery.grant_ = shared_from_this();
-  delivery.index_ = next_index_++;
+  delivery.index_ = index;
   delivery.settled_ = false;
   delivery.offset_ = offset_of(delivery.index_);
   delivery.timestamp_ = to_timestamp(proto::timestamp_of(base_timestamp_, record));
@@ -88,6 +82,65 @@ proto::Result<Delivery> Grant::next() {
     delivery.headers_.emplace_back(header.key, header.value);
   }
   return delivery;
+}
+
+proto::Result<Delivery> Grant::next() {
+  const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(unread_);
+  if (!decoded) {
+    return decoded.error();
+  }
+  unread_.remove_prefix(decoded->bytes);
+  return to_delivery(next_index_++, decoded->record);
+}
+
+proto::Result<> Grant::read_groups() {
+  std::vector<Place> places;
+  places.reserve(count_);
+  std::string_view rest = records_;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(rest);
+    if (!decoded) {
+      return decoded.error();
+    }
+    const auto& headers = decoded->record.headers;
+    const auto group = std::ranges::find(headers, proto::kHeaderGroup, &proto::Header::key);
+    places.push_back({group != headers.end() && group->value ? proto::group_hash(*group->value)
+                                                             : proto::kNoGroup,
+                      static_cast<std::uint32_t>(records_.size() - rest.size())});
+    rest.remove_prefix(decoded->bytes);
+  }
+  places_ = std::move(places);
+  return {};
+}
+
+proto::Result<Delivery> Grant::at(std::uint32_t index) {
+  const proto::Result<proto::DecodedRecord> decoded =
+      proto::decode_record(std::string_view(records_).substr(place_of(index).position));
+  if (!decoded) {
+    return decoded.error();
+  }
+  return to_delivery(index, decoded->record);
+}
+
+void Grant::begin_one(std::uint32_t index) {
+  places_[index - first_index_].is_waiting = false;
+  --waiting_;
+}
+
+void Grant::drop_one(std::uint32_t index) {
+  begin_one(index);
+  mark_settled(index, 1);
+}
+
+std::uint32_t Grant::drop_followers(std::uint32_t index) {
+  std::uint32_t dropped = 0;
+  for (std::uint32_t i = index + 1; i < first_index_ + count_; ++i) {
+    if (is_waiting(i) && group_of(i) == group_of(index)) {
+      drop_one(i);
+      ++dropped;
+    }
+  }
+  return dropped;
 }
 
 std::uint32_t Grant::drop_last_waiting(std::uint32_t count) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/core/time.hpp"
+#include "proto/batch/record_batch.hpp"
 #include "proto/frame/frames.hpp"
 #include "proto/limits.hpp"
 #include "weir/consumer.hpp"
@@ -94,6 +95,22 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// The next message; MALFORMED when the bytes are not what they should be, or none is left.
   [[nodiscard]] proto::Result<Delivery> next();
 
+  // Of a FIFO queue: messages begin in the order of their groups, one of each at a time.
+
+  /// Reads of which group each message is. Before anything else is asked of them; from then on at()
+  /// takes the place of next(), and what waits need not be neighbours. MALFORMED as there.
+  [[nodiscard]] proto::Result<> read_groups();
+  [[nodiscard]] bool has_groups() const { return !places_.empty(); }
+  [[nodiscard]] std::uint64_t group_of(std::uint32_t index) const { return place_of(index).group; }
+  /// Any thread.
+  [[nodiscard]] proto::Result<Delivery> at(std::uint32_t index);
+  [[nodiscard]] bool is_waiting(std::uint32_t index) const { return place_of(index).is_waiting; }
+  void begin_one(std::uint32_t index);
+  /// It waits, and is no more to be done here.
+  void drop_one(std::uint32_t index);
+  /// The same of all that wait behind that message and are of its group: how many.
+  std::uint32_t drop_followers(std::uint32_t index);
+
   /// Nothing more is to be done for these messages, as far as they are of this grant.
   void mark_settled(std::uint32_t index, std::uint32_t count);
   [[nodiscard]] bool all_settled() const { return settled_count_ == count_; }
@@ -117,6 +134,17 @@ class Grant : public std::enable_shared_from_this<Grant> {
   bool awaits_extension = false;
 
  private:
+  /// Of a message whose group is known.
+  struct Place {
+    std::uint64_t group = 0;
+    std::uint32_t position = 0;  // in records_
+    bool is_waiting = true;
+  };
+  [[nodiscard]] const Place& place_of(std::uint32_t index) const {
+    return places_[index - first_index_];
+  }
+  [[nodiscard]] Delivery to_delivery(std::uint32_t index, const proto::RecordView& record);
+
   const proto::GrantId id_;
   const std::uint64_t nonce_;
   const proto::Offset base_offset_;
@@ -130,6 +158,7 @@ class Grant : public std::enable_shared_from_this<Grant> {
   const std::shared_ptr<SettleSink> sink_;
   const std::string records_;
 
+  std::vector<Place> places_;
   std::string_view unread_;
   std::uint32_t next_index_;
   std::uint32_t waiting_;

@@ -4,16 +4,25 @@
 #include "client/session/pending_call.hpp"
 #include "client/session/session.hpp"
 #include "proto/limits.hpp"
+#include "proto/names.hpp"
 
 #include <utility>
 
 namespace weir::sdk {
+namespace {
+
+proto::Result<Delivery> message_of(const ConsumerMachine::Chunk& chunk, std::uint32_t position) {
+  return chunk.grant->has_groups() ? chunk.grant->at(chunk.first + position) : chunk.grant->next();
+}
+
+}  // namespace
 
 ConsumerFront::ConsumerFront(std::shared_ptr<Engine> engine, std::string queue,
                              const ConsumerOptions& options, DeliveryHandler handler)
     : SettleChannel(std::move(engine), std::move(queue), options.max_hold()),
       options_(options),
       is_push_(static_cast<bool>(handler)),
+      is_fifo_(proto::is_fifo_name(SettleChannel::queue())),
       ready_(await_answer(engine_)),
       window_{options.window_messages(), options.window_bytes()},
       handler_(std::move(handler)),
@@ -345,6 +354,11 @@ proto::Result<> ConsumerFront::on_deliver(const proto::Deliver& frame, TimePoint
   origin.queue = frame.origin;
   origin.generation = frame.generation;
   auto grant = std::make_shared<Grant>(frame, origin, shared_from_this());
+  if (is_fifo_) {
+    if (auto read = grant->read_groups(); !read) {
+      return read;
+    }
+  }
   backoff_.reset();
   const std::lock_guard lock(mutex_);
   machine_.add_grant(std::move(grant), now);
@@ -517,7 +531,7 @@ void ConsumerFront::handle(const ConsumerMachine::Chunk& chunk) {
       give_back(rest);
       return;
     }
-    proto::Result<Delivery> delivery = chunk.grant->next();
+    proto::Result<Delivery> delivery = message_of(chunk, i);
     if (!delivery) {
       session().break_off(delivery.error());
       return;
@@ -556,7 +570,7 @@ void ConsumerFront::feed_next(TimePoint now) {
 void ConsumerFront::hand_over(const ConsumerMachine::Chunk& chunk) {
   std::deque<Delivery> deliveries;
   for (std::uint32_t i = 0; i < chunk.count; ++i) {
-    proto::Result<Delivery> delivery = chunk.grant->next();
+    proto::Result<Delivery> delivery = message_of(chunk, i);
     if (!delivery) {
       session().break_off(delivery.error());
       return;

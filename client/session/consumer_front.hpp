@@ -94,6 +94,7 @@ class ConsumerFront : public SettleChannel {
 
   const ConsumerOptions options_;
   const bool is_push_;
+  const bool is_fifo_;
   const std::shared_ptr<Awaited<>> ready_;
 
   // Guarded by mutex_.

@@ -161,8 +161,8 @@ void ProducerFront::on_stop(SendStop& stop) {
 Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, bool may_block,
                              SendCallback callback) {
   std::vector<proto::Header> headers;
-  const std::size_t own =
-      (message.delay() ? 1U : 0U) + (message.ttl() ? 1U : 0U) + (message.deadline() ? 1U : 0U);
+  const std::size_t own = (message.delay() ? 1U : 0U) + (message.ttl() ? 1U : 0U) +
+                          (message.deadline() ? 1U : 0U) + (message.group() ? 1U : 0U);
   headers.reserve(message.headers().size() + own);
   // The delay in front, where the batcher looks for it.
   std::array<std::string, 3> texts;
@@ -177,6 +177,9 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
   if (message.deadline()) {
     texts[2] = std::to_string(message.deadline()->time_since_epoch().count());
     headers.push_back({proto::kHeaderDeadline, texts[2]});
+  }
+  if (message.group()) {
+    headers.push_back({proto::kHeaderGroup, *message.group()});
   }
   for (const HeaderView& header : message.headers()) {
     if (const proto::Result<> checked = check_header_name(header.key); !checked) {

@@ -14,9 +14,9 @@
 namespace weir::core {
 
 /// Whose turn it is among the groups of a FIFO queue, by their hashes. A group is known as long as
-/// a message of it lies behind the queue's cursor and is neither done nor parked: *held* (leased, or
-/// on the way to the dead-letter queue), or *waiting* (given back, or set aside since its group was
-/// held). While one is held, none that waits may be handed out but to whoever has it.
+/// a message of it lies behind the queue's cursor and is neither done nor parked: *held* (leased,
+/// or on the way to the dead-letter queue), or *waiting* (given back, or set aside since its group
+/// was held). While one is held, none that waits may be handed out but to whoever has it.
 ///
 /// Follows from what is known of touched batches, and is stored nowhere. Memory: about 100 bytes a
 /// known group, and 16 for each batch in which messages of a group wait.
@@ -32,8 +32,8 @@ class MessageGroups {
     std::uint64_t group = 0;
     friend auto operator<=>(const Turn&, const Turn&) = default;
   };
-  /// Of groups that are free and have something waiting, soonest first. What lies in the store alone
-  /// counts as due.
+  /// Of groups that are free and have something waiting, soonest first. What lies in the store
+  /// alone counts as due.
   [[nodiscard]] const std::set<Turn>& turns() const { return turns_; }
   [[nodiscard]] bool knows(std::uint64_t group) const { return groups_.contains(group); }
   /// Whether it goes on with that message of that batch, and is free.

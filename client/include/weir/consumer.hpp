@@ -58,6 +58,11 @@ class WEIR_API Delivery {
   /// How many of the earlier attempts count against the queue's max_receive_count.
   [[nodiscard]] std::uint32_t failures() const;
   [[nodiscard]] MessageId message_id() const;
+  /// The group that it belongs to, if it does (Message::set_group()). A consumer and a worker pool
+  /// of a FIFO queue get the next message of a group when this one is settled, and not at all when
+  /// it was not acked: it comes again behind this one. A receive may bring several of a group, in
+  /// their order: then they are in vain behind one that is not acked.
+  [[nodiscard]] std::optional<std::string_view> group() const;
   /// Until when the work is of use to whoever asked for it, if that was said
   /// (Message::set_deadline()).
   [[nodiscard]] std::optional<Timestamp> deadline() const;

@@ -85,6 +85,11 @@ class MessageView {
     deadline_ = deadline;
     return *this;
   }
+  /// As Message::set_group().
+  MessageView& set_group(std::string_view group) {
+    group_ = group;
+    return *this;
+  }
 
   [[nodiscard]] const std::optional<std::string_view>& body() const { return body_; }
   [[nodiscard]] const std::optional<std::string_view>& key() const { return key_; }
@@ -94,6 +99,7 @@ class MessageView {
   [[nodiscard]] const std::optional<std::chrono::milliseconds>& delay() const { return delay_; }
   [[nodiscard]] const std::optional<std::chrono::milliseconds>& ttl() const { return ttl_; }
   [[nodiscard]] const std::optional<Timestamp>& deadline() const { return deadline_; }
+  [[nodiscard]] const std::optional<std::string_view>& group() const { return group_; }
 
  private:
   std::optional<std::string_view> body_ = std::string_view();
@@ -104,6 +110,7 @@ class MessageView {
   std::optional<std::chrono::milliseconds> delay_;
   std::optional<std::chrono::milliseconds> ttl_;
   std::optional<Timestamp> deadline_;
+  std::optional<std::string_view> group_;
 };
 
 /// A message that owns its bytes. Limits: 1 MiB with key and headers, 64 headers and 16 KiB of
@@ -162,6 +169,15 @@ class Message {
     return *this;
   }
 
+  /// Of a queue's message: the group that it belongs to, 1 to 128 bytes. A FIFO queue, whose name
+  /// ends in `.fifo`, asks for one, and hands out the messages of a group one after the other, in
+  /// the order in which they were taken: none while one before it is handled, waits to be tried
+  /// again, or is on its way to the dead-letter queue.
+  Message& set_group(std::string group) {
+    group_ = std::move(group);
+    return *this;
+  }
+
   /// Views of this message; `headers` holds those of the headers and must live as long.
   [[nodiscard]] MessageView view(std::vector<HeaderView>& headers) const {
     headers.clear();
@@ -192,6 +208,9 @@ class Message {
     if (deadline_) {
       view.set_deadline(*deadline_);
     }
+    if (group_) {
+      view.set_group(*group_);
+    }
     view.set_headers(headers);
     return view;
   }
@@ -205,6 +224,7 @@ class Message {
   std::optional<std::chrono::milliseconds> delay_;
   std::optional<std::chrono::milliseconds> ttl_;
   std::optional<Timestamp> deadline_;
+  std::optional<std::string> group_;
 };
 
 /// Identity of a queue's message, kept through dead-lettering and redrive. The nil id (all zero)
