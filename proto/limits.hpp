@@ -14,6 +14,8 @@ inline constexpr std::size_t kMaxHeaders = 64;
 inline constexpr std::size_t kMaxHeaderBytes = std::size_t{16} << 10;
 /// Of the name of a message's group.
 inline constexpr std::size_t kMaxGroupBytes = 128;
+/// Of what a message is known by when it is sent twice.
+inline constexpr std::size_t kMaxDeduplicationIdBytes = 128;
 
 inline constexpr std::size_t kMaxFrameBytesBeforeHello = std::size_t{8} << 10;
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{16} << 20;
@@ -42,6 +44,10 @@ inline constexpr std::int64_t kMaxRetentionMs = std::int64_t{14} * 24 * 3600 * 1
 /// Of a message's own timestamp, before 1970 as well: the difference of two never overflows.
 inline constexpr std::int64_t kMaxTimestampMs = std::int64_t{1} << 60;
 inline constexpr std::int64_t kMaxDelayMs = std::int64_t{30} * 24 * 3600 * 1000;
+/// For how long a FIFO queue knows what was sent.
+inline constexpr std::int64_t kMinDeduplicationMs = 1000;
+inline constexpr std::int64_t kMaxDeduplicationMs = std::int64_t{24} * 3600 * 1000;
+inline constexpr std::int64_t kDefaultDeduplicationMs = std::int64_t{5} * 60 * 1000;
 inline constexpr std::int64_t kMaxLeaseMs = std::int64_t{12} * 3600 * 1000;
 inline constexpr std::uint32_t kMaxReceiveCountLimit = 1'000;
 /// Means that there is no budget.

@@ -13,6 +13,7 @@ constexpr std::size_t kGenerationBytes = kObjectBytes + 4;
 constexpr std::size_t kBatchKeyBytes = kGenerationBytes + 8;
 constexpr std::size_t kTimedBatchKeyBytes = kBatchKeyBytes + 8;
 constexpr std::size_t kAttemptKeyBytes = kBatchKeyBytes + 2;
+constexpr std::size_t kDeduplicationKeyBytes = kBatchKeyBytes + 16;
 constexpr std::size_t kProducerWindowKeyBytes = kObjectBytes + 8;
 
 template <class Unsigned>
@@ -76,6 +77,27 @@ Key attempt_key(proto::QueueId queue, std::uint32_t generation, proto::Offset of
   key.append(not_negative(offset));
   key.append(attempt);
   return key;
+}
+
+Key deduplication_key(proto::QueueId queue, std::uint32_t generation, std::int64_t part,
+                      DeduplicationIdView id) {
+  Key key(KeyKind::kDeduplication);
+  key.append(queue.value);
+  key.append(generation);
+  key.append(not_negative(part));
+  for (const std::uint8_t byte : id) {
+    key.append(byte);
+  }
+  return key;
+}
+
+std::string deduplication_prefix(proto::QueueId queue, std::uint32_t generation,
+                                 std::int64_t part) {
+  Key key(KeyKind::kDeduplication);
+  key.append(queue.value);
+  key.append(generation);
+  key.append(not_negative(part));
+  return key.to_string();
 }
 
 Key producer_window_key(proto::ProducerId producer, proto::LogId log) {
@@ -159,6 +181,19 @@ std::optional<AttemptKey> parse_attempt_key(std::string_view key) {
                     .generation = read_big_endian<std::uint32_t>(key, kObjectBytes),
                     .offset = *offset,
                     .attempt = attempt};
+}
+
+std::optional<DeduplicationKey> parse_deduplication_key(std::string_view key) {
+  if (!has_shape(key, KeyKind::kDeduplication, kDeduplicationKeyBytes)) {
+    return std::nullopt;
+  }
+  const std::optional<std::int64_t> part = read_not_negative(key, kGenerationBytes);
+  if (!part) {
+    return std::nullopt;
+  }
+  return DeduplicationKey{.queue = proto::QueueId(read_big_endian<std::uint64_t>(key, kKindBytes)),
+                          .generation = read_big_endian<std::uint32_t>(key, kObjectBytes),
+                          .part = *part};
 }
 
 std::optional<ProducerWindowKey> parse_producer_window_key(std::string_view key) {

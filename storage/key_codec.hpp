@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,7 @@ enum class KeyKind : std::uint8_t {
   kAttempt = 0x23,         // QueueId, generation, offset of a message, number of the attempt
   kRedrive = 0x24,         // QueueId of the source: the newest one
   kDelayIndex = 0x25,      // QueueId, generation, last offset: when that row of kDelayed is due
+  kDeduplication = 0x26,   // QueueId, generation, when its part began, deduplication id
   kPartitionState = 0x30,  // PartitionId
   kTimeIndex = 0x31,       // LogId, generation, append time, last offset
   kProducer = 0x40,        // ProducerId
@@ -59,7 +61,7 @@ class Key {
   }
 
  private:
-  std::array<char, 31> bytes_;  // more than the longest takes
+  std::array<char, 39> bytes_;  // more than the longest takes
   std::uint8_t size_ = 0;
 };
 
@@ -74,6 +76,12 @@ Key timed_batch_key(KeyKind kind, std::uint64_t id, std::uint32_t generation, st
 /// For kAttempt; attempts count from 1.
 Key attempt_key(proto::QueueId queue, std::uint32_t generation, proto::Offset offset,
                 std::uint16_t attempt);
+/// For kDeduplication.
+using DeduplicationIdView = std::span<const std::uint8_t, 16>;
+Key deduplication_key(proto::QueueId queue, std::uint32_t generation, std::int64_t part,
+                      DeduplicationIdView id);
+/// Prefix of all keys of one part.
+std::string deduplication_prefix(proto::QueueId queue, std::uint32_t generation, std::int64_t part);
 Key producer_window_key(proto::ProducerId producer, proto::LogId log);
 
 /// The smallest key greater than every key that begins with `prefix`: the upper bound of a scan.
@@ -100,6 +108,11 @@ struct AttemptKey {
   proto::Offset offset = 0;
   std::uint16_t attempt = 0;
 };
+struct DeduplicationKey {
+  proto::QueueId queue;
+  std::uint32_t generation = 0;
+  std::int64_t part = 0;
+};
 struct ProducerWindowKey {
   proto::ProducerId producer;
   proto::LogId log;
@@ -109,6 +122,7 @@ std::optional<std::uint64_t> parse_object_key(KeyKind kind, std::string_view key
 std::optional<BatchKey> parse_batch_key(KeyKind kind, std::string_view key);
 std::optional<TimedBatchKey> parse_timed_batch_key(KeyKind kind, std::string_view key);
 std::optional<AttemptKey> parse_attempt_key(std::string_view key);
+std::optional<DeduplicationKey> parse_deduplication_key(std::string_view key);
 std::optional<ProducerWindowKey> parse_producer_window_key(std::string_view key);
 
 }  // namespace weir::storage

@@ -83,13 +83,47 @@ proto::Result<> wait_until_empty(Client& client, const std::string& queue) {
   }
 }
 
-Report make_report(const std::string& title, std::uint64_t sent, const Sends& sends,
-                   const Receipts& receipts, const Marks& from, const Marks& to) {
+// What is sent, and how fast it is to be.
+struct Shape {
+  std::string name = "queue-roundtrip";
+  std::uint64_t groups = 0;  // of a FIFO queue, in turn; 0: a standard queue
+  bool has_ids = false;      // by which the queue knows them
+  double target_rate = kTargetRate;
+};
+
+// The names that a message of a FIFO queue has.
+class Names {
+ public:
+  explicit Names(const Shape& shape) : shape_(shape) {}
+  // Valid until the next message.
+  void put_on(MessageView& message, std::uint64_t number) {
+    if (shape_.groups > 0) {
+      group_ = std::to_string(number % shape_.groups);
+      message.set_group(group_);
+    }
+    if (shape_.has_ids) {
+      id_ = std::to_string(number);
+      message.set_deduplication_id(id_);
+    }
+  }
+
+ private:
+  const Shape& shape_;
+  std::string group_;
+  std::string id_;
+};
+
+Report make_report(const Shape& shape, const std::string& title, std::uint64_t sent,
+                   const Sends& sends, const Receipts& receipts, const Marks& from,
+                   const Marks& to) {
   const double seconds = seconds_between(from, to);
   const auto messages = static_cast<double>(sent);
   Report report(title);
   report.add("acked_rate", messages / seconds, "msg/s");
-  report.target(">= 200 000 msg/s", messages / seconds >= kTargetRate);
+  if (shape.target_rate > 0) {
+    report.target(">= " + std::to_string(static_cast<int>(shape.target_rate)) + " msg/s",
+                  messages / seconds >= shape.target_rate);
+  }
   report.add("messages", messages, "");
   report.add("seconds", seconds, "s");
   report.add("confirm_p50", sends.confirm.percentile_us(0.5), "us");
@@ -120,8 +154,8 @@ proto::Result<> check_counts(std::uint64_t sent, const Sends& sends, const Recei
 }
 
 // Sends for `seconds`, then waits until all is confirmed, handled and durably acked.
-proto::Result<Report> run_once(const Options& options, const Subject& subject, double seconds,
-                               const std::string& title) {
+proto::Result<Report> run_once(const Options& options, const Subject& subject, const Shape& shape,
+                               double seconds, const std::string& title) {
   proto::Result<Client> sending = connect(subject.url());
   if (!sending) {
     return sending.error();
@@ -130,7 +164,7 @@ proto::Result<Report> run_once(const Options& options, const Subject& subject, d
   if (!receiving) {
     return receiving.error();
   }
-  const proto::Result<std::string> queue = new_queue(*sending, "roundtrip");
+  const proto::Result<std::string> queue = new_queue(*sending, "roundtrip", shape.groups > 0);
   if (!queue) {
     return queue.error();
   }
@@ -153,10 +187,13 @@ proto::Result<Report> run_once(const Options& options, const Subject& subject, d
   const Marks from = mark(subject);
   const std::int64_t stop_ns = from.time_ns + static_cast<std::int64_t>(seconds * 1e9);
   Payload payload(options.payload_bytes);
+  Names names(shape);
   std::uint64_t sent = 0;
   for (std::int64_t now = now_ns(); now < stop_ns; now = now_ns()) {
-    const Result<> taken = producer->send(
-        MessageView(payload.make(sent, now)), [&sends, now](const Result<SendReceipt>& receipt) {
+    MessageView message(payload.make(sent, now));
+    names.put_on(message, sent);
+    const Result<> taken =
+        producer->send(message, [&sends, now](const Result<SendReceipt>& receipt) {
           sends.confirm.record(std::chrono::nanoseconds(now_ns() - now));
           (receipt ? sends.confirmed : sends.failed).fetch_add(1, std::memory_order_relaxed);
         });
@@ -185,34 +222,65 @@ proto::Result<Report> run_once(const Options& options, const Subject& subject, d
   if (proto::Result<> fits = check_counts(sent, sends, receipts, acked); !fits) {
     return fits.error();
   }
-  return make_report(title, sent, sends, receipts, from, to);
+  return make_report(shape, title, sent, sends, receipts, from, to);
 }
 
-}  // namespace
-
-proto::Result<> run_queue_roundtrip(const Options& options, const Printer& printer) {
-  proto::Result<Subject> subject = Subject::make(options);
-  if (!subject) {
-    return subject.error();
-  }
-  if (auto warm = run_once(options, *subject, kWarmUpSeconds, "warm-up"); !warm) {
+// The runs of one shape, and their median.
+proto::Result<> run_shape(const Options& options, const Printer& printer, const Subject& subject,
+                          const Shape& shape) {
+  if (auto warm = run_once(options, subject, shape, kWarmUpSeconds, "warm-up"); !warm) {
     return warm.error();
   }
   std::vector<Report> runs;
   for (std::size_t run = 1; run <= options.runs; ++run) {
-    proto::Result<Report> report =
-        run_once(options, *subject, options.seconds, "queue-roundtrip run " + std::to_string(run));
+    proto::Result<Report> report = run_once(options, subject, shape, options.seconds,
+                                            shape.name + " run " + std::to_string(run));
     if (!report) {
       return report.error();
     }
     printer.print(*report);
     runs.push_back(std::move(*report));
   }
-  Report median =
-      Report::median_of("queue-roundtrip median of " + std::to_string(runs.size()), runs);
-  median.add("broker_peak_rss", peak_mib(*subject), "MiB");
-  median.add("broker_crc32c", subject->crc32c());
+  Report median = Report::median_of(shape.name + " median of " + std::to_string(runs.size()), runs);
+  median.add("broker_peak_rss", peak_mib(subject), "MiB");
+  median.add("broker_crc32c", subject.crc32c());
   printer.print(median);
+  return {};
+}
+
+}  // namespace
+
+proto::Result<> run_queue_roundtrip(const Options& options, const Printer& printer) {
+  const proto::Result<Subject> subject = Subject::make(options);
+  if (!subject) {
+    return subject.error();
+  }
+  return run_shape(options, printer, *subject, {});
+}
+
+proto::Result<> run_queue_fifo(const Options& options, const Printer& printer) {
+  constexpr double kFifoTargetRate = 60'000;  // where groups are many
+  const proto::Result<Subject> subject = Subject::make(options);
+  if (!subject) {
+    return subject.error();
+  }
+  for (const std::uint64_t groups : {1U, 100U, 100'000U}) {
+    Shape shape;
+    shape.groups = groups;
+    shape.name = "queue-fifo " + std::to_string(groups) + " groups";
+    shape.target_rate = groups > 1 ? kFifoTargetRate : 0;
+    if (auto done = run_shape(options, printer, *subject, shape); !done) {
+      return done;
+    }
+    if (groups < 100'000) {
+      continue;
+    }
+    shape.has_ids = true;
+    shape.name += ", deduplicated";
+    if (auto done = run_shape(options, printer, *subject, shape); !done) {
+      return done;
+    }
+  }
   return {};
 }
 

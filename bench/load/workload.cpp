@@ -91,8 +91,8 @@ std::string unique_name(std::string_view base) {
   return std::string(base) + "-" + std::to_string(getpid()) + "-" + std::to_string(now_ns());
 }
 
-proto::Result<std::string> new_queue(Client& client, std::string_view base) {
-  std::string queue = unique_name(base);
+proto::Result<std::string> new_queue(Client& client, std::string_view base, bool is_fifo) {
+  std::string queue = unique_name(base) + (is_fifo ? ".fifo" : "");
   if (const auto created = client.create_queue(queue); !created) {
     return to_error(created.error());
   }
@@ -137,6 +137,8 @@ const std::vector<Workload>& workloads() {
       {"delayed-sends",
        "messages that are put off: how late they come, what they cost, a queue full of them",
        run_delayed_sends},
+      {"queue-fifo", "the same through FIFO queues, of few and of many groups; and deduplicated",
+       run_queue_fifo},
       {"nack-storm", "every second message fails once: rate, and what comes again (--seconds 30)",
        run_nack_storm},
       {"curve-payload", "messages that go round, of growing size", run_curve_payload},

@@ -72,8 +72,9 @@ inline constexpr double kPeakTargetMib = 256;
 [[nodiscard]] proto::Result<Client> connect(const std::string& url);
 /// "queue-roundtrip-3f2a…": no run meets the messages of another.
 [[nodiscard]] std::string unique_name(std::string_view base);
-/// Creates a queue with the defaults and a name of its own, which it gives.
-[[nodiscard]] proto::Result<std::string> new_queue(Client& client, std::string_view base);
+/// Creates a queue, or a FIFO queue, with the defaults and a name of its own, which it gives.
+[[nodiscard]] proto::Result<std::string> new_queue(Client& client, std::string_view base,
+                                                   bool is_fifo = false);
 /// The SDK's error as one of ours.
 [[nodiscard]] proto::Error to_error(const Error& error);
 /// CPU of this process so far.
@@ -90,6 +91,7 @@ struct Workload {
 [[nodiscard]] const std::vector<Workload>& workloads();
 
 proto::Result<> run_queue_roundtrip(const Options& options, const Printer& printer);
+proto::Result<> run_queue_fifo(const Options& options, const Printer& printer);
 proto::Result<> run_queue_one_at_a_time(const Options& options, const Printer& printer);
 proto::Result<> run_topic_append(const Options& options, const Printer& printer);
 proto::Result<> run_topic_replay(const Options& options, const Printer& printer);

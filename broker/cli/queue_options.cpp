@@ -86,6 +86,15 @@ constexpr std::array kNumbers = {
            &QueueChanges::set_dead_letter_expired>(
         "dead_letter_expired", 0, 1, 0,
         "1: what expires goes to the dead-letter queue, where there is one; 0: it is gone"),
+    number<&QueueSettings::deduplication, &QueueSettings::set_deduplication,
+           &QueueChanges::set_deduplication>(
+        "deduplication_ms", proto::kMinDeduplicationMs, proto::kMaxDeduplicationMs,
+        proto::kDefaultDeduplicationMs,
+        "Of a FIFO queue: what was sent with a deduplication id is known for so long"),
+    number<&QueueSettings::content_deduplication, &QueueSettings::set_content_deduplication,
+           &QueueChanges::set_content_deduplication>(
+        "content_deduplication", 0, 1, 0,
+        "Of a FIFO queue, 1: a message without a deduplication id is known by its value"),
 };
 
 std::string flag_of(const QueueNumber& number) {

@@ -33,6 +33,7 @@ struct SendArguments {
   DelayOption until;
   std::optional<std::int64_t> ttl_ms;
   std::optional<std::string> group;
+  std::optional<std::string> deduplication_id;
   std::string deadline;
 };
 
@@ -135,6 +136,9 @@ ExitCode send(const Connection& connection, const SendArguments& arguments) {
   if (arguments.group) {
     pattern.set_group(*arguments.group);
   }
+  if (arguments.deduplication_id) {
+    pattern.set_deduplication_id(*arguments.deduplication_id);
+  }
 
   // Outlives the client, whose callbacks fill it.
   SendTally tally;
@@ -189,6 +193,8 @@ void add_queue_send(CLI::App& parent, CommandLine& line) {
                      "Of no use from then on: RFC 3339, or ms since 1970");
   command.add_option("--group", arguments->group,
                      "The group of every message: a FIFO queue keeps the order within it");
+  command.add_option("--deduplication-id", arguments->deduplication_id,
+                     "A FIFO queue takes what has this id once within its deduplication time");
   command.footer(R"(
 Each line of the standard input is a message, without its newline; empty lines too. When the command
 prints `sent N messages`, all N are on the broker's disk. At the first failure it stops reading and

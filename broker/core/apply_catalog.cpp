@@ -58,6 +58,7 @@ void ShardState::remove_messages(proto::QueueId id, std::uint32_t generation) {
   remove(Family::kState, KeyKind::kReturnedIndex);
   remove(Family::kState, KeyKind::kAttempt);
   remove(Family::kState, KeyKind::kDelayIndex);
+  remove(Family::kState, KeyKind::kDeduplication);
   remove(Family::kLog, KeyKind::kBatch);
   remove(Family::kLog, KeyKind::kDelayed);
 }

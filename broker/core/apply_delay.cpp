@@ -2,8 +2,11 @@
 #include "broker/core/shard_state.hpp"
 #include "storage/key_codec.hpp"
 
+#include <string>
+
 // What records do to messages that are put off, and the rows that follow from it: one with the
-// messages, by due time, and one that finds it by their offsets.
+// messages, by due time, and one that finds it by their offsets. And to what is known of a send
+// without its batch.
 namespace weir::core {
 
 using storage::Family;
@@ -38,6 +41,23 @@ void ShardState::apply_one(const SequenceTaken& record, Queue::Effects&) {
   producers_.apply(record);
   changed_windows_.emplace(proto::ProducerId{static_cast<std::uint64_t>(record.producer_id)},
                            record.log);
+}
+
+void ShardState::apply_one(const Deduplicated& record, Queue::Effects&) {
+  Queue& queue = change(record.queue);
+  const std::uint32_t generation = queue.counters().generation;
+  for (const proto::TimeMs part : queue.counters().deduplication_parts) {
+    if (part < record.first_part) {
+      const std::string prefix = storage::deduplication_prefix(record.queue, generation, part);
+      rows_.remove_range(Family::kState, prefix, storage::prefix_end(prefix));
+    }
+  }
+  queue.apply(record);
+  for (const Deduplicated::Id& known : record.ids) {
+    rows_.put(Family::kState,
+              storage::deduplication_key(record.queue, generation, record.part, known.id),
+              rows::encode(KnownMessage{known.offset, record.time}));
+  }
 }
 
 }  // namespace weir::core

@@ -253,6 +253,9 @@ using Request =
                  ListClients, KickClient, PeekQueue, SettleManyByHandle, StartRedrive,
                  CancelRedrive, ListRedrives, ListDelayed, ChangeDelayed>;
 
+/// What a message is known by that is to be taken once: the first half of a SHA-256.
+using DeduplicationId = std::array<std::uint8_t, 16>;
+
 /// One batch for one log. `stored` has proto::kStoredHeaderBytes of free space before the batch,
 /// which `columns` (positions relative to the batch) describe; both were checked by validate_batch.
 struct SendBatch {
@@ -261,6 +264,8 @@ struct SendBatch {
   std::uint64_t send_number = 0;
   std::string stored;
   proto::BatchColumns columns;
+  /// Of a FIFO queue's batch: what each message is known by; empty where none is.
+  std::vector<std::optional<DeduplicationId>> ids = {};
 };
 
 }  // namespace weir::core

@@ -48,7 +48,7 @@ ShardState::SendDecision ShardState::decide_delayed(const Queue& queue, SendBatc
     const proto::TimeMs due = due_of(settings, columns, first, now);
     const std::uint32_t end = end_of_due(settings, columns, first, due, now);
     if (end - first == columns.count()) {
-      decision.delayed.emplace_back(
+      decision.more.emplace_back(
           Delayed{queue.id(), due, decision.base_offset, columns.count(), now, bytes});
       break;
     }
@@ -57,11 +57,11 @@ ShardState::SendDecision ShardState::decide_delayed(const Queue& queue, SendBatc
       whole.batch =
           bytes.slice(proto::kStoredHeaderBytes, bytes.size() - proto::kStoredHeaderBytes);
     }
-    decision.delayed.emplace_back(part_of(queue.id(), whole, first, end, due, identity_.epoch));
+    decision.more.emplace_back(part_of(queue.id(), whole, first, end, due, identity_.epoch));
     first = end;
   }
   if (columns.header.producer_id >= 0) {
-    decision.delayed.emplace_back(
+    decision.more.emplace_back(
         SequenceTaken{command.log, columns.header.producer_id,
                       static_cast<std::uint16_t>(columns.header.producer_epoch),
                       columns.header.base_sequence, columns.count(), decision.base_offset, now});

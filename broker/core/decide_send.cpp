@@ -1,8 +1,11 @@
+#include "broker/core/rebuilt_batch.hpp"
 #include "broker/core/shard_state.hpp"
+#include "proto/assert.hpp"
 #include "proto/batch/stored_batch.hpp"
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -81,6 +84,94 @@ proto::Result<> check_order(const Queue& queue, const proto::BatchColumns& colum
   return {};
 }
 
+/// Which messages of a send are known already, or what has to be read for that. `was_sent`: all of
+/// it was taken before, from that offset on, but for what was known then.
+std::variant<NeedIds, std::vector<proto::SentEntry::Known>> find_known(
+    const Queue& queue, const SendBatch& send, const KnownIds& known_ids, proto::Offset stored_at,
+    bool was_sent, proto::TimeMs now) {
+  const std::uint32_t generation = queue.counters().generation;
+  const std::int64_t time = queue.definition().settings.deduplication_ms;
+  NeedIds need{queue.id(), generation, queue.counters().deduplication_parts, {}};
+  std::vector<proto::SentEntry::Known> known;
+  std::map<DeduplicationId, proto::Offset> in_this_one;
+  proto::Offset next = stored_at;
+  for (std::uint32_t i = 0; i < send.ids.size(); ++i) {
+    if (!send.ids[i]) {
+      ++next;
+      continue;
+    }
+    const KnownIds::Found found = known_ids.find(queue.id(), generation, *send.ids[i]);
+    if (std::holds_alternative<KnownIds::Unknown>(found)) {
+      need.ids.push_back(*send.ids[i]);
+      continue;
+    }
+    const auto before = std::get<std::optional<KnownMessage>>(found);
+    const bool is_known =
+        before && before->time + time > now && !WEIR_PLANTED(forget_deduplication_ids);
+    const auto [first, is_first] = in_this_one.emplace(*send.ids[i], next);
+    if (is_known && !(was_sent && before->offset == next)) {
+      known.push_back({i, before->offset});
+    } else if (!is_first) {
+      known.push_back({i, first->second});
+    } else {
+      ++next;
+    }
+  }
+  if (!need.ids.empty()) {
+    return need;
+  }
+  return known;
+}
+
+/// What is known from here on: the messages of a send that are stored from that offset on.
+Deduplicated remembered(const Queue& queue, const SendBatch& send,
+                        std::span<const proto::SentEntry::Known> known, proto::Offset stored_at,
+                        proto::TimeMs now) {
+  const DeduplicationParts parts = parts_at(queue, now);
+  Deduplicated record{queue.id(), parts.current, parts.first, now, {}};
+  auto other = known.begin();
+  for (std::uint32_t i = 0; i < send.ids.size(); ++i) {
+    if (other != known.end() && other->index == i) {
+      ++other;
+      continue;
+    }
+    if (send.ids[i]) {
+      record.ids.push_back({*send.ids[i], stored_at});
+    }
+    ++stored_at;
+  }
+  return record;
+}
+
+/// The messages of a send that are not known, as a batch of their own.
+class Rest {
+ public:
+  Rest(const SendBatch& send, std::span<const proto::SentEntry::Known> known, proto::TimeMs now)
+      : now_(now), builder_(proto::kStoredHeaderBytes) {
+    const std::string_view batch = std::string_view(send.stored).substr(proto::kStoredHeaderBytes);
+    auto other = known.begin();
+    for (std::uint32_t i = 0; i < send.columns.count(); ++i) {
+      if (other != known.end() && other->index == i) {
+        ++other;
+        continue;
+      }
+      const auto decoded = proto::decode_record(batch.substr(send.columns.records[i].position));
+      WEIR_ASSERT(decoded.has_value(), "a batch was checked when it came");
+      builder_.add({decoded->record.key, decoded->record.value, decoded->record.headers,
+                    proto::timestamp_of(send.columns.header.base_timestamp, decoded->record)});
+    }
+  }
+  [[nodiscard]] std::uint32_t count() const { return builder_.count(); }
+  [[nodiscard]] proto::SharedBytes finish(proto::Offset base_offset, proto::Offset prev_last_offset,
+                                          std::uint32_t epoch) {
+    return finish_rebuilt(builder_, base_offset, prev_last_offset, epoch, now_);
+  }
+
+ private:
+  proto::TimeMs now_;
+  proto::BatchBuilder builder_;
+};
+
 /// Whether nobody will ever take any of them. Where one is in time the others go along with it, and
 /// are of no use when their turn comes.
 bool is_all_late(const proto::BatchColumns& columns, proto::TimeMs now) {
@@ -92,8 +183,8 @@ bool is_all_late(const proto::BatchColumns& columns, proto::TimeMs now) {
 
 }  // namespace
 
-proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
-                                                           proto::TimeMs now) const {
+proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decide(
+    SendBatch& command, const KnownIds& known_ids, proto::TimeMs now) const {
   proto::Offset base_offset = 0;
   proto::Offset prev_last_offset = -1;
   const Queue* to_queue = nullptr;
@@ -118,13 +209,30 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
   if (!duplicate) {
     return duplicate.error();
   }
+  std::vector<proto::SentEntry::Known> known;
+  if (!command.ids.empty()) {
+    const proto::Offset stored_at = *duplicate ? (*duplicate)->base_offset : base_offset;
+    auto found = find_known(*to_queue, command, known_ids, stored_at, duplicate->has_value(), now);
+    if (auto* need = std::get_if<NeedIds>(&found)) {
+      return std::move(*need);
+    }
+    known = std::get<std::vector<proto::SentEntry::Known>>(std::move(found));
+  }
   if (*duplicate) {
-    return SendDecision{std::nullopt, {}, (*duplicate)->base_offset, (*duplicate)->append_time};
+    SendDecision before;
+    before.base_offset = (*duplicate)->base_offset;
+    before.append_time = (*duplicate)->append_time;
+    before.known = std::move(known);
+    before.is_duplicate = true;
+    return before;
   }
   if (is_all_late(command.columns, now)) {
     return proto::make_error(Errc::kMessageExpired);
   }
   // What was stored before is told to be, whether the queue takes anything now or not.
+  if (known.size() == command.columns.count()) {
+    return decide_known(*to_queue, command, std::move(known), now);
+  }
   if (to_queue != nullptr) {
     if (auto taken = check_bounds(*to_queue, command); !taken) {
       return taken.error();
@@ -137,6 +245,9 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
     if (is_put_off(to_queue->definition().settings, command.columns)) {
       return decide_delayed(*to_queue, command, now);
     }
+  }
+  if (!known.empty()) {
+    return decide_known(*to_queue, command, std::move(known), now);
   }
   std::string stored = std::move(command.stored);
   proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,
@@ -152,7 +263,37 @@ proto::Result<ShardState::SendDecision> ShardState::decide(SendBatch& command,
   record.producer_epoch = static_cast<std::uint16_t>(header.producer_epoch);
   record.base_sequence = header.base_sequence;
   record.stored = proto::SharedBytes(std::move(stored));
-  return SendDecision{std::move(record), {}, base_offset, now};
+  SendDecision decision;
+  decision.record = std::move(record);
+  decision.base_offset = base_offset;
+  decision.append_time = now;
+  if (!command.ids.empty()) {
+    decision.more.emplace_back(remembered(*to_queue, command, {}, base_offset, now));
+  }
+  return decision;
+}
+
+ShardState::SendDecision ShardState::decide_known(const Queue& queue, SendBatch& command,
+                                                  std::vector<proto::SentEntry::Known> known,
+                                                  proto::TimeMs now) const {
+  const proto::BatchHeader& header = command.columns.header;
+  const LogEnd end = end_of(queue);
+  SendDecision decision;
+  decision.base_offset = end.next_offset;
+  decision.append_time = now;
+  decision.is_duplicate = known.size() == command.columns.count();
+  if (!decision.is_duplicate) {
+    Rest rest(command, known, now);
+    decision.record = append_of(rest, end, identity_.epoch, now);
+    decision.more.emplace_back(remembered(queue, command, known, end.next_offset, now));
+  }
+  if (header.producer_id >= 0) {
+    decision.more.emplace_back(SequenceTaken{
+        command.log, header.producer_id, static_cast<std::uint16_t>(header.producer_epoch),
+        header.base_sequence, command.columns.count(), end.next_offset, now});
+  }
+  decision.known = std::move(known);
+  return decision;
 }
 
 }  // namespace weir::core

@@ -43,11 +43,7 @@ Delayed part_of(proto::QueueId queue, const CachedBatch& batch, std::uint32_t fi
   part.base_offset = batch.base_offset + first;
   part.count = end - first;
   part.time = batch.append_time;
-  std::string stored = builder.finish({}, proto::Compression::kNone);
-  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes),
-                               part.base_offset, static_cast<std::int32_t>(epoch));
-  proto::write_stored_header(stored, {proto::StoredKind::kRebuilt, part.time, -1});
-  part.stored = proto::SharedBytes(std::move(stored));
+  part.stored = finish_rebuilt(builder, part.base_offset, -1, epoch, part.time);
   return part;
 }
 

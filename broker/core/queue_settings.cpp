@@ -39,6 +39,13 @@ proto::Result<> check(const QueueSettings& settings, std::string_view queue) {
         "redelivery_max_delay_ms must not be less than redelivery_delay_ms, which is " +
             std::to_string(settings.redelivery_delay_ms));
   }
+  const bool has_default_time =
+      settings.deduplication_ms == 0 || settings.deduplication_ms == proto::kDefaultDeduplicationMs;
+  if (!proto::is_fifo_name(queue) && (!has_default_time || settings.content_deduplication != 0)) {
+    return proto::fail(proto::Errc::kInvalidArgument,
+                       "deduplication_ms and content_deduplication are for FIFO queues, whose "
+                       "names end in .fifo");
+  }
   if (proto::is_fifo_name(queue) && settings.delay_ms != 0) {
     return proto::fail(proto::Errc::kInvalidArgument,
                        "delay_ms is not for FIFO queues: what is put off would lose its place in "

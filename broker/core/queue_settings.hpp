@@ -33,6 +33,10 @@ struct QueueSettings {
   std::int64_t retention_ms = 0;  // from when it is ready; 0: for ever
   /// What expires goes to the dead-letter queue, where there is one; 0: it is gone.
   std::int64_t dead_letter_expired = 0;
+  /// Of a FIFO queue: for how long a message is known that was sent.
+  std::int64_t deduplication_ms = 0;
+  /// Of a FIFO queue: a message without an id of its own is known by its value.
+  std::int64_t content_deduplication = 0;
 };
 
 /// What is stopped in a queue, on an operator's word. Nothing, when it is created.
@@ -57,6 +61,8 @@ struct QueueChanges {
   std::optional<std::int64_t> delay_ms = {};
   std::optional<std::int64_t> retention_ms = {};
   std::optional<std::int64_t> dead_letter_expired = {};
+  std::optional<std::int64_t> deduplication_ms = {};
+  std::optional<std::int64_t> content_deduplication = {};
   std::optional<bool> receives_paused = {};
   std::optional<bool> sends_paused = {};
 };
@@ -99,6 +105,11 @@ inline constexpr std::array kNumericSettings = {
                    proto::kMinRetentionMs, proto::kMaxRetentionMs, 0},
     NumericSetting{"dead_letter_expired", &QueueSettings::dead_letter_expired,
                    &QueueChanges::dead_letter_expired, 0, 1, 0},
+    NumericSetting{"deduplication_ms", &QueueSettings::deduplication_ms,
+                   &QueueChanges::deduplication_ms, proto::kMinDeduplicationMs,
+                   proto::kMaxDeduplicationMs, proto::kDefaultDeduplicationMs},
+    NumericSetting{"content_deduplication", &QueueSettings::content_deduplication,
+                   &QueueChanges::content_deduplication, 0, 1, 0},
 };
 
 /// One setting that an update changes, or would change.

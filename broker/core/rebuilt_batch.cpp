@@ -73,10 +73,16 @@ bool RebuiltBatch::add(const CachedBatch& source, std::uint32_t index,
 
 proto::SharedBytes RebuiltBatch::finish(proto::Offset base_offset, proto::Offset prev_last_offset,
                                         std::uint32_t epoch) {
-  std::string stored = builder_.finish({}, proto::Compression::kNone);
+  return finish_rebuilt(builder_, base_offset, prev_last_offset, epoch, now_);
+}
+
+proto::SharedBytes finish_rebuilt(proto::BatchBuilder& builder, proto::Offset base_offset,
+                                  proto::Offset prev_last_offset, std::uint32_t epoch,
+                                  proto::TimeMs now) {
+  std::string stored = builder.finish({}, proto::Compression::kNone);
   proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,
                                static_cast<std::int32_t>(epoch));
-  proto::write_stored_header(stored, {proto::StoredKind::kRebuilt, now_, prev_last_offset});
+  proto::write_stored_header(stored, {proto::StoredKind::kRebuilt, now, prev_last_offset});
   return proto::SharedBytes(std::move(stored));
 }
 

@@ -63,6 +63,12 @@ class RebuiltBatch {
   proto::BatchBuilder builder_;
 };
 
+/// The stored batch, with its header, of what the builder holds, as one of kind kRebuilt.
+[[nodiscard]] proto::SharedBytes finish_rebuilt(proto::BatchBuilder& builder,
+                                                proto::Offset base_offset,
+                                                proto::Offset prev_last_offset, std::uint32_t epoch,
+                                                proto::TimeMs now);
+
 /// The end of a queue's log, behind which the next batch goes.
 struct LogEnd {
   proto::LogId log;

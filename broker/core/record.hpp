@@ -103,6 +103,19 @@ struct DelayEnded {
   std::uint32_t count = 0;
   std::uint64_t bytes = 0;
 };
+/// Messages that are known by their ids from here on, as rows of the part that begins then; parts
+/// that began before `first_part` are forgotten.
+struct Deduplicated {
+  struct Id {
+    DeduplicationId id{};
+    proto::Offset offset = 0;
+  };
+  proto::QueueId queue;
+  proto::TimeMs part = 0;
+  proto::TimeMs first_part = 0;
+  proto::TimeMs time = 0;  // when they came
+  std::vector<Id> ids;
+};
 /// A producer's batch was taken, though not appended as one.
 struct SequenceTaken {
   proto::LogId log;
@@ -227,6 +240,6 @@ using Record =
                  BatchAppended, Leased, Acked, Returned, Extended, Started, DeadLettered, PagedOut,
                  PagedIn, IncarnationRaised, QueueChanged, QueuePurged, QueueDeleted, TopicDeleted,
                  NamespaceDeleted, Passed, Moved, Unparked, RedriveChanged, Delayed, DelayEnded,
-                 SequenceTaken, Expired>;
+                 SequenceTaken, Expired, Deduplicated>;
 
 }  // namespace weir::core

@@ -6,6 +6,7 @@
 #include "proto/limits.hpp"
 #include "weir/storage/v1/records.pb.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -295,6 +296,25 @@ std::optional<SequenceTaken> read(const pb::SequenceTaken& from) {
   return taken;
 }
 
+std::optional<Deduplicated> read(const pb::Deduplicated& from) {
+  if (!is_id(from.queue()) || !is_time(from.part()) || from.first_part() < 0 ||
+      from.first_part() > from.part() || from.time() < from.part() || !is_time(from.time()) ||
+      from.ids().empty() || from.ids_size() > static_cast<int>(proto::kMaxBatchRecords)) {
+    return std::nullopt;
+  }
+  Deduplicated deduplicated{
+      proto::QueueId{from.queue()}, from.part(), from.first_part(), from.time(), {}};
+  for (const pb::Deduplicated::Id& id : from.ids()) {
+    Deduplicated::Id& known = deduplicated.ids.emplace_back();
+    if (id.id().size() != known.id.size() || id.offset() < 0) {
+      return std::nullopt;
+    }
+    std::ranges::copy(id.id(), reinterpret_cast<char*>(known.id.data()));
+    known.offset = id.offset();
+  }
+  return deduplicated;
+}
+
 std::optional<PagedOut> read(const pb::PagedOut& from) {
   if (!is_id(from.queue()) || from.last_offset() < 0 || from.last_offset() == INT64_MAX) {
     return std::nullopt;
@@ -408,6 +428,8 @@ std::optional<Record> read_any(const pb::Record& from) {
       return any(read(from.sequence_taken()));
     case pb::Record::kExpired:
       return any(read(from.expired()));
+    case pb::Record::kDeduplicated:
+      return any(read(from.deduplicated()));
     case pb::Record::WHAT_NOT_SET:
       break;
   }

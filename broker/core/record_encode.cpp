@@ -185,6 +185,19 @@ void write(const SequenceTaken& from, pb::Record& to) {
   taken.set_time(from.time);
 }
 
+void write(const Deduplicated& from, pb::Record& to) {
+  pb::Deduplicated& deduplicated = *to.mutable_deduplicated();
+  deduplicated.set_queue(from.queue.value);
+  deduplicated.set_part(from.part);
+  deduplicated.set_first_part(from.first_part);
+  deduplicated.set_time(from.time);
+  for (const Deduplicated::Id& known : from.ids) {
+    pb::Deduplicated::Id& id = *deduplicated.add_ids();
+    id.set_id(known.id.data(), known.id.size());
+    id.set_offset(known.offset);
+  }
+}
+
 void write(const Expired& from, pb::Record& to) {
   pb::Expired& expired = *to.mutable_expired();
   write(from.range, *expired.mutable_range());

@@ -92,6 +92,8 @@ proto::Result<> RowCheck::add_state(std::string_view key, std::string_view value
       return add_redrive(key, value);
     case KeyKind::kDelayIndex:
       return add_delay_index(key, value);
+    case KeyKind::kDeduplication:
+      return add_deduplication(key, value);
     case KeyKind::kPartitionState:
       return add_partition(key, value);
     case KeyKind::kProducer:
@@ -180,6 +182,7 @@ proto::Result<> RowCheck::add_queue_state(std::string_view key, std::string_view
   log->bytes = row->bytes;
   log->runs = row->runs;
   log->lane = row->lane;
+  log->deduplication_parts = row->deduplication_parts;
   log->has_state = true;
   return {};
 }
@@ -261,6 +264,26 @@ proto::Result<> RowCheck::add_delay_index(std::string_view key, std::string_view
   }
   if (at->generation == log->generation) {
     log->index_difference += mixed(row->due, at->last_offset, row->count);
+  }
+  return {};
+}
+
+proto::Result<> RowCheck::add_deduplication(std::string_view key, std::string_view value) {
+  const auto at = storage::parse_deduplication_key(key);
+  const Log* const log = at ? find_log(at->queue.value) : nullptr;
+  if (log == nullptr || !log->is_queue) {
+    return without_object(key);
+  }
+  const auto row = rows::decode_deduplication(value);
+  if (!row) {
+    return in_row(key, row);
+  }
+  if (at->generation != log->generation) {
+    return {};  // of a life that was purged
+  }
+  if (row->offset >= log->next_offset || row->time < at->part ||
+      std::ranges::find(log->deduplication_parts, at->part) == log->deduplication_parts.end()) {
+    return damaged_row(key, "it is of a message, or of a time, that is not there");
   }
   return {};
 }

@@ -62,6 +62,7 @@ class RowCheck {
     std::uint64_t bytes = 0;
     RunCounts runs = {};
     Queue::DelayLane lane = {};
+    std::vector<proto::TimeMs> deduplication_parts = {};
     bool has_state = false;  // which says all that
 
     RunCounts found_runs = {};
@@ -89,6 +90,7 @@ class RowCheck {
   proto::Result<> add_attempt(std::string_view key, std::string_view value);
   proto::Result<> add_redrive(std::string_view key, std::string_view value);
   proto::Result<> add_delay_index(std::string_view key, std::string_view value);
+  proto::Result<> add_deduplication(std::string_view key, std::string_view value);
   proto::Result<> add_delayed(std::string_view key, std::string_view value);
   proto::Result<> add_partition(std::string_view key, std::string_view value);
   proto::Result<> add_producer(storage::KeyKind kind, std::string_view key, std::string_view value);

@@ -5,6 +5,8 @@
 #include "proto/planted_bugs.hpp"
 #include "weir/storage/v1/rows.pb.h"
 
+#include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,6 +82,8 @@ std::string encode(const Queue::Counters& row) {
   out.set_delayed_bytes(row.lane.bytes);
   out.set_next_delayed_offset(
       row.lane.next_offset > Queue::DelayLane::kFirstOffset ? row.lane.next_offset : 0);
+  out.mutable_deduplication_parts()->Add(row.deduplication_parts.begin(),
+                                         row.deduplication_parts.end());
   return out.SerializeAsString();
 }
 
@@ -106,6 +110,13 @@ std::string encode(const DelayIndex& row) {
   pb::DelayIndexRow out;
   out.set_due(row.due);
   out.set_count(row.count);
+  return out.SerializeAsString();
+}
+
+std::string encode(const KnownMessage& row) {
+  pb::DeduplicationRow out;
+  out.set_offset(row.offset);
+  out.set_time(row.time);
   return out.SerializeAsString();
 }
 
@@ -164,6 +175,18 @@ proto::Result<TopicCreated> decode_topic(std::string_view bytes) {
   return decode_definition<pb::TopicRow, TopicCreated>(bytes, "topic");
 }
 
+namespace {
+
+/// Times, and one behind the other.
+template <class Parts>
+bool are_parts(const Parts& parts) {
+  return std::ranges::adjacent_find(parts, std::greater_equal<>()) == parts.end() &&
+         (parts.empty() ||
+          (*parts.begin() >= 0 && *parts.rbegin() <= INT64_MAX - 2 * proto::kMaxDeduplicationMs));
+}
+
+}  // namespace
+
 proto::Result<Queue::Counters> decode_counters(std::string_view bytes) {
   const auto row = parse<pb::QueueStateRow>(bytes, "queue state");
   if (!row) {
@@ -183,9 +206,14 @@ proto::Result<Queue::Counters> decode_counters(std::string_view bytes) {
   if (row->next_delayed_offset() != 0) {
     counters.lane.next_offset = row->next_delayed_offset();
   }
+  if (!WEIR_PLANTED(forget_deduplication_at_restart)) {
+    counters.deduplication_parts.assign(row->deduplication_parts().begin(),
+                                        row->deduplication_parts().end());
+  }
   if (counters.cursor < 0 || counters.cursor > counters.next_offset || counters.purged_before < 0 ||
       counters.purged_before > counters.cursor ||
-      counters.lane.next_offset < Queue::DelayLane::kFirstOffset) {
+      counters.lane.next_offset < Queue::DelayLane::kFirstOffset ||
+      !are_parts(row->deduplication_parts())) {
     return damaged("queue state");
   }
   return counters;
@@ -214,6 +242,18 @@ proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t numb
 
 proto::Result<Redrive> decode_redrive(std::string_view bytes) {
   return decode_definition<pb::RedriveRow, Redrive>(bytes, "redrive");
+}
+
+proto::Result<KnownMessage> decode_deduplication(std::string_view bytes) {
+  const auto row = parse<pb::DeduplicationRow>(bytes, "deduplication");
+  if (!row) {
+    return row.error();
+  }
+  if (row->offset() < 0 || row->time() < 0 ||
+      row->time() > INT64_MAX - proto::kMaxDeduplicationMs) {
+    return damaged("deduplication");
+  }
+  return KnownMessage{row->offset(), row->time()};
 }
 
 proto::Result<DelayIndex> decode_delay_index(std::string_view bytes) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/core/attempt.hpp"
+#include "broker/core/deduplication.hpp"
 #include "broker/core/partition.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/queue/queue.hpp"
@@ -37,6 +38,8 @@ struct DelayIndex {
 };
 std::string encode(const DelayIndex& row);
 
+std::string encode(const KnownMessage& row);
+
 struct ProducerHead {
   std::uint16_t epoch = 0;
   proto::TimeMs used_time = 0;
@@ -59,6 +62,7 @@ proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset l
 proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t number);
 proto::Result<Redrive> decode_redrive(std::string_view bytes);
 proto::Result<DelayIndex> decode_delay_index(std::string_view bytes);
+proto::Result<KnownMessage> decode_deduplication(std::string_view bytes);
 /// Sets the durable fields of `partition`.
 proto::Result<> decode_partition(std::string_view bytes, Partition& partition);
 proto::Result<ProducerWindow> decode_window(std::string_view bytes);

@@ -4,6 +4,7 @@
 #include "broker/core/catalog.hpp"
 #include "broker/core/command.hpp"
 #include "broker/core/decision.hpp"
+#include "broker/core/deduplication.hpp"
 #include "broker/core/delayed_batch.hpp"
 #include "broker/core/partition.hpp"
 #include "broker/core/producers.hpp"
@@ -11,6 +12,7 @@
 #include "broker/core/queue_ranking.hpp"
 #include "broker/core/record.hpp"
 #include "broker/core/reply.hpp"
+#include "proto/frame/frames.hpp"
 #include "proto/handle.hpp"
 #include "proto/result.hpp"
 #include "storage/kv.hpp"
@@ -73,13 +75,19 @@ class ShardState {
 
   struct SendDecision {
     std::optional<BatchAppended> record;
-    Records delayed;  // instead, where a message is to be put off
+    Records more;  // behind that, or instead
     proto::Offset base_offset = 0;
     proto::TimeMs append_time = 0;
-    [[nodiscard]] bool is_duplicate() const { return !record && delayed.empty(); }
+    /// Messages that are not stored with it, since they are known: which, and where those are.
+    std::vector<proto::SentEntry::Known> known = {};
+    /// All of it was stored before.
+    bool is_duplicate = false;
   };
-  /// Takes the bytes out of the command when it is accepted.
-  [[nodiscard]] proto::Result<SendDecision> decide(SendBatch& command, proto::TimeMs now) const;
+  /// Takes the bytes out of the command when it is accepted. NeedIds where messages of it are to be
+  /// taken once, and it has to be read whether they are known.
+  [[nodiscard]] proto::Result<std::variant<NeedIds, SendDecision>> decide(SendBatch& command,
+                                                                          const KnownIds& known,
+                                                                          proto::TimeMs now) const;
 
   /// One range of one grant. Parts of it may succeed and others fail: first index, count, why.
   struct SettleDecision {
@@ -298,6 +306,7 @@ class ShardState {
   void apply_one(const DelayEnded& record, Queue::Effects& effects);
   void apply_one(const SequenceTaken& record, Queue::Effects& effects);
   void apply_one(const Expired& record, Queue::Effects& effects);
+  void apply_one(const Deduplicated& record, Queue::Effects& effects);
   void apply_one(const PagedOut& record, Queue::Effects& effects);
   void apply_one(const PagedIn& record, Queue::Effects& effects);
   void apply_one(const IncarnationRaised& record, Queue::Effects& effects);
@@ -316,6 +325,9 @@ class ShardState {
                                        const BatchSource& batches);
   [[nodiscard]] static Expired expired(const Queue& queue, const MessageRange& range,
                                        const CachedBatch& batch, const BatchSource& batches);
+  [[nodiscard]] SendDecision decide_known(const Queue& queue, SendBatch& command,
+                                          std::vector<proto::SentEntry::Known> known,
+                                          proto::TimeMs now) const;
   [[nodiscard]] SendDecision decide_delayed(const Queue& queue, SendBatch& command,
                                             proto::TimeMs now) const;
   [[nodiscard]] const Queue* find_way_back(const Redrive& redrive, const CachedBatch& batch,

@@ -42,6 +42,8 @@ proto::Result<> Shard::Impl::reset() {
   cache_.clear();
   damaged_.clear();
   sends_.clear();
+  send_lines_.clear();
+  recent_ids_.clear();
   others_.clear();
   pending_.clear();
   unsaid_.clear();

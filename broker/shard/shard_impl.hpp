@@ -6,7 +6,9 @@
 #include "broker/shard/damaged_places.hpp"
 #include "broker/shard/delay_lanes.hpp"
 #include "broker/shard/delay_loader.hpp"
+#include "broker/shard/id_loader.hpp"
 #include "broker/shard/loaded_attempts.hpp"
+#include "broker/shard/recent_ids.hpp"
 #include "broker/shard/redelivery_budget.hpp"
 #include "broker/shard/row_loader.hpp"
 #include "broker/shard/shard.hpp"
@@ -62,6 +64,13 @@ class Shard::Impl {
   // ---- inputs, stamped when they came
   struct SendInput {
     core::SendBatch batch;
+    // What the store knows of its ids: read, being read, or not needed.
+    bool is_being_read = false;
+    bool is_read = false;
+    std::uint64_t read_number = 0;
+    std::uint32_t read_generation = 0;
+    std::optional<proto::CommitIndex> read_began = {};
+    ReadIds read_ids = {};
   };
   struct SettleInput {
     proto::QueueId queue;
@@ -146,7 +155,19 @@ class Shard::Impl {
   struct NextTurn {};
   using Waits = std::optional<std::variant<core::NeedRows, NextTurn>>;
   Waits handle(Input& input);
-  void handle(const Input& input, SendInput& send);
+  // Sends.
+  class IdsOfSend;
+  void handle_sends();
+  void note_ids(SendInput& send) const;
+  void read_ahead(Input& input);
+  bool handle_send(Input& input);
+  void answer_send(const Input& input, std::uint32_t messages,
+                   proto::Result<core::ShardState::SendDecision> decision);
+  void end_read(SendInput& send);
+  void load_ids(Input& input, core::NeedIds need);
+  void take_ids(proto::SessionId session, std::uint64_t number, std::uint32_t generation,
+                ReadIds ids);
+
   Waits handle(const Input& input, SettleInput& settle);
   void handle(const Input& input, const CreditInput& credit);
   Waits handle(const Input& input, RequestInput& asked);
@@ -305,8 +326,11 @@ class Shard::Impl {
   std::uint64_t last_session_ = 0;
   std::uint32_t epoch_ = 0;
 
-  std::deque<Input> sends_;   // wait while the disk is behind
-  std::deque<Input> others_;  // never wait for anything
+  std::deque<Input> sends_;                                   // wait while the disk is behind
+  std::deque<Input> others_;                                  // never wait for anything
+  std::map<proto::SessionId, std::deque<Input>> send_lines_;  // behind one that is looked up
+  RecentIds recent_ids_;
+  std::uint64_t last_read_number_ = 0;
   bool scheduled_ = false;
   bool failed_ = false;
   std::uint64_t life_ = 0;  // raised by reset(): what was posted before must not run after

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-// Sends, settlements, credit and the end of sessions.
+// Settlements, credit and the end of sessions; sends are in shard_sends.cpp.
 namespace weir::shard {
 
 using proto::Errc;
@@ -48,9 +48,7 @@ void Shard::Impl::close_session(proto::SessionId session) {
 }
 
 Shard::Impl::Waits Shard::Impl::handle(Input& input) {
-  if (auto* sent = std::get_if<SendInput>(&input.body)) {
-    handle(input, *sent);
-  } else if (auto* settled = std::get_if<SettleInput>(&input.body)) {
+  if (auto* settled = std::get_if<SettleInput>(&input.body)) {
     return handle(input, *settled);
   } else if (const auto* credit = std::get_if<CreditInput>(&input.body)) {
     handle(input, *credit);
@@ -69,49 +67,6 @@ bool Shard::Impl::is_late(const Input& input) const {
 std::size_t Shard::Impl::share_of_turn() const {
   constexpr std::size_t kShares = 64;
   return std::max({settles_left_, options_.settles_per_turn / kShares, std::size_t{1}});
-}
-
-void Shard::Impl::handle(const Input& input, SendInput& sent) {
-  proto::SentEntry entry;
-  entry.send_number = sent.batch.send_number;
-  const std::uint32_t messages = sent.batch.columns.count();
-  auto decision = state_->decide(sent.batch, now_);
-  std::optional<proto::Error> refused;
-  if (decision && decision->is_duplicate()) {
-    // Said whatever else stands against it: a refusal would tell the producer that a batch is not
-    // stored that is, and once five others have followed nobody could tell it any more.
-    entry.flags |= proto::SentEntry::kDuplicate;
-    ++metrics_.duplicate_batches;
-    if (WEIR_PLANTED(answer_duplicate_at_once) && sessions_.contains(input.session)) {
-      entry.base_offset = decision->base_offset;
-      entry.append_time = decision->append_time;
-      sessions_.at(input.session)->on_sent(entry);
-      return;
-    }
-  } else if (is_late(input)) {
-    refused = proto::make_error(Errc::kDeadlineExceeded);
-  } else if (refusal_) {
-    refused = refusal_;
-  } else if (!decision) {
-    refused = decision.error();
-  } else {
-    if (!sent.batch.topic) {
-      count(proto::QueueId{sent.batch.log.value}, &QueueCounters::sent_messages, messages);
-    }
-    if (decision->record) {
-      apply(*std::move(decision->record));
-    }
-    apply(decision->delayed);
-  }
-  if (refused) {
-    metrics_.refused_messages.add(refused->code, messages);
-    entry.code = static_cast<std::uint16_t>(refused->code);
-    entry.retry_after_ms = refused->retry_after_ms;
-  } else {
-    entry.base_offset = decision->base_offset;
-    entry.append_time = decision->append_time;
-  }
-  open_.effects.push_back({input.session, entry});
 }
 
 Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled) {

@@ -40,12 +40,7 @@ void Shard::Impl::turn() {
     expire();
   }
   handle_others();
-  // What waits here holds its producers' credit: this is where a slow disk becomes backpressure.
-  while (!sends_.empty() && log_->backlog_bytes() < options_.max_backlog_bytes) {
-    Input input = std::move(sends_.front());
-    sends_.pop_front();
-    (void)handle(input);  // a send never waits for rows
-  }
+  handle_sends();
   take_back_unsaid();
   expire();
   forget_producers();
@@ -149,6 +144,9 @@ void Shard::Impl::apply(const core::Record& record) {
     lanes_.note_delayed(delayed->queue, proto::CommitIndex{last_index_.value + 1}, delayed->due);
   } else if (const auto* ended = std::get_if<core::DelayEnded>(&record)) {
     lanes_.note_ended(ended->queue, proto::CommitIndex{last_index_.value + 1});
+  } else if (const auto* known = std::get_if<core::Deduplicated>(&record)) {
+    recent_ids_.add(*known, state_->queue(known->queue)->counters().generation,
+                    proto::CommitIndex{last_index_.value + 1});
   } else if (const auto* changed = std::get_if<core::QueueChanged>(&record)) {
     dispatchable_.insert(changed->definition.id);  // perhaps it was resumed
   } else if (const auto* out = std::get_if<core::PagedOut>(&record)) {
@@ -310,6 +308,7 @@ void Shard::Impl::on_committed(proto::CommitIndex index) {
   std::erase_if(paging_, [this](const auto& unit) { return unit.second <= committed_; });
   attempts_.on_committed(committed_);
   lanes_.on_committed(committed_);
+  recent_ids_.on_committed(committed_);
   cache_.release(committed_);
   while (!pending_.empty() && pending_.front().index <= committed_) {
     ++metrics_.commits;
@@ -372,7 +371,7 @@ void Shard::Impl::when_idle(std::function<void()> done) {
 
 void Shard::Impl::check_idle() {
   if (pending_.empty() && sends_.empty() && others_.empty() && lines_.empty() &&
-      !attempts_.is_loading()) {
+      send_lines_.empty() && !attempts_.is_loading()) {
     for (const auto& done : std::exchange(idle_waiters_, {})) {
       done();
     }

@@ -145,10 +145,19 @@ void ProducerMachine::confirm(Flight flight, std::uint32_t partition,
   SendReceipt receipt;
   receipt.partition = partition;
   receipt.append_time = to_timestamp(entry.append_time);
-  receipt.duplicate = (entry.flags & proto::SentEntry::kDuplicate) != 0;
+  const bool was_stored = (entry.flags & proto::SentEntry::kDuplicate) != 0;
   Result<SendReceipt> result(receipt);
+  auto known = entry.known.begin();
   flight.waiters.answer_all([&](std::size_t index, SendCallback& callback) noexcept {
-    result->offset = entry.base_offset + static_cast<std::int64_t>(index);
+    while (known != entry.known.end() && known->index < index) {
+      ++known;
+    }
+    const bool is_known = known != entry.known.end() && known->index == index;
+    const auto stored_elsewhere = static_cast<std::int64_t>(known - entry.known.begin());
+    result->duplicate = was_stored || is_known;
+    result->offset = is_known
+                         ? known->offset
+                         : entry.base_offset + static_cast<std::int64_t>(index) - stored_elsewhere;
     if (!options_.is_topic) {
       result->message_id = MessageId(incarnation_, object_, result->offset);
     }

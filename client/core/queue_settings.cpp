@@ -58,6 +58,14 @@ QueueSettings& QueueSettings::set_dead_letter_expired(bool dead_letter) {
   dead_letter_expired_ = dead_letter;
   return *this;
 }
+QueueSettings& QueueSettings::set_deduplication(std::chrono::milliseconds time) {
+  deduplication_ = time;
+  return *this;
+}
+QueueSettings& QueueSettings::set_content_deduplication(bool by_content) {
+  content_deduplication_ = by_content;
+  return *this;
+}
 
 QueueChanges::QueueChanges() = default;
 
@@ -111,6 +119,14 @@ QueueChanges& QueueChanges::set_retention(std::chrono::milliseconds retention) {
 }
 QueueChanges& QueueChanges::set_dead_letter_expired(bool dead_letter) {
   dead_letter_expired_ = dead_letter;
+  return *this;
+}
+QueueChanges& QueueChanges::set_deduplication(std::chrono::milliseconds time) {
+  deduplication_ = time;
+  return *this;
+}
+QueueChanges& QueueChanges::set_content_deduplication(bool by_content) {
+  content_deduplication_ = by_content;
   return *this;
 }
 QueueChanges& QueueChanges::set_receives_paused(bool paused) {

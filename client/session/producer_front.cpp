@@ -162,7 +162,8 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
                              SendCallback callback) {
   std::vector<proto::Header> headers;
   const std::size_t own = (message.delay() ? 1U : 0U) + (message.ttl() ? 1U : 0U) +
-                          (message.deadline() ? 1U : 0U) + (message.group() ? 1U : 0U);
+                          (message.deadline() ? 1U : 0U) + (message.group() ? 1U : 0U) +
+                          (message.deduplication_id() ? 1U : 0U);
   headers.reserve(message.headers().size() + own);
   // The delay in front, where the batcher looks for it.
   std::array<std::string, 3> texts;
@@ -180,6 +181,9 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
   }
   if (message.group()) {
     headers.push_back({proto::kHeaderGroup, *message.group()});
+  }
+  if (message.deduplication_id()) {
+    headers.push_back({proto::kHeaderDeduplicationId, *message.deduplication_id()});
   }
   for (const HeaderView& header : message.headers()) {
     if (const proto::Result<> checked = check_header_name(header.key); !checked) {

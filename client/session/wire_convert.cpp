@@ -66,6 +66,10 @@ constexpr std::array kNumericSettings = {
         "retention_ms"),
     numeric<&QueueSettings::dead_letter_expired, &QueueSettings::set_dead_letter_expired,
             &QueueChanges::dead_letter_expired>("dead_letter_expired"),
+    numeric<&QueueSettings::deduplication, &QueueSettings::set_deduplication,
+            &QueueChanges::deduplication>("deduplication_ms"),
+    numeric<&QueueSettings::content_deduplication, &QueueSettings::set_content_deduplication,
+            &QueueChanges::content_deduplication>("content_deduplication"),
 };
 
 using WireChanges = google::protobuf::RepeatedPtrField<v1::SettingChange>;

@@ -34,6 +34,7 @@ enum class Fault : std::uint8_t {
   kTtl,
   kDeadline,
   kGroup,
+  kDeduplicationId,
   kOfQueuesAlone,
 };
 
@@ -85,10 +86,15 @@ Error to_error(Fault fault, const std::string& record) {
     case Fault::kGroup:
       return fail(Errc::kInvalidArgument, record + " has a group that is not one name of 1 to " +
                                               std::to_string(kMaxGroupBytes) + " bytes");
+    case Fault::kDeduplicationId:
+      return fail(Errc::kInvalidArgument, record +
+                                              " has a deduplication id that is not one of 1 to " +
+                                              std::to_string(kMaxDeduplicationIdBytes) + " bytes");
     case Fault::kOfQueuesAlone:
-      return fail(
-          Errc::kInvalidArgument,
-          record + " has a delay, a time to live, a deadline or a group, and topics know none");
+      return fail(Errc::kInvalidArgument,
+                  record +
+                      " has a delay, a time to live, a deadline, a group or a deduplication "
+                      "id, and topics know none");
   }
   return fail(Errc::kMalformed, record + " is malformed");
 }
@@ -127,6 +133,8 @@ class RecordLimits {
   [[nodiscard]] std::int64_t delay_ms() const { return delay_ms_; }
   [[nodiscard]] const RecordLife& life() const { return life_; }
   [[nodiscard]] std::uint64_t group() const { return group_; }
+  /// Empty: none.
+  [[nodiscard]] std::string_view deduplication_id() const { return deduplication_id_; }
 
   /// Of the whole message, as kMaxMessageBytes counts them.
   [[nodiscard]] std::size_t bytes() const { return body_bytes_ + header_bytes_; }
@@ -154,7 +162,14 @@ class RecordLimits {
       take(header.value, 0, std::numeric_limits<TimeMs>::max() - 1, life_.deadline,
            Fault::kDeadline);
     } else if (header.key == kHeaderGroup) {
-      take_group(header.value);
+      if (is_name(header.value, kMaxGroupBytes, group_ != kNoGroup, Fault::kGroup)) {
+        group_ = group_hash(*header.value);
+      }
+    } else if (header.key == kHeaderDeduplicationId) {
+      if (is_name(header.value, kMaxDeduplicationIdBytes, !deduplication_id_.empty(),
+                  Fault::kDeduplicationId)) {
+        deduplication_id_ = *header.value;
+      }
     } else {
       reserved_ = Fault::kReservedHeader;
     }
@@ -172,14 +187,17 @@ class RecordLimits {
     }
   }
 
-  void take_group(std::optional<std::string_view> group) {
+  /// Whether the value is a name that a message may have once.
+  bool is_name(std::optional<std::string_view> value, std::size_t most, bool is_known,
+               Fault fault) {
     if (use_ == BatchUse::kTopic) {
       reserved_ = Fault::kOfQueuesAlone;
-    } else if (!group || group->empty() || group->size() > kMaxGroupBytes || group_ != kNoGroup) {
-      reserved_ = Fault::kGroup;
+    } else if (!value || value->empty() || value->size() > most || is_known) {
+      reserved_ = fault;
     } else {
-      group_ = group_hash(*group);
+      return true;
     }
+    return false;
   }
 
   std::size_t body_bytes_;
@@ -190,6 +208,7 @@ class RecordLimits {
   static_assert(BatchColumns::kNoDelay == -1);
   RecordLife life_;
   std::uint64_t group_ = kNoGroup;
+  std::string_view deduplication_id_;
 };
 
 enum class Source : std::uint8_t { kProducer, kStore };
@@ -216,9 +235,10 @@ void read_stored(const Header& header, RecordLife& life, std::uint64_t& group) {
   }
 }
 
-/// Of the record that comes next in `columns`.
+/// Of the record that comes next in `columns`, of that batch.
 template <Source kSource>
-Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& columns) {
+Fault check_headers(const char* batch, const RecordParts& parts, BatchUse use,
+                    BatchColumns& columns) {
   RecordLimits limits(parts.key.bytes() + parts.value.bytes(), use);
   RecordLife stored_life;
   std::uint64_t stored_group = kNoGroup;
@@ -243,6 +263,12 @@ Fault check_headers(const RecordParts& parts, BatchUse use, BatchColumns& column
     note(columns.delays_ms, columns.records.size(), limits.delay_ms(), BatchColumns::kNoDelay);
     note(columns.lives, columns.records.size(), limits.life(), RecordLife());
     note(columns.groups, columns.records.size(), limits.group(), kNoGroup);
+    const std::string_view id = limits.deduplication_id();
+    note(columns.deduplication_ids, columns.records.size(),
+         id.empty() ? RecordSpan()
+                    : RecordSpan{static_cast<std::uint32_t>(id.data() - batch),
+                                 static_cast<std::uint32_t>(id.size())},
+         RecordSpan());
     return limits.verdict(static_cast<std::size_t>(parts.header_count));
   }
   note(columns.lives, columns.records.size(), stored_life, RecordLife());
@@ -275,7 +301,7 @@ Result<> walk(std::string_view batch, BatchUse use, BatchColumns& columns) {
     } else if (kSource == Source::kProducer && !is_in_range(timestamp)) [[unlikely]] {
       fault = Fault::kTimestampRange;
     } else {
-      fault = check_headers<kSource>(parts, use, columns);
+      fault = check_headers<kSource>(batch.data(), parts, use, columns);
     }
     if (fault != Fault::kNone) [[unlikely]] {
       return to_error(fault, name_of(i));

@@ -29,9 +29,13 @@ inline constexpr std::string_view kHeaderDeadline = "weir.deadline-ms";
 /// order within it.
 inline constexpr std::string_view kHeaderGroup = "weir.group";
 
-/// What stands for a group wherever many are looked at (FNV-1a, 64 bits; never kNoGroup). Two groups
-/// with one hash wait for each other, and nothing else comes of it. Part of the format on disk.
-/// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (draft-eastlake-fnv).
+/// Header of a message that a FIFO queue is to take once however often it is sent: 1 to
+/// kMaxDeduplicationIdBytes bytes by which it is known.
+inline constexpr std::string_view kHeaderDeduplicationId = "weir.deduplication-id";
+
+/// What stands for a group wherever many are looked at (FNV-1a, 64 bits; never kNoGroup). Two
+/// groups with one hash wait for each other, and nothing else comes of it. Part of the format on
+/// disk. Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (draft-eastlake-fnv).
 [[nodiscard]] std::uint64_t group_hash(std::string_view group);
 inline constexpr std::uint64_t kNoGroup = 0;
 
@@ -101,6 +105,7 @@ Result<> check_batch_crc(std::string_view batch, const BatchHeader& header);
 struct RecordSpan {
   std::uint32_t position = 0;
   std::uint32_t bytes = 0;
+  friend bool operator==(const RecordSpan&, const RecordSpan&) = default;
 };
 
 /// What the core knows of a batch: never bytes.
@@ -120,6 +125,9 @@ struct BatchColumns {
   /// Where a message belongs to a group: the hash of each record's, else empty. Of compressed
   /// batches always empty.
   std::vector<std::uint64_t> groups;
+  /// Of a producer's batch in which a message has a deduplication id: where in the batch each one
+  /// lies, of no bytes where there is none. Else empty.
+  std::vector<RecordSpan> deduplication_ids;
 
   [[nodiscard]] std::uint32_t count() const {
     return static_cast<std::uint32_t>(header.record_count);
@@ -134,7 +142,7 @@ enum class BatchUse : std::uint8_t {
 /// Checks a batch from a producer: one batch and nothing behind it, CRC, sizes and counts within
 /// proto/limits.hpp, dense offset deltas, count == last_offset_delta + 1 and at least one,
 /// well-formed records and headers, no control batch, no broker's timestamps, no reserved `weir.`
-/// header but, for a queue, those of delay, time to live, deadline and group. Errors: MALFORMED,
+/// header but, for a queue, those of delay, time to live, deadline, group and deduplication. Errors: MALFORMED,
 /// CORRUPT_BATCH, MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip, snappy, attribute bits
 /// without a meaning), INVALID_ARGUMENT.
 Result<BatchColumns> validate_batch(std::string_view batch, BatchUse use);

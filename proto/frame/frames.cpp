@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kSendFixedBytes = 4 + 4 + 8 + 4;
 constexpr std::size_t kSentEntryBytes = 8 + 2 + 2 + 4 + 8 + 8;
+constexpr std::size_t kSentKnownBytes = 4 + 4 + 8;
 constexpr std::size_t kSettleFixedBytes = 8 + 4 + 4;
 constexpr std::size_t kSettleRangeBytes = 1 + 8 + 8 + 8 + 4 + 4 + 4;
 constexpr std::size_t kSettleReasonFixedBytes = 4 + 2;
@@ -101,7 +102,13 @@ void encode(const Send& frame, std::string& out) {
 }
 
 void encode(const Sent& frame, std::string& out) {
-  FrameWriter writer(FrameType::kSent, 4 + frame.entries.size() * kSentEntryBytes, 0, out);
+  std::size_t known = 0;
+  for (const SentEntry& entry : frame.entries) {
+    known += entry.known.size();
+  }
+  const std::size_t known_bytes = known > 0 ? sizeof(std::uint32_t) + known * kSentKnownBytes : 0;
+  FrameWriter writer(FrameType::kSent, 4 + frame.entries.size() * kSentEntryBytes + known_bytes, 0,
+                     out);
   writer.put<std::uint32_t>(static_cast<std::uint32_t>(frame.entries.size()));
   for (const SentEntry& entry : frame.entries) {
     writer.put<std::uint64_t>(entry.send_number);
@@ -110,6 +117,17 @@ void encode(const Sent& frame, std::string& out) {
     writer.put<std::uint32_t>(entry.retry_after_ms);
     writer.put<std::int64_t>(entry.base_offset);
     writer.put<std::int64_t>(entry.append_time);
+  }
+  if (known == 0) {
+    return;
+  }
+  writer.put<std::uint32_t>(static_cast<std::uint32_t>(known));
+  for (std::uint32_t i = 0; i < frame.entries.size(); ++i) {
+    for (const SentEntry::Known& message : frame.entries[i].known) {
+      writer.put<std::uint32_t>(i);
+      writer.put<std::uint32_t>(message.index);
+      writer.put<std::int64_t>(message.offset);
+    }
   }
 }
 
@@ -229,10 +247,33 @@ Result<Send> decode_send(std::string_view body) {
   return frame;
 }
 
+namespace {
+
+/// Where messages were stored before, if they can have been.
+bool take_known(WireReader& reader, Sent& frame) {
+  const std::size_t count = reader.take_count(kSentKnownBytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto entry = reader.take<std::uint32_t>();
+    const auto index = reader.take<std::uint32_t>();
+    const auto offset = reader.take<std::int64_t>();
+    if (entry >= frame.entries.size() || index >= kMaxBatchRecords || offset < 0) {
+      return false;
+    }
+    std::vector<SentEntry::Known>& known = frame.entries[entry].known;
+    if (!known.empty() && known.back().index >= index) {
+      return false;
+    }
+    known.push_back({index, offset});
+  }
+  return count > 0;
+}
+
+}  // namespace
+
 Result<Sent> decode_sent(std::string_view body) {
   WireReader reader(body);
   Sent frame;
-  frame.entries.resize(reader.take_count(kSentEntryBytes));
+  frame.entries.resize(reader.take_leading_count(kSentEntryBytes));
   for (SentEntry& entry : frame.entries) {
     entry.send_number = reader.take<std::uint64_t>();
     entry.code = reader.take<std::uint16_t>();
@@ -240,6 +281,9 @@ Result<Sent> decode_sent(std::string_view body) {
     entry.retry_after_ms = reader.take<std::uint32_t>();
     entry.base_offset = reader.take<std::int64_t>();
     entry.append_time = reader.take<std::int64_t>();
+  }
+  if (!reader.is_empty() && !take_known(reader, frame)) {
+    return malformed("Sent");
   }
   if (!reader.done()) {
     return malformed("Sent");

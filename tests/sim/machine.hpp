@@ -23,6 +23,7 @@ struct Target {
   std::string name;
   bool topic = false;
   std::vector<proto::LogId> logs;
+  [[nodiscard]] bool is_fifo() const { return !topic && proto::is_fifo_name(name); }
 };
 
 /// What all client machines share.

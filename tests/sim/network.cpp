@@ -106,7 +106,7 @@ void Link::on_settled(std::uint64_t up_to, std::span<const proto::SettleFailure>
 }
 
 void Link::on_delivery(std::uint32_t alias, const core::Delivery& delivery) {
-  oracle_.said_delivery(session_, alias, delivery, false);
+  oracle_.said_delivery(session_, alias, delivery, false, delivery.grant);
   bulk(delivery.records.size(),
        [alias, delivery](LinkUser& user) { user.hear_delivery(alias, delivery); });
 }

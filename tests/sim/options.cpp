@@ -57,6 +57,8 @@ constexpr std::array kFields = {
     OptionField{"max_ttl_ms", &Options::max_ttl_ms, 1},
     OptionField{"expired_per_mille", &Options::expired_per_mille, 0},
     OptionField{"retention_per_mille", &Options::retention_per_mille, 0},
+    OptionField{"fifo_per_mille", &Options::fifo_per_mille, 0},
+    OptionField{"deduplication_per_mille", &Options::deduplication_per_mille, 0},
     OptionField{"budget_percent", &Options::budget_percent, 1'000'000},
     OptionField{"consumers", &Options::consumers, 1},
     OptionField{"producers", &Options::producers, 1},
@@ -247,6 +249,10 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   }
   if (rng.per_mille(700)) {
     o.redrive_per_mille = draw(rng, 200, 900);
+  }
+  if (rng.per_mille(400)) {
+    o.fifo_per_mille = draw(rng, 200, 1000);
+    o.deduplication_per_mille = rate(rng, 600, 1000);
   }
   return o;
 }

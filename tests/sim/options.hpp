@@ -39,6 +39,8 @@ struct Options {
   std::uint32_t max_ttl_ms = 1;
   std::uint32_t expired_per_mille = 0;    // of queues: what expires goes to the dead-letter queue
   std::uint32_t retention_per_mille = 0;  // of queues: the shortest that there is
+  std::uint32_t fifo_per_mille = 0;       // of queues
+  std::uint32_t deduplication_per_mille = 0;  // of batches without a sequence for FIFO queues
   std::uint32_t budget_percent = 1'000'000;
   std::uint32_t window_messages = 10;
   std::uint32_t window_bytes = 4096;

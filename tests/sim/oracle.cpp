@@ -2,6 +2,7 @@
 
 #include "proto/batch/record_batch.hpp"
 #include "proto/endian.hpp"
+#include "proto/names.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -36,6 +37,7 @@ void Oracle::queue_exists(const core::QueueInfo& info) {
   Log& log = logs_[id];
   log.settings = info.settings;
   log.name = info.name;
+  log.is_fifo = proto::is_fifo_name(info.name);
   for (auto& [other, candidate] : logs_) {
     if (!candidate.topic && candidate.name == info.settings.dead_letter_queue) {
       log.dead_letters = other;
@@ -129,19 +131,26 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
   if (entry.code == 0) {
     const bool duplicate = (entry.flags & proto::SentEntry::kDuplicate) != 0;
     world_.report().count(duplicate ? "send: duplicate" : "send: stored");
-    proto::Offset offset = entry.base_offset;
-    for (const MessageNumber number : batch.messages) {
-      if (!duplicate && messages_[number].stored) {
+    proto::Offset next = entry.base_offset;
+    auto known = entry.known.begin();
+    for (std::uint32_t i = 0; i < batch.messages.size(); ++i) {
+      const MessageNumber number = batch.messages[i];
+      const bool is_known = known != entry.known.end() && known->index == i;
+      const proto::Offset offset = is_known ? (known++)->offset : next++;
+      world_.report().count("message: known by its id", is_known ? 1 : 0);
+      if (!duplicate && !is_known && messages_[number].stored) {
         wrong("stored again instead of told apart", batch.log, offset, number);
       }
       if (offset >= core::Queue::DelayLane::kFirstOffset) {
-        learn_delayed(batch.log, offset++, number);
+        learn_delayed(batch.log, offset, number);
       } else {
-        Place* where = learn(batch.log, offset++, number, {}, Sight::kStored);
-        if (where != nullptr && !duplicate) {
+        Place* where = learn(batch.log, offset, number, {}, Sight::kStored);
+        if (where != nullptr && !duplicate && !is_known) {
           where->seen = word_;
         }
-        messages_[number].append_time = entry.append_time;
+        if (!is_known) {
+          messages_[number].append_time = entry.append_time;
+        }
       }
       messages_[number].stored = true;
     }
@@ -154,7 +163,7 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
 // ---- deliveries
 
 void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
-                           const core::Delivery& delivery, bool received) {
+                           const core::Delivery& delivery, bool received, proto::GrantId since) {
   ++word_;
   world_.fold(delivery.grant.value);
   world_.fold(static_cast<std::uint64_t>(delivery.base_offset) + delivery.first_index);
@@ -182,7 +191,7 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
   const auto read = proto::for_each_record(
       delivery.records.view(), static_cast<std::int32_t>(delivery.count),
       [&](const proto::RecordView& record) {
-        deliver_one(session, alias, delivery, received, offset, record, *given);
+        deliver_one(session, alias, delivery, received, since, offset, record, *given);
         check_life(delivery, offset, number_of(record.value.value_or("")), record, *given);
         check_delay(log, offset++, number_of(record.value.value_or("")), *given);
         ++records;
@@ -193,8 +202,9 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
 }
 
 void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
-                         const core::Delivery& delivery, bool received, proto::Offset offset,
-                         const proto::RecordView& record, const BrokerHost::Moment& given) {
+                         const core::Delivery& delivery, bool received, proto::GrantId since,
+                         proto::Offset offset, const proto::RecordView& record,
+                         const BrokerHost::Moment& given) {
   const proto::LogId log{delivery.queue.value};
   const MessageNumber number = number_of(record.value.value_or(""));
   Place* const learnt = learn(log, offset, number, origin_of(record), Sight::kLive);
@@ -247,6 +257,10 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
               std::to_string(where.lease->deadline),
           log, offset, number);
   }
+  // What comes before it may go back, and takes it along.
+  const bool is_follower =
+      logs_.at(log).is_fifo && follows(session, alias, since, log, offset, number);
+  world_.report().count("delivery: behind another of its group", is_follower ? 1 : 0);
   world_.report().count("message: unparked", is_forgiven || where.is_poison ? 1 : 0);
   where.is_poison = false;
   where.seen = where.handed_out = word_;
@@ -263,7 +277,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   lease.awake_until_us = awake_until(given, delivery.lease_ms);
   lease.life = given.life;
   lease.started_heard = lease.started_said = received;
-  lease.may_have_ended = !received && unsubscribed_.contains({session, alias});
+  lease.may_have_ended = is_follower || (!received && unsubscribed_.contains({session, alias}));
   where.lease = lease;
   where.ack_heard = false;
   leases_[session].push_back({number, log, offset});

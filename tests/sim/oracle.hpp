@@ -39,6 +39,8 @@ class Oracle {
     bool idempotent = false;
     std::vector<std::int64_t> delays_ms = {};   // as proto::BatchColumns has them
     std::vector<proto::RecordLife> lives = {};  // likewise
+    bool has_groups = false;
+    bool has_ids = false;  // by which the queue knows its messages
   };
   void heard_send(proto::SessionId session, std::uint64_t send_number, const Batch& batch);
   void heard_settle(proto::SessionId session, proto::QueueId queue, const proto::Settle& settle);
@@ -73,8 +75,9 @@ class Oracle {
   void said_sent(proto::SessionId session, const proto::SentEntry& entry);
   void said_settled(proto::SessionId session, std::uint64_t up_to,
                     std::span<const proto::SettleFailure> failed);
+  /// `since` is the first grant of those that are given with it in one piece.
   void said_delivery(proto::SessionId session, std::uint32_t alias, const core::Delivery& delivery,
-                     bool received);
+                     bool received, proto::GrantId since);
   void said_topic_batch(proto::SessionId session, const shard::TopicBatch& batch);
   void said_reply(proto::SessionId session, std::uint64_t request,
                   const proto::Result<core::Reply>& reply);
@@ -210,6 +213,7 @@ class Oracle {
   };
   struct Log {
     bool topic = false;
+    bool is_fifo = false;
     core::QueueSettings settings;
     proto::LogId dead_letters;
     bool takes_dead_letters = false;
@@ -302,8 +306,8 @@ class Oracle {
   static void end_redrives(std::span<Redriven> redrives, std::uint64_t word);
 
   void deliver_one(proto::SessionId session, std::uint32_t alias, const core::Delivery& delivery,
-                   bool received, proto::Offset offset, const proto::RecordView& record,
-                   const BrokerHost::Moment& given);
+                   bool received, proto::GrantId since, proto::Offset offset,
+                   const proto::RecordView& record, const BrokerHost::Moment& given);
   [[nodiscard]] static bool lasts(const Lease& lease, const BrokerHost::Moment& now);
   [[nodiscard]] std::vector<MessageNumber> messages_at(proto::LogId log, proto::Offset first,
                                                        std::uint32_t count) const;
@@ -316,6 +320,9 @@ class Oracle {
              std::optional<std::uint16_t> refused);
   void said_of_handles(const std::vector<HeardRange>& handles,
                        const proto::Result<core::Reply>& reply);
+  [[nodiscard]] bool is_open(const Message& message, const Place& place) const;
+  bool follows(proto::SessionId session, std::uint32_t alias, proto::GrantId since, proto::LogId id,
+               proto::Offset offset, MessageNumber number);
   void end_leases(proto::SessionId session, std::optional<std::uint32_t> alias);
   [[nodiscard]] bool may_be_purged(const Place& place) const;
   void check_bounds(const core::QueueInfo& info);
@@ -391,6 +398,8 @@ std::int64_t awake_until(const BrokerHost::Moment& from, std::int64_t lease_ms);
 /// The header that some producers set.
 inline constexpr char kColourHeader[] = "c";
 
+/// The group of every message of a FIFO queue.
+std::string group_of(MessageNumber number);
 /// The number in the value of a record; 0 when there is none.
 MessageNumber number_of(std::string_view value);
 /// A value of at least 8 bytes that begins with the number.

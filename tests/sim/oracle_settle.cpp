@@ -289,7 +289,7 @@ void Oracle::said_reply(proto::SessionId session, std::uint64_t request,
     check_bounds(*info);
   } else if (const auto* received = std::get_if<core::Received>(&*reply)) {
     for (const core::Delivery& delivery : received->deliveries) {
-      said_delivery(session, 0, delivery, true);
+      said_delivery(session, 0, delivery, true, received->deliveries.front().grant);
     }
   } else if (const auto* subscribed = std::get_if<core::SubscribedTopic>(&*reply)) {
     const auto it = asked_.find({session, request});

@@ -87,11 +87,13 @@ proto::LogId Producer::pick_log() {
 
 Oracle::Batch Producer::new_batch(proto::LogId log, bool idempotent) {
   Oracle::Batch batch{log, {}, idempotent};
+  batch.has_groups = is_fifo(log);
+  batch.has_ids = batch.has_groups && rng().per_mille(stage_.options.deduplication_per_mille);
   const std::int64_t size = 1 + rng().skewed(stage_.options.max_batch - 1);
   for (std::int64_t i = 0; i < size; ++i) {
     batch.messages.push_back(stage_.oracle.new_message(log));
   }
-  if (!is_topic(log) && rng().per_mille(stage_.options.delay_per_mille)) {
+  if (!is_topic(log) && !batch.has_groups && rng().per_mille(stage_.options.delay_per_mille)) {
     for (std::int64_t i = 0; i < size; ++i) {
       batch.delays_ms.push_back(rng().per_mille(300) ? proto::BatchColumns::kNoDelay
                                                      : some_delay_ms(rng(), stage_.options));
@@ -127,6 +129,14 @@ std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) c
     }
     if (life.deadline >= 0) {
       headers.push_back({proto::kHeaderDeadline, deadline});
+    }
+    const std::string group = group_of(number);
+    const std::string id = "d" + std::to_string(number);
+    if (batch.has_groups) {
+      headers.push_back({proto::kHeaderGroup, group});
+    }
+    if (batch.has_ids) {
+      headers.push_back({proto::kHeaderDeduplicationId, id});
     }
     record.timestamp = clock_ms();
     // What a redrive may choose by.
@@ -191,12 +201,35 @@ void Producer::send_new() {
   transmit(destination.flights.back(), Op::kSend);
 }
 
-/// Without a producer id: nothing tells a second one from the first, so it is sent once.
+/// Without a producer id: nothing tells a second one from the first, so it is sent once; or its
+/// queue knows its messages by their ids, and it is sent whenever one likes, with others as well.
 void Producer::send_plain() {
+  constexpr std::size_t kMaxKept = 20;
+  if (!known_.empty() && rng().per_mille(600)) {
+    count("client: sends again what is known by its ids");
+    Flight& flight = rng().pick(known_);
+    transmit(flight, Op::kSendPlain);
+    return;
+  }
   Flight flight;
   flight.batch = new_batch(pick_log(), false);
+  if (flight.batch.has_ids && !known_.empty() && rng().per_mille(500)) {
+    const Oracle::Batch& other = rng().pick(known_).batch;
+    if (other.log == flight.batch.log && other.lives.empty() && flight.batch.lives.empty()) {
+      count("client: sends some again that are known by their ids");
+      const auto at = static_cast<std::ptrdiff_t>(rng().below(flight.batch.messages.size() + 1));
+      flight.batch.messages.insert(flight.batch.messages.begin() + at, other.messages.begin(),
+                                   other.messages.end());
+    }
+  }
   flight.bytes = build(flight.batch, -1);
   transmit(flight, Op::kSendPlain);
+  if (flight.batch.has_ids && flight.batch.lives.empty()) {
+    known_.push_back(std::move(flight));
+    if (known_.size() > kMaxKept) {
+      known_.erase(known_.begin());
+    }
+  }
 }
 
 void Producer::send_answered() {
@@ -220,6 +253,12 @@ void Producer::send_corrupt() {
     return;
   }
   count("send: refused at the door, " + std::string(proto::name(columns.error().code)));
+}
+
+bool Producer::is_fifo(proto::LogId log) const {
+  return std::ranges::any_of(stage_.targets, [log](const Target& target) {
+    return target.is_fifo() && target.logs.front() == log;
+  });
 }
 
 bool Producer::is_topic(proto::LogId log) const {

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace weir::sim {
 
@@ -48,11 +49,13 @@ class Producer final : public Machine {
   Oracle::Batch new_batch(proto::LogId log, bool idempotent);
   proto::LogId pick_log();
   [[nodiscard]] bool is_topic(proto::LogId log) const;
+  [[nodiscard]] bool is_fifo(proto::LogId log) const;
 
   std::optional<core::ProducerInfo> producer_;
   core::ProducerInfo previous_;
   bool starting_ = false;
   std::map<proto::LogId, Destination> destinations_;
+  std::vector<Flight> known_;  // without a sequence, to be sent again: by their ids
   std::uint64_t last_send_ = 0;
   struct Try {
     proto::LogId log;

@@ -69,6 +69,8 @@ std::string name_of(Family family, KeyKind kind) {
       return "redrive of queue";
     case KeyKind::kDelayIndex:
       return "delay index of queue";
+    case KeyKind::kDeduplication:
+      return "deduplication in queue";
     case KeyKind::kDelayed:  // of the other family
       break;
     case KeyKind::kPartitionState:

@@ -57,7 +57,7 @@ struct Pair {
   }
   void send(std::uint32_t count) {
     core::SendBatch batch = core::test::a_batch(proto::LogId{queue.value}, values_of(count));
-    unit({*rig.state.decide(batch, kNow).value().record});
+    unit({*rig.decide(batch, kNow).value().record});
   }
   /// The lease of the next messages, decided and not applied.
   core::Leased lease(std::uint32_t count) {

@@ -74,7 +74,14 @@ void SdkProducer::send_one() {
   } else if (target_.topic && rng.per_mille(300)) {
     message.set_partition(static_cast<std::uint32_t>(rng.below(target_.logs.size())));
   }
-  if (!target_.topic && rng.per_mille(stage_.options.delay_per_mille)) {
+  const std::string group = group_of(sent->message);
+  const std::string id = "d" + std::to_string(sent->message);
+  if (target_.is_fifo()) {
+    message.set_group(group);
+    if (rng.per_mille(stage_.options.deduplication_per_mille)) {
+      message.set_deduplication_id(id);
+    }
+  } else if (!target_.topic && rng.per_mille(stage_.options.delay_per_mille)) {
     message.set_delay(std::chrono::milliseconds(some_delay_ms(rng, stage_.options)));
   }
   if (!target_.topic && rng.per_mille(stage_.options.ttl_per_mille)) {

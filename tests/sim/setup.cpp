@@ -1,6 +1,7 @@
 #include "tests/sim/setup.hpp"
 
 #include "proto/limits.hpp"
+#include "proto/names.hpp"
 
 #include <variant>
 
@@ -10,11 +11,14 @@ void Setup::came_up() {
   const Options& options = stage_.options;
   std::string last;
   for (std::uint32_t i = 0; i < options.queues; ++i) {
-    const std::string name = "queue-" + std::to_string(i);
+    const bool is_fifo = rng().per_mille(options.fifo_per_mille);
+    const std::string ending = is_fifo ? ".fifo" : "";
+    const std::string name = "queue-" + std::to_string(i) + ending;
     // A chain of dead-letter queues now and then.
     const bool has_dead_letters = rng().per_mille(options.dead_letter_per_mille);
-    if (has_dead_letters && (last.empty() || rng().per_mille(700))) {
-      last = name + "-dead";
+    if (has_dead_letters &&
+        (last.empty() || proto::is_fifo_name(last) != is_fifo || rng().per_mille(700))) {
+      last = "queue-" + std::to_string(i) + "-dead" + ending;
       create_queue(last, "");
     }
     create_queue(name, has_dead_letters ? last : "");
@@ -52,7 +56,9 @@ void Setup::create_queue(const std::string& name, const std::string& dead_letter
   if (rng().per_mille(stage_.options.retention_per_mille)) {
     command.settings.retention_ms = proto::kMinRetentionMs;
   }
-  if (stage_.options.queue_delay_ms > 0 && rng().per_mille(400)) {
+  if (proto::is_fifo_name(name)) {
+    command.settings.deduplication_ms = proto::kMaxDeduplicationMs;  // longer than any run
+  } else if (stage_.options.queue_delay_ms > 0 && rng().per_mille(400)) {
     command.settings.delay_ms = stage_.options.queue_delay_ms;
   }
   request(command, [this](const proto::Result<core::Reply>& reply) {

@@ -144,7 +144,7 @@ void ToldDoor::on_settled(std::uint64_t up_to, std::span<const proto::SettleFail
 }
 
 void ToldDoor::on_delivery(std::uint32_t alias, const core::Delivery& delivery) {
-  stage_.oracle.said_delivery(*session_, alias, delivery, false);
+  stage_.oracle.said_delivery(*session_, alias, delivery, false, delivery.grant);
   port_->on_delivery(alias, delivery);
 }
 

@@ -155,6 +155,7 @@ void Queue::apply(const QueuePurged&, Effects& effects) {
   counters_.bytes = 0;
   counters_.lane.messages = 0;
   counters_.lane.bytes = 0;
+  counters_.deduplication_parts.clear();
   next_delay_due_ = TouchedBatch::kNever;
 }
 

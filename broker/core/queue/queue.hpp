@@ -54,6 +54,8 @@ class Queue {
     proto::TimeMs cursor_time = 0;    // when the batch at the cursor came, or one before it
     proto::Offset purged_before = 0;  // messages with lower offsets are gone without being settled
     DelayLane lane;
+    /// Of a FIFO queue: when the parts began in which it is kept what was sent, oldest first.
+    std::vector<proto::TimeMs> deduplication_parts;
     friend bool operator==(const Counters&, const Counters&) = default;
   };
 
@@ -147,6 +149,7 @@ class Queue {
   void apply(const Unparked& record);
   void apply(const Delayed& record);
   void apply(const DelayEnded& record);
+  void apply(const Deduplicated& record);
   void apply(const PagedOut& record);
   void apply(const PagedIn& record);
 

@@ -61,6 +61,14 @@ void Queue::join_groups(const TouchedBatch& batch, std::uint32_t first, std::uin
   }
 }
 
+void Queue::apply(const Deduplicated& record) {
+  std::vector<proto::TimeMs>& parts = counters_.deduplication_parts;
+  std::erase_if(parts, [&](proto::TimeMs part) { return part < record.first_part; });
+  if (parts.empty() || parts.back() < record.part) {
+    parts.push_back(record.part);
+  }
+}
+
 /// Of the groups of what goes back, what is leased behind it goes back, too: nobody may have it
 /// before what comes first.
 void Queue::give_back_followers(const Returned& record, Effects& effects) {

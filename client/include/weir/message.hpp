@@ -85,9 +85,13 @@ class MessageView {
     deadline_ = deadline;
     return *this;
   }
-  /// As Message::set_group().
+  /// As Message::set_group(), Message::set_deduplication_id().
   MessageView& set_group(std::string_view group) {
     group_ = group;
+    return *this;
+  }
+  MessageView& set_deduplication_id(std::string_view id) {
+    deduplication_id_ = id;
     return *this;
   }
 
@@ -100,6 +104,9 @@ class MessageView {
   [[nodiscard]] const std::optional<std::chrono::milliseconds>& ttl() const { return ttl_; }
   [[nodiscard]] const std::optional<Timestamp>& deadline() const { return deadline_; }
   [[nodiscard]] const std::optional<std::string_view>& group() const { return group_; }
+  [[nodiscard]] const std::optional<std::string_view>& deduplication_id() const {
+    return deduplication_id_;
+  }
 
  private:
   std::optional<std::string_view> body_ = std::string_view();
@@ -111,6 +118,7 @@ class MessageView {
   std::optional<std::chrono::milliseconds> ttl_;
   std::optional<Timestamp> deadline_;
   std::optional<std::string_view> group_;
+  std::optional<std::string_view> deduplication_id_;
 };
 
 /// A message that owns its bytes. Limits: 1 MiB with key and headers, 64 headers and 16 KiB of
@@ -178,6 +186,14 @@ class Message {
     return *this;
   }
 
+  /// Of a message for a FIFO queue: it is known by this, 1 to 128 bytes, for the queue's
+  /// deduplication time. Sent again meanwhile, by whomever, it is not stored again, and the receipt
+  /// names the first one (SendReceipt::duplicate). Other queues keep the id and do not look at it.
+  Message& set_deduplication_id(std::string id) {
+    deduplication_id_ = std::move(id);
+    return *this;
+  }
+
   /// Views of this message; `headers` holds those of the headers and must live as long.
   [[nodiscard]] MessageView view(std::vector<HeaderView>& headers) const {
     headers.clear();
@@ -211,6 +227,9 @@ class Message {
     if (group_) {
       view.set_group(*group_);
     }
+    if (deduplication_id_) {
+      view.set_deduplication_id(*deduplication_id_);
+    }
     view.set_headers(headers);
     return view;
   }
@@ -225,6 +244,7 @@ class Message {
   std::optional<std::chrono::milliseconds> ttl_;
   std::optional<Timestamp> deadline_;
   std::optional<std::string> group_;
+  std::optional<std::string> deduplication_id_;
 };
 
 /// Identity of a queue's message, kept through dead-lettering and redrive. The nil id (all zero)
@@ -257,7 +277,8 @@ struct SendReceipt {
   std::uint32_t partition = 0;
   /// Broker time of the append.
   Timestamp append_time;
-  /// The message had been stored by an earlier try of this library; it was not stored again.
+  /// The message had been stored before, by an earlier try of this library or with the same
+  /// deduplication id; it was not stored again.
   bool duplicate = false;
 };
 

@@ -52,6 +52,11 @@ class WEIR_API QueueSettings {
   /// What expires, by the retention, by its own time to live or its deadline, goes to the
   /// dead-letter queue, for the reason "expired". Default: it is gone.
   QueueSettings& set_dead_letter_expired(bool dead_letter);
+  /// Of a FIFO queue: for how long a message that was sent is known by its deduplication id
+  /// (Message::set_deduplication_id()), settled or not. 1 s to 1 day; zero: 5 min.
+  QueueSettings& set_deduplication(std::chrono::milliseconds time);
+  /// Of a FIFO queue: a message without an id of its own is known by its value.
+  QueueSettings& set_content_deduplication(bool by_content);
 
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] std::uint32_t max_receive_count() const { return max_receive_count_; }
@@ -70,6 +75,8 @@ class WEIR_API QueueSettings {
   [[nodiscard]] std::chrono::milliseconds delay() const { return delay_; }
   [[nodiscard]] std::chrono::milliseconds retention() const { return retention_; }
   [[nodiscard]] bool dead_letter_expired() const { return dead_letter_expired_; }
+  [[nodiscard]] std::chrono::milliseconds deduplication() const { return deduplication_; }
+  [[nodiscard]] bool content_deduplication() const { return content_deduplication_; }
 
  private:
   std::chrono::milliseconds lease_{0};
@@ -85,6 +92,8 @@ class WEIR_API QueueSettings {
   std::chrono::milliseconds delay_{0};
   std::chrono::milliseconds retention_{0};
   bool dead_letter_expired_ = false;
+  std::chrono::milliseconds deduplication_{0};
+  bool content_deduplication_ = false;
 };
 
 /// What of a queue is to change; what is not set stays as it is.
@@ -117,6 +126,8 @@ class WEIR_API QueueChanges {
   /// Of all that is in the queue. Zero: for ever.
   QueueChanges& set_retention(std::chrono::milliseconds retention);
   QueueChanges& set_dead_letter_expired(bool dead_letter);
+  QueueChanges& set_deduplication(std::chrono::milliseconds time);
+  QueueChanges& set_content_deduplication(bool by_content);
   /// While paused nothing is handed out; leases run on, and settlements are taken.
   QueueChanges& set_receives_paused(bool paused);
   /// While paused sends are refused with PAUSED.
@@ -149,6 +160,10 @@ class WEIR_API QueueChanges {
   [[nodiscard]] std::optional<std::chrono::milliseconds> delay() const { return delay_; }
   [[nodiscard]] std::optional<std::chrono::milliseconds> retention() const { return retention_; }
   [[nodiscard]] std::optional<bool> dead_letter_expired() const { return dead_letter_expired_; }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> deduplication() const {
+    return deduplication_;
+  }
+  [[nodiscard]] std::optional<bool> content_deduplication() const { return content_deduplication_; }
   [[nodiscard]] std::optional<bool> receives_paused() const { return receives_paused_; }
   [[nodiscard]] std::optional<bool> sends_paused() const { return sends_paused_; }
   [[nodiscard]] bool dry_run() const { return dry_run_; }
@@ -167,6 +182,8 @@ class WEIR_API QueueChanges {
   std::optional<std::chrono::milliseconds> delay_;
   std::optional<std::chrono::milliseconds> retention_;
   std::optional<bool> dead_letter_expired_;
+  std::optional<std::chrono::milliseconds> deduplication_;
+  std::optional<bool> content_deduplication_;
   std::optional<bool> receives_paused_;
   std::optional<bool> sends_paused_;
   bool dry_run_ = false;

@@ -162,7 +162,7 @@ TEST(Send, ChainsEachBatchToTheOneBefore) {
   proto::Offset expected = -1;
   for (int i = 0; i < 3; ++i) {
     SendBatch batch = a_batch(log, values_of(2), {}, true);
-    const auto decision = rig.state.decide(batch, kNow).value();
+    const auto decision = rig.decide(batch, kNow).value();
     EXPECT_EQ(proto::parse_stored_batch(decision.record->stored.view(), true)
                   .value()
                   .header.prev_last_offset,
@@ -185,7 +185,7 @@ TEST(Send, AnswersADuplicateWithItsFirstOffsetAndTime) {
   rig.send(queue, values_of(1), kNow);
   EXPECT_EQ(rig.send(queue, values_of(2), kNow + 1, first), 1);
   SendBatch again = a_batch(proto::LogId{queue.value}, values_of(2), first);
-  const auto decision = rig.state.decide(again, kNow + 50).value();
+  const auto decision = rig.decide(again, kNow + 50).value();
   EXPECT_FALSE(decision.record);
   EXPECT_EQ(decision.base_offset, 1);
   EXPECT_EQ(decision.append_time, kNow + 1);
@@ -194,9 +194,9 @@ TEST(Send, AnswersADuplicateWithItsFirstOffsetAndTime) {
 TEST(Send, RefusesALogThatIsGone) {
   CoreRig rig;
   SendBatch to_queue = a_batch(proto::LogId{99}, values_of(1));
-  EXPECT_EQ(rig.state.decide(to_queue, kNow).error().code, Errc::kQueueNotFound);
+  EXPECT_EQ(rig.decide(to_queue, kNow).error().code, Errc::kQueueNotFound);
   SendBatch to_topic = a_batch(proto::LogId{99}, values_of(1), {}, true);
-  EXPECT_EQ(rig.state.decide(to_topic, kNow).error().code, Errc::kTopicNotFound);
+  EXPECT_EQ(rig.decide(to_topic, kNow).error().code, Errc::kTopicNotFound);
 }
 
 TEST(CreateTopic, FixesTheEpochOfItsPartitionsInTheRecord) {

@@ -159,6 +159,25 @@ class MemoryAttempts final : public AttemptSource {
   std::map<std::pair<proto::QueueId, proto::Offset>, std::vector<Attempt>> attempts_;
 };
 
+/// Every deduplication id, as the rows tell it.
+class MemoryIds final : public KnownIds {
+ public:
+  void add(const Deduplicated& record, std::uint32_t generation) {
+    for (const Deduplicated::Id& known : record.ids) {
+      ids_.insert_or_assign({record.queue, generation, known.id},
+                            KnownMessage{known.offset, record.time});
+    }
+  }
+  [[nodiscard]] Found find(proto::QueueId queue, std::uint32_t generation,
+                           const DeduplicationId& id) const override {
+    const auto it = ids_.find({queue, generation, id});
+    return it != ids_.end() ? std::optional(it->second) : std::nullopt;
+  }
+
+ private:
+  std::map<std::tuple<proto::QueueId, std::uint32_t, DeduplicationId>, KnownMessage> ids_;
+};
+
 /// What a look at all rows of a store says.
 inline proto::Result<RowCheck::Counts> check_rows(const storage::KeyValueStore& store) {
   RowCheck check;
@@ -178,6 +197,7 @@ struct CoreRig {
   ShardState state{100};
   MemorySource batches;
   MemoryAttempts attempts;
+  MemoryIds ids;
   Queue::Effects effects;  // of the newest record; what was freed, of all of them
   std::uint64_t last_nonce = 1000;
   std::map<std::tuple<proto::QueueId, proto::TimeMs, proto::Offset>, CachedBatch> lane;
@@ -196,6 +216,8 @@ struct CoreRig {
     }
     if (const auto* appended = std::get_if<BatchAppended>(&record)) {
       batches.add(appended->log, appended->stored);
+    } else if (const auto* known = std::get_if<Deduplicated>(&record)) {
+      ids.add(*known, state.queue(known->queue)->counters().generation);
     } else if (const auto* put = std::get_if<Delayed>(&record)) {
       CachedBatch batch = cached(put->stored);
       const proto::Offset last = batch.last_offset;
@@ -210,6 +232,17 @@ struct CoreRig {
     }
   }
 
+  /// As the shard decides it, with all that was ever sent at hand.
+  proto::Result<ShardState::SendDecision> decide(SendBatch& batch, proto::TimeMs now) const {
+    if (const Queue* queue = batch.topic ? nullptr : state.queue(proto::QueueId{batch.log.value})) {
+      batch.ids = deduplication_ids(*queue, batch);
+    }
+    auto decided = state.decide(batch, ids, now);
+    if (!decided) {
+      return decided.error();
+    }
+    return std::get<ShardState::SendDecision>(*std::move(decided));
+  }
   proto::QueueId create_queue(const std::string& name, QueueSettings settings = {}) {
     apply(state.decide(CreateQueue{"default", name, std::move(settings), Uuid{7}}).value());
     return state.catalog().queue("default", name).value();
@@ -227,11 +260,11 @@ struct CoreRig {
   proto::Offset send(proto::QueueId id, const std::vector<std::string>& values,
                      proto::TimeMs now = kNow, proto::BatchBuilder::Producer producer = {}) {
     SendBatch batch = a_batch(proto::LogId{id.value}, values, producer);
-    const auto decision = state.decide(batch, now).value();
+    const auto decision = decide(batch, now).value();
     if (decision.record) {
       apply(Record{*decision.record});
     }
-    apply(decision.delayed);
+    apply(decision.more);
     return decision.base_offset;
   }
   /// The same where each message, as far as there are any, asks for a delay.
@@ -240,8 +273,8 @@ struct CoreRig {
                              proto::TimeMs now = kNow,
                              proto::BatchBuilder::Producer producer = {}) {
     SendBatch batch = a_batch(proto::LogId{id.value}, values, producer, false, delays_ms);
-    const auto decision = state.decide(batch, now).value();
-    apply(decision.delayed);
+    const auto decision = decide(batch, now).value();
+    apply(decision.more);
     return decision.base_offset;
   }
   /// Everything in a queue's delay lane, the next that is due first.

@@ -99,7 +99,7 @@ TEST(Delay, OfTheQueueIsForMessagesThatNameNone) {
   rig.send_delayed(queue, {"b"}, {10});
   EXPECT_EQ(rig.state.queue(queue)->next_delay_due(), kNow + 10);
   SendBatch at_once = test::a_batch(proto::LogId{queue.value}, {"c"}, {}, false, {0});
-  const auto decision = rig.state.decide(at_once, kNow).value();
+  const auto decision = rig.decide(at_once, kNow).value();
   ASSERT_TRUE(decision.record) << "it says that it is not to wait";
   EXPECT_EQ(decision.base_offset, 0);
   rig.apply(*decision.record);
@@ -116,8 +116,8 @@ TEST(Delay, IsAnsweredAloneForADuplicate) {
   const proto::BatchBuilder::Producer first{static_cast<std::int64_t>(producer.id.value), 0, 0};
   const proto::Offset base = rig.send_delayed(queue, {"a", "b"}, {50, 60}, kNow, first);
   SendBatch again = test::a_batch(proto::LogId{queue.value}, {"a", "b"}, first, false, {50, 60});
-  const auto decision = rig.state.decide(again, kNow + 40).value();
-  EXPECT_TRUE(decision.is_duplicate());
+  const auto decision = rig.decide(again, kNow + 40).value();
+  EXPECT_TRUE(decision.is_duplicate);
   EXPECT_EQ(decision.base_offset, base);
   EXPECT_EQ(decision.append_time, kNow);
   EXPECT_EQ(rig.info(queue, kNow).messages(), 2U);
@@ -130,7 +130,7 @@ TEST(Delay, CountsAgainstTheBounds) {
   const QueueId queue = rig.create_queue("small", settings);
   rig.send_delayed(queue, {"a", "b"}, {50, 50});
   SendBatch more = test::a_batch(proto::LogId{queue.value}, {"c", "d"});
-  EXPECT_EQ(rig.state.decide(more, kNow).error().code, Errc::kQueueFull);
+  EXPECT_EQ(rig.decide(more, kNow).error().code, Errc::kQueueFull);
   rig.send(queue, {"c"});
   rig.move_due(queue, kNow + 50);
   EXPECT_EQ(rig.info(queue, kNow + 50).messages(), 3U) << "what was taken stays taken";

@@ -84,9 +84,9 @@ TEST_F(DeleteTest, MakesAQueueOfTheSameNameAnotherOne) {
   EXPECT_EQ(rig.state.decode(by_handle).error().code, Errc::kReceiptInvalid);
   // The same batch of the same producer is a new one there.
   SendBatch again = test::a_batch(proto::LogId{second.value}, values_of(2), idempotent);
-  EXPECT_TRUE(rig.state.decide(again, kNow)->record);
+  EXPECT_TRUE(rig.decide(again, kNow)->record);
   SendBatch to_first = test::a_batch(proto::LogId{first.value}, values_of(2));
-  EXPECT_EQ(rig.state.decide(to_first, kNow).error().code, Errc::kQueueNotFound);
+  EXPECT_EQ(rig.decide(to_first, kNow).error().code, Errc::kQueueNotFound);
   expect_same();
 }
 
@@ -150,7 +150,7 @@ TEST_F(DeleteTest, LeavesNoRowOfATopic) {
     for (const proto::PartitionId partition : topic.partitions) {
       SendBatch batch = test::a_batch(proto::LogId{partition.value}, values_of(4),
                                       {static_cast<std::int64_t>(producer.id.value), 0, 0}, true);
-      rig.apply(Record{*rig.state.decide(batch, kNow).value().record});
+      rig.apply(Record{*rig.decide(batch, kNow).value().record});
     }
   }
   expect_same();
@@ -173,7 +173,7 @@ TEST_F(DeleteTest, LeavesNoRowOfATopic) {
 TEST_F(DeleteTest, TakesATopicThatWasWrittenInTheSameUnit) {
   const TopicCreated news = rig.create_topic("news", 2);
   SendBatch batch = test::a_batch(proto::LogId{news.partitions[0].value}, values_of(4), {}, true);
-  rig.apply(Record{*rig.state.decide(batch, kNow).value().record});
+  rig.apply(Record{*rig.decide(batch, kNow).value().record});
   remove_topic("news");
   expect_same();
   EXPECT_EQ(store.rows(storage::Family::kLog), 0U);

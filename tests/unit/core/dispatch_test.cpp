@@ -193,7 +193,7 @@ class DeadLetters : public ::testing::Test {
         proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
                               proto::BatchUse::kQueue)
             .value();
-    rig.apply(Record{*rig.state.decide(batch, kNow).value().record});
+    rig.apply(Record{*rig.decide(batch, kNow).value().record});
   }
   ShardState::Records move(proto::QueueId from, proto::TimeMs now) {
     const auto step = rig.state.decide_dead_letter(from, rig.batches, rig.attempts, now);

@@ -56,7 +56,7 @@ struct Rig : CoreRig {
   QueueId create(QueueSettings settings = {}) { return create_queue("work", std::move(settings)); }
   void send(QueueId queue, const std::vector<Said>& messages, proto::TimeMs now = kNow) {
     SendBatch batch = a_batch_of(queue, messages);
-    apply(*state.decide(batch, now).value().record);
+    apply(*decide(batch, now).value().record);
   }
   /// The values that are handed out; what has expired goes by the way.
   std::vector<std::string> take_all(QueueId queue, proto::TimeMs now) {
@@ -148,7 +148,7 @@ TEST(Expiry, OfAllMessagesIsRefusedAtTheDoor) {
   Rig rig;
   const QueueId queue = rig.create();
   SendBatch late = a_batch_of(queue, {{"a", {}, kNow}, {"b", {}, kNow - 1}});
-  EXPECT_EQ(rig.state.decide(late, kNow).error().code, Errc::kMessageExpired);
+  EXPECT_EQ(rig.decide(late, kNow).error().code, Errc::kMessageExpired);
   rig.send(queue, {{"a", {}, kNow}, {"b"}});
   EXPECT_EQ(rig.take_all(queue, kNow), Values{"b"});
 }

@@ -43,7 +43,7 @@ struct Model : CoreRig {
       messages.push_back({std::to_string(rng.below(groups)), "v"});
     }
     SendBatch batch = test::a_grouped_batch(proto::LogId{queue.value}, messages);
-    const auto decision = state.decide(batch, now).value();
+    const auto decision = decide(batch, now).value();
     for (std::uint32_t i = 0; i < count; ++i) {
       group_of[decision.base_offset + i] = messages[i].group;
     }

@@ -22,7 +22,7 @@ using ::testing::IsEmpty;
 
 using Values = std::vector<std::string>;
 
-struct Rig : CoreRig {
+struct FifoRig : CoreRig {
   QueueId create(QueueSettings settings = {}) {
     return create_queue("work.fifo", std::move(settings));
   }
@@ -30,7 +30,7 @@ struct Rig : CoreRig {
                                                    const std::vector<Grouped>& messages,
                                                    proto::TimeMs now = kNow) {
     SendBatch batch = test::a_grouped_batch(proto::LogId{queue.value}, messages);
-    return state.decide(batch, now);
+    return decide(batch, now);
   }
   void send(QueueId queue, const std::vector<Grouped>& messages, proto::TimeMs now = kNow) {
     apply(Record{*try_send(queue, messages, now).value().record});
@@ -100,17 +100,17 @@ struct Rig : CoreRig {
 };
 
 TEST(Fifo, NeedsAGroupOfEachMessage) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   SendBatch plain = test::a_batch(proto::LogId{queue.value}, {"a"});
-  const auto refused = rig.state.decide(plain, kNow);
+  const auto refused = rig.decide(plain, kNow);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
   EXPECT_THAT(refused.error().message, HasSubstr("each message needs a group"));
 }
 
 TEST(Fifo, PutsNothingOff) {
-  Rig rig;
+  FifoRig rig;
   const auto refused =
       rig.state.decide(CreateQueue{"default", "late.fifo", {.delay_ms = 5}, Uuid{7}});
   ASSERT_FALSE(refused);
@@ -134,13 +134,13 @@ TEST(Fifo, PutsNothingOff) {
       proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
                             proto::BatchUse::kQueue)
           .value();
-  const auto put_off = rig.state.decide(batch, kNow);
+  const auto put_off = rig.decide(batch, kNow);
   ASSERT_FALSE(put_off);
   EXPECT_THAT(put_off.error().message, HasSubstr("cannot be put off"));
 }
 
 TEST(Fifo, HasADeadLetterQueueOfItsKind) {
-  Rig rig;
+  FifoRig rig;
   rig.create_queue("dead");
   rig.create_queue("dead.fifo");
   const auto create = [&](const std::string& name, const std::string& target) {
@@ -152,7 +152,7 @@ TEST(Fifo, HasADeadLetterQueueOfItsKind) {
 }
 
 TEST(Fifo, HandsOutSeveralOfAGroupInOrder) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}, {"a", "a2"}, {"b", "b1"}, {"a", "a3"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1", "a2", "b1", "a3"));
@@ -160,7 +160,7 @@ TEST(Fifo, HandsOutSeveralOfAGroupInOrder) {
 }
 
 TEST(Fifo, AGroupThatIsHeldHoldsUpItselfAlone) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}});
   rig.send(queue, {{"a", "a2"}, {"b", "b1"}, {"a", "a3"}, {"c", "c1"}});
@@ -182,7 +182,7 @@ TEST(Fifo, AGroupThatIsHeldHoldsUpItselfAlone) {
 }
 
 TEST(Fifo, OneReceiveGetsMoreOfItsGroupsFirst) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1"));
@@ -197,7 +197,7 @@ TEST(Fifo, OneReceiveGetsMoreOfItsGroupsFirst) {
 }
 
 TEST(Fifo, WhatWaitsGoesOutInPieces) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}, {"b", "b1"}});
   rig.send(queue, {{"a", "a2"}, {"b", "b2"}, {"a", "a3"}, {"c", "c1"}});
@@ -209,7 +209,7 @@ TEST(Fifo, WhatWaitsGoesOutInPieces) {
 }
 
 TEST(Fifo, WhatFailsTakesThoseBehindItAlong) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}, {"b", "b1"}, {"a", "a2"}, {"a", "a3"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1", "b1", "a2", "a3"));
@@ -230,7 +230,7 @@ TEST(Fifo, WhatFailsTakesThoseBehindItAlong) {
 }
 
 TEST(Fifo, FailuresOfSeveralAtOnceAreCountedForEach) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}, {"a", "a2"}, {"a", "a3"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1", "a2", "a3"));
@@ -246,7 +246,7 @@ TEST(Fifo, FailuresOfSeveralAtOnceAreCountedForEach) {
 }
 
 TEST(Fifo, LeasesThatEndKeepTheOrder) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}, {"a", "a2"}, {"a", "a3"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1", "a2", "a3"));
@@ -260,7 +260,7 @@ TEST(Fifo, LeasesThatEndKeepTheOrder) {
 }
 
 TEST(Fifo, ALateAckIsRefused) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1"));
@@ -269,7 +269,7 @@ TEST(Fifo, ALateAckIsRefused) {
 }
 
 TEST(Fifo, TheGroupGoesOnWhenADeadLetterHasGone) {
-  Rig rig;
+  FifoRig rig;
   const QueueId dead = rig.create_queue("dead.fifo");
   const QueueId queue = rig.create({.max_receive_count = 1, .dead_letter_queue = "dead.fifo"});
   rig.send(queue, {{"a", "a1"}, {"a", "a2"}});
@@ -284,7 +284,7 @@ TEST(Fifo, TheGroupGoesOnWhenADeadLetterHasGone) {
 }
 
 TEST(Fifo, TheGroupGoesOnWithoutWhatIsParked) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create({.max_receive_count = 1});
   rig.send(queue, {{"a", "a1"}, {"a", "a2"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1", "a2"));
@@ -295,7 +295,7 @@ TEST(Fifo, TheGroupGoesOnWithoutWhatIsParked) {
 }
 
 TEST(Fifo, WhatWasNotBegunGoesBackAtARestartAndTakesThoseBehindItAlong) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}, {"a", "a2"}, {"b", "b1"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1", "a2", "b1"));
@@ -310,7 +310,7 @@ TEST(Fifo, WhatWasNotBegunGoesBackAtARestartAndTakesThoseBehindItAlong) {
 }
 
 TEST(Fifo, APurgeForgetsItsGroups) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}, {"a", "a2"}});
   EXPECT_THAT(rig.take(queue, kNow, 1), ElementsAre("a1"));
@@ -321,7 +321,7 @@ TEST(Fifo, APurgeForgetsItsGroups) {
 }
 
 TEST(Fifo, WaitsInTheStoreAloneWhereMemoryIsShort) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", "a1"}});
   EXPECT_THAT(rig.take(queue), ElementsAre("a1"));
@@ -347,7 +347,7 @@ TEST(Fifo, WaitsInTheStoreAloneWhereMemoryIsShort) {
 }
 
 TEST(Fifo, GroupsThatDoNotGetOnDoNotCrowdTheQueue) {
-  Rig rig;
+  FifoRig rig;
   const QueueId queue = rig.create();
   std::vector<Grouped> stuck;
   for (int i = 0; i < 1000; ++i) {

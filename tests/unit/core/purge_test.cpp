@@ -167,7 +167,7 @@ TEST_F(PurgeTest, KnowsSentBatchesAgain) {
   const proto::Offset offset = rig.send(work, values_of(2), kNow, idempotent);
   purge(work);
   SendBatch twice = test::a_batch(proto::LogId{work.value}, values_of(2), idempotent);
-  const auto decision = rig.state.decide(twice, kNow);
+  const auto decision = rig.decide(twice, kNow);
   EXPECT_FALSE(decision->record) << "it was stored, and somebody deleted it";
   EXPECT_EQ(decision->base_offset, offset);
 }

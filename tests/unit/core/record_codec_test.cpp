@@ -107,6 +107,7 @@ void expect_same(const Leased& a, const Leased& b) {
   EXPECT_EQ(a.cursor_time, b.cursor_time);
   EXPECT_EQ(a.time, b.time);
   EXPECT_EQ(a.holder ? *a.holder : "", b.holder ? *b.holder : "");
+  EXPECT_EQ(a.groups, b.groups);
 }
 
 void expect_same(const Acked& a, const Acked& b) {
@@ -140,6 +141,7 @@ void expect_same(const Passed& a, const Passed& b) {
   EXPECT_EQ(a.append_time, b.append_time);
   EXPECT_EQ(a.cursor_time, b.cursor_time);
   EXPECT_EQ(a.due, b.due);
+  EXPECT_EQ(a.groups, b.groups);
 }
 
 void expect_same(const Moved& a, const Moved& b) {
@@ -174,6 +176,19 @@ void expect_same(const Expired& a, const Expired& b) {
   EXPECT_EQ(a.batch_bytes, b.batch_bytes);
   EXPECT_EQ(a.append_time, b.append_time);
   EXPECT_EQ(a.cursor_time, b.cursor_time);
+  EXPECT_EQ(a.groups, b.groups);
+}
+
+void expect_same(const Deduplicated& a, const Deduplicated& b) {
+  EXPECT_EQ(a.queue, b.queue);
+  EXPECT_EQ(a.part, b.part);
+  EXPECT_EQ(a.first_part, b.first_part);
+  EXPECT_EQ(a.time, b.time);
+  ASSERT_EQ(a.ids.size(), b.ids.size());
+  for (std::size_t i = 0; i < a.ids.size(); ++i) {
+    EXPECT_EQ(a.ids[i].id, b.ids[i].id);
+    EXPECT_EQ(a.ids[i].offset, b.ids[i].offset);
+  }
 }
 
 void expect_same(const SequenceTaken& a, const SequenceTaken& b) {
@@ -203,6 +218,7 @@ void expect_same(const PagedIn& a, const PagedIn& b) {
   EXPECT_EQ(a.batch.append_time(), b.batch.append_time());
   EXPECT_EQ(a.batch.acked_words(), b.batch.acked_words());
   EXPECT_EQ(a.batch.runs(), b.batch.runs());
+  EXPECT_EQ(a.batch.groups(), b.batch.groups());
 }
 
 void expect_same(const IncarnationRaised& a, const IncarnationRaised& b) {

@@ -151,6 +151,37 @@ TEST(RecordRefusals, RefusesExpiriesThatCannotBe) {
   EXPECT_REFUSED(expired, mutable_expired()->set_cursor_time(-1));
 }
 
+TEST(RecordRefusals, RefusesGroupsOfOtherMessages) {
+  Leased leased;
+  leased.range = kRange;
+  leased.grant = proto::GrantId{7};
+  leased.batch_bytes = 4096;
+  leased.groups = test::kGroups;
+  const Record hand_out = leased;
+  EXPECT_REFUSED(hand_out, mutable_leased()->add_groups(4));
+  const Record passed = Passed{kRange, 4096, 21, 22, 23, test::kGroups};
+  EXPECT_REFUSED(passed, mutable_passed()->mutable_groups()->RemoveLast());
+  const Record expired = Expired{kRange, true, 4096, 27, 28, test::kGroups};
+  EXPECT_REFUSED(expired, mutable_expired()->add_groups(4));
+  const Record in = PagedIn{proto::QueueId{3}, test::grouped_batch()};
+  EXPECT_REFUSED(in, mutable_paged_in()->mutable_batch()->add_groups(4));
+  EXPECT_REFUSED(in, mutable_paged_in()->mutable_batch()->mutable_groups()->RemoveLast());
+}
+
+TEST(RecordRefusals, RefusesDeduplicationThatCannotBe) {
+  const Record known =
+      Deduplicated{proto::QueueId{3}, kNow, kNow - 9, kNow + 5, {{DeduplicationId{1}, 7}}};
+  EXPECT_REFUSED(known, mutable_deduplicated()->set_queue(0));
+  EXPECT_REFUSED(known, mutable_deduplicated()->set_part(-1));
+  EXPECT_REFUSED(known, mutable_deduplicated()->set_first_part(-1));
+  EXPECT_REFUSED(known, mutable_deduplicated()->set_first_part(kNow + 1));
+  EXPECT_REFUSED(known, mutable_deduplicated()->set_time(kNow - 1));
+  EXPECT_REFUSED(known, mutable_deduplicated()->set_time(INT64_MAX));
+  EXPECT_REFUSED(known, mutable_deduplicated()->clear_ids());
+  EXPECT_REFUSED(known, mutable_deduplicated()->mutable_ids(0)->set_id("short"));
+  EXPECT_REFUSED(known, mutable_deduplicated()->mutable_ids(0)->set_offset(-1));
+}
+
 TEST(RecordRefusals, RefusesProducersAndIncarnationsThatCannotBe) {
   const Record started = ProducerStarted{proto::ProducerId{8}, 1, kNow};
   EXPECT_REFUSED(started, mutable_producer_started()->set_id(0));
@@ -220,7 +251,7 @@ TEST(RecordRefusals, RefusesACompressedBatchOfAQueue) {
       proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
                             proto::BatchUse::kTopic)
           .value();
-  BatchAppended record = *rig.state.decide(batch, kNow).value().record;
+  BatchAppended record = *rig.decide(batch, kNow).value().record;
   EXPECT_TRUE(records::decode(records::encode(record)));
   record.topic = false;
   EXPECT_FALSE(records::decode(records::encode(record)));

@@ -21,7 +21,7 @@ inline BatchAppended appended(bool topic, proto::BatchBuilder::Producer producer
     producer.id = static_cast<std::int64_t>(rig.start_producer().id.value);
   }
   SendBatch batch = a_batch(log, values_of(7), producer, topic);
-  return *rig.state.decide(batch, kNow + 1).value().record;
+  return *rig.decide(batch, kNow + 1).value().record;
 }
 
 inline const MessageRange kRange{proto::QueueId{3}, 100, 109, 2, 8};
@@ -39,6 +39,15 @@ inline TouchedBatch returned_batch() {
     run.state = RunState::kReturned;
     run.attempts = 2;
   });
+  return batch;
+}
+
+inline const std::vector<std::uint64_t> kGroups = {1, 2, 3, 1, 2, 3, 1, 2, 3, UINT64_MAX};
+
+/// The same of a FIFO queue.
+inline TouchedBatch grouped_batch() {
+  TouchedBatch batch = returned_batch();
+  batch.set_groups({0, 0, 0, 0, 0, 3, 1, 2, 3, UINT64_MAX});
   return batch;
 }
 
@@ -68,7 +77,7 @@ inline Delayed put_off() {
   CoreRig rig;
   const proto::QueueId queue = rig.create_queue("later");
   SendBatch batch = a_batch(proto::LogId{queue.value}, {"a", "b"}, {}, false, {25, 25});
-  return std::get<Delayed>(rig.state.decide(batch, kNow).value().delayed.front());
+  return std::get<Delayed>(rig.decide(batch, kNow).value().more.front());
 }
 
 /// At least one of each alternative, no field with the value that is left out on the wire.
@@ -79,7 +88,7 @@ inline std::vector<Record> samples() {
                    proto::NamespaceId{1},
                    "work",
                    Uuid{1, 2, 3},
-                   {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17, 18, 70'000, 1},
+                   {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17, 18, 70'000, 1, 300'000},
                    proto::QueueId{2}},
       TopicCreated{proto::TopicId{4},
                    proto::NamespaceId{1},
@@ -93,7 +102,7 @@ inline std::vector<Record> samples() {
       appended(false, {1, 0, 0}),
       appended(true, {}),
       Leased{kRange, proto::GrantId{1 << 20}, UINT64_MAX, kNow + 1, true, 4096, kNow - 1, kNow - 2,
-             kNow, std::make_shared<const std::string>("mailer 10.0.0.7:4000")},
+             kNow, std::make_shared<const std::string>("mailer 10.0.0.7:4000"), kGroups},
       Acked{kRange},
       Returned{kRange, kNow, ReturnCause::kFailed, kNow, "it broke"},
       Returned{kRange, kNow, ReturnCause::kUnsaid, kNow},
@@ -107,18 +116,30 @@ inline std::vector<Record> samples() {
                     proto::NamespaceId{1},
                     "work",
                     Uuid{1, 2, 3},
-                    {501, 5, "later", 11, 12, 13, 14, 15, 16, 17, 18, 70'000, 1},
+                    {501, 5, "later", 11, 12, 13, 14, 15, 16, 17, 18, 70'000, 1, 300'000},
                     proto::QueueId{9},
                     {true, true}}},
       QueuePurged{proto::QueueId{3}},
-      Passed{kRange, 4096, 21, 22, 23},
+      Passed{kRange, 4096, 21, 22, 23, kGroups},
+      PagedIn{proto::QueueId{3}, grouped_batch()},
+      QueueCreated{proto::QueueId{3},
+                   proto::NamespaceId{1},
+                   "work.fifo",
+                   Uuid{1, 2, 3},
+                   {500, 4, "", 7, 8, 9, 10, 15, 16, 17, 0, 70'000, 1, 60'000, 1},
+                   {}},
+      Deduplicated{proto::QueueId{3},
+                   kNow,
+                   kNow - 9,
+                   kNow + 5,
+                   {{DeduplicationId{1, 2}, 7}, {DeduplicationId{3}, 9}}},
       Moved{kRange},
       Unparked{kRange, 24},
       RedriveChanged{a_redrive()},
       put_off(),
       DelayEnded{proto::QueueId{3}, 25, Queue::DelayLane::kFirstOffset + 4, 5, 4096},
       SequenceTaken{proto::LogId{3}, 8, 2, 77, 5, Queue::DelayLane::kFirstOffset, 26},
-      Expired{kRange, true, 4096, 27, 28},
+      Expired{kRange, true, 4096, 27, 28, kGroups},
       QueueDeleted{proto::QueueId{3}},
       TopicDeleted{proto::TopicId{4}},
       NamespaceDeleted{proto::NamespaceId{1}},

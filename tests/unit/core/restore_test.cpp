@@ -24,7 +24,7 @@ TEST(RowCodec, KeepsEveryFieldOfDefinitions) {
                            proto::NamespaceId{1},
                            "work",
                            Uuid{1, 2, 3},
-                           {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17},
+                           {500, 4, "dead", 7, 8, 9, 10, 15, 16, 17, 0, 0, 0, 300'000},
                            proto::QueueId{2}};
   const auto queue_again = rows::decode_queue(rows::encode(queue)).value();
   EXPECT_EQ(rows::encode(queue_again), rows::encode(queue));
@@ -136,7 +136,7 @@ TEST(Restore, GivesBackWhatWasCommitted) {
   rig.send(queue, values_of(3), kNow + 5, idempotent);
   const proto::LogId log{topic.partitions[1].value};
   SendBatch batch = test::a_batch(log, values_of(4), {}, true);
-  rig.apply(Record{*rig.state.decide(batch, kNow).value().record});
+  rig.apply(Record{*rig.decide(batch, kNow).value().record});
   const Delivery held = *rig.take(queue, 2, kNow);
   rig.commit(store);
   expect_same_after_restore(rig, store, kNow);
@@ -148,7 +148,9 @@ TEST(Restore, GivesBackWhatWasCommitted) {
   EXPECT_EQ(again.partition(topic.partitions[1])->index, 1U);
   EXPECT_TRUE(again.decide_start().empty());
   SendBatch twice = test::a_batch(proto::LogId{queue.value}, values_of(3), idempotent);
-  EXPECT_EQ(again.decide(twice, kNow + 9)->append_time, kNow + 5) << "still a duplicate";
+  EXPECT_EQ(std::get<ShardState::SendDecision>(*again.decide(twice, rig.ids, kNow + 9)).append_time,
+            kNow + 5)
+      << "still a duplicate";
   EXPECT_EQ(again.producers().oldest()->first, kNow + 5);
   const auto step = again.decide(rig.wish(queue, 1), rig.batches, kNow);
   EXPECT_GT(std::get<ShardState::DispatchStep>(step).record.grant, held.grant)

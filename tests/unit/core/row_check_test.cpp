@@ -34,7 +34,7 @@ class RowCheckTest : public ::testing::Test {
       rig.send(queue, values_of(3), kNow, {static_cast<std::int64_t>(producer.id.value), 0, i * 3});
       SendBatch batch =
           test::a_batch(proto::LogId{topic.partitions[1].value}, values_of(4), {}, true);
-      rig.apply(Record{*rig.state.decide(batch, kNow + 1000 * i).value().record});
+      rig.apply(Record{*rig.decide(batch, kNow + 1000 * i).value().record});
     }
     rig.take(queue, 3, kNow);
     rig.take(queue, 2, kNow);

@@ -166,15 +166,15 @@ TEST(Pause, RefusesSendsButForThoseThatAreStored) {
   rig.send(queue, values_of(2), kNow, idempotent);
   apply_update(rig, pause_of("work", std::nullopt, true));
   SendBatch twice = test::a_batch(proto::LogId{queue.value}, values_of(2), idempotent);
-  EXPECT_FALSE(rig.state.decide(twice, kNow)->record) << "a duplicate";
+  EXPECT_FALSE(rig.decide(twice, kNow)->record) << "a duplicate";
   SendBatch fresh = test::a_batch(proto::LogId{queue.value}, values_of(2));
-  const auto refused = rig.state.decide(fresh, kNow);
+  const auto refused = rig.decide(fresh, kNow);
   EXPECT_EQ(refused.error().code, Errc::kPaused);
   EXPECT_GT(refused.error().retry_after_ms, 0U);
   EXPECT_FALSE(fresh.stored.empty()) << "not taken, so not lost";
   EXPECT_TRUE(rig.take(queue, 2, kNow)) << "receives go on";
   apply_update(rig, pause_of("work", std::nullopt, false));
-  EXPECT_TRUE(rig.state.decide(fresh, kNow)->record);
+  EXPECT_TRUE(rig.decide(fresh, kNow)->record);
 }
 
 TEST(Pause, OutlastsARestart) {

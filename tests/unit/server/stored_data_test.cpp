@@ -44,7 +44,7 @@ class StoredData : public ::testing::Test {
       rig.send(queue, values_of(3, std::string(400, 'q')));
       core::SendBatch batch = core::test::a_batch(proto::LogId{topic.partitions[0].value},
                                                   values_of(2, std::string(300, 't')), {}, true);
-      rig.apply(core::Record{*rig.state.decide(batch, kNow).value().record});
+      rig.apply(core::Record{*rig.decide(batch, kNow).value().record});
     }
     rig.take(queue, 5, kNow);
     rig.commit(original);

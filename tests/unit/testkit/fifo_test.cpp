@@ -50,6 +50,35 @@ TEST_F(Fifo, AsksForAGroup) {
   EXPECT_EQ(other.error().code, ErrorCode::kInvalidArgument);
 }
 
+TEST_F(Fifo, TakesWhatIsSentTwiceOnce) {
+  const auto once = [&](const std::string& body, const std::string& id) {
+    return producer->send(Message(body).set_group("a").set_deduplication_id(id)).value();
+  };
+  const SendReceipt first = once("1", "x");
+  EXPECT_FALSE(first.duplicate);
+  const SendReceipt again = once("2", "x");
+  EXPECT_TRUE(again.duplicate);
+  EXPECT_EQ(again.message_id, first.message_id);
+  broker.restart();
+  EXPECT_EQ(once("3", "x").message_id, first.message_id) << "known across a restart";
+  // In one batch with others: each has its own answer.
+  std::vector<Future<SendReceipt>> sent;
+  for (const char* id : {"y", "x", "z", "y"}) {
+    sent.push_back(producer->async_send(Message(id).set_group("a").set_deduplication_id(id)));
+  }
+  std::vector<SendReceipt> receipts;
+  for (Future<SendReceipt>& one : sent) {
+    receipts.push_back(one.get().value());
+  }
+  EXPECT_FALSE(receipts[0].duplicate);
+  EXPECT_EQ(receipts[1].message_id, first.message_id);
+  EXPECT_FALSE(receipts[2].duplicate);
+  EXPECT_EQ(receipts[3].message_id, receipts[0].message_id);
+  EXPECT_EQ(client.describe_queue("work.fifo").value().ready, 3U);
+  broker.advance(std::chrono::minutes(5));
+  EXPECT_FALSE(once("4", "x").duplicate) << "its time is over";
+}
+
 TEST_F(Fifo, AConsumerGetsTheNextOfAGroupWhenTheOneBeforeIsDone) {
   send("a", "a1");
   send("a", "a2");
