@@ -95,32 +95,47 @@ proto::Result<double> drain(const Subject& subject, const std::string& queue,
   return static_cast<double>(now_ns() - first_ns) / 1e9;
 }
 
-proto::Result<> add_drain(Report& report, const Subject& subject, const std::string& queue,
-                          std::uint64_t depth, std::size_t payload_bytes) {
-  // The one that was sent when the broker came back lies behind all others.
-  proto::Result<double> seconds = drain(subject, queue, depth + 1);
-  if (!seconds) {
-    return seconds.error();
-  }
-  double sum = *seconds;
-  std::uint64_t drained = depth + 1;
-  while (drained < kDrainedAtLeast) {
+// What was drained, and how long that took.
+struct Drained {
+  std::uint64_t messages = 0;
+  double seconds = 0;
+  [[nodiscard]] double rate() const { return static_cast<double>(messages) / seconds; }
+};
+
+// Fills queues that deep and drains them, until enough was drained; `groups` as in fill_queue().
+proto::Result<> fill_and_drain(const Subject& subject, std::uint64_t depth,
+                               std::size_t payload_bytes, std::uint64_t groups, Drained& drained) {
+  while (drained.messages < kDrainedAtLeast) {
     proto::Result<Client> client = connect(subject.url());
     if (!client) {
       return client.error();
     }
-    const std::string next = unique_name("shallow");
-    if (proto::Result<> filled = fill_queue(*client, next, depth, payload_bytes); !filled) {
+    const std::string next = unique_name("shallow") + (groups > 0 ? ".fifo" : "");
+    if (auto filled = fill_queue(*client, next, depth, payload_bytes, groups); !filled) {
       return filled;
     }
-    seconds = drain(subject, next, depth);
+    const proto::Result<double> seconds = drain(subject, next, depth);
     if (!seconds) {
       return seconds.error();
     }
-    sum += *seconds;
-    drained += depth;
+    drained.seconds += *seconds;
+    drained.messages += depth;
   }
-  report.add("drain_rate", static_cast<double>(drained) / sum, "msg/s");
+  return {};
+}
+
+proto::Result<> add_drain(Report& report, const Subject& subject, const std::string& queue,
+                          std::uint64_t depth, std::size_t payload_bytes) {
+  // The one that was sent when the broker came back lies behind all others.
+  const proto::Result<double> seconds = drain(subject, queue, depth + 1);
+  if (!seconds) {
+    return seconds.error();
+  }
+  Drained drained{depth + 1, *seconds};
+  if (auto more = fill_and_drain(subject, depth, payload_bytes, 0, drained); !more) {
+    return more;
+  }
+  report.add("drain_rate", drained.rate(), "msg/s");
   return {};
 }
 
@@ -171,7 +186,71 @@ proto::Result<Report> run_depth(const Options& options, std::uint64_t depth,
   return report;
 }
 
+// A FIFO queue with many groups, beside one that is shallow.
+proto::Result<Report> run_fifo_depth(const Options& options) {
+  constexpr std::uint64_t kGroups = 100'000;
+  constexpr std::uint64_t kShallow = 10'000;
+  constexpr double kGrowthTargetMib = 128;
+  constexpr double kRatioTarget = 0.8;
+  const proto::Result<Subject> subject = Subject::make(options);
+  if (!subject) {
+    return subject.error();
+  }
+  Drained shallow;
+  if (auto done = fill_and_drain(*subject, kShallow, options.payload_bytes, kGroups, shallow);
+      !done) {
+    return done.error();
+  }
+  const proto::Result<Subject> other = Subject::make(options);
+  if (!other) {
+    return other.error();
+  }
+  const double idle = rss_mib(*other);
+  proto::Result<Client> client = connect(other->url());
+  if (!client) {
+    return client.error();
+  }
+  const std::string queue = unique_name("deep") + ".fifo";
+  const std::int64_t begin = now_ns();
+  if (auto filled = fill_queue(*client, queue, options.backlog, options.payload_bytes, kGroups);
+      !filled) {
+    return filled.error();
+  }
+  const double filled_seconds = static_cast<double>(now_ns() - begin) / 1e9;
+  const proto::Result<double> seconds = drain(*other, queue, options.backlog);
+  if (!seconds) {
+    return seconds.error();
+  }
+  const Drained deep{options.backlog, *seconds};
+  Report report("backlog-fifo " + std::to_string(options.backlog));
+  report.add("fill_rate", static_cast<double>(options.backlog) / filled_seconds, "msg/s");
+  report.add("drain_rate", deep.rate(), "msg/s");
+  report.add("drain_rate_shallow", shallow.rate(), "msg/s");
+  report.add("drain_ratio", deep.rate() / shallow.rate(), "x");
+  report.target(">= 0.8", deep.rate() / shallow.rate() >= kRatioTarget);
+  report.add("rss_idle", idle, "MiB");
+  report.add("peak_rss", peak_mib(*other), "MiB");
+  report.target("< 128 MiB over idle", peak_mib(*other) - idle < kGrowthTargetMib);
+  return report;
+}
+
 }  // namespace
+
+proto::Result<> run_backlog_fifo(const Options& options, const Printer& printer) {
+  if (options.broker.empty()) {
+    return proto::fail(proto::Errc::kInvalidArgument, "backlog-fifo needs --broker");
+  }
+  std::vector<Report> runs;
+  for (std::size_t run = 0; run < options.runs; ++run) {
+    proto::Result<Report> report = run_fifo_depth(options);
+    if (!report) {
+      return report.error();
+    }
+    runs.push_back(std::move(*report));
+  }
+  printer.print(Report::median_of("backlog-fifo " + std::to_string(options.backlog), runs));
+  return {};
+}
 
 proto::Result<> run_backlog(const Options& options, const Printer& printer) {
   if (options.broker.empty()) {

@@ -8,7 +8,7 @@
 namespace weir::bench {
 
 proto::Result<> fill_queue(Client& client, const std::string& queue, std::uint64_t messages,
-                           std::size_t payload_bytes) {
+                           std::size_t payload_bytes, std::uint64_t groups) {
   if (const auto created = client.create_queue(queue, QueueSettings()); !created) {
     return to_error(created.error());
   }
@@ -19,9 +19,13 @@ proto::Result<> fill_queue(Client& client, const std::string& queue, std::uint64
   std::atomic<std::uint64_t> refused = 0;
   Payload payload(payload_bytes);
   for (std::uint64_t number = 0; number < messages; ++number) {
-    const Result<> taken =
-        producer->send(MessageView(payload.make(number, now_ns())),
-                       [&refused](const Result<SendReceipt>& sent) { refused += sent ? 0 : 1; });
+    MessageView message(payload.make(number, now_ns()));
+    const std::string group = groups > 0 ? std::to_string(number % groups) : std::string();
+    if (groups > 0) {
+      message.set_group(group);
+    }
+    const Result<> taken = producer->send(
+        message, [&refused](const Result<SendReceipt>& sent) { refused += sent ? 0 : 1; });
     if (!taken) {
       return to_error(taken.error());
     }

@@ -12,6 +12,7 @@ namespace weir::bench {
 /// Creates the queue and sends so many messages to it, as fast as it goes; returns when all are
 /// confirmed.
 [[nodiscard]] proto::Result<> fill_queue(Client& client, const std::string& queue,
-                                         std::uint64_t messages, std::size_t payload_bytes);
+                                         std::uint64_t messages, std::size_t payload_bytes,
+                                         std::uint64_t groups = 0);
 
 }  // namespace weir::bench

@@ -12,6 +12,7 @@ void SendTally::on_result(std::uint64_t number, const Result<SendReceipt>& resul
   }
   const std::lock_guard lock(mutex_);
   ++stored_;
+  known_ += result->duplicate ? 1 : 0;
 }
 
 void SendTally::on_failure(std::uint64_t number, const Error& error) {
@@ -38,7 +39,9 @@ ExitCode SendTally::conclude(std::string_view verb, std::string_view subject) co
   const std::string failure = failure_line(subject);
   const std::lock_guard lock(mutex_);
   if (!first_error_) {
-    return print(std::string(verb) + " " + terminal::counted(stored_, "message") + "\n");
+    const std::string known =
+        known_ > 0 ? ", of which " + std::to_string(known_) + " had been stored before" : "";
+    return print(std::string(verb) + " " + terminal::counted(stored_, "message") + known + "\n");
   }
   print_error_line(failure);
   return unknown_ > 0 ? ExitCode::kUnknownOutcome : exit_code_for(first_error_->code);

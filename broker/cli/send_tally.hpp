@@ -21,7 +21,8 @@ class SendTally {
 
   [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
-  /// Prints "sent 3 messages" (`verb` is the first word), or, after a failure, the first one that
+  /// Prints "sent 3 messages" (`verb` is the first word), with how many of them were not stored
+  /// again, or, after a failure, the first one that
   /// happened with how many messages were stored, unknown and refused.
   [[nodiscard]] ExitCode conclude(std::string_view verb, std::string_view subject) const;
 
@@ -32,6 +33,7 @@ class SendTally {
   std::atomic<bool> failed_ = false;
   mutable std::mutex mutex_;  // guards what follows
   std::uint64_t stored_ = 0;
+  std::uint64_t known_ = 0;  // of those: by an earlier send
   std::uint64_t unknown_ = 0;
   std::uint64_t refused_ = 0;
   std::uint64_t first_number_ = 0;

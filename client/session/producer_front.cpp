@@ -6,6 +6,7 @@
 #include "client/session/session.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/limits.hpp"
+#include "proto/names.hpp"
 
 #include <algorithm>
 #include <array>
@@ -158,8 +159,30 @@ void ProducerFront::on_stop(SendStop& stop) {
   }
 }
 
+namespace {
+
+/// What the broker will say of it, with the words that its answer has no room for.
+Result<> check_for_fifo(const MessageView& message) {
+  if (!message.group()) {
+    return Error(ErrorCode::kInvalidArgument, "a message for a FIFO queue needs a group");
+  }
+  if (message.delay()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "a message for a FIFO queue cannot be put off: it would lose its place in its "
+                 "group");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, bool may_block,
                              SendCallback callback) {
+  if (!destination_.is_topic && proto::is_fifo_name(destination_.name)) {
+    if (Result<> checked = check_for_fifo(message); !checked) {
+      return checked;
+    }
+  }
   std::vector<proto::Header> headers;
   const std::size_t own = (message.delay() ? 1U : 0U) + (message.ttl() ? 1U : 0U) +
                           (message.deadline() ? 1U : 0U) + (message.group() ? 1U : 0U) +

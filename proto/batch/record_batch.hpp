@@ -142,9 +142,9 @@ enum class BatchUse : std::uint8_t {
 /// Checks a batch from a producer: one batch and nothing behind it, CRC, sizes and counts within
 /// proto/limits.hpp, dense offset deltas, count == last_offset_delta + 1 and at least one,
 /// well-formed records and headers, no control batch, no broker's timestamps, no reserved `weir.`
-/// header but, for a queue, those of delay, time to live, deadline, group and deduplication. Errors: MALFORMED,
-/// CORRUPT_BATCH, MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip, snappy, attribute bits
-/// without a meaning), INVALID_ARGUMENT.
+/// header but, for a queue, those that are named above. Errors: MALFORMED, CORRUPT_BATCH,
+/// MESSAGE_TOO_LARGE, LIMIT_EXCEEDED, UNSUPPORTED (gzip, snappy, attribute bits without a meaning),
+/// INVALID_ARGUMENT.
 Result<BatchColumns> validate_batch(std::string_view batch, BatchUse use);
 
 /// Columns of an uncompressed batch that came from our own store: same walk, no limits of

@@ -92,6 +92,11 @@ void check_keys(std::string_view key) {
     WEIR_ASSERT(storage::producer_window_key(window->producer, window->log) == key,
                 "a window's key says its parts");
   }
+  if (const auto known = storage::parse_deduplication_key(key)) {
+    const std::string part =
+        storage::deduplication_prefix(known->queue, known->generation, known->part);
+    WEIR_ASSERT(key.starts_with(part), "the key of a deduplication id says its part");
+  }
   const std::string end = storage::prefix_end(key);
   WEIR_ASSERT(end.empty() || end > key, "the end of a prefix lies behind it");
 }
@@ -133,6 +138,7 @@ void rows(std::string_view bytes) {
       return check_point(input.rest());
     default:
       check_row<core::rows::DelayIndex>(input.rest(), core::rows::decode_delay_index);
+      check_row<core::KnownMessage>(input.rest(), core::rows::decode_deduplication);
       return check_redrive(input.rest());
   }
 }

@@ -72,6 +72,9 @@ void add_frames(Seeds& seeds) {
   std::string stream;
   proto::encode(proto::Send{.alias = 1, .send_number = 1, .batch = batch}, stream);
   proto::encode(proto::Sent{.entries = std::vector<proto::SentEntry>(2)}, stream);
+  proto::Sent known{.entries = std::vector<proto::SentEntry>(2)};
+  known.entries[1].known = {{0, 7}, {3, 9}};
+  proto::encode(known, stream);
   proto::Deliver deliver;
   deliver.count = 1;
   deliver.records = "records";
@@ -258,6 +261,7 @@ void add_records(Seeds& seeds) {
   leased.range = range;
   leased.grant = proto::GrantId(77);
   leased.batch_bytes = 4'000;
+  leased.groups.assign(50, 3);
   core::Delayed put_off;
   put_off.queue = proto::QueueId(9);
   put_off.due = 1'700'000'060'000;
@@ -287,14 +291,15 @@ void add_records(Seeds& seeds) {
       core::IncarnationRaised{2},
       core::QueueChanged{a_queue()},
       core::QueuePurged{proto::QueueId(9)},
-      core::Passed{range, 4'000, 5, 6, 7},
+      core::Passed{range, 4'000, 5, 6, 7, {}},
       core::Moved{range},
       core::Unparked{range, 5},
       core::RedriveChanged{a_redrive()},
       put_off,
       core::DelayEnded{put_off.queue, put_off.due, put_off.base_offset + 2, 3, 400},
       core::SequenceTaken{appended.log, 7, 1, 0, 3, put_off.base_offset, 5},
-      core::Expired{range, true, 4'000, 5, 6},
+      core::Expired{range, true, 4'000, 5, 6, {}},
+      core::Deduplicated{proto::QueueId(9), 4, 3, 5, {{core::DeduplicationId{1, 2}, 7}}},
       core::QueueDeleted{proto::QueueId(9)},
       core::TopicDeleted{proto::TopicId(10)},
       core::NamespaceDeleted{proto::NamespaceId(1)}};

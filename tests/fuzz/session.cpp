@@ -27,7 +27,8 @@ namespace {
 
 using proto::FrameType;
 
-constexpr std::array<const char*, 6> kNames = {"q0", "q1", "t0", "", "weir.x", "no such thing"};
+constexpr std::array<const char*, 7> kNames = {"q0",     "q1", "t0", "", "weir.x", "no such thing",
+                                               "q2.fifo"};
 constexpr std::array<std::uint32_t, 8> kNumbers = {0, 1, 2, 3, 100, 30'000, 0x7fffffff, 0xffffffff};
 constexpr std::array<std::uint16_t, 6> kPauses = {0, 1, 999, 5'000, 31'000, 65'535};
 constexpr int kStepsMax = 200;
@@ -401,18 +402,20 @@ class Play {
     proto::BatchBuilder builder;
     const std::size_t count = 1 + input_.below(4);
     const std::string value(std::size_t{1} << input_.below(12), 'v');
-    // Times of its own, good and bad ones, in some batches.
-    constexpr std::array<std::string_view, 4> kTimes = {proto::kHeaderDelay, proto::kHeaderTtl,
-                                                        proto::kHeaderDeadline, "plain"};
-    const bool has_times = input_.below(4) == 0;
+    // Headers that mean something, good and bad ones, in some batches.
+    constexpr std::array<std::string_view, 6> kMeant = {
+        proto::kHeaderDelay,    proto::kHeaderTtl,
+        proto::kHeaderDeadline, "plain",
+        proto::kHeaderGroup,    proto::kHeaderDeduplicationId};
+    const std::size_t meant = input_.below(4) == 0 ? 1 + input_.below(2) : 0;
     for (std::size_t i = 0; i < count; ++i) {
       proto::RecordInput record;
       record.value = value;
-      std::string time;
+      std::array<std::string, 2> values;
       std::vector<proto::Header> headers;
-      if (has_times) {
-        time = std::to_string(input_.pick(kNumbers));
-        headers.push_back({input_.pick(kTimes), time});
+      for (std::size_t j = 0; j < meant; ++j) {
+        values[j] = std::to_string(input_.pick(kNumbers));
+        headers.push_back({input_.pick(kMeant), values[j]});
       }
       record.headers = headers;
       record.timestamp = shard::test::kNow;

@@ -38,7 +38,7 @@ const std::vector<Layer>& layers() {
        .libraries = {"boost/system/", "rocksdb/", "sys/", "unistd.h", "fcntl.h"}},
       {.folder = "broker/core/",
        .project = {"proto/", "storage/", "weir/storage/v1/", "broker/core/"},
-       .libraries = {"boost/system/", "boost/container/"}},
+       .libraries = {"boost/system/", "boost/container/", "openssl/evp.h"}},
       {.folder = "broker/shard/",
        .project = {"proto/", "storage/", "weir/storage/v1/", "broker/core/", "broker/shard/"},
        .libraries = {"boost/system/", "boost/container/", "boost/intrusive/", "sys/", "unistd.h",

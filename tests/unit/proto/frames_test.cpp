@@ -135,6 +135,32 @@ TEST(Frames, SentComesBack) {
   EXPECT_EQ(frame->entries, sent_sample().entries);
 }
 
+TEST(Frames, SentTellsWhatWasStoredBefore) {
+  Sent sample = sent_sample();
+  sample.entries[0].known = {{0, 5}, {9, kOffset}};
+  sample.entries[1].known = {{3, 0}};
+  const std::string bytes = whole(sample);
+  const Result<Sent> frame = decode_sent(body_of(bytes, FrameType::kSent));
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->entries, sample.entries);
+
+  const auto refuses = [&](const auto& change) {
+    Sent other = sample;
+    change(other);
+    return !decode_sent(whole(other).substr(5));
+  };
+  EXPECT_TRUE(refuses([](Sent& sent) { sent.entries[0].known[1].index = 0; })) << "it comes twice";
+  EXPECT_TRUE(refuses([](Sent& sent) { sent.entries[0].known[1].index = kMaxBatchRecords; }));
+  EXPECT_TRUE(refuses([](Sent& sent) { sent.entries[1].known[0].offset = -1; }));
+  const std::string body = whole(sample).substr(5);
+  for (std::size_t bytes_left = 4 + 2 * 32 + 1; bytes_left < body.size(); ++bytes_left) {
+    EXPECT_FALSE(decode_sent(body.substr(0, bytes_left))) << bytes_left;
+  }
+  std::string of_no_entry = body;
+  store_le<std::uint32_t>(of_no_entry.data() + 4 + 2 * 32 + 4, 2);
+  EXPECT_FALSE(decode_sent(of_no_entry));
+}
+
 TEST(Frames, DeliverComesBack) {
   const Deliver sample = deliver_sample();
   const std::string bytes = whole(sample);

@@ -248,6 +248,51 @@ TEST(ValidateBatch, RefusesDelaysThatAreNone) {
             Errc::kInvalidArgument);
 }
 
+TEST(ValidateBatch, ReadsTheGroupsAndIdsThatMessagesHave) {
+  BatchBuilder builder;
+  const auto add = [&](const std::vector<Header>& headers) {
+    RecordInput record;
+    record.value = "v";
+    record.headers = headers;
+    builder.add(record);
+  };
+  const std::string longest(128, 'g');
+  add({});
+  add({{kHeaderGroup, "a"}, {kHeaderDeduplicationId, "one"}});
+  add({{kHeaderDeduplicationId, longest}, {"x", "y"}});
+  add({{kHeaderGroup, longest}});
+  const std::string batch = builder.finish({}, Compression::kNone);
+  const Result<BatchColumns> columns = validate_batch(batch, BatchUse::kQueue);
+  ASSERT_TRUE(columns);
+  EXPECT_EQ(columns->groups,
+            (std::vector<std::uint64_t>{kNoGroup, group_hash("a"), kNoGroup, group_hash(longest)}));
+  std::vector<std::string> ids;
+  for (const RecordSpan& span : columns->deduplication_ids) {
+    ids.push_back(batch.substr(span.position, span.bytes));
+  }
+  EXPECT_EQ(ids, (std::vector<std::string>{"", "one", longest, ""}));
+  EXPECT_EQ(read_columns(batch)->groups, columns->groups) << "as they are read from the store";
+  EXPECT_EQ(refusal(batch, BatchUse::kTopic), Errc::kInvalidArgument);
+  EXPECT_TRUE(validate_batch(batch_with_headers({{"a", "1"}}), BatchUse::kQueue)->groups.empty());
+}
+
+// The published test vectors of FNV-1a, 64 bits.
+TEST(GroupHash, IsFnv1a) {
+  EXPECT_EQ(group_hash("a"), 0xaf63dc4c8601ec8cU);
+  EXPECT_EQ(group_hash("foobar"), 0x85944171f73967e8U);
+  EXPECT_NE(group_hash(""), kNoGroup);
+}
+
+TEST(ValidateBatch, RefusesGroupsAndIdsThatAreNone) {
+  const std::string too_long(129, 'g');
+  for (const std::string_view name : {kHeaderGroup, kHeaderDeduplicationId}) {
+    EXPECT_EQ(refusal(batch_with_headers({{name, ""}})), Errc::kInvalidArgument);
+    EXPECT_EQ(refusal(batch_with_headers({{name, std::nullopt}})), Errc::kInvalidArgument);
+    EXPECT_EQ(refusal(batch_with_headers({{name, too_long}})), Errc::kInvalidArgument);
+    EXPECT_EQ(refusal(batch_with_headers({{name, "a"}, {name, "a"}})), Errc::kInvalidArgument);
+  }
+}
+
 TEST(ValidateBatch, HoldsProducersToTheLimitsOfHeaders) {
   std::vector<Header> headers(kMaxHeaders, Header{"k", "v"});
   EXPECT_EQ(refusal(batch_with_headers(headers)), Errc{0});
