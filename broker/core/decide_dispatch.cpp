@@ -48,8 +48,8 @@ bool must_be_alone(const Run& run) {
 }
 
 Slice slice_of(const TouchedBatch& batch, const Run& run, std::uint32_t first, std::uint32_t end) {
-  return {batch.base_offset(), batch.last_offset(), first,          end,
-          run.attempts,        run.failures,        run.is_unparked};
+  return {batch.base_offset(), batch.last_offset(), first,           end,
+          run.attempts,        run.failures,        run.is_unparked, run.grant.value != 0};
 }
 
 DueSlice find_returned(const Queue& queue, const ShardState::DispatchWish& wish,
@@ -178,7 +178,7 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
   step.delivery.count = count;
   step.delivery.attempts = slice->attempts;
   step.delivery.failures = slice->failures;
-  step.delivery.again = at < target->counters().cursor;
+  step.delivery.again = slice->was_handed_out;
   step.delivery.lease_ms = wish.lease_ms;
   step.delivery.base_timestamp = cached->base_timestamp;
   step.delivery.records = cached->batch.slice(cached->records[slice->first].position, bytes);
@@ -223,7 +223,11 @@ ShardState::decide_dead_letter(proto::QueueId queue_id, const BatchSource& batch
   DeadLetterBatch copies(*cached, source->definition().name, source->id(), identity_.incarnation,
                          now);
   bool is_read = true;
+  bool is_full = false;
   for (const Run& run : batch.runs()) {
+    if (is_full || (!is_read && source->is_fifo())) {
+      break;
+    }
     for (std::uint32_t i = batch.next_live(run.first, run.end());
          (run.state == RunState::kDying || WEIR_PLANTED(dead_letter_neighbours)) && i < run.end();
          i = batch.next_live(i + 1, run.end())) {
@@ -231,9 +235,13 @@ ShardState::decide_dead_letter(proto::QueueId queue_id, const BatchSource& batch
           attempts.find(source->id(), batch.base_offset() + i, run.attempts);
       if (history == nullptr) {
         is_read = false;
+        if (source->is_fifo()) {
+          break;  // one behind it may be of its group
+        }
         continue;
       }
       if (!copies.add(i, run, *history)) {
+        is_full = true;
         break;
       }
       if (!WEIR_PLANTED(dead_letter_without_delete)) {

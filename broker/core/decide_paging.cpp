@@ -1,5 +1,4 @@
 #include "broker/core/shard_state.hpp"
-#include "broker/core/slice.hpp"
 
 // Which touched batches stay in memory: what is under way, what is needed soon, and of the rest as
 // much as the bound allows.
@@ -30,22 +29,17 @@ namespace {
 
 /// The batch in the store alone with which the next group goes on.
 std::optional<NeedRows> next_of_groups(const Queue& queue, proto::TimeMs now) {
-  int passed = 0;
-  for (const MessageGroups::Turn& turn : queue.groups().turns()) {
-    if (turn.due > now || passed++ == kMaxPassed) {
-      break;
-    }
-    if (!queue.touched_batches().contains(turn.last_offset)) {
-      NeedRows need;
-      need.what = NeedRows::What::kBatch;
-      need.queue = queue.id();
-      need.generation = queue.counters().generation;
-      need.offset = turn.last_offset;
-      need.end = turn.last_offset + 1;
-      return need;
-    }
+  const auto& turns = queue.groups().cold_turns();
+  if (turns.empty() || turns.begin()->due > now) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  NeedRows need;
+  need.what = NeedRows::What::kBatch;
+  need.queue = queue.id();
+  need.generation = queue.counters().generation;
+  need.offset = turns.begin()->last_offset;
+  need.end = need.offset + 1;
+  return need;
 }
 
 }  // namespace

@@ -91,7 +91,6 @@ std::variant<NeedIds, std::vector<proto::SentEntry::Known>> find_known(
     bool was_sent, proto::TimeMs now) {
   const std::uint32_t generation = queue.counters().generation;
   const std::int64_t time = queue.definition().settings.deduplication_ms;
-  NeedIds need{queue.id(), generation, queue.counters().deduplication_parts, {}};
   std::vector<proto::SentEntry::Known> known;
   std::map<DeduplicationId, proto::Offset> in_this_one;
   proto::Offset next = stored_at;
@@ -102,8 +101,7 @@ std::variant<NeedIds, std::vector<proto::SentEntry::Known>> find_known(
     }
     const KnownIds::Found found = known_ids.find(queue.id(), generation, *send.ids[i]);
     if (std::holds_alternative<KnownIds::Unknown>(found)) {
-      need.ids.push_back(*send.ids[i]);
-      continue;
+      return need_all(queue, send);
     }
     const auto before = std::get<std::optional<KnownMessage>>(found);
     const bool is_known =
@@ -117,16 +115,13 @@ std::variant<NeedIds, std::vector<proto::SentEntry::Known>> find_known(
       ++next;
     }
   }
-  if (!need.ids.empty()) {
-    return need;
-  }
   return known;
 }
 
 /// What is known from here on: the messages of a send that are stored from that offset on.
-Deduplicated remembered(const Queue& queue, const SendBatch& send,
-                        std::span<const proto::SentEntry::Known> known, proto::Offset stored_at,
-                        proto::TimeMs now) {
+void remember(const Queue& queue, const SendBatch& send,
+              std::span<const proto::SentEntry::Known> known, proto::Offset stored_at,
+              proto::TimeMs now, ShardState::Records& records) {
   const DeduplicationParts parts = parts_at(queue, now);
   Deduplicated record{queue.id(), parts.current, parts.first, now, {}};
   auto other = known.begin();
@@ -140,7 +135,9 @@ Deduplicated remembered(const Queue& queue, const SendBatch& send,
     }
     ++stored_at;
   }
-  return record;
+  if (!record.ids.empty()) {
+    records.emplace_back(std::move(record));
+  }
 }
 
 /// The messages of a send that are not known, as a batch of their own.
@@ -212,7 +209,8 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
   std::vector<proto::SentEntry::Known> known;
   if (!command.ids.empty()) {
     const proto::Offset stored_at = *duplicate ? (*duplicate)->base_offset : base_offset;
-    auto found = find_known(*to_queue, command, known_ids, stored_at, duplicate->has_value(), now);
+    auto found = find_known(*to_queue, command, known_ids, stored_at, duplicate->has_value(),
+                            *duplicate ? (*duplicate)->append_time : now);
     if (auto* need = std::get_if<NeedIds>(&found)) {
       return std::move(*need);
     }
@@ -268,7 +266,7 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
   decision.base_offset = base_offset;
   decision.append_time = now;
   if (!command.ids.empty()) {
-    decision.more.emplace_back(remembered(*to_queue, command, {}, base_offset, now));
+    remember(*to_queue, command, {}, base_offset, now, decision.more);
   }
   return decision;
 }
@@ -285,7 +283,7 @@ ShardState::SendDecision ShardState::decide_known(const Queue& queue, SendBatch&
   if (!decision.is_duplicate) {
     Rest rest(command, known, now);
     decision.record = append_of(rest, end, identity_.epoch, now);
-    decision.more.emplace_back(remembered(queue, command, known, end.next_offset, now));
+    remember(queue, command, known, end.next_offset, now, decision.more);
   }
   if (header.producer_id >= 0) {
     decision.more.emplace_back(SequenceTaken{

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <unordered_set>
 #include <utility>
 
 // Decisions about messages that were handed out: acks, returns, extensions, expiry.
@@ -47,27 +48,55 @@ std::optional<Errc> refusal(const Queue& queue, const Run& run, const proto::Set
   return Errc::kReceiptExpired;
 }
 
-/// Where messages of a FIFO queue go back, the last one goes first: those behind one that goes back
-/// go with it, as if nothing was said of them.
-void put_in_order(const Queue& queue, ShardState::Records& records) {
-  if (queue.is_fifo()) {
-    std::ranges::reverse(records);
+/// Of messages that are to go back, those that do for what is said of them: in a FIFO queue the
+/// first of each group, since those behind it go back with it whatever was said.
+class GoingBack {
+ public:
+  explicit GoingBack(const Queue& queue) : is_fifo_(queue.is_fifo()) {}
+  /// Calls `back` for ranges of the live messages from `first` to `end`.
+  template <class Back>
+  void for_each(const TouchedBatch& batch, std::uint32_t first, std::uint32_t end, Back back) {
+    if (!is_fifo_) {
+      back(first, end);
+      return;
+    }
+    std::uint32_t begin = first;
+    std::uint32_t next = first;  // behind those that go
+    for (std::uint32_t i = batch.next_live(first, end); i < end; i = batch.next_live(i + 1, end)) {
+      if (!seen_.insert(batch.group_of(i)).second) {
+        continue;
+      }
+      if (next != i && begin < next) {
+        back(begin, next);
+      }
+      begin = next == i ? begin : i;
+      next = i + 1;
+    }
+    if (begin < next) {
+      back(begin, next);
+    }
   }
-}
+
+ private:
+  bool is_fifo_;
+  std::unordered_set<std::uint64_t> seen_;
+};
 
 /// Gives back the leased runs of a batch that are meant.
 template <typename Meant>
 ShardState::Records returned_of(const Queue& queue, const TouchedBatch& batch, proto::TimeMs now,
                                 ReturnCause cause, Meant meant) {
   ShardState::Records records;
+  GoingBack going_back(queue);
   for (const Run& run : batch.runs()) {
     if (run.state == RunState::kLeased && meant(run)) {
       const ReturnCause counted = WEIR_PLANTED(punish_prefetched) ? ReturnCause::kFailed : cause;
-      records.emplace_back(
-          Returned{range_of(queue, batch, run.first, run.count), now, counted, now});
+      going_back.for_each(batch, run.first, run.end(), [&](std::uint32_t first, std::uint32_t end) {
+        records.emplace_back(
+            Returned{range_of(queue, batch, first, end - first), now, counted, now});
+      });
     }
   }
-  put_in_order(queue, records);
   return records;
 }
 
@@ -120,6 +149,12 @@ Record record_of(const Queue& queue, const Run& run, const Said& said, const Mes
   return Extended{range, now + settle.value};
 }
 
+bool gives_back(const proto::SettleRange& settle) {
+  return settle.kind == SettleKind::kExtend
+             ? settle.value == 0
+             : settle.kind != SettleKind::kAck && settle.kind != SettleKind::kStarted;
+}
+
 /// Whether the value is one that this kind of settlement can have.
 bool is_value_allowed(const proto::SettleRange& settle) {
   switch (settle.kind) {
@@ -153,6 +188,7 @@ void refuse(ShardState::SettleDecision& decision, std::uint32_t first, std::uint
 void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said, std::uint32_t end,
                  proto::TimeMs now, ShardState::SettleDecision& decision) {
   const proto::SettleRange& settle = said.settle;
+  GoingBack going_back(queue);
   for (std::uint32_t index = settle.first_index; index < end;) {
     if (batch.acked(index)) {
       const std::uint32_t live = batch.next_live(index, end);
@@ -175,8 +211,15 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said
       if (WEIR_PLANTED(settle_whole_runs)) {
         stop = batch.live_end(index, run->end());
       }
-      decision.records.push_back(
-          record_of(queue, *run, said, range_of(queue, batch, index, stop - index), now));
+      const auto say = [&](std::uint32_t from, std::uint32_t to) {
+        decision.records.push_back(
+            record_of(queue, *run, said, range_of(queue, batch, from, to - from), now));
+      };
+      if (gives_back(settle)) {
+        going_back.for_each(batch, index, stop, say);
+      } else {
+        say(index, stop);
+      }
     }
     index = stop;
   }
@@ -231,7 +274,6 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
   }
   settle_runs(*target, *batch, {settle, reason, random}, static_cast<std::uint32_t>(wanted_end),
               now, decision);
-  put_in_order(*target, decision.records);
   return decision;
 }
 
@@ -282,18 +324,20 @@ std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
   const Queue& target = queues_.at(by_deadline_.ranked().begin()->second);
   const TouchedBatch& batch = target.touched_batches().at(target.leases().begin()->second);
   Records records;
+  GoingBack going_back(target);
   for (const Run& run : batch.runs()) {
     if (run.state == RunState::kLeased && run.when <= now) {
       const ReturnCause cause = run.grant >= unsaid_from         ? ReturnCause::kUnsaid
                                 : holder_lives(run.holder.get()) ? ReturnCause::kExpired
                                                                  : ReturnCause::kLost;
       const bool fails = run.started && cause != ReturnCause::kUnsaid;
-      records.emplace_back(Returned{range_of(target, batch, run.first, run.count),
-                                    fails ? due_by_policy(target, run, now, random) : now, cause,
-                                    now});
+      const proto::TimeMs due = fails ? due_by_policy(target, run, now, random) : now;
+      going_back.for_each(batch, run.first, run.end(), [&](std::uint32_t first, std::uint32_t end) {
+        records.emplace_back(
+            Returned{range_of(target, batch, first, end - first), due, cause, now});
+      });
     }
   }
-  put_in_order(target, records);
   return records;
 }
 
@@ -338,6 +382,7 @@ ShardState::Records ShardState::decide_restart(proto::TimeMs now, std::int64_t g
   Records records;
   for (const auto& [id, target] : queues_) {
     Records returned;  // after the others: what is begun may have to go back with what is not
+    GoingBack going_back(target);
     for (const auto& [last, batch] : target.touched_batches()) {
       for (const Run& run : batch.runs()) {
         const MessageRange range = range_of(target, batch, run.first, run.count);
@@ -345,13 +390,17 @@ ShardState::Records ShardState::decide_restart(proto::TimeMs now, std::int64_t g
           continue;
         }
         if (!run.started || WEIR_PLANTED(lose_leases_at_restart)) {
-          returned.emplace_back(Returned{range, now, ReturnCause::kReleased, now});
+          going_back.for_each(
+              batch, run.first, run.end(),
+              [&, at = &batch](std::uint32_t first, std::uint32_t end) {
+                returned.emplace_back(Returned{range_of(target, *at, first, end - first), now,
+                                               ReturnCause::kReleased, now});
+              });
         } else if (grace_ms > 0 && !WEIR_PLANTED(no_grace_after_restart)) {
           records.emplace_back(Extended{range, run.when + grace_ms});
         }
       }
     }
-    put_in_order(target, returned);
     std::ranges::move(returned, std::back_inserter(records));
   }
   return records;

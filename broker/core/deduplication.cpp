@@ -77,6 +77,16 @@ std::vector<std::optional<DeduplicationId>> deduplication_ids(const Queue& queue
   return ids;
 }
 
+NeedIds need_all(const Queue& queue, const SendBatch& send) {
+  NeedIds need{queue.id(), queue.counters().generation, queue.counters().deduplication_parts, {}};
+  for (const std::optional<DeduplicationId>& id : send.ids) {
+    if (id) {
+      need.ids.push_back(*id);
+    }
+  }
+  return need;
+}
+
 DeduplicationParts parts_at(const Queue& queue, proto::TimeMs now) {
   const std::vector<proto::TimeMs>& parts = queue.counters().deduplication_parts;
   const std::int64_t time = queue.definition().settings.deduplication_ms;

@@ -51,6 +51,9 @@ struct NeedIds {
   std::vector<DeduplicationId> ids;
 };
 
+/// All ids of a send: what is known of some of them now may be forgotten until the others are read.
+[[nodiscard]] NeedIds need_all(const Queue& queue, const SendBatch& send);
+
 /// The part in which what comes now is to be kept, and the first one that is still needed then.
 struct DeduplicationParts {
   proto::TimeMs current = 0;

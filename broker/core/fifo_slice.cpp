@@ -33,11 +33,12 @@ class GroupsTaken {
 
 /// Where the messages end that may go out with the one that waits at `first` of the run.
 std::uint32_t end_of_waiting(const Queue& queue, const TouchedBatch& batch, const Run& run,
-                             std::uint32_t first) {
+                             std::uint32_t first, std::uint32_t max_messages) {
   GroupsTaken taken;
   taken.add(batch.group_of(first));
   std::uint32_t end = first + 1;
-  const std::uint32_t last = batch.live_end(first, run.end());
+  const std::uint32_t last =
+      batch.live_end(first, first + std::min(run.end() - first, max_messages));
   while (end < last) {
     const std::uint64_t group = batch.group_of(end);
     if (!taken.has(group)) {
@@ -74,9 +75,10 @@ struct Candidate {
       return false;
     }
     found.must_be_alone = must_be_alone(run);
-    found.slice = slice_of(
-        batch, run, place.first,
-        found.must_be_alone ? place.first + 1 : end_of_waiting(queue, batch, run, place.first));
+    found.slice = slice_of(batch, run, place.first,
+                           found.must_be_alone
+                               ? place.first + 1
+                               : end_of_waiting(queue, batch, run, place.first, wish.max_messages));
     return true;
   }
 };

@@ -21,6 +21,7 @@ struct Slice {
   std::uint16_t attempts = 0;
   std::uint16_t failures = 0;
   bool is_unparked = false;
+  bool was_handed_out = false;  // ever
 };
 
 /// Of messages that were given back and are due, the first that are wished for.

@@ -57,7 +57,8 @@ void Shard::Impl::take_back_unsaid() {
 /// After the hand-out, so that a receive that does not wait still takes what is there.
 void Shard::Impl::answer_late_waiters() {
   const auto may_get_more = [this](proto::QueueId queue) {
-    return loading_.contains(proto::LogId{queue.value}) || dropping_.contains(queue);
+    return loading_.contains(proto::LogId{queue.value}) || dropping_.contains(queue) ||
+           loading_rows_.contains(queue);
   };
   for (const Waiter& waiter : consumers_.take_expired(now_, may_get_more)) {
     const core::Queue* queue = state_->queue(waiter.queue);

@@ -74,14 +74,7 @@ void Shard::Impl::read_ahead(Input& input) {
   if (send.batch.ids.empty() || queue == nullptr) {
     return;
   }
-  core::NeedIds need{
-      queue->id(), queue->counters().generation, queue->counters().deduplication_parts, {}};
-  for (const std::optional<core::DeduplicationId>& id : send.batch.ids) {
-    if (id) {
-      need.ids.push_back(*id);
-    }
-  }
-  load_ids(input, std::move(need));
+  load_ids(input, core::need_all(*queue, send.batch));
 }
 
 /// False when it waits for a read.

@@ -133,6 +133,7 @@ void Shard::Impl::apply(const core::Record& record) {
     }
   } else if (const auto* moved = std::get_if<core::Moved>(&record)) {
     count(moved->range.queue, &QueueCounters::redriven_messages, effects.done);
+    dispatchable_.insert(moved->range.queue);  // what was behind it in its group may go on
     forget_if_gone(moved->range, effects);
   } else if (const auto* passed = std::get_if<core::Passed>(&record)) {
     dispatchable_.insert(passed->range.queue);

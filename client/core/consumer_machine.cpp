@@ -1,6 +1,10 @@
 #include "client/core/consumer_machine.hpp"
 
+#include "proto/error.hpp"
+#include "proto/wire_message.hpp"
+
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 namespace weir::sdk {
@@ -13,6 +17,12 @@ bool is_due(const Grant& grant, TimePoint now) {
 }
 
 }  // namespace
+
+/// Its lease is not extended any more: what begins now may end when it is nobody's.
+bool ConsumerMachine::is_held_too_long(const Grant& grant, TimePoint now) const {
+  return max_hold_ > Duration{0} && grant.lease_until != TimePoint::max() &&
+         now >= std::max(grant.extend_at(), grant.hold_until);
+}
 
 void ConsumerMachine::add_grant(std::shared_ptr<Grant> grant, TimePoint now) {
   // A lease of 0 is none that this side could keep an eye on.
@@ -48,23 +58,40 @@ void ConsumerMachine::forget_finished() {
 
 // What has not begun is no concern of ours any more.
 void ConsumerMachine::forget_rest(Grant& grant) {
-  if (grant.waiting() == 0) {
+  if (grant.has_groups()) {
+    for (std::uint32_t i = grant.first_that_may_wait(); grant.waiting() > 0; ++i) {
+      drop_waiting_at(grant, i);
+    }
     return;
   }
   waiting_messages_ -= grant.waiting();
   waiting_bytes_ -= grant.bytes();
-  if (!grant.has_groups()) {
-    grant.mark_settled(grant.first_waiting(), grant.waiting());
-    return;
+  grant.mark_settled(grant.first_waiting(), grant.waiting());
+}
+
+/// With groups: what waits there, if it does, is no more to be done here.
+void ConsumerMachine::drop_waiting_at(Grant& grant, std::uint32_t index) {
+  if (grant.is_waiting(index)) {
+    --waiting_messages_;
+    waiting_bytes_ -= grant.bytes_of(index);
+    grant.begin_one(index);
+    grant.mark_settled(index, 1);
   }
-  for (std::uint32_t i = grant.first_index(); i < grant.first_index() + grant.count(); ++i) {
-    if (grant.is_waiting(i)) {
-      grant.drop_one(i);
+}
+
+/// The same of all that wait behind that message and are of its group.
+void ConsumerMachine::drop_followers(Grant& grant, std::uint32_t index) {
+  const std::uint32_t end = grant.first_index() + grant.count();
+  for (std::uint32_t i = std::max(index + 1, grant.first_that_may_wait());
+       i < end && grant.waiting() > 0; ++i) {
+    if (grant.group_of(i) == grant.group_of(index)) {
+      drop_waiting_at(grant, i);
     }
   }
 }
 
-/// Of a grant's waiting messages so many have gone; the bytes are all counted until the last has.
+/// Of a grant's waiting messages so many have gone, which has no groups: the bytes are all counted
+/// until the last has.
 void ConsumerMachine::note_begun(const Grant& grant, std::uint32_t count) {
   waiting_messages_ -= count;
   if (grant.waiting() == 0 && count > 0) {
@@ -78,7 +105,7 @@ std::uint32_t ConsumerMachine::begin_group_turns(Grant& grant, std::uint32_t& fi
   const auto is_its_turn = [&](std::uint32_t index) {
     return grant.is_waiting(index) && !turns_.contains(grant.group_of(index));
   };
-  first = grant.first_index();
+  first = grant.first_that_may_wait();
   while (first < end && !is_its_turn(first)) {
     ++first;
   }
@@ -86,10 +113,11 @@ std::uint32_t ConsumerMachine::begin_group_turns(Grant& grant, std::uint32_t& fi
   std::uint32_t count = 0;
   while (count < limit && first + count < end && is_its_turn(first + count)) {
     turns_.insert_or_assign(grant.group_of(first + count), std::pair(grant.id(), first + count));
+    --waiting_messages_;
+    waiting_bytes_ -= grant.bytes_of(first + count);
     grant.begin_one(first + count);
     ++count;
   }
-  note_begun(grant, count);
   return count;
 }
 
@@ -101,7 +129,7 @@ void ConsumerMachine::end_turn(Grant& grant, std::uint32_t index, bool is_done) 
     turns_.erase(turn);
   }
   if (!is_done) {
-    note_begun(grant, grant.drop_followers(index));
+    drop_followers(grant, index);
   }
 }
 
@@ -116,6 +144,11 @@ std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now
     }
     if (grant.attempts() > 0 && !takes_suspects) {
       break;
+    }
+    if (grant.has_groups() && is_held_too_long(grant, now)) {
+      release_last(grant, grant.waiting());  // another consumer has more time for them
+      at = waiting_.erase(at);
+      continue;
     }
     if (grant.has_groups()) {
       Chunk chunk;
@@ -153,6 +186,8 @@ void ConsumerMachine::settle(Grant& grant, std::uint32_t index, const SettleWord
     if (grant.has_groups()) {
       end_turn(grant, index, word.kind == proto::SettleKind::kAck);
     }
+  } else if (word.value == 0 && grant.has_groups()) {
+    drop_followers(grant, index);  // a lease of nothing gives it back
   }
   if (watch_ && word.kind == proto::SettleKind::kExtend) {
     watch_->extend(grant, index, std::chrono::milliseconds(word.value));
@@ -187,16 +222,25 @@ void ConsumerMachine::on_answered(const std::vector<proto::SettleRange>& ranges)
 void ConsumerMachine::drop_failed(Grant& grant, std::span<const proto::SettleFailure> failures) {
   const std::uint64_t first = grant.first_index();
   const std::uint64_t end = first + grant.count();
+  std::unordered_set<std::uint64_t> lost;  // groups of which something was
+  std::uint64_t next = end;
   for (const proto::SettleFailure& failure : failures) {
+    const proto::Errc code = proto::code_from_wire(failure.code);
+    if (code == proto::Errc::kInvalidArgument || code == proto::Errc::kLimitExceeded) {
+      continue;  // what was asked was too much: the lease is as it was
+    }
     const std::uint64_t stop =
         std::min<std::uint64_t>(std::uint64_t{failure.first_index} + failure.count, end);
     for (std::uint64_t i = std::max<std::uint64_t>(failure.first_index, first); i < stop; ++i) {
-      const auto index = static_cast<std::uint32_t>(i);
-      if (grant.is_waiting(index)) {
-        grant.drop_one(index);
-        note_begun(grant, 1);
-      }
-      note_begun(grant, grant.drop_followers(index));
+      lost.insert(grant.group_of(static_cast<std::uint32_t>(i)));
+      next = std::min(next, i);
+    }
+  }
+  for (std::uint64_t i = std::max<std::uint64_t>(next, grant.first_that_may_wait());
+       i < end && grant.waiting() > 0; ++i) {
+    const auto index = static_cast<std::uint32_t>(i);
+    if (lost.contains(grant.group_of(index))) {
+      drop_waiting_at(grant, index);
     }
   }
 }
@@ -242,15 +286,13 @@ void ConsumerMachine::release_last(Grant& grant, std::uint32_t count) {
     return;
   }
   std::uint32_t left = count;
-  for (std::uint32_t i = grant.first_index() + grant.count(); left > 0 && i > grant.first_index();
-       --i) {
+  for (std::uint32_t i = grant.first_index() + grant.count(); left > 0; --i) {
     if (grant.is_waiting(i - 1)) {
-      grant.drop_one(i - 1);
+      drop_waiting_at(grant, i - 1);
       settlements_.add(grant.range(proto::SettleKind::kRelease, i - 1, 1, 0));
       --left;
     }
   }
-  note_begun(grant, count - left);
 }
 
 void ConsumerMachine::release_waiting_beyond(std::size_t messages) {

@@ -23,8 +23,10 @@ namespace weir::sdk {
 /// about the others, and the leases of both. One owner, or guarded by one lock.
 class ConsumerMachine {
  public:
-  /// Leases are extended until a message was held for `max_hold`; zero: never.
-  explicit ConsumerMachine(Duration max_hold) : max_hold_(max_hold) {}
+  /// Leases are extended until a message was held for `max_hold`; zero: never. `is_fifo`: the
+  /// queue keeps the order within groups.
+  explicit ConsumerMachine(Duration max_hold, bool is_fifo = false)
+      : max_hold_(max_hold), settlements_(is_fifo) {}
 
   void add_grant(std::shared_ptr<Grant> grant, TimePoint now);
   /// Forgets what waits longest until no more than this waits, in messages and in bytes: a broker
@@ -90,9 +92,12 @@ class ConsumerMachine {
   void forget_rest(Grant& grant);
   [[nodiscard]] std::uint32_t begin_group_turns(Grant& grant, std::uint32_t& first);
   void end_turn(Grant& grant, std::uint32_t index, bool is_done);
+  void drop_waiting_at(Grant& grant, std::uint32_t index);
+  void drop_followers(Grant& grant, std::uint32_t index);
   void drop_failed(Grant& grant, std::span<const proto::SettleFailure> failures);
   void release_last(Grant& grant, std::uint32_t count);
   void note_begun(const Grant& grant, std::uint32_t count);
+  [[nodiscard]] bool is_held_too_long(const Grant& grant, TimePoint now) const;
   void forget_finished();
 
   Duration max_hold_;
@@ -100,7 +105,8 @@ class ConsumerMachine {
   SettleCoalescer settlements_;
   std::deque<std::shared_ptr<Grant>> waiting_;
   std::size_t waiting_messages_ = 0;
-  std::size_t waiting_bytes_ = 0;  // of all grants that wait, what is begun of them as well
+  /// Of all grants that wait, what is begun of them as well; with groups, of what waits alone.
+  std::size_t waiting_bytes_ = 0;
   std::vector<std::weak_ptr<Grant>> held_;  // for their leases
   std::size_t forget_at_ = 64;              // size of held_ that makes a sweep worth it
   TimePoint tick_at_ = TimePoint::max();    // no lease has to be extended earlier

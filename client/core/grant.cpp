@@ -29,6 +29,7 @@ Grant::Grant(const proto::Deliver& frame, const GrantOrigin& origin,
       origin_(origin),
       sink_(std::move(sink)),
       records_(frame.records),
+      first_that_may_wait_(frame.first_index),
       unread_(records_),
       next_index_(frame.first_index),
       waiting_(frame.count),
@@ -122,25 +123,18 @@ proto::Result<Delivery> Grant::at(std::uint32_t index) {
   return to_delivery(index, decoded->record);
 }
 
+std::size_t Grant::bytes_of(std::uint32_t index) const {
+  const std::size_t next = index + 1 - first_index_;
+  return (next < places_.size() ? places_[next].position : records_.size()) -
+         place_of(index).position;
+}
+
 void Grant::begin_one(std::uint32_t index) {
   places_[index - first_index_].is_waiting = false;
   --waiting_;
-}
-
-void Grant::drop_one(std::uint32_t index) {
-  begin_one(index);
-  mark_settled(index, 1);
-}
-
-std::uint32_t Grant::drop_followers(std::uint32_t index) {
-  std::uint32_t dropped = 0;
-  for (std::uint32_t i = index + 1; i < first_index_ + count_; ++i) {
-    if (is_waiting(i) && group_of(i) == group_of(index)) {
-      drop_one(i);
-      ++dropped;
-    }
+  while (first_that_may_wait_ < first_index_ + count_ && !is_waiting(first_that_may_wait_)) {
+    ++first_that_may_wait_;
   }
-  return dropped;
 }
 
 std::uint32_t Grant::drop_last_waiting(std::uint32_t count) {

@@ -105,11 +105,11 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// Any thread.
   [[nodiscard]] proto::Result<Delivery> at(std::uint32_t index);
   [[nodiscard]] bool is_waiting(std::uint32_t index) const { return place_of(index).is_waiting; }
+  /// Of one message.
+  [[nodiscard]] std::size_t bytes_of(std::uint32_t index) const;
+  /// Nothing in front of it waits.
+  [[nodiscard]] std::uint32_t first_that_may_wait() const { return first_that_may_wait_; }
   void begin_one(std::uint32_t index);
-  /// It waits, and is no more to be done here.
-  void drop_one(std::uint32_t index);
-  /// The same of all that wait behind that message and are of its group: how many.
-  std::uint32_t drop_followers(std::uint32_t index);
 
   /// Nothing more is to be done for these messages, as far as they are of this grant.
   void mark_settled(std::uint32_t index, std::uint32_t count);
@@ -159,6 +159,7 @@ class Grant : public std::enable_shared_from_this<Grant> {
   const std::string records_;
 
   std::vector<Place> places_;
+  std::uint32_t first_that_may_wait_;
   std::string_view unread_;
   std::uint32_t next_index_;
   std::uint32_t waiting_;

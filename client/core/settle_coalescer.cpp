@@ -98,6 +98,9 @@ void SettleCoalescer::add(proto::SettleRange range, std::string_view reason) {
 }
 
 SettleBatch SettleCoalescer::take() {
+  const auto stays = [this](const proto::SettleRange& range) {
+    return is_barrier(range) || (keeps_order_ && range.kind != proto::SettleKind::kAck);
+  };
   SettleBatch taken = std::exchange(batch_, {});
   if (std::exchange(has_extensions_, false)) {
     drop_useless_extensions(taken.ranges);
@@ -106,11 +109,11 @@ SettleBatch SettleCoalescer::take() {
     Ranges& ranges = taken.ranges;
     Ranges::iterator to = ranges.begin();
     for (Ranges::iterator at = ranges.begin(); at != ranges.end();) {
-      if (is_barrier(*at)) {
+      if (stays(*at)) {
         *to++ = *at++;
         continue;
       }
-      const Ranges::iterator end = std::find_if(at, ranges.end(), is_barrier);
+      const Ranges::iterator end = std::find_if(at, ranges.end(), stays);
       to = merge_run(at, end, to);
       at = end;
     }

@@ -37,6 +37,10 @@ struct SettleBatch {
 /// broker names the message and not the range.
 class SettleCoalescer {
  public:
+  /// `keeps_order`: of a FIFO queue, where what is said behind a message that goes back is said of
+  /// one that is gone. Nothing moves across what is no ack.
+  explicit SettleCoalescer(bool keeps_order = false) : keeps_order_(keeps_order) {}
+
   /// `range` has at least one message.
   void add(proto::SettleRange range, std::string_view reason = {});
   void add_waiter(SettleWaiter waiter) { batch_.waiters.push_back(std::move(waiter)); }
@@ -46,6 +50,7 @@ class SettleCoalescer {
   [[nodiscard]] SettleBatch take();
 
  private:
+  bool keeps_order_;
   SettleBatch batch_;
   bool has_extensions_ = false;
   bool is_merged_ = true;  // no range was put behind another of its kind and grant out of order

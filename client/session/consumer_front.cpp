@@ -372,6 +372,7 @@ proto::Result<> ConsumerFront::on_deliver(const proto::Deliver& frame, TimePoint
 }
 
 void ConsumerFront::on_turn(TimePoint now) {
+  begin_turn();  // what is settled from here on may let another of its group begin
   if (is_ended()) {
     wind_up();
   } else {

@@ -163,7 +163,8 @@ namespace {
 
 /// What the broker will say of it, with the words that its answer has no room for.
 Result<> check_for_fifo(const MessageView& message) {
-  if (!message.group()) {
+  const auto is_group = [](const HeaderView& header) { return header.key == proto::kHeaderGroup; };
+  if (!message.group() && !std::ranges::any_of(message.headers(), is_group)) {
     return Error(ErrorCode::kInvalidArgument, "a message for a FIFO queue needs a group");
   }
   if (message.delay()) {

@@ -2,6 +2,7 @@
 
 #include "client/core/settle_ledger.hpp"
 #include "client/session/session.hpp"
+#include "proto/names.hpp"
 
 #include <iterator>
 #include <utility>
@@ -22,7 +23,7 @@ void fail_waiters(SettleBatch& batch, const Error& why) {
 SettleChannel::SettleChannel(std::shared_ptr<Engine> engine, std::string queue, Duration max_hold)
     : Participant(engine->next_participant_id()),
       engine_(std::move(engine)),
-      machine_(max_hold),
+      machine_(max_hold, proto::is_fifo_name(queue)),
       queue_(std::move(queue)) {}
 
 // ---- any thread
@@ -97,6 +98,11 @@ void SettleChannel::take_back(std::vector<SettleBatch> batches) {
   batches.insert(batches.end(), std::make_move_iterator(again_.begin()),
                  std::make_move_iterator(again_.end()));
   again_ = std::move(batches);
+}
+
+void SettleChannel::begin_turn() {
+  const std::lock_guard lock(mutex_);
+  is_notified_ = false;
 }
 
 void SettleChannel::on_turn(TimePoint now) {

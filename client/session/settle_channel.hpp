@@ -55,6 +55,8 @@ class SettleChannel : public SettleSink,
   /// Nothing comes in any more, so it may go once everything is said. Any thread.
   void end() { is_ended_ = true; }
   [[nodiscard]] bool is_ended() const { return is_ended_; }
+  /// What is settled from now on brings another turn.
+  void begin_turn();
   void notify_engine();
 
   const std::shared_ptr<Engine> engine_;

@@ -277,6 +277,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   lease.awake_until_us = awake_until(given, delivery.lease_ms);
   lease.life = given.life;
   lease.started_heard = lease.started_said = received;
+  lease.is_follower = is_follower;
   lease.may_have_ended = is_follower || (!received && unsubscribed_.contains({session, alias}));
   where.lease = lease;
   where.ack_heard = false;

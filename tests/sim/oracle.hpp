@@ -128,7 +128,8 @@ class Oracle {
     bool started_heard = false;
     bool started_said = false;
     bool may_have_ended = false;
-    bool ended_well = false;  // given back in a way that is no failure, and the broker said so
+    bool is_follower = false;  // goes back with another, whatever is said of it
+    bool ended_well = false;   // given back in a way that is no failure, and the broker said so
     std::uint32_t extensions = 0;
     proto::SessionId settler;  // that was the last to say anything of it
   };

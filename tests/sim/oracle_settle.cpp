@@ -165,7 +165,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
   }
   Lease& lease = *where.lease;
   const auto begun = [&] {
-    if (!lease.started_said) {
+    if (!lease.started_said && (!lease.is_follower || kind == SettleKind::kStarted)) {
       lease.started_said = true;
       ++where.attempts;
     }
@@ -179,7 +179,7 @@ void Oracle::judge(const HeardRange& heard, const HeardMessage& message,
       break;
     case SettleKind::kPoison:
       begun();
-      where.is_poison = !where.ack_heard;
+      where.is_poison = !where.ack_heard && !lease.is_follower;
       break;
     case SettleKind::kTransient:
     case SettleKind::kNotNow:

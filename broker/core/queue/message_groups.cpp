@@ -30,8 +30,21 @@ std::optional<std::uint32_t> next_waiting(const TouchedBatch& batch, std::uint64
 bool MessageGroups::is_turn_of(std::uint64_t group, proto::Offset last_offset,
                                std::uint32_t index) const {
   const auto it = groups_.find(group);
-  return it != groups_.end() && it->second.turn_due != kNoTurn &&
+  return it != groups_.end() && it->second.turn_due != kNoTurn && !it->second.is_turn_cold &&
          it->second.turn_place.last_offset == last_offset && it->second.turn_place.first == index;
+}
+
+proto::TimeMs MessageGroups::next_due() const {
+  proto::TimeMs due = turns_.empty() ? TouchedBatch::kNever : turns_.begin()->due;
+  if (!cold_turns_.empty()) {
+    due = std::min(due, cold_turns_.begin()->due);
+  }
+  return due;
+}
+
+std::uint32_t MessageGroups::held(std::uint64_t group) const {
+  const auto it = groups_.find(group);
+  return it != groups_.end() ? it->second.held : 0;
 }
 
 bool MessageGroups::is_held_since(std::uint64_t group, proto::GrantId first) const {
@@ -64,28 +77,37 @@ void MessageGroups::set_stuck(Group& group, bool is_stuck) {
   }
 }
 
-/// Puts its turn where it belongs.
-void MessageGroups::refresh(std::uint64_t hash, Group& group, const Batches& batches) {
-  proto::TimeMs due = kNoTurn;
-  Place place;
-  if (group.held == 0 && group.has_waiting()) {
-    place = group.places[group.front];
-    const auto batch = batches.find(place.last_offset);
-    const Run* run = batch != batches.end() ? batch->second.run_at(place.first) : nullptr;
-    due = run != nullptr ? std::max<proto::TimeMs>(run->when, 0) : 0;
-  }
+void MessageGroups::set_turn(std::uint64_t hash, Group& group, proto::TimeMs due, Place place,
+                             bool is_cold) {
   const Place& had = group.turn_place;
-  if (due == group.turn_due && place.last_offset == had.last_offset && place.first == had.first) {
+  if (due == group.turn_due && is_cold == group.is_turn_cold &&
+      place.last_offset == had.last_offset && place.first == had.first) {
     return;
   }
   if (group.turn_due != kNoTurn) {
-    turns_.erase({group.turn_due, had.last_offset, had.first, hash});
+    (group.is_turn_cold ? cold_turns_ : turns_)
+        .erase({group.turn_due, had.last_offset, had.first, hash});
   }
   if (due != kNoTurn) {
-    turns_.insert({due, place.last_offset, place.first, hash});
+    (is_cold ? cold_turns_ : turns_).insert({due, place.last_offset, place.first, hash});
   }
   group.turn_due = due;
   group.turn_place = place;
+  group.is_turn_cold = is_cold;
+}
+
+/// Puts its turn where it belongs.
+void MessageGroups::refresh(std::uint64_t hash, Group& group, const Batches& batches,
+                            proto::TimeMs due_if_cold) {
+  if (group.held > 0 || !group.has_waiting()) {
+    set_turn(hash, group, kNoTurn, {}, false);
+    return;
+  }
+  const Place place = group.places[group.front];
+  const auto batch = batches.find(place.last_offset);
+  const Run* run = batch != batches.end() ? batch->second.run_at(place.first) : nullptr;
+  const proto::TimeMs due = run != nullptr ? run->when : due_if_cold;
+  set_turn(hash, group, std::max<proto::TimeMs>(due, 0), place, run == nullptr);
 }
 
 /// After a change by which it may be free, or nothing of it is left.
@@ -119,8 +141,12 @@ void MessageGroups::let_go(std::uint64_t group, const Batches& batches) {
 }
 
 void MessageGroups::wait(std::uint64_t group, proto::Offset last_offset, std::uint32_t index,
-                         const Batches& batches) {
-  Group& waiting = groups_[group];
+                         const Waiting& from, const Batches& batches) {
+  const auto [known, is_new] = groups_.try_emplace(group);
+  Group& waiting = known->second;
+  if (is_new) {
+    waiting.got_on = from.now;
+  }
   count_waiting(waiting, 1);
   const auto begin = waiting.places.begin() + static_cast<std::ptrdiff_t>(waiting.front);
   const auto at = std::partition_point(begin, waiting.places.end(), [&](const Place& place) {
@@ -135,7 +161,10 @@ void MessageGroups::wait(std::uint64_t group, proto::Offset last_offset, std::ui
     waiting.places.insert(at, {last_offset, index});
     ++places_;
   }
-  refresh(group, waiting, batches);
+  const Place& head = waiting.places[waiting.front];
+  const bool is_head = head.last_offset == last_offset && head.first == index;
+  refresh(group, waiting, batches,
+          is_head ? from.due : std::max<proto::TimeMs>(waiting.turn_due, 0));
 }
 
 void MessageGroups::remove_place(Group& group, std::size_t at) {
@@ -181,9 +210,26 @@ void MessageGroups::came_back(const TouchedBatch& batch, const Batches& batches)
       continue;
     }
     batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
+      const auto it = groups_.find(batch.group_of(i));
+      if (it != groups_.end() && it->second.is_turn_cold &&
+          it->second.turn_place.last_offset == batch.last_offset() &&
+          it->second.turn_place.first == i) {
+        refresh(it->first, it->second, batches);
+      }
+    });
+  }
+}
+
+void MessageGroups::went_out(const TouchedBatch& batch) {
+  for (const Run& run : batch.runs()) {
+    if (run.state != RunState::kReturned) {
+      continue;
+    }
+    batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
       const std::uint64_t hash = batch.group_of(i);
       if (is_turn_of(hash, batch.last_offset(), i)) {
-        refresh(hash, groups_.at(hash), batches);
+        Group& group = groups_.at(hash);
+        set_turn(hash, group, group.turn_due, group.turn_place, true);
       }
     });
   }

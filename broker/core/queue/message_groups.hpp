@@ -32,9 +32,13 @@ class MessageGroups {
     std::uint64_t group = 0;
     friend auto operator<=>(const Turn&, const Turn&) = default;
   };
-  /// Of groups that are free and have something waiting, soonest first. What lies in the store
-  /// alone counts as due.
+  /// Of groups that are free and have something waiting in memory, soonest first.
   [[nodiscard]] const std::set<Turn>& turns() const { return turns_; }
+  /// The same of those that go on with what lies in the store alone; it counts as due where it is
+  /// not known when it is.
+  [[nodiscard]] const std::set<Turn>& cold_turns() const { return cold_turns_; }
+  /// No group that is free goes on before this; TouchedBatch::kNever where none is.
+  [[nodiscard]] proto::TimeMs next_due() const;
   [[nodiscard]] bool knows(std::uint64_t group) const { return groups_.contains(group); }
   /// Whether it goes on with that message of that batch, and is free.
   [[nodiscard]] bool is_turn_of(std::uint64_t group, proto::Offset last_offset,
@@ -49,6 +53,8 @@ class MessageGroups {
   [[nodiscard]] const Place* first_waiting(std::uint64_t group) const;
   /// Last offset of the last batch in which something of it is, or was, held; -1 when nothing is.
   [[nodiscard]] proto::Offset last_held(std::uint64_t group) const;
+  /// How many of its messages are.
+  [[nodiscard]] std::uint32_t held(std::uint64_t group) const;
   [[nodiscard]] std::size_t size() const { return groups_.size(); }
   /// In how many batches something of a group waits, over all groups.
   [[nodiscard]] std::size_t places() const { return places_; }
@@ -59,13 +65,19 @@ class MessageGroups {
             proto::TimeMs now);
   /// One message less is held.
   void let_go(std::uint64_t group, const Batches& batches);
+  /// When a message may be handed out that waits from now on.
+  struct Waiting {
+    proto::TimeMs due = 0;
+    proto::TimeMs now = 0;
+  };
   void wait(std::uint64_t group, proto::Offset last_offset, std::uint32_t index,
-            const Batches& batches);
+            const Waiting& from, const Batches& batches);
   /// The message that waits is about to leave; its batch is in memory.
   void stop_waiting(std::uint64_t group, proto::Offset last_offset, std::uint32_t index,
                     const Batches& batches);
-  /// The batch is in memory again.
+  /// The batch is in memory again; it goes from there.
   void came_back(const TouchedBatch& batch, const Batches& batches);
+  void went_out(const TouchedBatch& batch);
   /// What has not got on since then does not count as soon(); soft.
   void note_stuck(proto::TimeMs since);
   void clear() { *this = {}; }
@@ -80,14 +92,17 @@ class MessageGroups {
     std::uint64_t waiting = 0;    // messages
     std::vector<Place> places{};  // sorted; those before `front` are gone
     std::size_t front = 0;
-    proto::TimeMs turn_due = kNoTurn;  // of its entry in turns_
+    proto::TimeMs turn_due = kNoTurn;  // of its entry in turns_, or in cold_turns_
     Place turn_place{};
+    bool is_turn_cold = false;
 
     [[nodiscard]] bool has_waiting() const { return front < places.size(); }
   };
   static constexpr proto::TimeMs kNoTurn = -1;
 
-  void refresh(std::uint64_t hash, Group& group, const Batches& batches);
+  void refresh(std::uint64_t hash, Group& group, const Batches& batches,
+               proto::TimeMs due_if_cold = 0);
+  void set_turn(std::uint64_t hash, Group& group, proto::TimeMs due, Place place, bool is_cold);
   void settle(std::uint64_t hash, Group& group, const Batches& batches);
   void count_waiting(Group& group, std::int64_t more);
   void set_stuck(Group& group, bool is_stuck);
@@ -95,6 +110,7 @@ class MessageGroups {
 
   std::unordered_map<std::uint64_t, Group> groups_;
   std::set<Turn> turns_;
+  std::set<Turn> cold_turns_;
   std::size_t places_ = 0;
   std::uint64_t waiting_ = 0;
   std::uint64_t stuck_waiting_ = 0;

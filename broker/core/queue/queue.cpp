@@ -4,8 +4,15 @@
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace weir::core {
+namespace {
+
+/// Batches with which so many groups go on next stay in memory.
+constexpr std::size_t kTurnsKept = 16;
+
+}  // namespace
 
 const TouchedBatch* Queue::touched(proto::Offset base_offset) const {
   const auto it = touched_.lower_bound(base_offset);
@@ -31,7 +38,7 @@ std::uint64_t Queue::delayed(proto::TimeMs now) const {
 
 proto::TimeMs Queue::next_due() const {
   if (is_fifo_) {
-    return groups_.turns().empty() ? TouchedBatch::kNever : groups_.turns().begin()->due;
+    return groups_.next_due();
   }
   return returned_.empty() ? cold_.next_due()
                            : std::min(returned_.begin()->first, cold_.next_due());
@@ -112,18 +119,23 @@ std::optional<proto::Offset> Queue::page_out_candidate(proto::TimeMs now) const 
   if (idle_.empty()) {
     return std::nullopt;
   }
+  const auto first_turns_end =
+      std::next(groups_.turns().begin(),
+                static_cast<std::ptrdiff_t>(std::min(groups_.turns().size(), kTurnsKept)));
   const auto is_next = [&](proto::TimeMs due, proto::Offset last) {
     if (is_fifo_) {
-      return !groups_.turns().empty() && groups_.turns().begin()->last_offset == last;
+      return std::any_of(groups_.turns().begin(), first_turns_end,
+                         [last](const auto& turn) { return turn.last_offset == last; });
     }
     return due <= now && returned_.begin()->second == last;
   };
+  std::size_t passed = 0;
   for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
     if (!is_next(it->first, it->second)) {
       return it->second;
     }
-    if (!is_fifo_) {
-      break;  // all the others are due sooner
+    if (!is_fifo_ || passed++ == kTurnsKept) {
+      break;  // in a standard queue all the others are due sooner
     }
   }
   return std::nullopt;
@@ -218,7 +230,7 @@ void Queue::apply(const Passed& record) {
     run.state = RunState::kReturned;
     run.when = record.due;
   });
-  join_groups(it->second, range.first, range.count);
+  join_groups(it->second, range.first, range.count, record.due);
   pass_cursor(range, record.cursor_time);
   settle(it);
 }
@@ -270,7 +282,7 @@ void Queue::apply(const Expired& record, Effects& effects) {
     run.state = RunState::kDying;
     run.is_expired = true;
   });
-  join_groups(it->second, range.first, range.count);
+  join_groups(it->second, range.first, range.count, record.append_time);
   pass_cursor(range, record.cursor_time);
   settle(it);
 }
@@ -298,7 +310,7 @@ void Queue::apply(const Unparked& record) {
     run.is_poison = false;
     run.is_unparked = true;
   });
-  join_groups(it->second, record.range.first, record.range.count);
+  join_groups(it->second, record.range.first, record.range.count, record.due);
   settle(it);
 }
 
@@ -365,7 +377,7 @@ void Queue::give_back(TouchedBatch& batch, std::uint32_t first, std::uint32_t co
     }
   };
   batch.update(first, count, change);
-  join_groups(batch, first, count);
+  join_groups(batch, first, count, record.time);
 }
 
 void Queue::apply(const Returned& record, Effects& effects) {
@@ -424,6 +436,9 @@ void Queue::apply(const PagedOut& record) {
   unindex(it->second);
   counters_.runs = before;  // cold messages count as well
   cold_.add(it->second);
+  if (is_fifo_) {
+    groups_.went_out(it->second);
+  }
   changes_.touched.erase(it->first);
   changes_.paged_out.insert_or_assign(it->first, std::move(it->second));
   touched_.erase(it);
@@ -444,11 +459,11 @@ void Queue::restore(TouchedBatch batch, bool is_cold) {
   const proto::Offset last = batch.last_offset();
   if (is_cold) {
     cold_.add(batch);
-    join_groups(batch, 0, batch.size());
+    join_groups(batch, 0, batch.size(), batch.append_time());
   } else {
     insert(std::move(batch));
     const TouchedBatch& restored = touched_.at(last);
-    join_groups(restored, 0, restored.size());
+    join_groups(restored, 0, restored.size(), restored.append_time());
   }
 }
 

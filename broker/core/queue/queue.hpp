@@ -194,7 +194,7 @@ class Queue {
   void insert(TouchedBatch batch);
   void leave_groups(const TouchedBatch& batch, std::uint32_t first, std::uint32_t count);
   void join_groups(const TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
-                   proto::TimeMs now = 0);
+                   proto::TimeMs now);
   void give_back(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
                  const Returned& record, Effects& effects);
   void give_back_followers(const Returned& record, Effects& effects);

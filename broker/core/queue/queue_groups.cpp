@@ -42,7 +42,7 @@ void Queue::leave_groups(const TouchedBatch& batch, std::uint32_t first, std::ui
   }
 }
 
-/// After they have changed. `now` is of a hand-out.
+/// After they have changed, then.
 void Queue::join_groups(const TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
                         proto::TimeMs now) {
   if (!is_fifo_) {
@@ -53,7 +53,7 @@ void Queue::join_groups(const TouchedBatch& batch, std::uint32_t first, std::uin
     batch.for_each_live(std::max(run.first, first), std::min(run.end(), end), [&](std::uint32_t i) {
       const std::uint64_t group = batch.group_of(i);
       if (run.state == RunState::kReturned) {
-        groups_.wait(group, batch.last_offset(), i, touched_);
+        groups_.wait(group, batch.last_offset(), i, {run.when, now}, touched_);
       } else if (run.state != RunState::kParked) {
         groups_.hold(group, batch.last_offset(), run.grant, now);
       }
@@ -79,11 +79,13 @@ void Queue::give_back_followers(const Returned& record, Effects& effects) {
   }
   std::map<std::uint64_t, proto::Offset> behind;  // the first of each group that went back
   proto::Offset last = -1;
+  std::uint32_t left = 0;  // that may be found
   batch->for_each_live(range.first, range.first + range.count, [&](std::uint32_t i) {
     const std::uint64_t group = batch->group_of(i);
-    if (const proto::Offset held = groups_.last_held(group); held >= 0) {
-      behind.emplace(group, range.base_offset + i);
+    if (const proto::Offset held = groups_.last_held(group);
+        held >= 0 && behind.emplace(group, range.base_offset + i).second) {
       last = std::max(last, held);
+      left += groups_.held(group);
     }
   });
   const auto is_follower = [&](const TouchedBatch& of, std::uint32_t i) {
@@ -91,24 +93,27 @@ void Queue::give_back_followers(const Returned& record, Effects& effects) {
     return it != behind.end() && it->second < of.base_offset() + static_cast<proto::Offset>(i);
   };
   std::vector<MessageRange> followers;
-  for (auto it = touched_.find(range.last_offset); it != touched_.end() && it->first <= last;
-       ++it) {
+  for (auto it = touched_.find(range.last_offset);
+       left > 0 && it != touched_.end() && it->first <= last; ++it) {
     const TouchedBatch& of = it->second;
-    for (const Run& run : of.runs()) {
-      if (run.state != RunState::kLeased) {
+    const std::uint32_t first = it->first == range.last_offset ? range.first : 0;
+    for (const Run& run : of.runs_meeting(first, of.size())) {
+      if (run.state != RunState::kLeased || left == 0) {
         continue;
       }
-      of.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
+      for (std::uint32_t i = of.next_live(std::max(run.first, first), run.end());
+           left > 0 && i < run.end(); i = of.next_live(i + 1, run.end())) {
         if (!is_follower(of, i)) {
-          return;
+          continue;
         }
+        --left;
         if (!followers.empty() && followers.back().last_offset == it->first &&
             followers.back().first + followers.back().count == i) {
           ++followers.back().count;
         } else {
           followers.push_back({id(), of.base_offset(), it->first, i, 1});
         }
-      });
+      }
     }
   }
   Returned released;

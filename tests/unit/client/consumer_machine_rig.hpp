@@ -40,6 +40,8 @@ class MachineSink : public SettleSink {
 
 class ConsumerMachineTest : public testing::Test {
  protected:
+  explicit ConsumerMachineTest(bool is_fifo = false)
+      : machine_(std::chrono::seconds(300), is_fifo) {}
   std::shared_ptr<Grant> grant(std::uint64_t id, const std::vector<std::string>& texts,
                                std::uint16_t attempts = 0, std::uint32_t lease_ms = 30'000) {
     const std::string records = test::FakeBroker::records(texts);
@@ -90,7 +92,7 @@ class ConsumerMachineTest : public testing::Test {
     return std::move(*delivery);
   }
 
-  ConsumerMachine machine_{std::chrono::seconds(300)};
+  ConsumerMachine machine_;
   std::shared_ptr<MachineSink> sink_ = std::make_shared<MachineSink>(machine_);
 };
 

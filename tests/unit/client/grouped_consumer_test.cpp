@@ -21,6 +21,7 @@ using testing::ElementsAre;
 /// A grant of a FIFO queue: what comes before the dash is each message's group.
 class GroupedConsumerTest : public ConsumerMachineTest {
  protected:
+  GroupedConsumerTest() : ConsumerMachineTest(true) {}
   std::shared_ptr<Grant> grouped(std::uint64_t id, const std::vector<std::string>& texts,
                                  std::uint16_t attempts = 0) {
     proto::BatchBuilder builder;
@@ -125,13 +126,63 @@ TEST_F(GroupedConsumerTest, LosesWhatFollowsOneThatIsLost) {
   EXPECT_EQ(body(next()), "(none)");
 }
 
+TEST_F(GroupedConsumerTest, LosesNothingToAWordThatAskedTooMuch) {
+  machine_.add_grant(grouped(1, {"a-1", "a-2"}), kStart);
+  std::optional<Delivery> a1 = next();
+  machine_.on_failed({{.grant = proto::GrantId(1), .first_index = 2, .count = 1, .code = 26}});
+  EXPECT_EQ(machine_.waiting_messages(), 1U) << "the lease is as it was";
+  a1->ack();
+  EXPECT_EQ(body(next()), "a-2");
+}
+
+TEST_F(GroupedConsumerTest, ALeaseOfNothingGivesBackWhatFollows) {
+  machine_.add_grant(grouped(1, {"a-1", "a-2", "b-1"}), kStart);
+  std::optional<Delivery> a1 = next();
+  a1->extend(std::chrono::milliseconds(0));
+  a1->ack();
+  EXPECT_EQ(body(next()), "b-1") << "a-2 has gone back";
+  EXPECT_EQ(machine_.waiting_messages(), 0U);
+}
+
+TEST_F(GroupedConsumerTest, GivesBackWhatItHasNoTimeFor) {
+  machine_.add_grant(grouped(1, {"a-1", "a-2"}), kStart);
+  std::optional<Delivery> a1 = next();
+  static_cast<void>(said());
+  a1->ack();
+  EXPECT_EQ(body(next(kStart + seconds(10))), "a-2");
+  machine_.add_grant(grouped(2, {"c-1", "c-2"}), kStart);
+  std::optional<Delivery> c1 = next(kStart + seconds(10));
+  for (int held = 15; held <= 300; held += 5) {
+    machine_.tick(kStart + seconds(held));
+    machine_.on_answered(machine_.take_settlements().ranges);
+  }
+  c1->ack();
+  static_cast<void>(said());
+  EXPECT_EQ(body(next(kStart + seconds(305))), "(none)");
+  EXPECT_THAT(said(), ElementsAre("release 2 3+1"));
+}
+
+TEST_F(GroupedConsumerTest, SaysWhatItSaysInItsOrder) {
+  machine_.add_grant(grouped(1, {"a-1", "b-1", "c-1", "d-1"}), kStart);
+  std::vector<std::optional<Delivery>> all;
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(next());
+  }
+  static_cast<void>(said());
+  all[0]->ack();
+  all[1]->nack();
+  all[2]->ack();
+  all[3]->ack();
+  EXPECT_THAT(said(), ElementsAre("ack 1 2+1", "nack 1 3+1", "ack 1 4+2"));
+}
+
 TEST_F(GroupedConsumerTest, GivesBackTheLastOnesFirst) {
   machine_.add_grant(grouped(1, {"a-1", "b-1", "a-2", "b-2"}), kStart);
   std::optional<Delivery> a1 = next();
   static_cast<void>(said());
   machine_.release_waiting_beyond(1);
   EXPECT_EQ(machine_.waiting_messages(), 1U);
-  EXPECT_THAT(said(), ElementsAre("release 1 4+2"));
+  EXPECT_THAT(said(), ElementsAre("release 1 5+1", "release 1 4+1"));
   EXPECT_EQ(body(next()), "b-1");
   a1->ack();
   EXPECT_EQ(body(next()), "(none)");

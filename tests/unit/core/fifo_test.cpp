@@ -229,19 +229,33 @@ TEST(Fifo, WhatFailsTakesThoseBehindItAlong) {
   EXPECT_EQ(rig.last.back().attempts, 0U) << "nobody had begun it";
 }
 
-TEST(Fifo, FailuresOfSeveralAtOnceAreCountedForEach) {
+TEST(Fifo, AFailureIsOneOfTheFirstOfItsGroupAlone) {
   FifoRig rig;
-  const QueueId queue = rig.create();
-  rig.send(queue, {{"a", "a1"}, {"a", "a2"}, {"a", "a3"}});
-  EXPECT_THAT(rig.take(queue), ElementsAre("a1", "a2", "a3"));
-  EXPECT_EQ(rig.settle_one(queue, rig.last[0], 1, SettleKind::kStarted), std::nullopt);
+  const QueueId queue = rig.create({.max_receive_count = 1});
+  rig.send(queue, {{"a", "a1"}, {"b", "b1"}, {"a", "a2"}, {"a", "a3"}, {"b", "b2"}});
+  EXPECT_THAT(rig.take(queue), ElementsAre("a1", "b1", "a2", "a3", "b2"));
+  EXPECT_EQ(rig.settle_one(queue, rig.last[0], 2, SettleKind::kStarted), std::nullopt);
   EXPECT_EQ(rig.outcome(queue, CoreRig::range(rig.last[0], SettleKind::kNack), kNow), std::nullopt)
-      << "of three runs, since one was begun";
-  const Queue& state = *rig.state.queue(queue);
-  for (const core::Run& run : state.touched_batches().begin()->second.runs()) {
-    EXPECT_EQ(run.attempts, 1U);
-    EXPECT_EQ(run.failures, 1U);
-  }
+      << "of several runs, since one was begun";
+  EXPECT_EQ(rig.info(queue, kNow).parked, 2U) << "what nobody can have handled has not failed";
+  EXPECT_THAT(rig.take(queue), ElementsAre("a2"));
+  EXPECT_EQ(rig.last.back().attempts, 1U);
+  EXPECT_EQ(rig.last.back().failures, 0U);
+  EXPECT_THAT(rig.take(queue), ElementsAre("b2"));
+  EXPECT_EQ(rig.last.back().attempts, 0U);
+  rig.expect_sound();
+}
+
+TEST(Fifo, ALostLeaseIsAFailureOfTheFirstOfItsGroupAlone) {
+  FifoRig rig;
+  const QueueId queue = rig.create({.max_receive_count = 1});
+  rig.send(queue, {{"a", "a1"}, {"a", "a2"}, {"b", "b1"}});
+  auto wanted = rig.wish(queue, 10);
+  wanted.started = true;
+  ASSERT_TRUE(static_cast<CoreRig&>(rig).take(wanted, kNow));
+  rig.expire(kNow + 1000);
+  EXPECT_EQ(rig.info(queue, kNow).parked, 2U) << "a1 and b1";
+  EXPECT_THAT(rig.take(queue, kNow + 1000), ElementsAre("a2"));
   rig.expect_sound();
 }
 

@@ -26,6 +26,7 @@ inline void expect_same_after_restore(const CoreRig& rig, const storage::MemoryS
     EXPECT_EQ(other.leases(), queue.leases());
     EXPECT_EQ(other.dying(), queue.dying());
     EXPECT_EQ(other.groups().turns(), queue.groups().turns());
+    EXPECT_EQ(other.groups().cold_turns(), queue.groups().cold_turns());
     EXPECT_EQ(other.groups().size(), queue.groups().size());
     EXPECT_EQ(other.groups().places(), queue.groups().places());
     EXPECT_EQ(rows::encode(other.definition()), rows::encode(queue.definition()));

@@ -1,3 +1,4 @@
+#include "broker/core/record_codec.hpp"
 #include "tests/unit/shard/shard_rig.hpp"
 
 #include <gmock/gmock.h>
@@ -113,6 +114,44 @@ TEST_F(DeduplicationShard, KnowsWhatCameWhileItWasRead) {
   ASSERT_EQ(other.sent.size(), 1U);
   EXPECT_EQ(other.sent[0].flags, proto::SentEntry::kDuplicate);
   EXPECT_EQ(messages(), 1U);
+}
+
+// What is in memory for another's read may be forgotten when this one's is done.
+TEST_F(DeduplicationShard, ComesToAnEndWhateverIsForgottenMeanwhile) {
+  Session third;
+  rig.open(third);
+  send(third, {{"x", "9"}});
+  rig.run();
+  auto open = std::move(rig.loader.waiting.front());
+  rig.loader.waiting.pop_front();
+  send(client, {{"a", "1"}});
+  rig.run();
+  ASSERT_TRUE(rig.load_one());
+  rig.commit_all();
+  EXPECT_EQ(client.sent.size(), 1U);
+  send(other, {{"a", "1"}, {"b", "2"}});
+  rig.run();
+  const auto reader = rig.store.snapshot();
+  open (*reader)();
+  rig.run();
+  rig.settle_down();
+  ASSERT_EQ(other.sent.size(), 1U);
+  EXPECT_THAT(other.sent[0].known, ElementsAre(Known{0, 0}));
+  EXPECT_EQ(messages(), 3U);
+}
+
+TEST_F(DeduplicationShard, RemembersNothingWhereNothingIsNew) {
+  rig.log.keeps_records = true;
+  send(client, {{"a", "1"}});
+  rig.settle_down();
+  send(client, {{"a", "1"}, {"b"}});
+  rig.settle_down();
+  for (const CommitUnit& unit : rig.log.kept) {
+    for (const std::string& record : unit.records) {
+      EXPECT_TRUE(core::records::decode(record)) << "a follower must read it";
+    }
+  }
+  EXPECT_EQ(messages(), 2U);
 }
 
 TEST_F(DeduplicationShard, LetsNothingOvertakeWhatIsLookedUp) {

@@ -119,6 +119,43 @@ TEST_F(FifoShard, GroupsAreSharedOutBetweenConsumers) {
   EXPECT_EQ(one.delivered() + other.delivered(), 50U) << "one of each group";
 }
 
+TEST_F(FifoShard, WhatARedriveTakesAwayLetsTheNextGoOn) {
+  rig.create_queue(client, "other.fifo");
+  Session one;
+  subscribe(one, 5);
+  send({{"a", "a1"}, {"a", "a2"}});
+  rig.settle_down();
+  proto::SettleRange first = core::test::CoreRig::range(one.deliveries[0], SettleKind::kNack);
+  first.count = 1;
+  first.value = 3'600'000;
+  rig.shard.settle(one.id, queue, {1, 1, {first}});
+  rig.settle_down();
+  EXPECT_EQ(one.deliveries.size(), 1U) << "a2 waits for a1";
+  core::StartRedrive redrive;
+  redrive.name_space = "default";
+  redrive.name = "work.fifo";
+  redrive.target = "other.fifo";
+  redrive.max_messages = 1;
+  rig.ask(client, 7, redrive);
+  rig.settle_down();
+  EXPECT_EQ(rig.info("other.fifo").ready, 1U);
+  EXPECT_THAT(values(one.deliveries), ElementsAre("a1", "a2", "a2"));
+}
+
+TEST_F(FifoShard, FirstHandOutsOfWhatWasSetAsideAreFirstOnes) {
+  Session one;
+  subscribe(one, 1);
+  send({{"a", "a1"}, {"a", "a2"}});
+  rig.settle_down();
+  rig.settle(one, one.deliveries[0], SettleKind::kAck);
+  rig.settle_down();
+  ASSERT_EQ(one.deliveries.size(), 2U);
+  EXPECT_FALSE(one.deliveries[1].again);
+  rig.settle(one, one.deliveries[1], SettleKind::kRelease);
+  rig.settle_down();
+  EXPECT_TRUE(one.deliveries[2].again);
+}
+
 TEST_F(FifoShard, OneAnswerHoldsSeveralOfAGroupInOrder) {
   Session one;
   rig.open(one);
