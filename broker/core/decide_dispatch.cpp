@@ -43,6 +43,34 @@ bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs 
 
 }  // namespace
 
+namespace {
+
+/// As many of the messages from there on as their taker has room for, at most `limit`; none where
+/// not even the first one fits.
+struct Piece {
+  std::uint32_t count = 0;
+  std::uint64_t bytes = 0;
+};
+Piece cut_to_room(const CachedBatch& batch, std::uint32_t first, std::uint64_t limit,
+                  const ShardState::DispatchWish& wish) {
+  const std::uint64_t max_bytes = std::min<std::uint64_t>(wish.max_bytes, proto::kMaxPieceBytes);
+  Piece piece;
+  while (piece.count < limit) {
+    const std::uint64_t next = batch.records[first + piece.count].bytes;
+    if (piece.count == 0 && wish.first_fits && next > wish.max_bytes) {
+      return {};
+    }
+    if (piece.count > 0 && piece.bytes + next > max_bytes) {
+      break;
+    }
+    piece.bytes += next;
+    ++piece.count;
+  }
+  return piece;
+}
+
+}  // namespace
+
 bool must_be_alone(const Run& run) {
   return run.losses >= kLossesOfLone && !WEIR_PLANTED(crasher_with_neighbours);
 }
@@ -106,7 +134,7 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
   if (cached == nullptr) {
     return Need{log_of(*target), target->counters().generation, at};
   }
-  if (!slice && target->is_fifo()) {
+  if (!slice) {
     auto found = at_cursor(*target, wish, *cached, now);
     if (auto* passed = std::get_if<Passed>(&found)) {
       passed->cursor_time =
@@ -117,10 +145,6 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
       return std::monostate{};
     }
     slice = std::get<Slice>(found);
-  } else if (!slice) {
-    slice = Slice{cached->base_offset, cached->last_offset,
-                  static_cast<std::uint32_t>(at - cached->base_offset),
-                  static_cast<std::uint32_t>(cached->last_offset - cached->base_offset + 1)};
   }
   if (can_expire(*target, *cached) &&
       cut_at_expired(*target, *cached, now, wish.max_messages, *slice)) {
@@ -137,22 +161,12 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
   if (slice->attempts > 0) {
     limit = std::min<std::uint64_t>(limit, wish.max_redeliveries);
   }
-  const std::uint64_t max_bytes = std::min<std::uint64_t>(wish.max_bytes, proto::kMaxPieceBytes);
-  std::uint64_t bytes = 0;
-  std::uint32_t count = 0;
-  while (count < limit) {
-    const std::uint64_t next = cached->records[slice->first + count].bytes;
-    if (count == 0 && wish.first_fits && next > wish.max_bytes) {
-      return std::monostate{};
-    }
-    if (count > 0 && bytes + next > max_bytes) {
-      break;
-    }
-    bytes += next;
-    ++count;
+  const auto [count, bytes] = cut_to_room(*cached, slice->first, limit, wish);
+  if (count == 0) {
+    return std::monostate{};
   }
   DispatchStep step;
-  step.group = count > 0 && slice->first + count <= cached->groups.size()
+  step.group = slice->first + count <= cached->groups.size()
                    ? cached->groups[slice->first + count - 1]
                    : proto::kNoGroup;
   step.must_be_alone = due.must_be_alone;

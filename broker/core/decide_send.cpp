@@ -178,51 +178,89 @@ bool is_all_late(const proto::BatchColumns& columns, proto::TimeMs now) {
          });
 }
 
+/// Where a batch is to go, behind what is there.
+struct Target {
+  const Queue* queue = nullptr;  // of a queue
+  LogEnd end;
+};
+proto::Result<Target> find_target(const ShardState& state, const SendBatch& send) {
+  if (send.topic) {
+    const Partition* partition = state.partition(proto::PartitionId{send.log.value});
+    if (partition == nullptr) {
+      return fail(Errc::kTopicNotFound, "the topic is gone");
+    }
+    return Target{nullptr, {send.log, partition->next_offset, partition->prev_last_offset}};
+  }
+  const Queue* queue = state.queue(proto::QueueId{send.log.value});
+  if (queue == nullptr) {
+    return fail(Errc::kQueueNotFound, "the queue is gone");
+  }
+  return Target{queue, end_of(*queue)};
+}
+
+/// Why the queue does not take that now, or ever, if so.
+proto::Result<> check_taken(const Queue& queue, const SendBatch& send) {
+  if (auto taken = check_bounds(queue, send); !taken) {
+    return taken;
+  }
+  return queue.is_fifo() ? check_order(queue, send.columns) : proto::Result<>();
+}
+
+/// The record of the batch as it came. Takes its bytes.
+BatchAppended append_of(SendBatch& send, const LogEnd& end, std::uint32_t epoch,
+                        proto::TimeMs now) {
+  const proto::BatchHeader& header = send.columns.header;
+  std::string stored = std::move(send.stored);
+  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes),
+                               end.next_offset, static_cast<std::int32_t>(epoch));
+  proto::write_stored_header(stored, {proto::StoredKind::kData, now, end.prev_last_offset});
+  BatchAppended record;
+  record.log = send.log;
+  record.topic = send.topic;
+  record.base_offset = end.next_offset;
+  record.count = send.columns.count();
+  record.time = now;
+  record.producer_id = header.producer_id;
+  record.producer_epoch = static_cast<std::uint16_t>(header.producer_epoch);
+  record.base_sequence = header.base_sequence;
+  record.stored = proto::SharedBytes(std::move(stored));
+  return record;
+}
+
 }  // namespace
 
 proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decide(
     SendBatch& command, const KnownIds& known_ids, proto::TimeMs now) const {
-  proto::Offset base_offset = 0;
-  proto::Offset prev_last_offset = -1;
-  const Queue* to_queue = nullptr;
-  if (command.topic) {
-    const Partition* target = partition(proto::PartitionId{command.log.value});
-    if (target == nullptr) {
-      return fail(Errc::kTopicNotFound, "the topic is gone");
-    }
-    base_offset = target->next_offset;
-    prev_last_offset = target->prev_last_offset;
-  } else {
-    to_queue = queue(proto::QueueId{command.log.value});
-    if (to_queue == nullptr) {
-      return fail(Errc::kQueueNotFound, "the queue is gone");
-    }
-    base_offset = to_queue->counters().next_offset;
-    prev_last_offset = to_queue->counters().prev_last_offset;
+  const auto target = find_target(*this, command);
+  if (!target) {
+    return target.error();
   }
+  const Queue* to_queue = target->queue;
+  const LogEnd& end = target->end;
   const proto::BatchHeader& header = command.columns.header;
   auto duplicate = producers_.check(command.log, header.producer_id, header.producer_epoch,
                                     header.base_sequence, command.columns.count());
   if (!duplicate) {
     return duplicate.error();
   }
+  const bool was_sent = duplicate->has_value();
   std::vector<proto::SentEntry::Known> known;
   if (!command.ids.empty()) {
-    const proto::Offset stored_at = *duplicate ? (*duplicate)->base_offset : base_offset;
-    auto found = find_known(*to_queue, command, known_ids, stored_at, duplicate->has_value(),
-                            *duplicate ? (*duplicate)->append_time : now);
+    auto found = find_known(*to_queue, command, known_ids,
+                            was_sent ? (*duplicate)->base_offset : end.next_offset, was_sent,
+                            was_sent ? (*duplicate)->append_time : now);
     if (auto* need = std::get_if<NeedIds>(&found)) {
       return std::move(*need);
     }
     known = std::get<std::vector<proto::SentEntry::Known>>(std::move(found));
   }
-  if (*duplicate) {
-    SendDecision before;
-    before.base_offset = (*duplicate)->base_offset;
-    before.append_time = (*duplicate)->append_time;
-    before.known = std::move(known);
-    before.is_duplicate = true;
-    return before;
+  if (was_sent) {
+    return SendDecision{.record = std::nullopt,
+                        .more = {},
+                        .base_offset = (*duplicate)->base_offset,
+                        .append_time = (*duplicate)->append_time,
+                        .known = std::move(known),
+                        .is_duplicate = true};
   }
   if (is_all_late(command.columns, now)) {
     return proto::make_error(Errc::kMessageExpired);
@@ -232,13 +270,8 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
     return decide_known(*to_queue, command, std::move(known), now);
   }
   if (to_queue != nullptr) {
-    if (auto taken = check_bounds(*to_queue, command); !taken) {
+    if (auto taken = check_taken(*to_queue, command); !taken) {
       return taken.error();
-    }
-    if (to_queue->is_fifo()) {
-      if (auto taken = check_order(*to_queue, command.columns); !taken) {
-        return taken.error();
-      }
     }
     if (is_put_off(to_queue->definition().settings, command.columns)) {
       return decide_delayed(*to_queue, command, now);
@@ -247,27 +280,13 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
   if (!known.empty()) {
     return decide_known(*to_queue, command, std::move(known), now);
   }
-  std::string stored = std::move(command.stored);
-  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,
-                               static_cast<std::int32_t>(identity_.epoch));
-  proto::write_stored_header(stored, {proto::StoredKind::kData, now, prev_last_offset});
-  BatchAppended record;
-  record.log = command.log;
-  record.topic = command.topic;
-  record.base_offset = base_offset;
-  record.count = command.columns.count();
-  record.time = now;
-  record.producer_id = header.producer_id;
-  record.producer_epoch = static_cast<std::uint16_t>(header.producer_epoch);
-  record.base_sequence = header.base_sequence;
-  record.stored = proto::SharedBytes(std::move(stored));
   SendDecision decision;
-  decision.record = std::move(record);
-  decision.base_offset = base_offset;
+  decision.base_offset = end.next_offset;
   decision.append_time = now;
   if (!command.ids.empty()) {
-    remember(*to_queue, command, {}, base_offset, now, decision.more);
+    remember(*to_queue, command, {}, end.next_offset, now, decision.more);
   }
+  decision.record = append_of(command, end, identity_.epoch, now);
   return decision;
 }
 

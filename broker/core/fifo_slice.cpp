@@ -122,6 +122,9 @@ std::variant<std::monostate, Slice, Passed> at_cursor(const Queue& queue,
   const auto group_at = [&](std::uint32_t index) {
     return index < batch.groups.size() ? batch.groups[index] : proto::kNoGroup;
   };
+  if (!queue.is_fifo()) {
+    return Slice{batch.base_offset, batch.last_offset, first, size};
+  }
   std::uint32_t end = first;
   if (may_join(groups, wish, group_at(first))) {
     GroupsTaken taken;

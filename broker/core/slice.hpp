@@ -45,8 +45,8 @@ inline constexpr int kMaxPassed = 16;
 /// In a FIFO queue: of a group that is free, or that its taker has already.
 [[nodiscard]] DueSlice find_waiting(const Queue& queue, const ShardState::DispatchWish& wish,
                                     proto::TimeMs now);
-/// What stands at the cursor of a FIFO queue, which lies in that batch: messages that may go out,
-/// or that are to be set aside; monostate while so many are that nothing more may be.
+/// What stands at the cursor, which lies in that batch: messages that may go out, or, in a FIFO
+/// queue, that are to be set aside; monostate while so many are that nothing more may be.
 [[nodiscard]] std::variant<std::monostate, Slice, Passed> at_cursor(
     const Queue& queue, const ShardState::DispatchWish& wish, const CachedBatch& batch,
     proto::TimeMs now);

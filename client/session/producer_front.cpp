@@ -204,10 +204,10 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
     headers.push_back({proto::kHeaderDeadline, texts[2]});
   }
   if (message.group()) {
-    headers.push_back({proto::kHeaderGroup, *message.group()});
+    headers.push_back({proto::kHeaderGroup, message.group()});
   }
   if (message.deduplication_id()) {
-    headers.push_back({proto::kHeaderDeduplicationId, *message.deduplication_id()});
+    headers.push_back({proto::kHeaderDeduplicationId, message.deduplication_id()});
   }
   for (const HeaderView& header : message.headers()) {
     if (const proto::Result<> checked = check_header_name(header.key); !checked) {
