@@ -16,6 +16,7 @@ std::string group_of(MessageNumber number) {
 bool Oracle::is_open(const Message& message, const Place& place) const {
   return &place == &message.places.back() && !place.acked && !place.ack_heard &&
          !place.client_acked && !may_have_left(place) && !may_be_purged(place) &&
+         place.offset >= logs_.at(place.log).may_be_purged_before &&
          !may_be_expired(message, place);
 }
 
