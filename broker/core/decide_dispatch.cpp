@@ -217,6 +217,47 @@ ShardState::Records ShardState::decide_without_dead_letter_queue(const Queue& so
   return records;
 }
 
+namespace {
+
+/// Messages of one batch on their way to the dead-letter queue.
+class DyingMessages {
+ public:
+  DyingMessages(const Queue& source, const TouchedBatch& batch, const AttemptSource& attempts)
+      : source_(source), batch_(batch), attempts_(attempts) {}
+
+  /// Those of the run, as far as there is room and their history is read.
+  void move(const Run& run, DeadLetterBatch& copies, ShardState::Records& records) {
+    for (std::uint32_t i = batch_.next_live(run.first, run.end()); i < run.end() && goes_on();
+         i = batch_.next_live(i + 1, run.end())) {
+      const std::vector<Attempt>* history =
+          attempts_.find(source_.id(), batch_.base_offset() + i, run.attempts);
+      is_read_ = is_read_ && history != nullptr;
+      if (history == nullptr) {
+        continue;
+      }
+      is_full_ = !copies.add(i, run, *history);
+      if (!is_full_ && !WEIR_PLANTED(dead_letter_without_delete)) {
+        records.emplace_back(
+            DeadLettered{{source_.id(), batch_.base_offset(), batch_.last_offset(), i, 1}});
+      }
+    }
+  }
+  /// The history of all that were looked at.
+  [[nodiscard]] bool is_read() const { return is_read_; }
+
+ private:
+  /// Behind one that stays, another of its group may come.
+  [[nodiscard]] bool goes_on() const { return !is_full_ && (is_read_ || !source_.is_fifo()); }
+
+  const Queue& source_;
+  const TouchedBatch& batch_;
+  const AttemptSource& attempts_;
+  bool is_read_ = true;
+  bool is_full_ = false;
+};
+
+}  // namespace
+
 std::variant<std::monostate, Need, NeedAttempts, ShardState::Records>
 ShardState::decide_dead_letter(proto::QueueId queue_id, const BatchSource& batches,
                                const AttemptSource& attempts, proto::TimeMs now) const {
@@ -236,35 +277,13 @@ ShardState::decide_dead_letter(proto::QueueId queue_id, const BatchSource& batch
   Records records;
   DeadLetterBatch copies(*cached, source->definition().name, source->id(), identity_.incarnation,
                          now);
-  bool is_read = true;
-  bool is_full = false;
+  DyingMessages dying(*source, batch, attempts);
   for (const Run& run : batch.runs()) {
-    if (is_full || (!is_read && source->is_fifo())) {
-      break;
-    }
-    for (std::uint32_t i = batch.next_live(run.first, run.end());
-         (run.state == RunState::kDying || WEIR_PLANTED(dead_letter_neighbours)) && i < run.end();
-         i = batch.next_live(i + 1, run.end())) {
-      const std::vector<Attempt>* history =
-          attempts.find(source->id(), batch.base_offset() + i, run.attempts);
-      if (history == nullptr) {
-        is_read = false;
-        if (source->is_fifo()) {
-          break;  // one behind it may be of its group
-        }
-        continue;
-      }
-      if (!copies.add(i, run, *history)) {
-        is_full = true;
-        break;
-      }
-      if (!WEIR_PLANTED(dead_letter_without_delete)) {
-        records.emplace_back(
-            DeadLettered{{source->id(), batch.base_offset(), batch.last_offset(), i, 1}});
-      }
+    if (run.state == RunState::kDying || WEIR_PLANTED(dead_letter_neighbours)) {
+      dying.move(run, copies, records);
     }
   }
-  if (copies.count() == 0 && !is_read) {
+  if (copies.count() == 0 && !dying.is_read()) {
     return NeedAttempts{source->id(), source->counters().generation, batch.base_offset(),
                         batch.last_offset()};
   }

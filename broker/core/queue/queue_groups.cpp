@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 // What the changes of a FIFO queue do to the order within its groups.
@@ -16,6 +17,65 @@ constexpr std::uint64_t kMaxSetAside = 16'384;
 /// What is remembered of groups is in memory: 16 bytes a place, about 100 a group.
 constexpr std::size_t kMaxPlaces = std::size_t{1} << 20;
 constexpr std::size_t kMaxGroups = proto::kMaxInFlightPerQueue;
+
+/// What is leased behind messages that went back, and of their groups.
+class FollowerSearch {
+ public:
+  FollowerSearch(const Queue& queue, const MessageRange& range) : queue_(queue), range_(range) {
+    const TouchedBatch& batch = *queue.touched(range.base_offset);
+    const MessageGroups& groups = queue.groups();
+    batch.for_each_live(range.first, range.first + range.count, [&](std::uint32_t i) {
+      const std::uint64_t group = batch.group_of(i);
+      if (const proto::Offset held = groups.last_held(group);
+          held >= 0 && behind_.emplace(group, range.base_offset + i).second) {
+        last_ = std::max(last_, held);
+        left_ += groups.held(group);
+      }
+    });
+  }
+
+  [[nodiscard]] std::vector<MessageRange> find() {
+    const auto& batches = queue_.touched_batches();
+    for (auto it = batches.find(range_.last_offset);
+         left_ > 0 && it != batches.end() && it->first <= last_; ++it) {
+      look_at(it->second, it->first == range_.last_offset ? range_.first : 0);
+    }
+    return std::move(found_);
+  }
+
+ private:
+  void look_at(const TouchedBatch& batch, std::uint32_t first) {
+    for (const Run& run : batch.runs_meeting(first, batch.size())) {
+      const std::uint32_t begin = std::max(run.first, first);
+      for (std::uint32_t i = batch.next_live(begin, run.end());
+           run.state == RunState::kLeased && left_ > 0 && i < run.end();
+           i = batch.next_live(i + 1, run.end())) {
+        add_if_it_follows(batch, i);
+      }
+    }
+  }
+  void add_if_it_follows(const TouchedBatch& batch, std::uint32_t index) {
+    const auto first = behind_.find(batch.group_of(index));
+    if (first == behind_.end() ||
+        first->second >= batch.base_offset() + static_cast<proto::Offset>(index)) {
+      return;
+    }
+    --left_;
+    if (!found_.empty() && found_.back().last_offset == batch.last_offset() &&
+        found_.back().first + found_.back().count == index) {
+      ++found_.back().count;
+    } else {
+      found_.push_back({queue_.id(), batch.base_offset(), batch.last_offset(), index, 1});
+    }
+  }
+
+  const Queue& queue_;
+  const MessageRange& range_;
+  std::map<std::uint64_t, proto::Offset> behind_;  // the first of each group that went back
+  proto::Offset last_ = -1;
+  std::uint32_t left_ = 0;  // that may be found
+  std::vector<MessageRange> found_;
+};
 
 }  // namespace
 
@@ -72,56 +132,15 @@ void Queue::apply(const Deduplicated& record) {
 /// Of the groups of what goes back, what is leased behind it goes back, too: nobody may have it
 /// before what comes first.
 void Queue::give_back_followers(const Returned& record, Effects& effects) {
-  const MessageRange& range = record.range;
-  const TouchedBatch* batch = touched(range.base_offset);
-  if (batch == nullptr || WEIR_PLANTED(keep_followers)) {
+  if (touched(record.range.base_offset) == nullptr || WEIR_PLANTED(keep_followers)) {
     return;
-  }
-  std::map<std::uint64_t, proto::Offset> behind;  // the first of each group that went back
-  proto::Offset last = -1;
-  std::uint32_t left = 0;  // that may be found
-  batch->for_each_live(range.first, range.first + range.count, [&](std::uint32_t i) {
-    const std::uint64_t group = batch->group_of(i);
-    if (const proto::Offset held = groups_.last_held(group);
-        held >= 0 && behind.emplace(group, range.base_offset + i).second) {
-      last = std::max(last, held);
-      left += groups_.held(group);
-    }
-  });
-  const auto is_follower = [&](const TouchedBatch& of, std::uint32_t i) {
-    const auto it = behind.find(of.group_of(i));
-    return it != behind.end() && it->second < of.base_offset() + static_cast<proto::Offset>(i);
-  };
-  std::vector<MessageRange> followers;
-  for (auto it = touched_.find(range.last_offset);
-       left > 0 && it != touched_.end() && it->first <= last; ++it) {
-    const TouchedBatch& of = it->second;
-    const std::uint32_t first = it->first == range.last_offset ? range.first : 0;
-    for (const Run& run : of.runs_meeting(first, of.size())) {
-      if (run.state != RunState::kLeased || left == 0) {
-        continue;
-      }
-      for (std::uint32_t i = of.next_live(std::max(run.first, first), run.end());
-           left > 0 && i < run.end(); i = of.next_live(i + 1, run.end())) {
-        if (!is_follower(of, i)) {
-          continue;
-        }
-        --left;
-        if (!followers.empty() && followers.back().last_offset == it->first &&
-            followers.back().first + followers.back().count == i) {
-          ++followers.back().count;
-        } else {
-          followers.push_back({id(), of.base_offset(), it->first, i, 1});
-        }
-      }
-    }
   }
   Returned released;
   released.due = record.time;
   released.time = record.time;
   released.cause =
       record.cause == ReturnCause::kUnsaid ? ReturnCause::kUnsaid : ReturnCause::kReleased;
-  for (const MessageRange& follower : followers) {
+  for (const MessageRange& follower : FollowerSearch(*this, record.range).find()) {
     const auto it = find(follower);
     unindex(it->second);
     give_back(it->second, follower.first, follower.count, released, effects);
