@@ -126,13 +126,7 @@ TEST_F(Bounds, MeasureAMessageWithItsHeaders) {
     update({.max_message_bytes = is_room ? 10 : 9});
     proto::BatchBuilder builder(proto::kStoredHeaderBytes);
     builder.add(record);
-    SendBatch batch;
-    batch.log = proto::LogId{queue.value};
-    batch.stored = builder.finish({}, proto::Compression::kNone);
-    batch.columns =
-        proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
-                              proto::BatchUse::kQueue)
-            .value();
+    SendBatch batch = test::send_of(proto::LogId{queue.value}, builder);
     EXPECT_EQ(static_cast<bool>(rig.decide(batch, kNow)), is_room);
   }
 }

@@ -41,6 +41,20 @@ class Rng {
 };
 
 /// A batch as the session hands it over: room for our header, then what the producer built.
+inline SendBatch send_of(proto::LogId log, proto::BatchBuilder& builder,
+                         proto::BatchBuilder::Producer producer = {}, bool topic = false) {
+  SendBatch batch;
+  batch.log = log;
+  batch.topic = topic;
+  batch.stored = builder.finish(producer, proto::Compression::kNone);
+  batch.columns =
+      proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
+                            topic ? proto::BatchUse::kTopic : proto::BatchUse::kQueue)
+          .value();
+  return batch;
+}
+
+/// The same of messages of those values.
 inline SendBatch a_batch(proto::LogId log, const std::vector<std::string>& values,
                          proto::BatchBuilder::Producer producer = {}, bool topic = false,
                          const std::vector<std::optional<std::int64_t>>& delays_ms = {}) {
@@ -58,15 +72,7 @@ inline SendBatch a_batch(proto::LogId log, const std::vector<std::string>& value
     record.headers = headers;
     builder.add(record);
   }
-  SendBatch batch;
-  batch.log = log;
-  batch.topic = topic;
-  batch.stored = builder.finish(producer, proto::Compression::kNone);
-  batch.columns =
-      proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
-                            topic ? proto::BatchUse::kTopic : proto::BatchUse::kQueue)
-          .value();
-  return batch;
+  return send_of(log, builder, producer, topic);
 }
 
 inline std::vector<std::string> values_of(std::uint32_t count, const std::string& text = "v") {
@@ -111,14 +117,31 @@ inline SendBatch a_grouped_batch(proto::LogId log, const std::vector<Grouped>& m
     record.headers = headers;
     builder.add(record);
   }
-  SendBatch batch;
-  batch.log = log;
-  batch.stored = builder.finish({}, proto::Compression::kNone);
-  batch.columns =
-      proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
-                            proto::BatchUse::kQueue)
-          .value();
-  return batch;
+  return send_of(log, builder);
+}
+
+/// A message of a group, and what it is known by.
+struct Sending {
+  std::string value;
+  std::optional<std::string> id = {};
+};
+
+/// A batch for a FIFO queue that takes a message once.
+inline SendBatch a_batch_with_ids(proto::LogId log, const std::vector<Sending>& messages,
+                                  proto::BatchBuilder::Producer producer = {}) {
+  proto::BatchBuilder builder(proto::kStoredHeaderBytes);
+  for (const Sending& message : messages) {
+    std::vector<proto::Header> headers = {{proto::kHeaderGroup, "g"}};
+    if (message.id) {
+      headers.push_back({proto::kHeaderDeduplicationId, *message.id});
+    }
+    proto::RecordInput record;
+    record.value = message.value;
+    record.headers = headers;
+    record.timestamp = kNow;
+    builder.add(record);
+  }
+  return send_of(log, builder, producer);
 }
 
 /// Every batch that was ever appended, unless a test takes it out.

@@ -16,8 +16,10 @@ namespace {
 using proto::Errc;
 using proto::QueueId;
 using proto::SettleKind;
+using test::a_batch_with_ids;
 using test::CoreRig;
 using test::kNow;
+using test::Sending;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -26,40 +28,12 @@ using Known = proto::SentEntry::Known;
 using Values = std::vector<std::string>;
 constexpr std::int64_t kFiveMinutes = 5 * 60 * 1000;
 
-struct Sending {
-  std::string value;
-  std::optional<std::string> id = {};
-};
-
 struct DeduplicationRig : CoreRig {
   explicit DeduplicationRig(QueueSettings settings = {})
       : queue(create_queue("work.fifo", std::move(settings))) {}
-  static SendBatch a_batch_of(QueueId to, const std::vector<Sending>& messages,
-                              proto::BatchBuilder::Producer producer = {}) {
-    proto::BatchBuilder builder(proto::kStoredHeaderBytes);
-    for (const Sending& message : messages) {
-      std::vector<proto::Header> headers = {{proto::kHeaderGroup, "g"}};
-      if (message.id) {
-        headers.push_back({proto::kHeaderDeduplicationId, *message.id});
-      }
-      proto::RecordInput record;
-      record.value = message.value;
-      record.headers = headers;
-      record.timestamp = kNow;
-      builder.add(record);
-    }
-    SendBatch batch;
-    batch.log = proto::LogId{to.value};
-    batch.stored = builder.finish(producer, proto::Compression::kNone);
-    batch.columns =
-        proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
-                              proto::BatchUse::kQueue)
-            .value();
-    return batch;
-  }
   ShardState::SendDecision send(const std::vector<Sending>& messages, proto::TimeMs now = kNow,
                                 proto::BatchBuilder::Producer producer = {}) {
-    SendBatch batch = a_batch_of(queue, messages, producer);
+    SendBatch batch = a_batch_with_ids(proto::LogId{queue.value}, messages, producer);
     auto decision = decide(batch, now).value();
     if (decision.record) {
       apply(Record{*decision.record});
@@ -181,7 +155,7 @@ TEST(Deduplication, KnowsWhatIsSentWhereThereIsNoRoom) {
   DeduplicationRig rig({.max_messages = 1});
   rig.send({{"a", "1"}});
   EXPECT_TRUE(rig.send({{"a2", "1"}}).is_duplicate);
-  SendBatch more = DeduplicationRig::a_batch_of(rig.queue, {{"b", "2"}});
+  SendBatch more = a_batch_with_ids(proto::LogId{rig.queue.value}, {{"b", "2"}});
   EXPECT_EQ(rig.decide(more, kNow).error().code, Errc::kQueueFull);
 }
 
@@ -205,7 +179,7 @@ TEST(Deduplication, IsForFifoQueues) {
   EXPECT_THAT(refused.error().message, HasSubstr("for FIFO queues"));
   const QueueId plain = rig.create_queue("plain");
   for (int i = 0; i < 2; ++i) {
-    SendBatch batch = DeduplicationRig::a_batch_of(plain, {{"a", "1"}});
+    SendBatch batch = a_batch_with_ids(proto::LogId{plain.value}, {{"a", "1"}});
     EXPECT_FALSE(rig.decide(batch, kNow)->is_duplicate);
   }
 }
@@ -216,7 +190,8 @@ TEST(Deduplication, ForgetsPartByPart) {
     const proto::TimeMs now = kNow + second * 1000;
     EXPECT_FALSE(rig.send({{"x", std::to_string(second)}}, now).is_duplicate);
     for (int before = std::max(0, second - 30); before <= second; ++before) {
-      SendBatch batch = DeduplicationRig::a_batch_of(rig.queue, {{"y", std::to_string(before)}});
+      SendBatch batch =
+          a_batch_with_ids(proto::LogId{rig.queue.value}, {{"y", std::to_string(before)}});
       EXPECT_EQ(rig.decide(batch, now + 500)->is_duplicate, second - before < 10)
           << second << " " << before;
     }
@@ -234,7 +209,8 @@ TEST(Deduplication, AsksForWhatIsNotInMemory) {
   };
   DeduplicationRig rig;
   rig.send({{"a", "1"}});
-  SendBatch batch = DeduplicationRig::a_batch_of(rig.queue, {{"a", "1"}, {"b"}, {"c", "2"}});
+  SendBatch batch =
+      a_batch_with_ids(proto::LogId{rig.queue.value}, {{"a", "1"}, {"b"}, {"c", "2"}});
   batch.ids = deduplication_ids(*rig.state.queue(rig.queue), batch);
   const auto decided = rig.state.decide(batch, Nothing(), kNow).value();
   const auto& need = std::get<NeedIds>(decided);

@@ -186,13 +186,7 @@ class DeadLetters : public ::testing::Test {
       record.timestamp = kNow - i;
       builder.add(record);
     }
-    SendBatch batch;
-    batch.log = proto::LogId{queue.value};
-    batch.stored = builder.finish({}, proto::Compression::kNone);
-    batch.columns =
-        proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
-                              proto::BatchUse::kQueue)
-            .value();
+    SendBatch batch = test::send_of(proto::LogId{queue.value}, builder);
     rig.apply(Record{*rig.decide(batch, kNow).value().record});
   }
   ShardState::Records move(proto::QueueId from, proto::TimeMs now) {

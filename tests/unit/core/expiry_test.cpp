@@ -42,14 +42,7 @@ SendBatch a_batch_of(QueueId queue, const std::vector<Said>& messages) {
     record.timestamp = kNow;
     builder.add(record);
   }
-  SendBatch batch;
-  batch.log = proto::LogId{queue.value};
-  batch.stored = builder.finish({}, proto::Compression::kNone);
-  batch.columns =
-      proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
-                            proto::BatchUse::kQueue)
-          .value();
-  return batch;
+  return test::send_of(proto::LogId{queue.value}, builder);
 }
 
 struct Rig : CoreRig {

@@ -127,13 +127,7 @@ TEST(Fifo, PutsNothingOff) {
       {{proto::kHeaderGroup, "a"}, {proto::kHeaderDelay, "5"}}};
   record.headers = headers;
   builder.add(record);
-  SendBatch batch;
-  batch.log = proto::LogId{queue.value};
-  batch.stored = builder.finish({}, proto::Compression::kNone);
-  batch.columns =
-      proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
-                            proto::BatchUse::kQueue)
-          .value();
+  SendBatch batch = test::send_of(proto::LogId{queue.value}, builder);
   const auto put_off = rig.decide(batch, kNow);
   ASSERT_FALSE(put_off);
   EXPECT_THAT(put_off.error().message, HasSubstr("cannot be put off"));

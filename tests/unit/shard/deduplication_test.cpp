@@ -13,18 +13,13 @@
 namespace weir::shard {
 namespace {
 
-using test::kNow;
+using core::test::Sending;
 using test::Session;
 using test::ShardRig;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 using Known = proto::SentEntry::Known;
-
-struct Sending {
-  std::string value;
-  std::optional<std::string> id = {};
-};
 
 class DeduplicationShard : public ::testing::Test {
  protected:
@@ -35,26 +30,9 @@ class DeduplicationShard : public ::testing::Test {
   }
   void send(Session& session, const std::vector<Sending>& messages,
             proto::BatchBuilder::Producer producer = {}) {
-    proto::BatchBuilder builder(proto::kStoredHeaderBytes);
-    for (const Sending& message : messages) {
-      std::vector<proto::Header> headers = {{proto::kHeaderGroup, "g"}};
-      if (message.id) {
-        headers.push_back({proto::kHeaderDeduplicationId, *message.id});
-      }
-      proto::RecordInput record;
-      record.value = message.value;
-      record.headers = headers;
-      record.timestamp = kNow;
-      builder.add(record);
-    }
-    core::SendBatch batch;
-    batch.log = proto::LogId{queue.value};
+    core::SendBatch batch =
+        core::test::a_batch_with_ids(proto::LogId{queue.value}, messages, producer);
     batch.send_number = ++sends;
-    batch.stored = builder.finish(producer, proto::Compression::kNone);
-    batch.columns =
-        proto::validate_batch(std::string_view(batch.stored).substr(proto::kStoredHeaderBytes),
-                              proto::BatchUse::kQueue)
-            .value();
     rig.shard.send(session.id, std::move(batch), 0);
   }
   [[nodiscard]] std::uint64_t messages() { return rig.info("work.fifo").messages(); }
