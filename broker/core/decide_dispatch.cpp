@@ -41,10 +41,6 @@ bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs 
   return begins_with_it;
 }
 
-}  // namespace
-
-namespace {
-
 /// As many of the messages from there on as their taker has room for, at most `limit`; none where
 /// not even the first one fits.
 struct Piece {

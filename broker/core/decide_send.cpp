@@ -118,23 +118,32 @@ std::variant<NeedIds, std::vector<proto::SentEntry::Known>> find_known(
   return known;
 }
 
+/// Calls `take` with the index of each message of a send that is not known.
+template <class Take>
+void for_each_new(const SendBatch& send, std::span<const proto::SentEntry::Known> known,
+                  Take take) {
+  auto other = known.begin();
+  for (std::uint32_t i = 0; i < send.columns.count(); ++i) {
+    if (other != known.end() && other->index == i) {
+      ++other;
+    } else {
+      take(i);
+    }
+  }
+}
+
 /// What is known from here on: the messages of a send that are stored from that offset on.
 void remember(const Queue& queue, const SendBatch& send,
               std::span<const proto::SentEntry::Known> known, proto::Offset stored_at,
               proto::TimeMs now, ShardState::Records& records) {
   const DeduplicationParts parts = parts_at(queue, now);
   Deduplicated record{queue.id(), parts.current, parts.first, now, {}};
-  auto other = known.begin();
-  for (std::uint32_t i = 0; i < send.ids.size(); ++i) {
-    if (other != known.end() && other->index == i) {
-      ++other;
-      continue;
-    }
+  for_each_new(send, known, [&](std::uint32_t i) {
     if (send.ids[i]) {
       record.ids.push_back({*send.ids[i], stored_at});
     }
     ++stored_at;
-  }
+  });
   if (!record.ids.empty()) {
     records.emplace_back(std::move(record));
   }
@@ -146,17 +155,12 @@ class Rest {
   Rest(const SendBatch& send, std::span<const proto::SentEntry::Known> known, proto::TimeMs now)
       : now_(now), builder_(proto::kStoredHeaderBytes) {
     const std::string_view batch = std::string_view(send.stored).substr(proto::kStoredHeaderBytes);
-    auto other = known.begin();
-    for (std::uint32_t i = 0; i < send.columns.count(); ++i) {
-      if (other != known.end() && other->index == i) {
-        ++other;
-        continue;
-      }
+    for_each_new(send, known, [&](std::uint32_t i) {
       const auto decoded = proto::decode_record(batch.substr(send.columns.records[i].position));
       WEIR_ASSERT(decoded.has_value(), "a batch was checked when it came");
       builder_.add({decoded->record.key, decoded->record.value, decoded->record.headers,
                     proto::timestamp_of(send.columns.header.base_timestamp, decoded->record)});
-    }
+    });
   }
   [[nodiscard]] std::uint32_t count() const { return builder_.count(); }
   [[nodiscard]] proto::SharedBytes finish(proto::Offset base_offset, proto::Offset prev_last_offset,

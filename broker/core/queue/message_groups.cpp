@@ -25,6 +25,16 @@ std::optional<std::uint32_t> next_waiting(const TouchedBatch& batch, std::uint64
   return std::nullopt;
 }
 
+/// Calls `visit` with the index of each message of the batch that waits.
+template <class Visit>
+void for_each_waiting(const TouchedBatch& batch, Visit visit) {
+  for (const Run& run : batch.runs()) {
+    if (run.state == RunState::kReturned) {
+      batch.for_each_live(run.first, run.end(), visit);
+    }
+  }
+}
+
 }  // namespace
 
 bool MessageGroups::is_turn_of(std::uint64_t group, proto::Offset last_offset,
@@ -205,34 +215,24 @@ void MessageGroups::stop_waiting(std::uint64_t group, proto::Offset last_offset,
 }
 
 void MessageGroups::came_back(const TouchedBatch& batch, const Batches& batches) {
-  for (const Run& run : batch.runs()) {
-    if (run.state != RunState::kReturned) {
-      continue;
+  for_each_waiting(batch, [&](std::uint32_t i) {
+    const auto it = groups_.find(batch.group_of(i));
+    if (it != groups_.end() && it->second.is_turn_cold &&
+        it->second.turn_place.last_offset == batch.last_offset() &&
+        it->second.turn_place.first == i) {
+      refresh(it->first, it->second, batches);
     }
-    batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
-      const auto it = groups_.find(batch.group_of(i));
-      if (it != groups_.end() && it->second.is_turn_cold &&
-          it->second.turn_place.last_offset == batch.last_offset() &&
-          it->second.turn_place.first == i) {
-        refresh(it->first, it->second, batches);
-      }
-    });
-  }
+  });
 }
 
 void MessageGroups::went_out(const TouchedBatch& batch) {
-  for (const Run& run : batch.runs()) {
-    if (run.state != RunState::kReturned) {
-      continue;
+  for_each_waiting(batch, [&](std::uint32_t i) {
+    const std::uint64_t hash = batch.group_of(i);
+    if (is_turn_of(hash, batch.last_offset(), i)) {
+      Group& group = groups_.at(hash);
+      set_turn(hash, group, group.turn_due, group.turn_place, true);
     }
-    batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
-      const std::uint64_t hash = batch.group_of(i);
-      if (is_turn_of(hash, batch.last_offset(), i)) {
-        Group& group = groups_.at(hash);
-        set_turn(hash, group, group.turn_due, group.turn_place, true);
-      }
-    });
-  }
+  });
 }
 
 void MessageGroups::note_stuck(proto::TimeMs since) {

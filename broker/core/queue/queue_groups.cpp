@@ -18,6 +18,17 @@ constexpr std::uint64_t kMaxSetAside = 16'384;
 constexpr std::size_t kMaxPlaces = std::size_t{1} << 20;
 constexpr std::size_t kMaxGroups = proto::kMaxInFlightPerQueue;
 
+/// Calls `visit` with each live message of those, and its run.
+template <class Visit>
+void for_each_live(const TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
+                   Visit visit) {
+  const std::uint32_t end = first + count;
+  for (const Run& run : batch.runs_meeting(first, end)) {
+    batch.for_each_live(std::max(run.first, first), std::min(run.end(), end),
+                        [&](std::uint32_t i) { visit(run, i); });
+  }
+}
+
 /// What is leased behind messages that went back, and of their groups.
 class FollowerSearch {
  public:
@@ -89,17 +100,14 @@ void Queue::leave_groups(const TouchedBatch& batch, std::uint32_t first, std::ui
   if (!is_fifo_) {
     return;
   }
-  const std::uint32_t end = first + count;
-  for (const Run& run : batch.runs_meeting(first, end)) {
-    batch.for_each_live(std::max(run.first, first), std::min(run.end(), end), [&](std::uint32_t i) {
-      const std::uint64_t group = batch.group_of(i);
-      if (run.state == RunState::kReturned) {
-        groups_.stop_waiting(group, batch.last_offset(), i, touched_);
-      } else if (run.state != RunState::kParked) {
-        groups_.let_go(group, touched_);
-      }
-    });
-  }
+  for_each_live(batch, first, count, [&](const Run& run, std::uint32_t i) {
+    const std::uint64_t group = batch.group_of(i);
+    if (run.state == RunState::kReturned) {
+      groups_.stop_waiting(group, batch.last_offset(), i, touched_);
+    } else if (run.state != RunState::kParked) {
+      groups_.let_go(group, touched_);
+    }
+  });
 }
 
 /// After they have changed, then.
@@ -108,17 +116,14 @@ void Queue::join_groups(const TouchedBatch& batch, std::uint32_t first, std::uin
   if (!is_fifo_) {
     return;
   }
-  const std::uint32_t end = first + count;
-  for (const Run& run : batch.runs_meeting(first, end)) {
-    batch.for_each_live(std::max(run.first, first), std::min(run.end(), end), [&](std::uint32_t i) {
-      const std::uint64_t group = batch.group_of(i);
-      if (run.state == RunState::kReturned) {
-        groups_.wait(group, batch.last_offset(), i, {run.when, now}, touched_);
-      } else if (run.state != RunState::kParked) {
-        groups_.hold(group, batch.last_offset(), run.grant, now);
-      }
-    });
-  }
+  for_each_live(batch, first, count, [&](const Run& run, std::uint32_t i) {
+    const std::uint64_t group = batch.group_of(i);
+    if (run.state == RunState::kReturned) {
+      groups_.wait(group, batch.last_offset(), i, {run.when, now}, touched_);
+    } else if (run.state != RunState::kParked) {
+      groups_.hold(group, batch.last_offset(), run.grant, now);
+    }
+  });
 }
 
 void Queue::apply(const Deduplicated& record) {
