@@ -60,12 +60,7 @@ ShardState::SendDecision ShardState::decide_delayed(const Queue& queue, SendBatc
     decision.more.emplace_back(part_of(queue.id(), whole, first, end, due, identity_.epoch));
     first = end;
   }
-  if (columns.header.producer_id >= 0) {
-    decision.more.emplace_back(
-        SequenceTaken{command.log, columns.header.producer_id,
-                      static_cast<std::uint16_t>(columns.header.producer_epoch),
-                      columns.header.base_sequence, columns.count(), decision.base_offset, now});
-  }
+  take_sequence(command, decision);
   return decision;
 }
 

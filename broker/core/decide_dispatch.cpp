@@ -162,9 +162,7 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
     return std::monostate{};
   }
   DispatchStep step;
-  step.group = slice->first + count <= cached->groups.size()
-                   ? cached->groups[slice->first + count - 1]
-                   : proto::kNoGroup;
+  step.group = cached->group_of(slice->first + count - 1);
   step.must_be_alone = due.must_be_alone;
   step.passed_lone = due.passed_lone;
   step.record.groups = groups_told(*target, *cached);

@@ -294,10 +294,18 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
   return decision;
 }
 
+void ShardState::take_sequence(const SendBatch& command, SendDecision& decision) {
+  const proto::BatchHeader& header = command.columns.header;
+  if (header.producer_id >= 0) {
+    decision.more.emplace_back(SequenceTaken{
+        command.log, header.producer_id, static_cast<std::uint16_t>(header.producer_epoch),
+        header.base_sequence, command.columns.count(), decision.base_offset, decision.append_time});
+  }
+}
+
 ShardState::SendDecision ShardState::decide_known(const Queue& queue, SendBatch& command,
                                                   std::vector<proto::SentEntry::Known> known,
                                                   proto::TimeMs now) const {
-  const proto::BatchHeader& header = command.columns.header;
   const LogEnd end = end_of(queue);
   SendDecision decision;
   decision.base_offset = end.next_offset;
@@ -308,11 +316,7 @@ ShardState::SendDecision ShardState::decide_known(const Queue& queue, SendBatch&
     decision.record = append_of(rest, end, identity_.epoch, now);
     remember(queue, command, known, end.next_offset, now, decision.more);
   }
-  if (header.producer_id >= 0) {
-    decision.more.emplace_back(SequenceTaken{
-        command.log, header.producer_id, static_cast<std::uint16_t>(header.producer_epoch),
-        header.base_sequence, command.columns.count(), end.next_offset, now});
-  }
+  take_sequence(command, decision);
   decision.known = std::move(known);
   return decision;
 }

@@ -27,6 +27,10 @@ struct CachedBatch {
   std::vector<proto::TimeMs> expiries = {};
   /// The hash of each message's group; empty where none has one.
   std::vector<std::uint64_t> groups = {};
+
+  [[nodiscard]] std::uint64_t group_of(std::uint32_t index) const {
+    return index < groups.size() ? groups[index] : proto::kNoGroup;
+  }
 };
 
 inline constexpr proto::TimeMs kNeverExpires = INT64_MAX;

@@ -119,18 +119,16 @@ std::variant<std::monostate, Slice, Passed> at_cursor(const Queue& queue,
   const MessageGroups& groups = queue.groups();
   const auto size = static_cast<std::uint32_t>(batch.last_offset - batch.base_offset + 1);
   const auto first = static_cast<std::uint32_t>(queue.counters().cursor - batch.base_offset);
-  const auto group_at = [&](std::uint32_t index) {
-    return index < batch.groups.size() ? batch.groups[index] : proto::kNoGroup;
-  };
   if (!queue.is_fifo()) {
     return Slice{batch.base_offset, batch.last_offset, first, size};
   }
   std::uint32_t end = first;
-  if (may_join(groups, wish, group_at(first))) {
+  if (may_join(groups, wish, batch.group_of(first))) {
     GroupsTaken taken;
     const std::uint32_t last = first + std::min(size - first, wish.max_messages);
-    while (end < last && (taken.has(group_at(end)) || may_join(groups, wish, group_at(end)))) {
-      taken.add(group_at(end));
+    while (end < last &&
+           (taken.has(batch.group_of(end)) || may_join(groups, wish, batch.group_of(end)))) {
+      taken.add(batch.group_of(end));
       ++end;
     }
     return Slice{batch.base_offset, batch.last_offset, first, end};
@@ -139,7 +137,7 @@ std::variant<std::monostate, Slice, Passed> at_cursor(const Queue& queue,
     return std::monostate{};
   }
   const std::uint32_t last = first + std::min(size - first, kMaxSetAsideAtOnce);
-  while (end < last && !may_join(groups, wish, group_at(end))) {
+  while (end < last && !may_join(groups, wish, batch.group_of(end))) {
     ++end;
   }
   return Passed{{queue.id(), batch.base_offset, batch.last_offset, first, end - first},

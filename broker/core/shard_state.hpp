@@ -325,6 +325,8 @@ class ShardState {
                                        const BatchSource& batches);
   [[nodiscard]] static Expired expired(const Queue& queue, const MessageRange& range,
                                        const CachedBatch& batch, const BatchSource& batches);
+  /// Of a batch that is taken, though not appended as one, what its producer may not send again.
+  static void take_sequence(const SendBatch& command, SendDecision& decision);
   [[nodiscard]] SendDecision decide_known(const Queue& queue, SendBatch& command,
                                           std::vector<proto::SentEntry::Known> known,
                                           proto::TimeMs now) const;
