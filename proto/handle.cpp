@@ -4,6 +4,7 @@
 #include "proto/batch/crc32c.hpp"
 #include "proto/endian.hpp"
 #include "proto/hex.hpp"
+#include "proto/lanes.hpp"
 
 #include <charconv>
 
@@ -121,16 +122,17 @@ Result<ReceiptHandle> decode_handle(std::string_view text) {
 }
 
 std::string message_id(std::uint32_t incarnation, std::uint64_t object, Offset offset) {
+  const std::uint64_t home = lane_of(QueueId{object}, offset).value;
   const auto place = static_cast<std::uint64_t>(offset);
   std::string text;
   text.reserve(36);
   append_hex(text, incarnation, 8);
   text.push_back('-');
-  append_hex(text, object >> 32U, 4);
+  append_hex(text, home >> 32U, 4);
   text.push_back('-');
-  append_hex(text, object >> 16U, 4);
+  append_hex(text, home >> 16U, 4);
   text.push_back('-');
-  append_hex(text, object, 4);
+  append_hex(text, home, 4);
   text.push_back('-');
   append_hex(text, place, 12);
   return text;
@@ -155,8 +157,9 @@ std::optional<MessagePlace> parse_message_id(std::string_view text) {
   }
   MessagePlace place;
   place.incarnation = static_cast<std::uint32_t>(numbers[0]);
-  place.object = numbers[1] << 32U | numbers[2] << 16U | numbers[3];
-  place.offset = static_cast<Offset>(numbers[4]);
+  const QueueId lane{numbers[1] << 32U | numbers[2] << 16U | numbers[3]};
+  place.object = home_of(lane).value;
+  place.offset = first_offset(lane_tag(lane)) + static_cast<Offset>(numbers[4]);
   // Written again it is the same only if nothing stood between the numbers but dashes.
   return message_id(place.incarnation, place.object, place.offset) == text ? std::optional(place)
                                                                            : std::nullopt;

@@ -36,14 +36,14 @@ std::string encode_handle(const ReceiptHandle& handle);
 Result<ReceiptHandle> decode_handle(std::string_view text);
 
 /// The id of a message: incarnation and object id of its first home and the offset there, printed
-/// as a UUID. u32 incarnation | u48 object id (low bits) | u48 offset, with no version bits set:
-/// it is an identity, not a random UUID.
+/// as a UUID. u32 incarnation | u8 tag of the lane | u40 object id (low bits) | u48 offset in the
+/// lane, with no version bits set: it is an identity, not a random UUID.
 std::string message_id(std::uint32_t incarnation, std::uint64_t object, Offset offset);
 
 struct MessagePlace {
   std::uint32_t incarnation = 0;
-  std::uint64_t object = 0;  // its low 48 bits
-  Offset offset = 0;
+  std::uint64_t object = 0;  // its low 40 bits
+  Offset offset = 0;         // with its lane
 };
 /// What an id says; nullopt for anything that message_id() did not make.
 [[nodiscard]] std::optional<MessagePlace> parse_message_id(std::string_view text);

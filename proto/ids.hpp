@@ -23,8 +23,8 @@ using NamespaceId = StrongId<struct NamespaceTag, std::uint64_t>;
 using QueueId = StrongId<struct QueueTag, std::uint64_t>;
 using TopicId = StrongId<struct TopicTag, std::uint64_t>;
 using PartitionId = StrongId<struct PartitionTag, std::uint64_t>;
-/// A log is what holds batches: the lane of a queue or the partition of a topic. Its number is the
-/// id of the queue or partition it belongs to.
+/// A log is what holds batches: the lane of a queue (proto/lanes.hpp) or the partition of a topic.
+/// Its number is the id of that lane or partition.
 using LogId = StrongId<struct LogTag, std::uint64_t>;
 using ProducerId = StrongId<struct ProducerTag, std::uint64_t>;
 /// One lease over one slice of one batch; unique within a shard for ever.

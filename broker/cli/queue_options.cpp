@@ -95,6 +95,10 @@ constexpr std::array kNumbers = {
            &QueueChanges::set_content_deduplication>(
         "content_deduplication", 0, 1, 0,
         "Of a FIFO queue, 1: a message without a deduplication id is known by its value"),
+    number<&QueueSettings::strict_priority, &QueueSettings::set_strict_priority,
+           &QueueChanges::set_strict_priority>(
+        "strict_priority", 0, 1, 0,
+        "1: the most urgent messages come first, whatever waits; 0: each priority has a share"),
 };
 
 std::string flag_of(const QueueNumber& number) {

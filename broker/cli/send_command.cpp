@@ -33,6 +33,7 @@ struct SendArguments {
   DelayOption until;
   std::optional<std::int64_t> ttl_ms;
   std::optional<std::string> group;
+  std::optional<int> priority;
   std::optional<std::string> deduplication_id;
   std::string deadline;
 };
@@ -136,6 +137,9 @@ ExitCode send(const Connection& connection, const SendArguments& arguments) {
   if (arguments.group) {
     pattern.set_group(*arguments.group);
   }
+  if (arguments.priority) {
+    pattern.set_priority(static_cast<std::uint8_t>(*arguments.priority));
+  }
   if (arguments.deduplication_id) {
     pattern.set_deduplication_id(*arguments.deduplication_id);
   }
@@ -192,7 +196,12 @@ void add_queue_send(CLI::App& parent, CommandLine& line) {
   command.add_option("--deadline", arguments->deadline,
                      "Of no use from then on: RFC 3339, or ms since 1970");
   command.add_option("--group", arguments->group,
-                     "The group of every message: a FIFO queue keeps the order within it");
+                     "The group of every message: a FIFO queue keeps the order within it; in any "
+                     "other one of which much waits does not hold up the others");
+  command
+      .add_option("--priority", arguments->priority,
+                  "0 to 9, the most urgent, of every message; 4 without it")
+      ->check(CLI::Range(0, 9));
   command.add_option("--deduplication-id", arguments->deduplication_id,
                      "A FIFO queue takes what has this id once within its deduplication time");
   command.footer(R"(

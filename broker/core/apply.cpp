@@ -38,6 +38,19 @@ Queue& ShardState::change(proto::QueueId id) {
   return it->second;
 }
 
+/// A lane that nothing was sent to before.
+Queue& ShardState::open_lane(proto::QueueId id) {
+  const proto::QueueId home = proto::home_of(id);
+  const Queue& queue = queues_.at(home);
+  QueueCreated definition = queue.definition();
+  definition.id = id;
+  Queue& lane = queues_.emplace(id, Queue(std::move(definition))).first->second;
+  lane.begin_in(queue.counters().generation);
+  std::vector<proto::LaneTag>& tags = lanes_[home].tags;
+  tags.insert(std::ranges::upper_bound(tags, proto::lane_tag(id)), proto::lane_tag(id));
+  return lane;
+}
+
 /// Keeps the shard-wide indexes in step with one queue.
 void ShardState::reindex(proto::QueueId id) {
   const Queue& queue = queues_.at(id);
@@ -95,6 +108,9 @@ void ShardState::apply_one(const BatchAppended& record, Queue::Effects&) {
     storage::append_to_log(rows_, {record.log, 0}, append, partition.time_index);
   } else {
     const proto::QueueId id{record.log.value};
+    if (!queues_.contains(id)) {
+      open_lane(id);
+    }
     Queue& queue = change(id);
     queue.append(record);
     note_retention(queue);
@@ -106,7 +122,7 @@ void ShardState::apply_one(const BatchAppended& record, Queue::Effects&) {
   producers_.append(record);
   if (record.producer_id >= 0) {
     changed_windows_.emplace(proto::ProducerId{static_cast<std::uint64_t>(record.producer_id)},
-                             record.log);
+                             proto::home_of(record.log));
   }
 }
 
@@ -118,6 +134,9 @@ void ShardState::apply_one(const Leased& record, Queue::Effects&) {
   }
   change(record.range.queue).apply(record);
   reindex(record.range.queue);
+  if (const auto lanes = lanes_.find(proto::home_of(record.range.queue)); lanes != lanes_.end()) {
+    lanes->second.turns.note_handed_out(proto::lane_tag(record.range.queue), record.range.count);
+  }
 }
 
 /// The history of messages that are gone.

@@ -39,8 +39,14 @@ void ShardState::apply_one(const QueueChanged& record, Queue::Effects&) {
   WEIR_ASSERT(it != queues_.end(), "a record of a queue finds it");
   dead_letter_sources_.erase({it->second.definition().dead_letter_queue, id});
   note_dead_letter_queue(record.definition);
-  it->second.apply(record);
-  note_retention(it->second);
+  const auto change_lane = [&](Queue& lane) {
+    lane.apply(record);
+    note_retention(lane);
+  };
+  change_lane(it->second);
+  for (const proto::LaneTag tag : lanes(id)) {
+    change_lane(queues_.at(proto::lane_id(id, tag)));
+  }
   rows_.put(Family::kState, storage::object_key(KeyKind::kQueue, id.value),
             rows::encode(record.definition));
 }
@@ -64,10 +70,18 @@ void ShardState::remove_messages(proto::QueueId id, std::uint32_t generation) {
 }
 
 void ShardState::apply_one(const QueuePurged& record, Queue::Effects& effects) {
-  Queue& queue = change(record.queue);
-  remove_messages(record.queue, queue.counters().generation);
-  queue.apply(record, effects);
-  reindex(record.queue);
+  const auto purge = [&](proto::QueueId lane) {
+    Queue& queue = change(lane);
+    remove_messages(lane, queue.counters().generation);
+    queue.apply(record, effects);
+    reindex(lane);
+  };
+  purge(record.queue);
+  for (const proto::LaneTag tag : lanes(record.queue)) {
+    if (!WEIR_PLANTED(purge_forgets_lanes)) {
+      purge(proto::lane_id(record.queue, tag));
+    }
+  }
 }
 
 void ShardState::apply_one(const TopicCreated& record, Queue::Effects&) {
@@ -109,15 +123,25 @@ void ShardState::apply_one(const QueueDeleted& record, Queue::Effects&) {
   const proto::QueueId id = record.queue;
   const auto it = queues_.find(id);
   WEIR_ASSERT(it != queues_.end(), "only a queue that is there is deleted");
-  remove_messages(id, it->second.counters().generation);
   rows_.remove(Family::kState, storage::object_key(KeyKind::kQueue, id.value));
-  rows_.remove(Family::kState, storage::object_key(KeyKind::kQueueState, id.value));
   if (redrives_.remove(id)) {
     rows_.remove(Family::kState, storage::object_key(KeyKind::kRedrive, id.value));
   }
   forget_producers_of(proto::LogId{id.value});
   catalog_.remove(it->second.definition());
   dead_letter_sources_.erase({it->second.definition().dead_letter_queue, id});
+  for (const proto::LaneTag tag : lanes(id)) {
+    remove_lane(proto::lane_id(id, tag));
+  }
+  lanes_.erase(id);
+  group_counts_.erase(id);
+  remove_lane(id);
+}
+
+void ShardState::remove_lane(proto::QueueId id) {
+  const auto it = queues_.find(id);
+  remove_messages(id, it->second.counters().generation);
+  rows_.remove(Family::kState, storage::object_key(KeyKind::kQueueState, id.value));
   by_deadline_.remove(id);
   by_delay_due_.remove(id);
   by_retention_.remove(id);

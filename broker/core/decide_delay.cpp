@@ -3,6 +3,7 @@
 #include "proto/batch/stored_batch.hpp"
 #include "proto/planted_bugs.hpp"
 
+#include <map>
 #include <string>
 #include <utility>
 
@@ -67,17 +68,15 @@ ShardState::SendDecision ShardState::decide_delayed(const Queue& queue, SendBatc
 ShardState::Records ShardState::decide_due(proto::QueueId queue_id,
                                            std::span<const DelayedBatch> rows,
                                            proto::TimeMs now) const {
-  const Queue& target = queues_.at(queue_id);
   Records records;
-  LogEnd end = end_of(target);
-  RebuiltBatch copies(queue_id, identity_.incarnation, now);
-  const auto append = [&] {
-    if (copies.count() == 0) {
-      return;
-    }
-    BatchAppended appended = append_of(copies, end, identity_.epoch, now);
-    end.next_offset += appended.count;
-    end.prev_last_offset = end.next_offset - 1;
+  struct Ready {
+    RebuiltBatch copies;
+    LogEnd end;
+  };
+  std::map<proto::LaneTag, Ready> lanes;
+  const auto append = [&](Ready& ready) {
+    BatchAppended appended = append_of(ready.copies, ready.end, identity_.epoch, now);
+    ready.end.go_on(appended.count);
     if (!WEIR_PLANTED(due_without_copy)) {
       records.emplace_back(std::move(appended));
     }
@@ -87,16 +86,23 @@ ShardState::Records ShardState::decide_due(proto::QueueId queue_id,
       break;
     }
     for (std::uint32_t i = 0; i < row.count(); ++i) {
-      if (!copies.add(row.batch, i, {})) {
-        append();
-        (void)copies.add(row.batch, i, {});  // an empty one takes any message
+      const proto::LaneTag tag = lane_of(record_at(row.batch, i));
+      Ready& ready = lanes
+                         .try_emplace(tag, RebuiltBatch(queue_id, identity_.incarnation, now),
+                                      end_of_lane(queue_id, tag))
+                         .first->second;
+      if (!ready.copies.add(row.batch, i, {})) {
+        append(ready);
+        (void)ready.copies.add(row.batch, i, {});  // an empty one takes any message
       }
     }
     if (!WEIR_PLANTED(due_without_delete)) {
       records.emplace_back(ended(queue_id, row));
     }
   }
-  append();
+  for (auto& [tag, ready] : lanes) {
+    append(ready);
+  }
   return records;
 }
 

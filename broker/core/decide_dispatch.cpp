@@ -41,6 +41,10 @@ bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs 
   return begins_with_it;
 }
 
+/// Where several lanes have something to hand out, one has its turn for so many messages: by so many
+/// shares differ from what they should be, and so many are in front of what is more urgent.
+constexpr std::uint32_t kMaxOfLane = 64;
+
 /// As many of the messages from there on as their taker has room for, at most `limit`; none where
 /// not even the first one fits.
 struct Piece {
@@ -104,6 +108,18 @@ DueSlice find_returned(const Queue& queue, const ShardState::DispatchWish& wish,
   return found;
 }
 
+/// Tags of the queue's lanes with something to hand out, in the order of their turns.
+std::vector<proto::LaneTag> ShardState::ready_lanes(const Queue& queue, proto::TimeMs now) const {
+  std::vector<proto::LaneTag> ready;
+  for_each_lane(queue.id(), [&](const Queue& lane) {
+    if (lane.fresh() > 0 || lane.next_due() <= now) {
+      ready.push_back(proto::lane_tag(lane.id()));
+    }
+  });
+  lanes_.at(queue.id()).turns.sort(ready, queue.definition().settings.strict_priority != 0);
+  return ready;
+}
+
 ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSource& batches,
                                         proto::TimeMs now) const {
   const Queue* target = queue(wish.queue);
@@ -111,30 +127,48 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
       (target->definition().pause.receives && !WEIR_PLANTED(hand_out_in_a_pause))) {
     return std::monostate{};
   }
-  // What is on the way to the dead-letter queue counts as well: it is in memory, too.
-  const RunCounts& runs = target->counters().runs;
-  const std::uint64_t in_flight = runs.leased + runs.dying;
+  const std::uint64_t in_flight = totals(wish.queue).in_flight;
   const auto max_in_flight =
       static_cast<std::uint64_t>(target->definition().settings.max_in_flight);
   if (in_flight >= max_in_flight) {
     return std::monostate{};
   }
+  DispatchWish bounded = wish;
+  bounded.max_messages = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(wish.max_messages, max_in_flight - in_flight));
+  if (!lanes_.contains(wish.queue)) {
+    return next_of(*target, bounded, batches, now);
+  }
+  const std::vector<proto::LaneTag> ready = ready_lanes(*target, now);
+  if (ready.size() > 1) {
+    bounded.max_messages = std::min(bounded.max_messages, kMaxOfLane);
+  }
+  for (const proto::LaneTag tag : ready) {
+    NextStep step = next_of(queues_.at(proto::lane_id(wish.queue, tag)), bounded, batches, now);
+    if (!std::holds_alternative<std::monostate>(step)) {
+      return step;
+    }
+  }
+  return std::monostate{};
+}
+
+ShardState::NextStep ShardState::next_of(const Queue& lane, const DispatchWish& wish,
+                                         const BatchSource& batches, proto::TimeMs now) const {
   const DueSlice due =
-      target->is_fifo() ? find_waiting(*target, wish, now) : find_returned(*target, wish, now);
+      lane.is_fifo() ? find_waiting(lane, wish, now) : find_returned(lane, wish, now);
   std::optional<Slice> slice = due.slice;
-  if (!slice && target->fresh() == 0) {
+  if (!slice && lane.fresh() == 0) {
     return std::monostate{};
   }
-  const proto::Offset at = slice ? slice->base_offset + slice->first : target->counters().cursor;
-  const CachedBatch* cached = batches.find(log_of(*target), at);
+  const proto::Offset at = slice ? slice->base_offset + slice->first : lane.counters().cursor;
+  const CachedBatch* cached = batches.find(log_of(lane), at);
   if (cached == nullptr) {
-    return Need{log_of(*target), target->counters().generation, at};
+    return Need{log_of(lane), lane.counters().generation, at};
   }
   if (!slice) {
-    auto found = at_cursor(*target, wish, *cached, now);
+    auto found = at_cursor(lane, wish, *cached, now);
     if (auto* passed = std::get_if<Passed>(&found)) {
-      passed->cursor_time =
-          cursor_time_behind(*target, passed->range, cached->append_time, batches);
+      passed->cursor_time = cursor_time_behind(lane, passed->range, cached->append_time, batches);
       return std::move(*passed);
     }
     if (std::holds_alternative<std::monostate>(found)) {
@@ -142,31 +176,33 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
     }
     slice = std::get<Slice>(found);
   }
-  if (can_expire(*target, *cached) &&
-      cut_at_expired(*target, *cached, now, wish.max_messages, *slice)) {
-    if (must_wait_to_expire(*target)) {
+  if (can_expire(lane, *cached) && cut_at_expired(lane, *cached, now, wish.max_messages, *slice)) {
+    if (must_wait_to_expire(lane)) {
       return std::monostate{};
     }
-    return expired(*target,
-                   {target->id(), slice->base_offset, slice->last_offset, slice->first,
+    return expired(lane,
+                   {lane.id(), slice->base_offset, slice->last_offset, slice->first,
                     slice->end - slice->first},
                    *cached, batches);
   }
-  std::uint64_t limit = std::min<std::uint64_t>(wish.max_messages, max_in_flight - in_flight);
-  limit = std::min<std::uint64_t>(limit, slice->end - slice->first);
+  std::uint32_t limit = std::min(wish.max_messages, slice->end - slice->first);
   if (slice->attempts > 0) {
-    limit = std::min<std::uint64_t>(limit, wish.max_redeliveries);
+    limit = std::min(limit, wish.max_redeliveries);
   }
   const auto [count, bytes] = cut_to_room(*cached, slice->first, limit, wish);
   if (count == 0) {
-    return std::monostate{};
+    return NoRoom{};
   }
   DispatchStep step;
   step.group = cached->group_of(slice->first + count - 1);
+  if (!cached->groups.empty() && !slice->was_handed_out && !lane.is_fifo()) {
+    const auto first = cached->groups.begin() + slice->first;
+    step.groups.assign(first, first + count);
+  }
   step.must_be_alone = due.must_be_alone;
   step.passed_lone = due.passed_lone;
-  step.record.groups = groups_told(*target, *cached);
-  step.record.range = {target->id(), slice->base_offset, slice->last_offset, slice->first, count};
+  step.record.groups = groups_told(lane, *cached);
+  step.record.range = {lane.id(), slice->base_offset, slice->last_offset, slice->first, count};
   step.record.grant = proto::GrantId{allocator_.next_grant};
   step.record.nonce = wish.nonce;
   step.record.deadline = now + wish.lease_ms / (WEIR_PLANTED(halve_leases) ? 2 : 1);
@@ -176,11 +212,11 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
   step.record.batch_bytes = cached->stored_bytes;
   step.record.append_time = cached->append_time;
   step.record.cursor_time =
-      cursor_time_behind(*target, step.record.range, cached->append_time, batches);
+      cursor_time_behind(lane, step.record.range, cached->append_time, batches);
   step.delivery.grant = step.record.grant;
   step.delivery.nonce = wish.nonce;
-  step.delivery.queue = target->id();
-  step.delivery.generation = target->counters().generation;
+  step.delivery.queue = proto::home_of(lane.id());
+  step.delivery.generation = lane.counters().generation;
   step.delivery.base_offset = slice->base_offset;
   step.delivery.first_index = slice->first;
   step.delivery.count = count;

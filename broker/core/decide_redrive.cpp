@@ -56,16 +56,21 @@ proto::Result<RedriveChanged> ShardState::decide(const StartRedrive& command,
     return fail(Errc::kInUse, "a redrive of queue '" + command.name +
                                   "' is running: wait for its end, or cancel it");
   }
-  const Queue::Counters& counters = queues_.at(*source).counters();
   redrive.source = *source;
-  redrive.generation = counters.generation;
+  redrive.generation = queues_.at(*source).counters().generation;
   redrive.parked = command.parked;
   redrive.dry_run = command.dry_run;
   redrive.max_messages = command.max_messages;
   redrive.rate = command.dry_run ? 0 : command.rate;  // what only counts need not wait
   redrive.filter = filter;
   // What was never handed out cannot be parked.
-  redrive.end = command.parked ? counters.cursor : counters.next_offset;
+  const auto end_of = [&](const Queue& lane) {
+    return command.parked ? lane.counters().cursor : lane.counters().next_offset;
+  };
+  redrive.end = end_of(queues_.at(*source));
+  for (const proto::LaneTag tag : lanes(*source)) {
+    redrive.further_ends.push_back(end_of(queues_.at(proto::lane_id(*source, tag))));
+  }
   redrive.begun_time = now;
   return RedriveChanged{std::move(redrive)};
 }

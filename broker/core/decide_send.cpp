@@ -1,7 +1,6 @@
 #include "broker/core/rebuilt_batch.hpp"
+#include "broker/core/send_part.hpp"
 #include "broker/core/shard_state.hpp"
-#include "proto/assert.hpp"
-#include "proto/batch/stored_batch.hpp"
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
@@ -44,8 +43,27 @@ proto::Error full(const Queue& queue, const char* what, std::int64_t bound, std:
                 kRetryFullMs);
 }
 
+proto::Result<> check_bytes(const Queue& queue, std::uint64_t holds, std::uint64_t more) {
+  const std::int64_t bound = queue.definition().settings.max_bytes;
+  return fits(bound, holds, more) ? proto::Result<>() : full(queue, "bytes", bound, holds, more);
+}
+
+/// What a batch takes that was divided: more than it had as one.
+std::uint64_t stored_bytes(const ShardState::SendDecision& decision) {
+  std::uint64_t bytes = decision.record ? decision.record->stored.size() : 0;
+  for (const Record& record : decision.more) {
+    if (const auto* appended = std::get_if<BatchAppended>(&record)) {
+      bytes += appended->stored.size();
+    } else if (const auto* delayed = std::get_if<Delayed>(&record)) {
+      bytes += delayed->stored.size();
+    }
+  }
+  return bytes;
+}
+
 /// Why the queue does not take that from a sender, if so.
-proto::Result<> check_bounds(const Queue& queue, const SendBatch& send) {
+proto::Result<> check_bounds(const Queue& queue, const ShardState::Totals& holds,
+                             const SendBatch& send) {
   const QueueCreated& definition = queue.definition();
   const QueueSettings& bounds = definition.settings;
   const std::size_t largest = send.columns.largest_message_bytes;
@@ -59,13 +77,10 @@ proto::Result<> check_bounds(const Queue& queue, const SendBatch& send) {
     return refuse(Errc::kPaused, "the queue takes no messages: its sends are paused",
                   kRetryPausedMs);
   }
-  if (!fits(bounds.max_messages, queue.messages(), send.columns.count())) {
-    return full(queue, "messages", bounds.max_messages, queue.messages(), send.columns.count());
+  if (!fits(bounds.max_messages, holds.messages, send.columns.count())) {
+    return full(queue, "messages", bounds.max_messages, holds.messages, send.columns.count());
   }
-  if (!fits(bounds.max_bytes, queue.bytes(), send.stored.size())) {
-    return full(queue, "bytes", bounds.max_bytes, queue.bytes(), send.stored.size());
-  }
-  return {};
+  return check_bytes(queue, holds.bytes, send.stored.size());
 }
 
 /// What a FIFO queue asks of messages.
@@ -81,17 +96,20 @@ proto::Result<> check_order(const Queue& queue, const proto::BatchColumns& colum
   if (!columns.delays_ms.empty()) {
     return refused(", where a message cannot be put off: it would lose its place in its group");
   }
+  if (!columns.priorities.empty()) {
+    return refused(", where no message has a priority: it would lose its place in its group");
+  }
   return {};
 }
 
 /// Which messages of a send are known already, or what has to be read for that. `was_sent`: all of
 /// it was taken before, from that offset on, but for what was known then.
-std::variant<NeedIds, std::vector<proto::SentEntry::Known>> find_known(
+std::variant<NeedIds, std::vector<proto::SentEntry::Place>> find_known(
     const Queue& queue, const SendBatch& send, const KnownIds& known_ids, proto::Offset stored_at,
     bool was_sent, proto::TimeMs now) {
   const std::uint32_t generation = queue.counters().generation;
   const std::int64_t time = queue.definition().settings.deduplication_ms;
-  std::vector<proto::SentEntry::Known> known;
+  std::vector<proto::SentEntry::Place> known;
   std::map<DeduplicationId, proto::Offset> in_this_one;
   proto::Offset next = stored_at;
   for (std::uint32_t i = 0; i < send.ids.size(); ++i) {
@@ -120,7 +138,7 @@ std::variant<NeedIds, std::vector<proto::SentEntry::Known>> find_known(
 
 /// Calls `take` with the index of each message of a send that is not known.
 template <class Take>
-void for_each_new(const SendBatch& send, std::span<const proto::SentEntry::Known> known,
+void for_each_new(const SendBatch& send, std::span<const proto::SentEntry::Place> known,
                   Take take) {
   auto other = known.begin();
   for (std::uint32_t i = 0; i < send.columns.count(); ++i) {
@@ -134,7 +152,7 @@ void for_each_new(const SendBatch& send, std::span<const proto::SentEntry::Known
 
 /// What is known from here on: the messages of a send that are stored from that offset on.
 void remember(const Queue& queue, const SendBatch& send,
-              std::span<const proto::SentEntry::Known> known, proto::Offset stored_at,
+              std::span<const proto::SentEntry::Place> known, proto::Offset stored_at,
               proto::TimeMs now, ShardState::Records& records) {
   const DeduplicationParts parts = parts_at(queue, now);
   Deduplicated record{queue.id(), parts.current, parts.first, now, {}};
@@ -149,29 +167,11 @@ void remember(const Queue& queue, const SendBatch& send,
   }
 }
 
-/// The messages of a send that are not known, as a batch of their own.
-class Rest {
- public:
-  Rest(const SendBatch& send, std::span<const proto::SentEntry::Known> known, proto::TimeMs now)
-      : now_(now), builder_(proto::kStoredHeaderBytes) {
-    const std::string_view batch = std::string_view(send.stored).substr(proto::kStoredHeaderBytes);
-    for_each_new(send, known, [&](std::uint32_t i) {
-      const auto decoded = proto::decode_record(batch.substr(send.columns.records[i].position));
-      WEIR_ASSERT(decoded.has_value(), "a batch was checked when it came");
-      builder_.add({decoded->record.key, decoded->record.value, decoded->record.headers,
-                    proto::timestamp_of(send.columns.header.base_timestamp, decoded->record)});
-    });
-  }
-  [[nodiscard]] std::uint32_t count() const { return builder_.count(); }
-  [[nodiscard]] proto::SharedBytes finish(proto::Offset base_offset, proto::Offset prev_last_offset,
-                                          std::uint32_t epoch) {
-    return finish_rebuilt(builder_, base_offset, prev_last_offset, epoch, now_);
-  }
-
- private:
-  proto::TimeMs now_;
-  proto::BatchBuilder builder_;
-};
+/// Whether messages of it may go to lanes of their own.
+bool has_lanes(const Queue& queue, const proto::BatchColumns& columns) {
+  return !queue.is_fifo() && (!columns.priorities.empty() || !columns.groups.empty()) &&
+         !WEIR_PLANTED(one_lane_for_all);
+}
 
 /// Whether nobody will ever take any of them. Where one is in time the others go along with it, and
 /// are of no use when their turn comes.
@@ -203,32 +203,12 @@ proto::Result<Target> find_target(const ShardState& state, const SendBatch& send
 }
 
 /// Why the queue does not take that now, or ever, if so.
-proto::Result<> check_taken(const Queue& queue, const SendBatch& send) {
-  if (auto taken = check_bounds(queue, send); !taken) {
+proto::Result<> check_taken(const Queue& queue, const ShardState::Totals& holds,
+                            const SendBatch& send) {
+  if (auto taken = check_bounds(queue, holds, send); !taken) {
     return taken;
   }
   return queue.is_fifo() ? check_order(queue, send.columns) : proto::Result<>();
-}
-
-/// The record of the batch as it came. Takes its bytes.
-BatchAppended append_of(SendBatch& send, const LogEnd& end, std::uint32_t epoch,
-                        proto::TimeMs now) {
-  const proto::BatchHeader& header = send.columns.header;
-  std::string stored = std::move(send.stored);
-  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes),
-                               end.next_offset, static_cast<std::int32_t>(epoch));
-  proto::write_stored_header(stored, {proto::StoredKind::kData, now, end.prev_last_offset});
-  BatchAppended record;
-  record.log = send.log;
-  record.topic = send.topic;
-  record.base_offset = end.next_offset;
-  record.count = send.columns.count();
-  record.time = now;
-  record.producer_id = header.producer_id;
-  record.producer_epoch = static_cast<std::uint16_t>(header.producer_epoch);
-  record.base_sequence = header.base_sequence;
-  record.stored = proto::SharedBytes(std::move(stored));
-  return record;
 }
 
 }  // namespace
@@ -248,7 +228,7 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
     return duplicate.error();
   }
   const bool was_sent = duplicate->has_value();
-  std::vector<proto::SentEntry::Known> known;
+  std::vector<proto::SentEntry::Place> known;
   if (!command.ids.empty()) {
     auto found = find_known(*to_queue, command, known_ids,
                             was_sent ? (*duplicate)->base_offset : end.next_offset, was_sent,
@@ -256,15 +236,12 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
     if (auto* need = std::get_if<NeedIds>(&found)) {
       return std::move(*need);
     }
-    known = std::get<std::vector<proto::SentEntry::Known>>(std::move(found));
+    known = std::get<std::vector<proto::SentEntry::Place>>(std::move(found));
   }
   if (was_sent) {
-    return SendDecision{.record = std::nullopt,
-                        .more = {},
-                        .base_offset = (*duplicate)->base_offset,
-                        .append_time = (*duplicate)->append_time,
-                        .known = std::move(known),
-                        .is_duplicate = true};
+    SendDecision decision = decide_duplicate(command, **duplicate);
+    decision.known = std::move(known);
+    return decision;
   }
   if (is_all_late(command.columns, now)) {
     return proto::make_error(Errc::kMessageExpired);
@@ -274,11 +251,18 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
     return decide_known(*to_queue, command, std::move(known), now);
   }
   if (to_queue != nullptr) {
-    if (auto taken = check_taken(*to_queue, command); !taken) {
+    if (auto taken = check_taken(*to_queue, totals(to_queue->id()), command); !taken) {
       return taken.error();
     }
-    if (is_put_off(to_queue->definition().settings, command.columns)) {
-      return decide_delayed(*to_queue, command, now);
+    const bool waits = is_put_off(to_queue->definition().settings, command.columns);
+    if (waits || has_lanes(*to_queue, command.columns)) {
+      SendDecision decision =
+          waits ? decide_delayed(*to_queue, command, now) : decide_lanes(*to_queue, command, now);
+      const std::uint64_t held = totals(to_queue->id()).bytes;
+      if (auto room = check_bytes(*to_queue, held, stored_bytes(decision)); !room) {
+        return room.error();
+      }
+      return decision;
     }
   }
   if (!known.empty()) {
@@ -290,21 +274,23 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
   if (!command.ids.empty()) {
     remember(*to_queue, command, {}, end.next_offset, now, decision.more);
   }
-  decision.record = append_of(command, end, identity_.epoch, now);
+  decision.record = append_whole(command, end, identity_.epoch, now);
   return decision;
 }
 
-void ShardState::take_sequence(const SendBatch& command, SendDecision& decision) {
+void ShardState::take_sequence(const SendBatch& command, SendDecision& decision,
+                               std::vector<SentPart> parts) {
   const proto::BatchHeader& header = command.columns.header;
   if (header.producer_id >= 0) {
     decision.more.emplace_back(SequenceTaken{
         command.log, header.producer_id, static_cast<std::uint16_t>(header.producer_epoch),
-        header.base_sequence, command.columns.count(), decision.base_offset, decision.append_time});
+        header.base_sequence, command.columns.count(), decision.base_offset, decision.append_time,
+        std::move(parts)});
   }
 }
 
 ShardState::SendDecision ShardState::decide_known(const Queue& queue, SendBatch& command,
-                                                  std::vector<proto::SentEntry::Known> known,
+                                                  std::vector<proto::SentEntry::Place> known,
                                                   proto::TimeMs now) const {
   const LogEnd end = end_of(queue);
   SendDecision decision;
@@ -312,8 +298,9 @@ ShardState::SendDecision ShardState::decide_known(const Queue& queue, SendBatch&
   decision.append_time = now;
   decision.is_duplicate = known.size() == command.columns.count();
   if (!decision.is_duplicate) {
-    Rest rest(command, known, now);
-    decision.record = append_of(rest, end, identity_.epoch, now);
+    SendPart rest(command);
+    for_each_new(command, known, [&](std::uint32_t i) { rest.add(i); });
+    decision.record = rest.append(end, identity_.epoch, now);
     remember(queue, command, known, end.next_offset, now, decision.more);
   }
   take_sequence(command, decision);

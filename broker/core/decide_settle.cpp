@@ -231,10 +231,12 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
     proto::QueueId queue_id, const proto::SettleRange& settle, std::string_view reason,
     std::uint64_t random, proto::TimeMs now, std::optional<proto::Offset> known_done) const {
   SettleDecision decision;
-  const Queue* target = queue(queue_id);
+  const Queue* target = queue(proto::lane_of(queue_id, settle.base_offset));
   if (target == nullptr || !is_value_allowed(settle)) {
     refuse(decision, settle.first_index, settle.count,
-           target == nullptr ? Errc::kQueueNotFound : Errc::kInvalidArgument);
+           target != nullptr            ? Errc::kInvalidArgument
+           : queue(queue_id) != nullptr ? Errc::kReceiptInvalid
+                                        : Errc::kQueueNotFound);
     return decision;
   }
   const TouchedBatch* batch = target->touched(settle.base_offset);
@@ -256,7 +258,7 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
     } else if (!was_purged && !target->cold().empty() && known_done != settle.base_offset) {
       NeedRows need;
       need.what = NeedRows::What::kBatch;
-      need.queue = queue_id;
+      need.queue = target->id();
       need.generation = target->counters().generation;
       need.offset = settle.base_offset;
       need.end = settle.base_offset + settle.first_index + settle.count;
@@ -342,7 +344,7 @@ std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
 }
 
 bool ShardState::is_worth_saying(const Delivery& delivery, proto::TimeMs now) const {
-  const Queue* target = queue(delivery.queue);
+  const Queue* target = queue(proto::lane_of(delivery.queue, delivery.base_offset));
   const TouchedBatch* batch = target != nullptr ? target->touched(delivery.base_offset) : nullptr;
   const Run* run = batch != nullptr ? batch->run_at(delivery.first_index) : nullptr;
   return run != nullptr && run->grant == delivery.grant && run->state == RunState::kLeased &&
@@ -351,7 +353,7 @@ bool ShardState::is_worth_saying(const Delivery& delivery, proto::TimeMs now) co
 
 ShardState::Records ShardState::decide_unsaid(proto::QueueId queue_id, proto::Offset base_offset,
                                               proto::GrantId grant, proto::TimeMs now) const {
-  const Queue* target = queue(queue_id);
+  const Queue* target = queue(proto::lane_of(queue_id, base_offset));
   const TouchedBatch* batch = target != nullptr ? target->touched(base_offset) : nullptr;
   if (batch == nullptr) {
     return {};
@@ -362,7 +364,7 @@ ShardState::Records ShardState::decide_unsaid(proto::QueueId queue_id, proto::Of
 
 ShardState::Records ShardState::decide_release(proto::QueueId queue_id, proto::Offset last_offset,
                                                proto::GrantId grant, proto::TimeMs now) const {
-  const Queue* target = queue(queue_id);
+  const Queue* target = queue(proto::lane_of(queue_id, last_offset));
   if (target == nullptr) {
     return {};
   }

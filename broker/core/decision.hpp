@@ -38,6 +38,19 @@ inline constexpr proto::TimeMs kNeverExpires = INT64_MAX;
 [[nodiscard]] std::vector<proto::TimeMs> expiries_of(const proto::BatchColumns& columns,
                                                      proto::TimeMs append_time);
 
+/// The end of a log, behind which the next batch goes.
+struct LogEnd {
+  proto::LogId log;
+  proto::Offset next_offset = 0;
+  proto::Offset prev_last_offset = -1;
+
+  /// So many messages went there.
+  void go_on(std::uint32_t count) {
+    next_offset += count;
+    prev_last_offset = next_offset - 1;
+  }
+};
+
 /// Where decisions find message data: whatever the driver keeps in memory.
 class BatchSource {
  public:

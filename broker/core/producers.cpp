@@ -1,6 +1,7 @@
 #include "broker/core/producers.hpp"
 
 #include "proto/assert.hpp"
+#include "proto/lanes.hpp"
 #include "proto/limits.hpp"
 #include "proto/planted_bugs.hpp"
 
@@ -117,8 +118,8 @@ std::vector<proto::ProducerId> Producers::forget(proto::LogId log) {
 
 void Producers::append(const BatchAppended& record) {
   if (record.producer_id >= 0) {
-    apply(SequenceTaken{record.log, record.producer_id, record.producer_epoch, record.base_sequence,
-                        record.count, record.base_offset, record.time});
+    apply(SequenceTaken{proto::home_of(record.log), record.producer_id, record.producer_epoch,
+                        record.base_sequence, record.count, record.base_offset, record.time});
   }
 }
 
@@ -135,7 +136,8 @@ void Producers::apply(const SequenceTaken& record) {
     window.epoch = record.producer_epoch;
     window.batches.clear();
   }
-  window.batches.push_back({record.base_sequence, record.count, record.base_offset, record.time});
+  window.batches.push_back(
+      {record.base_sequence, record.count, record.base_offset, record.time, record.parts});
   if (window.batches.size() >
       (WEIR_PLANTED(remember_one_batch) ? 1 : proto::kMaxUnconfirmedBatches)) {
     window.batches.pop_front();

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace weir::core {
 
@@ -19,6 +20,7 @@ struct SentBatch {
   std::uint32_t count = 0;
   proto::Offset base_offset = 0;
   proto::TimeMs append_time = 0;
+  std::vector<SentPart> parts = {};
   friend bool operator==(const SentBatch&, const SentBatch&) = default;
 };
 

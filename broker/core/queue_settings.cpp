@@ -46,6 +46,11 @@ proto::Result<> check(const QueueSettings& settings, std::string_view queue) {
                        "deduplication_ms and content_deduplication are for FIFO queues, whose "
                        "names end in .fifo");
   }
+  if (proto::is_fifo_name(queue) && settings.strict_priority != 0) {
+    return proto::fail(proto::Errc::kInvalidArgument,
+                       "strict_priority is not for FIFO queues, where no message comes before "
+                       "another of its group");
+  }
   if (proto::is_fifo_name(queue) && settings.delay_ms != 0) {
     return proto::fail(proto::Errc::kInvalidArgument,
                        "delay_ms is not for FIFO queues: what is put off would lose its place in "

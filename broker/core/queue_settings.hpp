@@ -37,6 +37,8 @@ struct QueueSettings {
   std::int64_t deduplication_ms = 0;
   /// Of a FIFO queue: a message without an id of its own is known by its value.
   std::int64_t content_deduplication = 0;
+  /// The most urgent messages come first, whatever waits; 0: each priority has a share.
+  std::int64_t strict_priority = 0;
 };
 
 /// What is stopped in a queue, on an operator's word. Nothing, when it is created.
@@ -63,6 +65,7 @@ struct QueueChanges {
   std::optional<std::int64_t> dead_letter_expired = {};
   std::optional<std::int64_t> deduplication_ms = {};
   std::optional<std::int64_t> content_deduplication = {};
+  std::optional<std::int64_t> strict_priority = {};
   std::optional<bool> receives_paused = {};
   std::optional<bool> sends_paused = {};
 };
@@ -110,6 +113,8 @@ inline constexpr std::array kNumericSettings = {
                    proto::kMaxDeduplicationMs, proto::kDefaultDeduplicationMs},
     NumericSetting{"content_deduplication", &QueueSettings::content_deduplication,
                    &QueueChanges::content_deduplication, 0, 1, 0},
+    NumericSetting{"strict_priority", &QueueSettings::strict_priority,
+                   &QueueChanges::strict_priority, 0, 1, 0},
 };
 
 /// One setting that an update changes, or would change.

@@ -38,6 +38,9 @@ inline constexpr std::string_view kHeaderDeadHistory = "weir.dead-history";
 /// The message at that index of an uncompressed batch of ours.
 [[nodiscard]] proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index);
 
+/// The lane of a queue to which a message of ours goes by its priority.
+[[nodiscard]] proto::LaneTag lane_of(const proto::RecordView& record);
+
 /// Builds a batch of copies of messages, key, value and headers as they were, but for what told how
 /// they died or how long they were put off. Each keeps the id that it had first.
 class RebuiltBatch {
@@ -69,12 +72,6 @@ class RebuiltBatch {
                                                 proto::Offset prev_last_offset, std::uint32_t epoch,
                                                 proto::TimeMs now);
 
-/// The end of a queue's log, behind which the next batch goes.
-struct LogEnd {
-  proto::LogId log;
-  proto::Offset next_offset = 0;
-  proto::Offset prev_last_offset = -1;
-};
 [[nodiscard]] inline LogEnd end_of(const Queue& queue) {
   return {log_of(queue), queue.counters().next_offset, queue.counters().prev_last_offset};
 }

@@ -116,6 +116,13 @@ struct Deduplicated {
   proto::TimeMs time = 0;  // when they came
   std::vector<Id> ids;
 };
+/// The messages of a producer's batch that went to one lane of a queue.
+struct SentPart {
+  proto::Offset base_offset = 0;  // which tells the lane
+  std::uint32_t count = 0;
+  std::uint64_t group = 0;  // they are those of that group; 0: all others of the priority
+  friend bool operator==(const SentPart&, const SentPart&) = default;
+};
 /// A producer's batch was taken, though not appended as one.
 struct SequenceTaken {
   proto::LogId log;
@@ -125,11 +132,12 @@ struct SequenceTaken {
   std::uint32_t count = 0;
   proto::Offset base_offset = 0;
   proto::TimeMs time = 0;
+  std::vector<SentPart> parts = {};  // where it went to several lanes
 };
 
 /// Neighbouring messages of one batch of one queue.
 struct MessageRange {
-  proto::QueueId queue;
+  proto::QueueId queue;           // the lane of it
   proto::Offset base_offset = 0;  // of the batch
   proto::Offset last_offset = 0;  // of the batch
   std::uint32_t first = 0;

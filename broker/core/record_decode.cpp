@@ -109,7 +109,9 @@ std::optional<BatchAppended> read(const pb::BatchAppended& from) {
     return std::nullopt;
   }
   const auto header = header_of_batch(from);
-  if (!header || !agrees(from, *header) || (!from.topic() && !is_readable(from))) {
+  if (!header || !agrees(from, *header) ||
+      (!from.topic() && (!proto::is_in_lane(proto::QueueId{from.log()}, from.base_offset()) ||
+                         !is_readable(from)))) {
     return std::nullopt;
   }
   BatchAppended appended;
@@ -126,8 +128,9 @@ std::optional<BatchAppended> read(const pb::BatchAppended& from) {
 }
 
 std::optional<MessageRange> read(const pb::MessageRange& from) {
-  if (!is_id(from.queue()) || from.base_offset() < 0 || from.last_offset() < from.base_offset() ||
-      from.last_offset() == INT64_MAX ||
+  const proto::QueueId lane{from.queue()};
+  if (!proto::is_in_lane(lane, from.base_offset()) ||
+      !proto::is_in_lane(lane, from.last_offset()) || from.last_offset() < from.base_offset() ||
       from.last_offset() - from.base_offset() >= std::int64_t{proto::kMaxBatchRecords}) {
     return std::nullopt;
   }
@@ -135,8 +138,7 @@ std::optional<MessageRange> read(const pb::MessageRange& from) {
   if (from.count() == 0 || from.first() >= size || from.count() > size - from.first()) {
     return std::nullopt;
   }
-  return MessageRange{proto::QueueId{from.queue()}, from.base_offset(), from.last_offset(),
-                      from.first(), from.count()};
+  return MessageRange{lane, from.base_offset(), from.last_offset(), from.first(), from.count()};
 }
 
 /// What a batch takes in the store.
@@ -257,14 +259,14 @@ std::optional<Expired> read(const pb::Expired& from) {
 }
 
 /// Whether all offsets of a row of the delay lane are some of those.
-bool is_in_lane(std::int64_t base_offset, std::uint32_t count) {
+bool is_put_off(std::int64_t base_offset, std::uint32_t count) {
   return base_offset >= Queue::DelayLane::kFirstOffset &&
          base_offset < 2 * Queue::DelayLane::kFirstOffset - count;
 }
 
 std::optional<Delayed> read(const pb::Delayed& from) {
   if (!is_id(from.queue()) || !is_time(from.due()) || !is_count(from.count()) ||
-      !is_in_lane(from.base_offset(), from.count()) || !is_time(from.time()) ||
+      !is_put_off(from.base_offset(), from.count()) || !is_time(from.time()) ||
       !header_of_batch(from) || !is_readable(from)) {
     return std::nullopt;
   }
@@ -275,7 +277,7 @@ std::optional<Delayed> read(const pb::Delayed& from) {
 
 std::optional<DelayEnded> read(const pb::DelayEnded& from) {
   if (!is_id(from.queue()) || !is_time(from.due()) || !is_count(from.count()) ||
-      !is_in_lane(from.last_offset(), 1) || !is_stored_size(from.bytes())) {
+      !is_put_off(from.last_offset(), 1) || !is_stored_size(from.bytes())) {
     return std::nullopt;
   }
   return DelayEnded{proto::QueueId{from.queue()}, from.due(), from.last_offset(), from.count(),
@@ -283,8 +285,9 @@ std::optional<DelayEnded> read(const pb::DelayEnded& from) {
 }
 
 std::optional<SequenceTaken> read(const pb::SequenceTaken& from) {
+  auto parts = read(from.parts(), from.count());
   if (!is_id(from.log()) || !is_producer(from.producer()) || !is_count(from.count()) ||
-      from.base_offset() < 0 || !is_time(from.time())) {
+      from.base_offset() < 0 || !is_time(from.time()) || !parts) {
     return std::nullopt;
   }
   SequenceTaken taken;
@@ -293,6 +296,7 @@ std::optional<SequenceTaken> read(const pb::SequenceTaken& from) {
   taken.count = from.count();
   taken.base_offset = from.base_offset();
   taken.time = from.time();
+  taken.parts = *std::move(parts);
   return taken;
 }
 

@@ -183,6 +183,7 @@ void write(const SequenceTaken& from, pb::Record& to) {
   taken.set_count(from.count);
   taken.set_base_offset(from.base_offset);
   taken.set_time(from.time);
+  messages::write(from.parts, *taken.mutable_parts());
 }
 
 void write(const Deduplicated& from, pb::Record& to) {

@@ -1,5 +1,7 @@
 #include "broker/core/redrive.hpp"
 
+#include "proto/lanes.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -22,6 +24,12 @@ std::uint64_t Redrive::allowance(proto::TimeMs now) const {
     allowed = std::min(allowed, is_new_second ? rate : rate - std::min(moved_in_second, rate));
   }
   return allowed;
+}
+
+void Redrive::enter_next_lane() {
+  end = further_ends.front();
+  position = proto::first_offset(proto::lane_tag(end));
+  further_ends.erase(further_ends.begin());
 }
 
 void Redrive::note_moved(std::uint64_t messages, proto::TimeMs now) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 // The way back of messages that nobody could handle: a task of a queue, as durable as the messages
 // that it moves. Each of its steps is one unit with what it moves.
@@ -48,7 +49,8 @@ struct Redrive {
   std::uint64_t rate = 0;          // messages a second at most; 0: no bound
   RedriveFilter filter;
   proto::Offset position = 0;  // everything before was looked at
-  proto::Offset end = 0;       // what comes from here on is not part of it
+  proto::Offset end = 0;       // of its lane what comes from here on is not part of it
+  std::vector<proto::Offset> further_ends = {};  // of the lanes behind that, in their order
   std::uint64_t moved = 0;
   std::uint64_t skipped = 0;  // in somebody's hands, or without a queue to go to
   proto::TimeMs begun_time = 0;
@@ -61,8 +63,11 @@ struct Redrive {
 
   [[nodiscard]] bool is_running() const { return state == RedriveState::kRunning; }
   [[nodiscard]] bool is_complete() const {
-    return position >= end || (max_messages != 0 && moved >= max_messages);
+    return (position >= end && further_ends.empty()) ||
+           (max_messages != 0 && moved >= max_messages);
   }
+  /// The lane that it is in is done: on to the next one.
+  void enter_next_lane();
   /// When it may move the next message.
   [[nodiscard]] proto::TimeMs next_time() const;
   /// How many messages it may move at once.

@@ -96,8 +96,8 @@ std::variant<Place, Nothing, NeedRows> find_place(const Queue& source, const Red
 
 /// What a step does with the messages of one batch.
 struct Picks {
-  std::vector<MessageRange> ranges;  // that are taken, one behind the other
-  std::map<proto::QueueId, RebuiltBatch> copies;
+  std::vector<MessageRange> ranges;               // that are taken, one behind the other
+  std::map<proto::QueueId, RebuiltBatch> copies;  // by the lane that they go to
   std::uint64_t moved = 0;
   std::uint64_t skipped = 0;
   std::uint32_t end = 0;  // everything before was looked at
@@ -118,8 +118,9 @@ bool is_meant(const Redrive& redrive, const Place& place, std::uint32_t index) {
          (redrive.filter.takes_all() || takes(redrive.filter, record_at(*place.cached, index)));
 }
 
-/// Finds the queue that a message of the batch goes to; nullptr: there is none.
-using WayBack = std::function<const Queue*(const CachedBatch& batch, std::uint32_t index)>;
+/// Finds the queue that a message of the batch goes to; nullopt: there is none.
+using WayBack =
+    std::function<std::optional<proto::QueueId>(const CachedBatch& batch, std::uint32_t index)>;
 
 Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t incarnation,
                     const WayBack& way_back, proto::TimeMs now) {
@@ -139,22 +140,24 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
       picks.skipped += redrive.parked ? 0 : 1;
       continue;
     }
-    const Queue* target = redrive.parked ? nullptr : way_back(*place.cached, i);
-    if (target == nullptr && !redrive.parked) {
+    const std::optional<proto::QueueId> target =
+        redrive.parked ? std::nullopt : way_back(*place.cached, i);
+    if (!target && !redrive.parked) {
       ++picks.skipped;
       continue;
     }
     if (picks.moved == allowance) {
       break;
     }
-    if (target != nullptr && !redrive.dry_run) {
+    if (target && !redrive.dry_run) {
+      const proto::QueueId lane = proto::lane_id(*target, lane_of(record_at(*place.cached, i)));
       RebuiltBatch& copies =
-          picks.copies.try_emplace(target->id(), redrive.source, incarnation, now).first->second;
+          picks.copies.try_emplace(lane, redrive.source, incarnation, now).first->second;
       if (!copies.add(*place.cached, i, {})) {
         break;
       }
     }
-    pick(picks, redrive.source, place, i);
+    pick(picks, proto::lane_of(redrive.source, place.base_offset), place, i);
   }
   return picks;
 }
@@ -173,15 +176,16 @@ ShardState::Records ends_of(const Redrive& redrive, const Picks& picks, proto::T
 
 }  // namespace
 
-const Queue* ShardState::find_way_back(const Redrive& redrive, const CachedBatch& batch,
-                                       std::uint32_t index) const {
+std::optional<proto::QueueId> ShardState::find_way_back(const Redrive& redrive,
+                                                        const CachedBatch& batch,
+                                                        std::uint32_t index) const {
   if (redrive.target.value != 0) {
-    return queue(redrive.target);
+    return redrive.target;
   }
   const proto::NamespaceId owner = queues_.at(redrive.source).definition().name_space;
   const auto died_in = catalog_.queue(catalog_.namespace_name(owner),
                                       header_of(record_at(batch, index), kHeaderDeadFrom));
-  return died_in && *died_in != redrive.source ? queue(*died_in) : nullptr;
+  return died_in && *died_in != redrive.source ? std::optional(*died_in) : std::nullopt;
 }
 
 std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::decide_redrive(
@@ -191,7 +195,7 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
   if (redrive == nullptr || !redrive->is_running() || redrive->next_time() > now) {
     return std::monostate{};
   }
-  const Queue& source = queues_.at(queue_id);
+  const Queue& source = queues_.at(proto::lane_of(queue_id, redrive->end));
   const Queue::Counters& counters = source.counters();
   if (counters.generation != redrive->generation) {
     return Records{decide_redrive_failure(queue_id, "the queue was purged", now)};
@@ -203,6 +207,9 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
   Redrive& next = changed.redrive;
   const auto go_on_at = [&](proto::Offset position) {
     next.position = std::min(position, next.end);
+    if (next.position >= next.end && !next.further_ends.empty()) {
+      next.enter_next_lane();
+    }
     if (next.is_complete()) {
       next.finish(RedriveState::kDone, {}, now);
     }
@@ -243,7 +250,7 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
   const proto::Offset reached = place.base_offset + static_cast<proto::Offset>(picks.end);
   if (!next.dry_run && !next.parked && reached > counters.cursor) {
     const auto first = std::max(counters.cursor, place.base_offset);
-    const MessageRange range{queue_id, place.base_offset, place.last_offset,
+    const MessageRange range{source.id(), place.base_offset, place.last_offset,
                              static_cast<std::uint32_t>(first - place.base_offset),
                              static_cast<std::uint32_t>(reached - first)};
     const proto::TimeMs append_time = place.cached->append_time;
@@ -257,8 +264,9 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
   if (WEIR_PLANTED(redrive_without_copy)) {
     picks.copies.clear();
   }
-  for (auto& [target, copies] : picks.copies) {
-    records.emplace_back(append_of(copies, end_of(*queue(target)), identity_.epoch, now));
+  for (auto& [lane, copies] : picks.copies) {
+    const LogEnd end = end_of_lane(proto::home_of(lane), proto::lane_tag(lane));
+    records.emplace_back(append_of(copies, end, identity_.epoch, now));
   }
   next.note_moved(picks.moved, now);
   next.skipped += picks.skipped;

@@ -29,7 +29,7 @@ struct QueueInfo {
   std::uint64_t dying = 0;
   std::uint64_t parked = 0;
   std::uint64_t bytes = 0;
-  proto::Offset next_offset = 0;
+  proto::Offset next_offset = 0;         // as many messages as ever came to its lanes
   proto::TimeMs oldest_append_time = 0;  // 0: empty
   bool created = false;
   std::uint32_t subscribers = 0;

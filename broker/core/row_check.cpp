@@ -4,6 +4,7 @@
 #include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
 #include "proto/hex.hpp"
+#include "proto/lanes.hpp"
 #include "storage/row_digest.hpp"
 
 #include <algorithm>
@@ -168,13 +169,20 @@ proto::Result<> RowCheck::add_definition(KeyKind kind, std::string_view key,
 
 proto::Result<> RowCheck::add_queue_state(std::string_view key, std::string_view value) {
   const auto id = storage::parse_object_key(KeyKind::kQueueState, key);
-  Log* const log = id ? find_log(*id) : nullptr;
+  Log* const log = id ? find_lane(*id) : nullptr;
   if (log == nullptr || !log->is_queue) {
     return without_object(key);
   }
   const auto row = rows::decode_counters(value);
   if (!row) {
     return in_row(key, row);
+  }
+  if (!proto::is_in_lane(proto::QueueId{*id}, row->cursor) ||
+      !proto::is_in_lane(proto::QueueId{*id}, row->next_offset)) {
+    return damaged_row(key, "its offsets are of another lane");
+  }
+  if (proto::lane_tag(proto::QueueId{*id}) != 0 && row->generation != log->generation) {
+    return damaged_row(key, "it is of another life than its queue");
   }
   log->generation = row->generation;
   log->start = log->reached = row->cursor;
@@ -246,7 +254,13 @@ proto::Result<> RowCheck::add_redrive(std::string_view key, std::string_view val
   if (!row) {
     return in_row(key, row);
   }
-  if (row->source.value != *id || row->end > log->next_offset) {
+  std::vector<proto::Offset> ends = row->further_ends;
+  ends.push_back(row->end);
+  const bool has_lanes = std::ranges::all_of(ends, [&](proto::Offset end) {
+    const Log* const lane = find_log(proto::lane_of(row->source, end).value);
+    return lane != nullptr && end <= lane->next_offset;
+  });
+  if (row->source.value != *id || !has_lanes) {
     return damaged_row(key, "the redrive is one of other messages");
   }
   return {};
@@ -458,6 +472,21 @@ bool RowCheck::is_touched(const storage::AttemptKey& key) const {
 RowCheck::Log* RowCheck::find_log(std::uint64_t id) {
   const auto found = logs_.find(id);
   return found != logs_.end() ? &found->second : nullptr;
+}
+
+/// The log of a queue's state row, which for lanes is the first row to tell of them.
+RowCheck::Log* RowCheck::find_lane(std::uint64_t id) {
+  const proto::QueueId lane{id};
+  const auto home = logs_.find(proto::home_of(lane).value);
+  if (home == logs_.end() || !home->second.is_queue || home->first == id ||
+      !proto::is_in_lane(lane, proto::first_offset(proto::lane_tag(lane)))) {
+    return find_log(id);
+  }
+  return &logs_
+              .try_emplace(id, Log{.is_queue = true,
+                                   .name = home->second.name,
+                                   .generation = home->second.generation})
+              .first->second;
 }
 
 proto::Result<> RowCheck::finish() {

@@ -104,6 +104,7 @@ class RowCheck {
   [[nodiscard]] bool has_touched(const storage::TimedBatchKey& key) const;
   [[nodiscard]] bool is_touched(const storage::AttemptKey& key) const;
   [[nodiscard]] Log* find_log(std::uint64_t id);
+  [[nodiscard]] Log* find_lane(std::uint64_t id);
 
   std::map<std::uint64_t, Log> logs_;  // by id of the queue or partition
   std::set<std::uint64_t> namespaces_;

@@ -143,6 +143,7 @@ std::string encode(const ProducerWindow& row) {
     to.set_count(sent.count);
     to.set_base_offset(sent.base_offset);
     to.set_append_time(sent.append_time);
+    messages::write(sent.parts, *to.mutable_parts());
   }
   return out.SerializeAsString();
 }
@@ -302,8 +303,12 @@ proto::Result<ProducerWindow> decode_window(std::string_view bytes) {
   ProducerWindow window;
   window.epoch = static_cast<std::uint16_t>(row->epoch());
   for (const pb::WindowEntry& from : row->entries()) {
+    auto parts = messages::read(from.parts(), from.count());
+    if (!parts) {
+      return damaged("producer window");
+    }
     window.batches.push_back({static_cast<std::int32_t>(from.base_sequence()), from.count(),
-                              from.base_offset(), from.append_time()});
+                              from.base_offset(), from.append_time(), *std::move(parts)});
   }
   return window;
 }

@@ -144,6 +144,7 @@ void write(const Redrive& from, pb::RedriveRow& to) {
   }
   to.set_position(from.position);
   to.set_end(from.end);
+  to.mutable_further_ends()->Add(from.further_ends.begin(), from.further_ends.end());
   to.set_moved(from.moved);
   to.set_skipped(from.skipped);
   to.set_begun_time(from.begun_time);
@@ -157,6 +158,15 @@ void write(const Redrive& from, pb::RedriveRow& to) {
 std::optional<Redrive> read(const pb::RedriveRow& from) {
   constexpr std::int64_t kSecondMs = 1000;
   const pb::RedriveFilterRow& filter = from.filter();
+  // Lane by lane, each one behind the one before.
+  proto::Offset before = from.end();
+  for (const proto::Offset end : from.further_ends()) {
+    if (!proto::is_in_lane(proto::lane_of(proto::QueueId{from.source()}, end), end) ||
+        proto::lane_tag(end) <= proto::lane_tag(before)) {
+      return std::nullopt;
+    }
+    before = end;
+  }
   const std::array times = {from.begun_time(), from.ended_time(), from.second_time(),
                             filter.died_after(), filter.died_before()};
   if (!is_id(from.source()) || from.target() == from.source() || from.generation() == 0 ||
@@ -179,6 +189,7 @@ std::optional<Redrive> read(const pb::RedriveRow& from) {
                     filter.key(),    filter.died_after(), filter.died_before()};
   redrive.position = from.position();
   redrive.end = from.end();
+  redrive.further_ends.assign(from.further_ends().begin(), from.further_ends().end());
   redrive.moved = from.moved();
   redrive.skipped = from.skipped();
   redrive.begun_time = from.begun_time();
@@ -188,6 +199,30 @@ std::optional<Redrive> read(const pb::RedriveRow& from) {
   redrive.state = static_cast<RedriveState>(from.state());
   redrive.why = from.why();
   return redrive;
+}
+
+void write(const std::vector<SentPart>& from, PartRows& to) {
+  for (const SentPart& part : from) {
+    pb::SentPart& row = *to.Add();
+    row.set_base_offset(part.base_offset);
+    row.set_count(part.count);
+    row.set_group(part.group);
+  }
+}
+
+std::optional<std::vector<SentPart>> read(const PartRows& from, std::uint32_t count) {
+  std::vector<SentPart> parts;
+  std::uint64_t messages = 0;
+  for (const pb::SentPart& part : from) {
+    constexpr std::uint64_t kSomeQueue = 1;
+    const proto::QueueId lane = proto::lane_of(proto::QueueId{kSomeQueue}, part.base_offset());
+    if (part.count() == 0 || !proto::is_in_lane(lane, part.base_offset())) {
+      return std::nullopt;
+    }
+    messages += part.count();
+    parts.push_back({part.base_offset(), part.count(), part.group()});
+  }
+  return parts.empty() || messages == count ? std::optional(std::move(parts)) : std::nullopt;
 }
 
 void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {

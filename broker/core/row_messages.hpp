@@ -30,6 +30,11 @@ std::optional<Attempt> read(const storage::v1::AttemptRow& from, std::uint16_t n
 std::optional<Redrive> read(const storage::v1::RedriveRow& from);
 std::optional<ReturnCause> read(storage::v1::ReturnCause cause);
 
+using PartRows = google::protobuf::RepeatedPtrField<storage::v1::SentPart>;
+void write(const std::vector<SentPart>& from, PartRows& to);
+/// Parts of a batch of so many messages, or none.
+std::optional<std::vector<SentPart>> read(const PartRows& from, std::uint32_t count);
+
 /// Whether an allocator can have given this number, and can give another one after it.
 [[nodiscard]] inline bool is_id(std::uint64_t number) {
   return number != 0 && number < static_cast<std::uint64_t>(INT64_MAX);

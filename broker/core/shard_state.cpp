@@ -9,6 +9,28 @@ const Queue* ShardState::queue(proto::QueueId id) const {
   return it != queues_.end() ? &it->second : nullptr;
 }
 
+std::span<const proto::LaneTag> ShardState::lanes(proto::QueueId queue) const {
+  const auto it = lanes_.find(queue);
+  return it != lanes_.end() ? std::span<const proto::LaneTag>(it->second.tags)
+                            : std::span<const proto::LaneTag>();
+}
+
+ShardState::Totals ShardState::totals(proto::QueueId queue) const {
+  Totals totals;
+  for_each_lane(queue, [&](const Queue& lane) {
+    totals.messages += lane.messages();
+    totals.bytes += lane.bytes();
+    totals.in_flight += lane.counters().runs.leased + lane.counters().runs.dying;
+  });
+  return totals;
+}
+
+proto::TimeMs ShardState::next_due(proto::QueueId queue) const {
+  proto::TimeMs next = TouchedBatch::kNever;
+  for_each_lane(queue, [&](const Queue& lane) { next = std::min(next, lane.next_due()); });
+  return next;
+}
+
 const Partition* ShardState::partition(proto::PartitionId id) const {
   const auto it = partitions_.find(id);
   return it != partitions_.end() ? &it->second : nullptr;
@@ -26,22 +48,27 @@ proto::TimeMs ShardState::next_deadline() const {
 
 QueueInfo ShardState::info(const Queue& queue, proto::TimeMs now) const {
   const QueueCreated& definition = queue.definition();
-  const Queue::Counters& counters = queue.counters();
   QueueInfo info;
   info.name = definition.name;
   info.uuid = definition.uuid;
   info.id = definition.id;
   info.settings = definition.settings;
   info.pause = definition.pause;
-  info.in_flight = counters.runs.leased;
-  const std::uint64_t put_back = queue.delayed(now);
-  info.delayed = put_back + counters.lane.messages;
-  info.ready = queue.fresh() + counters.runs.returned - put_back;
-  info.dying = counters.runs.dying;
-  info.parked = counters.runs.parked;
-  info.bytes = queue.bytes();
-  info.next_offset = counters.next_offset;
-  info.oldest_append_time = queue.oldest_append_time();
+  for_each_lane(queue.id(), [&](const Queue& lane) {
+    const Queue::Counters& counters = lane.counters();
+    info.in_flight += counters.runs.leased;
+    const std::uint64_t put_back = lane.delayed(now);
+    info.delayed += put_back + counters.lane.messages;
+    info.ready += lane.fresh() + counters.runs.returned - put_back;
+    info.dying += counters.runs.dying;
+    info.parked += counters.runs.parked;
+    info.bytes += lane.bytes();
+    info.next_offset += counters.next_offset - proto::first_offset(proto::lane_tag(lane.id()));
+    const proto::TimeMs oldest = lane.oldest_append_time();
+    if (oldest != 0 && (info.oldest_append_time == 0 || oldest < info.oldest_append_time)) {
+      info.oldest_append_time = oldest;
+    }
+  });
   return info;
 }
 

@@ -8,6 +8,8 @@
 #include "broker/core/delayed_batch.hpp"
 #include "broker/core/partition.hpp"
 #include "broker/core/producers.hpp"
+#include "broker/core/queue/group_counts.hpp"
+#include "broker/core/queue/lane_turns.hpp"
 #include "broker/core/queue/queue.hpp"
 #include "broker/core/queue_ranking.hpp"
 #include "broker/core/record.hpp"
@@ -79,7 +81,9 @@ class ShardState {
     proto::Offset base_offset = 0;
     proto::TimeMs append_time = 0;
     /// Messages that are not stored with it, since they are known: which, and where those are.
-    std::vector<proto::SentEntry::Known> known = {};
+    std::vector<proto::SentEntry::Place> known = {};
+    /// Messages that are stored in other lanes.
+    std::vector<proto::SentEntry::Place> elsewhere = {};
     /// All of it was stored before.
     bool is_duplicate = false;
   };
@@ -137,8 +141,12 @@ class ShardState {
     bool must_be_alone = false;  // nothing else may be handed out beside it
     bool passed_lone = false;    // one that must be alone was passed by
     std::uint64_t group = 0;     // of the last message
+    /// Of messages that are handed out for the first time, where they have any.
+    std::vector<std::uint64_t> groups;
   };
-  using NextStep = std::variant<std::monostate, Need, DispatchStep, Expired, Passed>;
+  /// What comes next is too large for who asks.
+  struct NoRoom {};
+  using NextStep = std::variant<std::monostate, Need, DispatchStep, Expired, Passed, NoRoom>;
   /// One slice of one batch; monostate when there is nothing to hand out (or too much in flight).
   /// Expired: what would have come next is of no use any more; ask again when that is applied.
   /// Passed: it belongs to groups that are not free; likewise.
@@ -234,6 +242,10 @@ class ShardState {
   void learn_next_due(proto::QueueId queue, proto::TimeMs when);
   void learn_oldest(proto::QueueId queue, ColdBatches::Oldest oldest, bool is_cold);
   void learn_next_delay_due(proto::QueueId queue, proto::TimeMs when);
+  /// Messages of these groups went to a lane of a standard queue, or were handed out from it for the
+  /// first time; soft, see GroupCounts.
+  void note_sent(proto::QueueId lane, std::span<const std::uint64_t> groups);
+  void note_handed_out(proto::QueueId lane, std::span<const std::uint64_t> groups);
   /// See Queue::note_stuck(); soft.
   void note_stuck(proto::QueueId queue, proto::TimeMs since);
   /// Soft: which shard this is, and the epoch in which it is led from here.
@@ -245,8 +257,29 @@ class ShardState {
   [[nodiscard]] const Catalog& catalog() const { return catalog_; }
   /// Grants from here on were not given yet.
   [[nodiscard]] proto::GrantId next_grant() const { return proto::GrantId{allocator_.next_grant}; }
+  /// A queue, as its own log, or a lane of one; nullptr when there is none.
   [[nodiscard]] const Queue* queue(proto::QueueId id) const;
+  /// All lanes of all queues.
   [[nodiscard]] const std::map<proto::QueueId, Queue>& queues() const { return queues_; }
+  /// The tags of the queue's lanes besides its own log, in their order; most have none.
+  [[nodiscard]] std::span<const proto::LaneTag> lanes(proto::QueueId queue) const;
+  /// Calls `visit(const Queue&)` for each lane of a queue, its own log first.
+  template <class Visit>
+  void for_each_lane(proto::QueueId queue, Visit visit) const {
+    visit(queues_.at(queue));
+    for (const proto::LaneTag tag : lanes(queue)) {
+      visit(queues_.at(proto::lane_id(queue, tag)));
+    }
+  }
+  /// Of all lanes of a queue.
+  struct Totals {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t in_flight = 0;  // leased, or on the way to the dead-letter queue: in memory
+  };
+  [[nodiscard]] Totals totals(proto::QueueId queue) const;
+  /// No message of the queue that was given back is due before this; kNever when none was.
+  [[nodiscard]] proto::TimeMs next_due(proto::QueueId queue) const;
   [[nodiscard]] const Partition* partition(proto::PartitionId id) const;
   [[nodiscard]] const Producers& producers() const { return producers_; }
   [[nodiscard]] const Redrives& redrives() const { return redrives_; }
@@ -314,6 +347,7 @@ class ShardState {
   template <class Gone>
   void apply_gone(const Gone& record, Queue::Effects& effects);
   Queue& change(proto::QueueId id);
+  Queue& open_lane(proto::QueueId id);
   [[nodiscard]] proto::Result<proto::QueueId> find_dead_letter_queue(
       const std::string& name_space, const std::string& name, const std::string& target) const;
   void reindex(proto::QueueId id);
@@ -326,16 +360,28 @@ class ShardState {
   [[nodiscard]] static Expired expired(const Queue& queue, const MessageRange& range,
                                        const CachedBatch& batch, const BatchSource& batches);
   /// Of a batch that is taken, though not appended as one, what its producer may not send again.
-  static void take_sequence(const SendBatch& command, SendDecision& decision);
+  static void take_sequence(const SendBatch& command, SendDecision& decision,
+                            std::vector<SentPart> parts = {});
   [[nodiscard]] SendDecision decide_known(const Queue& queue, SendBatch& command,
-                                          std::vector<proto::SentEntry::Known> known,
+                                          std::vector<proto::SentEntry::Place> known,
                                           proto::TimeMs now) const;
+  [[nodiscard]] SendDecision decide_lanes(const Queue& queue, SendBatch& command,
+                                          proto::TimeMs now) const;
+  [[nodiscard]] static SendDecision decide_duplicate(const SendBatch& command,
+                                                     const SentBatch& sent);
+  [[nodiscard]] LogEnd end_of_lane(proto::QueueId queue, proto::LaneTag tag) const;
+  [[nodiscard]] std::vector<proto::LaneTag> ready_lanes(const Queue& queue,
+                                                        proto::TimeMs now) const;
+  [[nodiscard]] NextStep next_of(const Queue& lane, const DispatchWish& wish,
+                                 const BatchSource& batches, proto::TimeMs now) const;
   [[nodiscard]] SendDecision decide_delayed(const Queue& queue, SendBatch& command,
                                             proto::TimeMs now) const;
-  [[nodiscard]] const Queue* find_way_back(const Redrive& redrive, const CachedBatch& batch,
-                                           std::uint32_t index) const;
+  [[nodiscard]] std::optional<proto::QueueId> find_way_back(const Redrive& redrive,
+                                                            const CachedBatch& batch,
+                                                            std::uint32_t index) const;
   proto::Result<> restore_redrives(const storage::Reader& reader);
   void put_queue_rows(storage::WriteBatch& rows, Queue& queue);
+  void remove_lane(proto::QueueId id);
   void remove_messages(proto::QueueId id, std::uint32_t generation);
   void forget_attempts(const Queue& queue, const Queue::Effects& effects);
   void forget_producers_of(proto::LogId log);
@@ -347,7 +393,14 @@ class ShardState {
   std::optional<std::uint32_t> imported_;
   Allocator allocator_;
   Catalog catalog_;
-  std::map<proto::QueueId, Queue> queues_;
+  std::map<proto::QueueId, Queue> queues_;  // all their lanes
+  /// Of queues with more lanes than their own log: which, and whose turn it is.
+  struct Lanes {
+    std::vector<proto::LaneTag> tags;
+    LaneTurns turns;
+  };
+  std::map<proto::QueueId, Lanes> lanes_;
+  std::map<proto::QueueId, GroupCounts> group_counts_;  // of standard queues that know groups
   std::map<proto::PartitionId, Partition> partitions_;
   Producers producers_;
   TimeRanking by_deadline_;  // of its first lease

@@ -26,29 +26,19 @@ proto::Error unreadable(proto::Offset offset, const proto::Error& why) {
                                                      " cannot be read: " + why.message);
 }
 
-/// Goes through the batches of which something was handed out, then through those behind the
-/// cursor. In this order offsets ascend.
+/// Goes through the lanes, in each through the batches of which something was handed out, then
+/// through those behind the cursor. In this order offsets ascend.
 class Look {
  public:
   Look(const storage::Reader& reader, const PeekWish& wish)
       : reader_(reader), wish_(wish), position_(std::max<proto::Offset>(wish.from_offset, 0)) {}
 
   proto::Result<core::Peeked> run() {
-    const auto row =
-        reader_.get(Family::kState, storage::object_key(KeyKind::kQueueState, wish_.queue.value));
-    if (!row) {
-      return row.error();
-    }
-    if (*row) {
-      const auto counters = core::rows::decode_counters(**row);
-      if (!counters) {
-        return counters.error();
+    proto::Result<bool> done = true;
+    for (const proto::QueueId lane : wish_.lanes) {
+      if (proto::lane_tag(lane) >= proto::lane_tag(position_) && done && *done) {
+        done = look_at(lane);
       }
-      counters_ = *counters;
-    }
-    auto done = look_at_touched();
-    if (done && *done) {
-      done = look_at_fresh();
     }
     if (!done) {
       return done.error();
@@ -74,10 +64,31 @@ class Look {
     return wish_.state == MessageState::kAny || wish_.state == state;
   }
   [[nodiscard]] std::string prefix(KeyKind kind) const {
-    return storage::generation_prefix(kind, wish_.queue.value, counters_.generation);
+    return storage::generation_prefix(kind, lane_.value, counters_.generation);
   }
   [[nodiscard]] storage::Key key(KeyKind kind, proto::Offset last_offset) const {
-    return storage::batch_key(kind, wish_.queue.value, counters_.generation, last_offset);
+    return storage::batch_key(kind, lane_.value, counters_.generation, last_offset);
+  }
+
+  /// True when all of the lane was looked at.
+  proto::Result<bool> look_at(proto::QueueId lane) {
+    lane_ = lane;
+    position_ = std::max(position_, proto::first_offset(proto::lane_tag(lane)));
+    const auto row =
+        reader_.get(Family::kState, storage::object_key(KeyKind::kQueueState, lane.value));
+    if (!row) {
+      return row.error();
+    }
+    if (!*row) {
+      return true;  // nothing has come to it yet
+    }
+    const auto counters = core::rows::decode_counters(**row);
+    if (!counters) {
+      return counters.error();
+    }
+    counters_ = *counters;
+    const auto done = look_at_touched();
+    return done && *done ? look_at_fresh() : done;
   }
 
   /// What the run says of its messages.
@@ -224,6 +235,7 @@ class Look {
 
   const storage::Reader& reader_;
   const PeekWish& wish_;
+  proto::QueueId lane_;  // that is looked at
   core::Queue::Counters counters_;
   proto::Offset position_;  // everything in front of it was looked at
   core::Peeked peeked_;

@@ -6,11 +6,14 @@
 #include "proto/result.hpp"
 #include "storage/kv.hpp"
 
+#include <vector>
+
 namespace weir::shard {
 
 /// Which messages of a queue are to be shown.
 struct PeekWish {
-  proto::QueueId queue;
+  /// The lanes of the queue, in the order of their offsets.
+  std::vector<proto::QueueId> lanes;
   core::MessageState state = core::MessageState::kAny;
   proto::Offset from_offset = 0;
   std::uint32_t max_messages = 0;

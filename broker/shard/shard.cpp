@@ -121,7 +121,10 @@ proto::SessionId Shard::Impl::open_session(SessionPort& port, core::ClientFacts 
 }
 
 ShardMetrics Shard::Impl::metrics() const {
-  metrics_.queues = state_->queues().size();
+  metrics_.queues = 0;
+  for (const auto& [id, queue] : state_->queues()) {
+    metrics_.queues += proto::lane_tag(id) == 0 ? 1 : 0;
+  }
   metrics_.sessions = sessions_.size();
   metrics_.backups = backups_.counts();
   metrics_.topics = state_->catalog().topics().size();
@@ -202,6 +205,9 @@ QueueCounters Shard::queue_counters(proto::QueueId queue) const {
 void Shard::visit_queues(
     const std::function<void(const std::string&, const core::QueueInfo&)>& visit) const {
   for (const auto& [id, queue] : impl_->state().queues()) {
+    if (proto::lane_tag(id) != 0) {
+      continue;  // told with its queue
+    }
     visit(impl_->state().catalog().namespace_name(queue.definition().name_space),
           impl_->describe(queue));
   }

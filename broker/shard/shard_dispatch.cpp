@@ -58,7 +58,7 @@ void Shard::Impl::take_back_unsaid() {
 void Shard::Impl::answer_late_waiters() {
   const auto may_get_more = [this](proto::QueueId queue) {
     return loading_.contains(proto::LogId{queue.value}) || dropping_.contains(queue) ||
-           loading_rows_.contains(queue);
+           loads_rows_of(queue);
   };
   for (const Waiter& waiter : consumers_.take_expired(now_, may_get_more)) {
     const core::Queue* queue = state_->queue(waiter.queue);
@@ -121,6 +121,9 @@ Shard::Impl::Step Shard::Impl::take(core::ShardState::DispatchWish wish) {
     if (!given->delivery.again && ports_.on_first_hand_out) {
       ports_.on_first_hand_out(now_ - given->record.append_time, given->delivery.count);
     }
+    if (!given->groups.empty()) {
+      state_->note_handed_out(given->record.range.queue, given->groups);
+    }
     apply(core::Record{given->record});
   } else if (const auto* need = std::get_if<core::Need>(&step)) {
     load(*need);
@@ -168,7 +171,7 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
   page_in(queue);  // what is in memory may have gone out, or room has come
   const core::Queue* target = state_->queue(queue);
   if ((empty || busy > 0) && target != nullptr) {
-    const proto::TimeMs due = target->next_due();
+    const proto::TimeMs due = state_->next_due(queue);
     if (due > now_ && due != core::TouchedBatch::kNever) {
       due_[queue] = due;
     } else if (due <= now_ && redeliveries_left(*target) == 0) {
@@ -395,7 +398,7 @@ void Shard::Impl::note_damage(const DamagedPlaces::Place& place, const proto::Er
 /// Nothing where the batch is known to be damaged, or is being loaded.
 void Shard::Impl::load(const core::Need& need) {
   const DamagedPlaces::Place place{need.log, need.generation, need.offset};
-  if (damaged_.find(place) != nullptr || !loading_.insert(need.log).second) {
+  if (damaged_.find(place) != nullptr || !loading_.insert(proto::home_of(need.log)).second) {
     return;
   }
   ++metrics_.storage_reads;
@@ -406,7 +409,7 @@ void Shard::Impl::load(const core::Need& need) {
       if (life != life_ || failed_) {
         return;
       }
-      loading_.erase(need.log);
+      loading_.erase(proto::home_of(need.log));
       if (*batches) {
         // A batch never changes while its row exists, so a load can not be out of date. The wanted
         // one comes last: a small cache drops the read-ahead first.
@@ -419,7 +422,7 @@ void Shard::Impl::load(const core::Need& need) {
       } else if (is_stored(need)) {
         note_damage(place, unreadable(need, batches->error()));
       }
-      dispatchable_.insert(proto::QueueId{need.log.value});
+      wake(proto::QueueId{need.log.value});
       schedule();
     });
   });

@@ -283,6 +283,9 @@ class Shard::Impl {
   void load_rows(const core::NeedRows& need);
   void take_rows(const core::NeedRows& need, const LoadedRows& rows);
   [[nodiscard]] bool is_of_this_life(const core::NeedRows& need) const;
+  /// A queue, or a lane of one, may have something to hand out.
+  void wake(proto::QueueId lane) { dispatchable_.insert(proto::home_of(lane)); }
+  [[nodiscard]] bool loads_rows_of(proto::QueueId queue) const;
   void page_in(proto::QueueId queue);
   void page_out();
   void seek_oldest();
@@ -293,8 +296,9 @@ class Shard::Impl {
   void note_returned(const core::Returned& record, const core::Queue::Effects& effects);
   void cache(const core::BatchAppended& record);
   void forget_if_gone(const core::MessageRange& range, const core::Queue::Effects& effects);
+  /// Of a queue, or a lane of one.
   void count(proto::QueueId queue, std::uint64_t QueueCounters::* counter, std::uint64_t count) {
-    counts_.add(queue, counter, count, metrics_);
+    counts_.add(proto::home_of(queue), counter, count, metrics_);
   }
   void close_unit();
   void release(Unit& unit);
@@ -347,7 +351,7 @@ class Shard::Impl {
   proto::GrantId unsaid_from_;  // grants from here on belong to units that are not committed
 
   std::set<proto::QueueId> dispatchable_;
-  std::set<proto::LogId> loading_;
+  std::set<proto::LogId> loading_;  // queues of which a batch is read, of whatever lane
   std::map<proto::SessionId, std::deque<Input>> lines_;  // behind an input that waits for rows
   std::set<proto::QueueId> loading_rows_;
   std::set<proto::QueueId> kept_;  // nothing of them is paged out in this turn

@@ -200,9 +200,12 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
                                                           std::to_string(proto::kMaxPageResults) +
                                                           ", and an offset is not negative");
   }
-  const PeekWish wish{*queue, command.state, command.from_offset,
-                      command.max_messages != 0 ? command.max_messages : proto::kMaxPageResults,
-                      now_};
+  PeekWish wish;
+  state_->for_each_lane(*queue, [&](const core::Queue& lane) { wish.lanes.push_back(lane.id()); });
+  wish.state = command.state;
+  wish.from_offset = command.from_offset;
+  wish.max_messages = command.max_messages != 0 ? command.max_messages : proto::kMaxPageResults;
+  wish.now = now_;
   answer_from_store<core::Peeked>(
       input.session, id, [wish](const storage::Reader& reader) { return peek(reader, wish); });
   return Later{};

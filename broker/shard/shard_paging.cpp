@@ -76,7 +76,7 @@ proto::TimeMs Shard::Impl::oldest_waiting() const {
 void Shard::Impl::load_rows(const core::NeedRows& need) {
   kept_.insert(need.queue);
   if (paging_.contains(need.queue) || !loading_rows_.insert(need.queue).second) {
-    dispatchable_.insert(need.queue);
+    wake(need.queue);
     return;
   }
   ports_.loader->load([this, life = life_, need](const storage::Reader& reader) {
@@ -117,14 +117,14 @@ void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) 
           first.known_done = need.offset;
         }
       }
-      dispatchable_.insert(need.queue);  // perhaps it is with this one that a group goes on
+      wake(need.queue);  // perhaps it is with this one that a group goes on
       break;
     case core::NeedRows::What::kDue:
       state_->learn_next_due(need.queue, rows.next_due);
-      dispatchable_.insert(need.queue);
+      wake(need.queue);
       break;
     case core::NeedRows::What::kNext:
-      known_until_[need.queue] = rows.known_until;
+      known_until_[proto::home_of(need.queue)] = rows.known_until;
       kept_.insert(need.queue);
       break;
     case core::NeedRows::What::kOldest:
@@ -136,13 +136,24 @@ void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) 
   schedule();
 }
 
+/// Whether what is known of the queue's messages is being read.
+bool Shard::Impl::loads_rows_of(proto::QueueId queue) const {
+  return std::ranges::any_of(
+      loading_rows_, [queue](proto::QueueId lane) { return proto::home_of(lane) == queue; });
+}
+
 /// Where somebody takes messages and the next one that is due lies in the store.
 void Shard::Impl::page_in(proto::QueueId queue) {
-  // In this order: the consumers of a queue are looked at only when something is due.
-  const auto need = state_->decide_page_in(queue, now_);
-  if (need && consumers_.wants(queue)) {
-    load_rows(*need);
+  if (state_->queue(queue) == nullptr) {
+    return;
   }
+  // In this order: the consumers of a queue are looked at only when something is due.
+  state_->for_each_lane(queue, [&](const core::Queue& lane) {
+    const auto need = state_->decide_page_in(lane.id(), now_);
+    if (need && consumers_.wants(queue)) {
+      load_rows(*need);
+    }
+  });
 }
 
 /// So that memory follows what is under way, not what waits.

@@ -42,7 +42,7 @@ void Shard::Impl::redrive() {
            redrive->position >= known.second;
   });
   for (const auto& [queue, until] : known_until_) {
-    kept_.insert(queue);
+    kept_.insert(proto::lane_of(queue, state_->redrives().find(queue)->position));
   }
   if (!may_go_on()) {
     schedule();

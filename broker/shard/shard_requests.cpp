@@ -219,7 +219,7 @@ std::variant<core::NeedRows, proto::Result<>> Shard::Impl::settle_one(
     return proto::Result<>(decoded.error());
   }
   // What is known is known of the queue that was asked; a handle may be of another.
-  const bool is_known = input.waits && input.waits->queue == decoded->queue;
+  const bool is_known = input.waits && proto::home_of(input.waits->queue) == decoded->queue;
   const auto decided =
       state_->decide(decoded->queue, decoded->range, command.reason, random_for(decoded->range),
                      input.arrived, is_known ? input.known_done : std::nullopt);

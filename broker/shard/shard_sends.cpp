@@ -141,6 +141,7 @@ void Shard::Impl::answer_send(const Input& input, std::uint32_t messages,
     entry.base_offset = decision->base_offset;
     entry.append_time = decision->append_time;
     entry.known = std::move(decision->known);
+    entry.elsewhere = std::move(decision->elsewhere);
   }
   open_.effects.push_back({input.session, std::move(entry)});
 }

@@ -75,7 +75,7 @@ void Shard::Impl::apply(const std::vector<core::Record>& records) {
 void Shard::Impl::note_appended(const core::BatchAppended& record) {
   cache(record);
   if (!record.topic) {
-    dispatchable_.insert(proto::QueueId{record.log.value});
+    wake(proto::QueueId{record.log.value});
     return;
   }
   const proto::PartitionId partition{record.log.value};
@@ -93,7 +93,7 @@ void Shard::Impl::note_returned(const core::Returned& record, const core::Queue:
     attempts_.note_ended(record.range.queue, proto::CommitIndex{last_index_.value + 1});
   }
   if (!WEIR_PLANTED(lose_wake_up)) {
-    dispatchable_.insert(record.range.queue);
+    wake(record.range.queue);
   }
 }
 
@@ -116,29 +116,29 @@ void Shard::Impl::apply(const core::Record& record) {
     if (ports_.on_done && effects.done > 0) {
       ports_.on_done(now_ - effects.append_time, effects.done);
     }
-    dispatchable_.insert(acked->range.queue);
+    wake(acked->range.queue);
     forget_if_gone(acked->range, effects);
   } else if (const auto* returned = std::get_if<core::Returned>(&record)) {
     note_returned(*returned, effects);
   } else if (const auto* dead = std::get_if<core::DeadLettered>(&record)) {
     count(dead->range.queue, &QueueCounters::dead_lettered_messages, effects.done);
-    dispatchable_.insert(dead->range.queue);  // what was dying counted as in flight
+    wake(dead->range.queue);  // what was dying counted as in flight
     forget_if_gone(dead->range, effects);
   } else if (const auto* expired = std::get_if<core::Expired>(&record)) {
     count(expired->range.queue, &QueueCounters::expired_messages, effects.done);
-    dispatchable_.insert(expired->range.queue);
+    wake(expired->range.queue);
     forget_if_gone(expired->range, effects);
     if (expired->is_dead_lettered) {
       schedule();  // they are dying, and the next turn moves them
     }
   } else if (const auto* moved = std::get_if<core::Moved>(&record)) {
     count(moved->range.queue, &QueueCounters::redriven_messages, effects.done);
-    dispatchable_.insert(moved->range.queue);  // what was behind it in its group may go on
+    wake(moved->range.queue);  // what was behind it in its group may go on
     forget_if_gone(moved->range, effects);
   } else if (const auto* passed = std::get_if<core::Passed>(&record)) {
-    dispatchable_.insert(passed->range.queue);
+    wake(passed->range.queue);
   } else if (const auto* unparked = std::get_if<core::Unparked>(&record)) {
-    dispatchable_.insert(unparked->range.queue);
+    wake(unparked->range.queue);
   } else if (const auto* purged = std::get_if<core::QueuePurged>(&record)) {
     stuck_lanes_.erase(purged->queue);
   } else if (const auto* delayed = std::get_if<core::Delayed>(&record)) {
@@ -183,6 +183,10 @@ void Shard::Impl::cache(const core::BatchAppended& record) {
     batch.base_timestamp = columns->header.base_timestamp;
     batch.expiries = core::expiries_of(*columns, batch.append_time);
     batch.groups = std::move(columns->groups);
+    const proto::QueueId lane{record.log.value};
+    if (!batch.groups.empty() && !state_->queue(lane)->is_fifo()) {
+      state_->note_sent(lane, batch.groups);
+    }
     batch.records = std::move(columns->records);
   }
   cache_.insert(record.log, std::move(batch), proto::CommitIndex{last_index_.value + 1});

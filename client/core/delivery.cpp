@@ -153,6 +153,12 @@ MessageId Delivery::message_id() const {
   return MessageId(origin.incarnation, origin.queue, offset_);
 }
 
+std::uint8_t Delivery::priority() const {
+  const auto it = std::ranges::find(headers_, proto::kHeaderPriority, &HeaderView::key);
+  const auto named = it != headers_.end() ? proto::read_priority(it->value) : std::nullopt;
+  return named.value_or(proto::kDefaultPriority);
+}
+
 std::optional<std::string_view> Delivery::group() const {
   const auto it = std::ranges::find(headers_, proto::kHeaderGroup, &HeaderView::key);
   return it != headers_.end() ? it->value : std::nullopt;

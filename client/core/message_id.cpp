@@ -1,3 +1,4 @@
+#include "proto/lanes.hpp"
 #include "weir/message.hpp"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ MessageId::MessageId(std::uint32_t incarnation, std::uint64_t object, std::int64
     }
   };
   put(0, 4, incarnation);
-  put(4, 6, object);
+  put(4, 6, proto::lane_of(proto::QueueId{object}, offset).value);
   put(10, 6, static_cast<std::uint64_t>(offset));
 }
 

@@ -139,6 +139,32 @@ void ProducerMachine::fail_all(const proto::Error& error) {
   }
 }
 
+namespace {
+
+/// Messages of a batch that are not where the others are, asked for in their order.
+class PlacesApart {
+ public:
+  explicit PlacesApart(const std::vector<proto::SentEntry::Place>& places)
+      : begin_(places.begin()), next_(places.begin()), end_(places.end()) {}
+
+  [[nodiscard]] std::optional<proto::Offset> of(std::size_t index) {
+    while (next_ != end_ && next_->index < index) {
+      ++next_;
+    }
+    return next_ != end_ && next_->index == index ? std::optional(next_->offset) : std::nullopt;
+  }
+  /// How many lie before that one.
+  [[nodiscard]] std::int64_t passed() const { return next_ - begin_; }
+
+ private:
+  using At = std::vector<proto::SentEntry::Place>::const_iterator;
+  At begin_;
+  At next_;
+  At end_;
+};
+
+}  // namespace
+
 void ProducerMachine::confirm(Flight flight, std::uint32_t partition,
                               const proto::SentEntry& entry) {
   const std::size_t messages = flight.waiters.alive();
@@ -147,17 +173,16 @@ void ProducerMachine::confirm(Flight flight, std::uint32_t partition,
   receipt.append_time = to_timestamp(entry.append_time);
   const bool was_stored = (entry.flags & proto::SentEntry::kDuplicate) != 0;
   Result<SendReceipt> result(receipt);
-  auto known = entry.known.begin();
+  PlacesApart known(entry.known);
+  PlacesApart elsewhere(entry.elsewhere);
   flight.waiters.answer_all([&](std::size_t index, SendCallback& callback) noexcept {
-    while (known != entry.known.end() && known->index < index) {
-      ++known;
-    }
-    const bool is_known = known != entry.known.end() && known->index == index;
-    const auto stored_elsewhere = static_cast<std::int64_t>(known - entry.known.begin());
-    result->duplicate = was_stored || is_known;
-    result->offset = is_known
-                         ? known->offset
-                         : entry.base_offset + static_cast<std::int64_t>(index) - stored_elsewhere;
+    const std::optional<proto::Offset> before = known.of(index);
+    const std::optional<proto::Offset> other = elsewhere.of(index);
+    const std::int64_t apart = known.passed() + elsewhere.passed();
+    result->duplicate = was_stored || before;
+    result->offset = before  ? *before
+                     : other ? *other
+                             : entry.base_offset + static_cast<std::int64_t>(index) - apart;
     if (!options_.is_topic) {
       result->message_id = MessageId(incarnation_, object_, result->offset);
     }

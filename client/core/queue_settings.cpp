@@ -66,6 +66,10 @@ QueueSettings& QueueSettings::set_content_deduplication(bool by_content) {
   content_deduplication_ = by_content;
   return *this;
 }
+QueueSettings& QueueSettings::set_strict_priority(bool strict) {
+  strict_priority_ = strict;
+  return *this;
+}
 
 QueueChanges::QueueChanges() = default;
 
@@ -127,6 +131,10 @@ QueueChanges& QueueChanges::set_deduplication(std::chrono::milliseconds time) {
 }
 QueueChanges& QueueChanges::set_content_deduplication(bool by_content) {
   content_deduplication_ = by_content;
+  return *this;
+}
+QueueChanges& QueueChanges::set_strict_priority(bool strict) {
+  strict_priority_ = strict;
   return *this;
 }
 QueueChanges& QueueChanges::set_receives_paused(bool paused) {

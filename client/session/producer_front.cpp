@@ -172,6 +172,11 @@ Result<> check_for_fifo(const MessageView& message) {
                  "a message for a FIFO queue cannot be put off: it would lose its place in its "
                  "group");
   }
+  if (message.priority()) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        "a message for a FIFO queue has no priority: it would lose its place in its group");
+  }
   return {};
 }
 
@@ -187,10 +192,10 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
   std::vector<proto::Header> headers;
   const std::size_t own = (message.delay() ? 1U : 0U) + (message.ttl() ? 1U : 0U) +
                           (message.deadline() ? 1U : 0U) + (message.group() ? 1U : 0U) +
-                          (message.deduplication_id() ? 1U : 0U);
+                          (message.deduplication_id() ? 1U : 0U) + (message.priority() ? 1U : 0U);
   headers.reserve(message.headers().size() + own);
   // The delay in front, where the batcher looks for it.
-  std::array<std::string, 3> texts;
+  std::array<std::string, 4> texts;
   if (message.delay()) {
     texts[0] = std::to_string(message.delay()->count());
     headers.push_back({proto::kHeaderDelay, texts[0]});
@@ -202,6 +207,10 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
   if (message.deadline()) {
     texts[2] = std::to_string(message.deadline()->time_since_epoch().count());
     headers.push_back({proto::kHeaderDeadline, texts[2]});
+  }
+  if (message.priority()) {
+    texts[3] = std::to_string(*message.priority());
+    headers.push_back({proto::kHeaderPriority, texts[3]});
   }
   if (message.group()) {
     headers.push_back({proto::kHeaderGroup, message.group()});

@@ -70,6 +70,8 @@ constexpr std::array kNumericSettings = {
             &QueueChanges::deduplication>("deduplication_ms"),
     numeric<&QueueSettings::content_deduplication, &QueueSettings::set_content_deduplication,
             &QueueChanges::content_deduplication>("content_deduplication"),
+    numeric<&QueueSettings::strict_priority, &QueueSettings::set_strict_priority,
+            &QueueChanges::strict_priority>("strict_priority"),
 };
 
 using WireChanges = google::protobuf::RepeatedPtrField<v1::SettingChange>;

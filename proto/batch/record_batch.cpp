@@ -34,6 +34,7 @@ enum class Fault : std::uint8_t {
   kTtl,
   kDeadline,
   kGroup,
+  kPriority,
   kDeduplicationId,
   kOfQueuesAlone,
 };
@@ -86,6 +87,9 @@ Error to_error(Fault fault, const std::string& record) {
     case Fault::kGroup:
       return fail(Errc::kInvalidArgument, record + " has a group that is not one name of 1 to " +
                                               std::to_string(kMaxGroupBytes) + " bytes");
+    case Fault::kPriority:
+      return fail(Errc::kInvalidArgument,
+                  record + " has a priority that is not one digit, from 0 to 9, the most urgent");
     case Fault::kDeduplicationId:
       return fail(Errc::kInvalidArgument, record +
                                               " has a deduplication id that is not one of 1 to " +
@@ -93,8 +97,8 @@ Error to_error(Fault fault, const std::string& record) {
     case Fault::kOfQueuesAlone:
       return fail(Errc::kInvalidArgument,
                   record +
-                      " has a delay, a time to live, a deadline, a group or a deduplication "
-                      "id, and topics know none");
+                      " has a delay, a time to live, a deadline, a group, a priority or a "
+                      "deduplication id, and topics know none");
   }
   return fail(Errc::kMalformed, record + " is malformed");
 }
@@ -133,6 +137,7 @@ class RecordLimits {
   [[nodiscard]] std::int64_t delay_ms() const { return delay_ms_; }
   [[nodiscard]] const RecordLife& life() const { return life_; }
   [[nodiscard]] std::uint64_t group() const { return group_; }
+  [[nodiscard]] std::uint8_t priority() const { return priority_.value_or(kDefaultPriority); }
   /// Empty: none.
   [[nodiscard]] std::string_view deduplication_id() const { return deduplication_id_; }
 
@@ -165,6 +170,8 @@ class RecordLimits {
       if (is_name(header.value, kMaxGroupBytes, group_ != kNoGroup, Fault::kGroup)) {
         group_ = group_hash(*header.value);
       }
+    } else if (header.key == kHeaderPriority) {
+      take_priority(header.value);
     } else if (header.key == kHeaderDeduplicationId) {
       if (is_name(header.value, kMaxDeduplicationIdBytes, !deduplication_id_.empty(),
                   Fault::kDeduplicationId)) {
@@ -184,6 +191,18 @@ class RecordLimits {
       reserved_ = fault;
     } else {
       known = *asked;
+    }
+  }
+
+  /// A message may name one.
+  void take_priority(std::optional<std::string_view> value) {
+    const std::optional<std::uint8_t> asked = read_priority(value);
+    if (use_ == BatchUse::kTopic) {
+      reserved_ = Fault::kOfQueuesAlone;
+    } else if (!asked || priority_) {
+      reserved_ = Fault::kPriority;
+    } else {
+      priority_ = asked;
     }
   }
 
@@ -208,6 +227,7 @@ class RecordLimits {
   static_assert(BatchColumns::kNoDelay == -1);
   RecordLife life_;
   std::uint64_t group_ = kNoGroup;
+  std::optional<std::uint8_t> priority_;
   std::string_view deduplication_id_;
 };
 
@@ -263,6 +283,8 @@ Fault check_headers(const char* batch, const RecordParts& parts, BatchUse use,
     note(columns.delays_ms, columns.records.size(), limits.delay_ms(), BatchColumns::kNoDelay);
     note(columns.lives, columns.records.size(), limits.life(), RecordLife());
     note(columns.groups, columns.records.size(), limits.group(), kNoGroup);
+    note(columns.priorities, columns.records.size(), limits.priority(),
+         std::uint8_t{kDefaultPriority});
     const std::string_view id = limits.deduplication_id();
     note(columns.deduplication_ids, columns.records.size(),
          id.empty() ? RecordSpan()
@@ -364,6 +386,14 @@ Result<> check_producer_header(const BatchHeader& header, BatchUse use) {
 }
 
 }  // namespace
+
+std::optional<std::uint8_t> read_priority(std::optional<std::string_view> value) {
+  if (!value || value->size() != 1 || value->front() < '0' || value->front() > '9') {
+    return std::nullopt;
+  }
+  static_assert(kMaxPriority == 9);
+  return static_cast<std::uint8_t>(value->front() - '0');
+}
 
 std::uint64_t group_hash(std::string_view group) {
   constexpr std::uint64_t kBasis = 0xcbf29ce484222325;

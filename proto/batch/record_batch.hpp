@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proto/ids.hpp"
+#include "proto/lanes.hpp"
 #include "proto/result.hpp"
 
 #include <cstdint>
@@ -29,6 +30,10 @@ inline constexpr std::string_view kHeaderDeadline = "weir.deadline-ms";
 /// order within it.
 inline constexpr std::string_view kHeaderGroup = "weir.group";
 
+/// Header of a message that comes before or after others: one digit, 9 the most urgent. Without it
+/// a message has kDefaultPriority.
+inline constexpr std::string_view kHeaderPriority = "weir.priority";
+
 /// Header of a message that a FIFO queue is to take once however often it is sent: 1 to
 /// kMaxDeduplicationIdBytes bytes by which it is known.
 inline constexpr std::string_view kHeaderDeduplicationId = "weir.deduplication-id";
@@ -38,6 +43,9 @@ inline constexpr std::string_view kHeaderDeduplicationId = "weir.deduplication-i
 /// disk. Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (draft-eastlake-fnv).
 [[nodiscard]] std::uint64_t group_hash(std::string_view group);
 inline constexpr std::uint64_t kNoGroup = 0;
+
+/// The priority that a header's value is; nullopt for anything else.
+[[nodiscard]] std::optional<std::uint8_t> read_priority(std::optional<std::string_view> value);
 
 /// Until when a message is of use, in its own words; what it does not say is -1.
 struct RecordLife {
@@ -125,12 +133,21 @@ struct BatchColumns {
   /// Where a message belongs to a group: the hash of each record's, else empty. Of compressed
   /// batches always empty.
   std::vector<std::uint64_t> groups;
+  /// Of a producer's batch in which a message names a priority: one entry a record, else empty.
+  std::vector<std::uint8_t> priorities;
   /// Of a producer's batch in which a message has a deduplication id: where in the batch each one
   /// lies, of no bytes where there is none. Else empty.
   std::vector<RecordSpan> deduplication_ids;
 
   [[nodiscard]] std::uint32_t count() const {
     return static_cast<std::uint32_t>(header.record_count);
+  }
+  /// Of a producer's batch.
+  [[nodiscard]] int priority_of(std::uint32_t index) const {
+    return index < priorities.size() ? priorities[index] : kDefaultPriority;
+  }
+  [[nodiscard]] std::uint64_t group_of(std::uint32_t index) const {
+    return index < groups.size() ? groups[index] : kNoGroup;
   }
 };
 

@@ -2,12 +2,14 @@
 
 #include "proto/frame/wire_io.hpp"
 
+#include <optional>
+
 namespace weir::proto {
 namespace {
 
 constexpr std::size_t kSendFixedBytes = 4 + 4 + 8 + 4;
 constexpr std::size_t kSentEntryBytes = 8 + 2 + 2 + 4 + 8 + 8;
-constexpr std::size_t kSentKnownBytes = 4 + 4 + 8;
+constexpr std::size_t kSentPlaceBytes = 4 + 4 + 8;
 constexpr std::size_t kSettleFixedBytes = 8 + 4 + 4;
 constexpr std::size_t kSettleRangeBytes = 1 + 8 + 8 + 8 + 4 + 4 + 4;
 constexpr std::size_t kSettleReasonFixedBytes = 4 + 2;
@@ -101,13 +103,37 @@ void encode(const Send& frame, std::string& out) {
   out.append(frame.batch);
 }
 
-void encode(const Sent& frame, std::string& out) {
-  std::size_t known = 0;
+namespace {
+
+using Places = std::vector<SentEntry::Place> SentEntry::*;
+
+std::size_t count_of(const Sent& frame, Places places) {
+  std::size_t count = 0;
   for (const SentEntry& entry : frame.entries) {
-    known += entry.known.size();
+    count += (entry.*places).size();
   }
-  const std::size_t known_bytes = known > 0 ? sizeof(std::uint32_t) + known * kSentKnownBytes : 0;
-  FrameWriter writer(FrameType::kSent, 4 + frame.entries.size() * kSentEntryBytes + known_bytes, 0,
+  return count;
+}
+
+void put_places(FrameWriter& writer, const Sent& frame, Places places) {
+  writer.put<std::uint32_t>(static_cast<std::uint32_t>(count_of(frame, places)));
+  for (std::uint32_t i = 0; i < frame.entries.size(); ++i) {
+    for (const SentEntry::Place& message : frame.entries[i].*places) {
+      writer.put<std::uint32_t>(i);
+      writer.put<std::uint32_t>(message.index);
+      writer.put<std::int64_t>(message.offset);
+    }
+  }
+}
+
+}  // namespace
+
+void encode(const Sent& frame, std::string& out) {
+  const std::size_t places =
+      count_of(frame, &SentEntry::known) + count_of(frame, &SentEntry::elsewhere);
+  const std::size_t place_bytes =
+      places > 0 ? 2 * sizeof(std::uint32_t) + places * kSentPlaceBytes : 0;
+  FrameWriter writer(FrameType::kSent, 4 + frame.entries.size() * kSentEntryBytes + place_bytes, 0,
                      out);
   writer.put<std::uint32_t>(static_cast<std::uint32_t>(frame.entries.size()));
   for (const SentEntry& entry : frame.entries) {
@@ -118,16 +144,9 @@ void encode(const Sent& frame, std::string& out) {
     writer.put<std::int64_t>(entry.base_offset);
     writer.put<std::int64_t>(entry.append_time);
   }
-  if (known == 0) {
-    return;
-  }
-  writer.put<std::uint32_t>(static_cast<std::uint32_t>(known));
-  for (std::uint32_t i = 0; i < frame.entries.size(); ++i) {
-    for (const SentEntry::Known& message : frame.entries[i].known) {
-      writer.put<std::uint32_t>(i);
-      writer.put<std::uint32_t>(message.index);
-      writer.put<std::int64_t>(message.offset);
-    }
+  if (places > 0) {
+    put_places(writer, frame, &SentEntry::known);
+    put_places(writer, frame, &SentEntry::elsewhere);
   }
 }
 
@@ -249,23 +268,30 @@ Result<Send> decode_send(std::string_view body) {
 
 namespace {
 
-/// Where messages were stored before, if they can have been.
-bool take_known(WireReader& reader, Sent& frame) {
-  const std::size_t count = reader.take_count(kSentKnownBytes);
+/// One list of messages with other places; nullopt where it cannot be one, else how long it is.
+std::optional<std::size_t> take_places(WireReader& reader, Sent& frame, Places places) {
+  const std::size_t count = reader.take_leading_count(kSentPlaceBytes);
   for (std::size_t i = 0; i < count; ++i) {
     const auto entry = reader.take<std::uint32_t>();
     const auto index = reader.take<std::uint32_t>();
     const auto offset = reader.take<std::int64_t>();
     if (entry >= frame.entries.size() || index >= kMaxBatchRecords || offset < 0) {
-      return false;
+      return std::nullopt;
     }
-    std::vector<SentEntry::Known>& known = frame.entries[entry].known;
-    if (!known.empty() && known.back().index >= index) {
-      return false;
+    std::vector<SentEntry::Place>& taken = frame.entries[entry].*places;
+    if (!taken.empty() && taken.back().index >= index) {
+      return std::nullopt;
     }
-    known.push_back({index, offset});
+    taken.push_back({index, offset});
   }
-  return count > 0;
+  return count;
+}
+
+/// Both lists, which are there where one of them is not empty.
+bool take_places(WireReader& reader, Sent& frame) {
+  const auto known = take_places(reader, frame, &SentEntry::known);
+  const auto elsewhere = known ? take_places(reader, frame, &SentEntry::elsewhere) : std::nullopt;
+  return elsewhere && *known + *elsewhere > 0;
 }
 
 }  // namespace
@@ -282,7 +308,7 @@ Result<Sent> decode_sent(std::string_view body) {
     entry.base_offset = reader.take<std::int64_t>();
     entry.append_time = reader.take<std::int64_t>();
   }
-  if (!reader.is_empty() && !take_known(reader, frame)) {
+  if (!reader.is_empty() && !take_places(reader, frame)) {
     return malformed("Sent");
   }
   if (!reader.done()) {

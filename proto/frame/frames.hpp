@@ -59,9 +59,10 @@ struct Send {
 /// Broker -> producer: outcomes of sends, one frame a commit and connection.
 ///   u32 count | count x (u64 send_number | u16 code (0 = stored) | u16 flags | u32 retry_after_ms
 ///   | i64 base_offset | i64 append_time)
-///   | where messages were stored before: u32 count | count x (u32 entry | u32 index | i64 offset)
-/// `entry` counts the outcomes of the frame from 0, `index` the messages of its batch; the others
-/// of the batch have offsets from base_offset on, one behind the other.
+///   | where some have other places: two lists, each u32 count | count x (u32 entry | u32 index |
+///   i64 offset): messages that were stored before, and messages that went to other lanes
+/// `entry` counts the outcomes of the frame from 0, `index` the messages of its batch; those that
+/// are in neither list have offsets from base_offset on, one behind the other.
 struct SentEntry {
   static constexpr std::uint16_t kDuplicate = 1;  // stored before; the original offset is given
 
@@ -71,13 +72,14 @@ struct SentEntry {
   std::uint32_t retry_after_ms = 0;
   Offset base_offset = -1;
   TimeMs append_time = 0;
-  /// A message of the batch that is known by its deduplication id, and where it is.
-  struct Known {
+  /// A message of the batch that is not where the others are.
+  struct Place {
     std::uint32_t index = 0;
     Offset offset = 0;
-    friend bool operator==(const Known&, const Known&) = default;
+    friend bool operator==(const Place&, const Place&) = default;
   };
-  std::vector<Known> known = {};  // by index
+  std::vector<Place> known = {};      // by its deduplication id, and stored before; by index
+  std::vector<Place> elsewhere = {};  // in another lane of the queue; by index
   friend bool operator==(const SentEntry&, const SentEntry&) = default;
 };
 struct Sent {

@@ -36,7 +36,7 @@ Oracle::Place* Oracle::found(Scan& scan, proto::LogId log, proto::Offset offset,
   if (!scan.present.emplace(number, log).second) {
     wrong("a message lies in two places", log, offset, number);
   }
-  if (offset < logs_.at(log).purged_before) {
+  if (logs_.at(log).purged.is_behind(offset)) {
     wrong("a purged message is still there", log, offset, number);
   }
   if (where != &messages_[number].places.back()) {
@@ -54,7 +54,8 @@ void Oracle::expect_taken(Place& place, const core::Run* run) {
   const std::uint64_t parked_in = place.handed_out < place.parked ? place.parked : 0;
   for (const Redriven& redrive : logs_.at(place.log).redrives) {
     const bool is_done = redrive.said && redrive.said->state == core::RedriveState::kDone &&
-                         place.offset < redrive.said->position;
+                         place.offset < redrive.said->position &&
+                         redrive.is_part(place.offset).value_or(false);
     const bool was_free =
         is_parked ? parked_in != 0 && parked_in <= redrive.heard : is_untouched && redrive.moves();
     const proto::LogId target = redrive.target.value != 0 ? redrive.target : place.origin.died_from;
@@ -62,22 +63,22 @@ void Oracle::expect_taken(Place& place, const core::Run* run) {
         redrive.unparks() || (redrive.moves() && target.value != 0 && target != place.log);
     if (is_done && was_free && has_way && is_meant(redrive, place)) {
       wrong("redrive " + std::to_string(redrive.number) + " is done, and has left this", place.log,
-            place.offset, logs_.at(place.log).at[static_cast<std::size_t>(place.offset)]);
+            place.offset, logs_.at(place.log).at.at(place.offset));
     }
   }
   place.parked = is_parked ? word_ : 0;
 }
 
 /// Each attempt that ended is told, as far as they are kept, and tells of the same failures.
-void Oracle::expect_history(const Scan& scan, proto::LogId log, std::uint32_t generation,
+void Oracle::expect_history(const Scan& scan, proto::QueueId lane, std::uint32_t generation,
                             proto::Offset offset, const core::Run& run) {
+  const proto::LogId log{proto::home_of(lane).value};
   const auto ended = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
   int failures = 0;
   core::for_each_kept_attempt(ended, [&](std::uint16_t number) {
-    const auto row = scan.reader
-                         ->get(Family::kState, storage::attempt_key(proto::QueueId{log.value},
-                                                                    generation, offset, number))
-                         .value();
+    const auto row =
+        scan.reader->get(Family::kState, storage::attempt_key(lane, generation, offset, number))
+            .value();
     if (!row) {
       wrong("attempt " + std::to_string(number) + " is not told", log, offset, 0);
       return;
@@ -100,23 +101,25 @@ void Oracle::expect_history(const Scan& scan, proto::LogId log, std::uint32_t ge
 }
 
 /// What the store says of a purge whose answer was lost; and no row is left of a life before.
-void Oracle::learn_purge(proto::LogId id, const core::Queue::Counters& counters, const Scan& scan) {
+void Oracle::learn_purge(proto::QueueId lane, const core::Queue::Counters& counters,
+                         const Scan& scan) {
+  const proto::LogId id{proto::home_of(lane).value};
+  const proto::LaneTag tag = proto::lane_tag(lane);
   Log& log = logs_.at(id);
-  const bool is_unasked = counters.purged_before > log.purged_before &&
-                          counters.purged_before >= log.may_be_purged_before;
-  if (counters.purged_before < log.purged_before || is_unasked) {
+  const proto::Offset known = log.purged.of(tag);
+  if (counters.purged_before < known || (counters.purged_before > known && !log.may_be_purged)) {
     wrong("the store says that all before this was purged, and the last purge was said to end at " +
-              std::to_string(log.purged_before),
+              std::to_string(known),
           id, counters.purged_before, 0);
     return;
   }
-  if (counters.purged_before > log.purged_before) {
+  if (counters.purged_before > known) {
     log.purge_seen = word_;
   }
-  log.purged_before = log.may_be_purged_before = counters.purged_before;
+  log.purged.set(tag, counters.purged_before);
   const auto expect_none = [&](Family family, KeyKind kind) {
-    const std::string begin = storage::object_prefix(kind, id.value);
-    const std::string end = storage::generation_prefix(kind, id.value, counters.generation);
+    const std::string begin = storage::object_prefix(kind, lane.value);
+    const std::string end = storage::generation_prefix(kind, lane.value, counters.generation);
     if (scan.reader->scan(family, begin, end, {})->valid()) {
       wrong("a row of a life that was purged is left", id, counters.purged_before, 0);
     }
@@ -130,19 +133,59 @@ void Oracle::learn_purge(proto::LogId id, const core::Queue::Counters& counters,
 }
 
 void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
+  const proto::QueueId home{id.value};
+  Sums sums;
+  for (int tag = 0; tag < 256 && !world_.violation(); ++tag) {
+    const proto::QueueId lane = proto::lane_id(home, static_cast<proto::LaneTag>(tag));
+    if (tag == 0 ||
+        scan.reader->get(Family::kState, storage::object_key(KeyKind::kQueueState, lane.value))
+            .value()) {
+      scan_log(lane, log, scan, sums);
+    }
+  }
+  // All lanes have said by now what was purged of them.
+  logs_.at(id).may_be_purged = false;
+  const core::QueueInfo& info = scan.described[id];
+  const std::uint64_t described =
+      info.ready + info.in_flight + info.delayed + info.dying + info.parked;
+  if (!sums.are_counted || described != sums.live_messages || info.in_flight != sums.runs.leased ||
+      info.dying != sums.runs.dying || info.parked != sums.runs.parked ||
+      info.next_offset != sums.messages || info.bytes != sums.lanes_bytes) {
+    world_.violate("the counters of queue " + std::to_string(id.value) + " say " +
+                       std::to_string(described) + " messages in " + std::to_string(info.bytes) +
+                       " bytes, its rows " + std::to_string(sums.live_messages) + " in " +
+                       std::to_string(sums.bytes),
+                   {id, {}});
+  }
+  check_bounds(info);
+  if ((info.oldest_append_time == 0) != (sums.oldest == 0) ||
+      info.oldest_append_time > sums.oldest) {
+    world_.violate("the oldest message of queue " + std::to_string(id.value) + " came at " +
+                       std::to_string(sums.oldest) + ", not at " +
+                       std::to_string(info.oldest_append_time),
+                   {id, {}});
+  }
+  scan.standing.parked += sums.runs.parked;
+  scan.standing.drained = scan.standing.drained && sums.live_messages == sums.runs.parked;
+}
+
+/// One lane of a queue.
+void Oracle::scan_log(proto::QueueId lane, const Log& log, Scan& scan, Sums& sums) {
+  const proto::LogId id{proto::home_of(lane).value};
+  const proto::Offset first = proto::first_offset(proto::lane_tag(lane));
   const auto row =
-      scan.reader->get(Family::kState, storage::object_key(KeyKind::kQueueState, id.value)).value();
+      scan.reader->get(Family::kState, storage::object_key(KeyKind::kQueueState, lane.value))
+          .value();
   const core::Queue::Counters counters =
       row ? core::rows::decode_counters(*row).value() : core::Queue::Counters{};
-  learn_purge(id, counters, scan);
+  learn_purge(lane, counters, scan);
   core::RunCounts runs;
   std::uint64_t bytes = 0;
-  std::uint64_t live_messages = 0;
   proto::Offset last_seen = -1;
   proto::TimeMs oldest = 0;
   std::set<std::pair<proto::TimeMs, proto::Offset>> cold_due;
   const std::string prefix =
-      storage::generation_prefix(KeyKind::kBatch, id.value, counters.generation);
+      storage::generation_prefix(KeyKind::kBatch, lane.value, counters.generation);
   const auto rows = scan.reader->scan(Family::kLog, prefix, storage::prefix_end(prefix), {});
   for (; rows->valid() && !world_.violation(); rows->next()) {
     const auto stored = proto::parse_stored_batch(rows->value(), true);
@@ -159,7 +202,7 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
     const auto touched_row =
         scan.reader
             ->get(Family::kState,
-                  storage::batch_key(KeyKind::kTouchedBatch, id.value, counters.generation, last))
+                  storage::batch_key(KeyKind::kTouchedBatch, lane.value, counters.generation, last))
             .value();
     std::optional<core::TouchedBatch> touched;
     if (touched_row) {
@@ -182,7 +225,7 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
       const auto record =
           proto::decode_record(stored->batch.substr(columns->records[i].position)).value();
       const bool live = !touched || !touched->acked(i);
-      live_messages += live ? 1 : 0;
+      sums.live_messages += live ? 1 : 0;
       Place* const where = found(scan, id, base + i, record.record, live);
       const core::Run* run = touched ? touched->run_at(i) : nullptr;
       if (where != nullptr) {
@@ -199,38 +242,27 @@ void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
         if ((over && run->state == core::RunState::kReturned) || (ended && !over)) {
           wrong("state and failures do not fit", id, base + i, 0);
         }
-        expect_history(scan, id, counters.generation, base + i, *run);
+        expect_history(scan, lane, counters.generation, base + i, *run);
       }
     }
   }
-  scan_due_index(id, counters.generation, cold_due, scan);
-  scan_lane(id, counters, scan);
-  live_messages += counters.lane.messages;
-  const core::QueueInfo& info = scan.described[id];
-  const std::uint64_t described =
-      info.ready + info.in_flight + info.delayed + info.dying + info.parked;
-  if (runs != counters.runs || bytes != counters.bytes || described != live_messages ||
-      info.in_flight != runs.leased || info.dying != runs.dying || info.parked != runs.parked ||
-      info.next_offset != counters.next_offset ||
-      info.bytes != counters.bytes + counters.lane.bytes) {
-    world_.violate("the counters of queue " + std::to_string(id.value) + " say " +
-                       std::to_string(described) + " messages in " +
-                       std::to_string(counters.bytes) + " bytes, its rows " +
-                       std::to_string(live_messages) + " in " + std::to_string(bytes),
-                   {id, {}});
+  scan_due_index(lane, counters.generation, cold_due, scan);
+  if (proto::lane_tag(lane) == 0) {
+    scan_lane(id, counters, scan);
   }
-  check_bounds(info);
-  if ((info.oldest_append_time == 0) != (oldest == 0) || info.oldest_append_time > oldest) {
-    world_.violate("the oldest message of queue " + std::to_string(id.value) + " came at " +
-                       std::to_string(oldest) + ", not at " +
-                       std::to_string(info.oldest_append_time),
-                   {id, {}});
-  }
-  if (next_offset(id) > counters.next_offset) {
+  sums.live_messages += counters.lane.messages;
+  sums.are_counted = sums.are_counted && runs == counters.runs && bytes == counters.bytes;
+  sums.runs.leased += runs.leased;
+  sums.runs.returned += runs.returned;
+  sums.runs.dying += runs.dying;
+  sums.runs.parked += runs.parked;
+  sums.bytes += bytes;
+  sums.lanes_bytes += counters.bytes + counters.lane.bytes;
+  sums.messages += counters.next_offset - first;
+  sums.oldest = sums.oldest == 0 || (oldest != 0 && oldest < sums.oldest) ? oldest : sums.oldest;
+  if (log.at.end(proto::lane_tag(lane)) > counters.next_offset) {
     wrong("the log ends before what was said", id, counters.next_offset, 0);
   }
-  scan.standing.parked += runs.parked;
-  scan.standing.drained = scan.standing.drained && live_messages == runs.parked;
 }
 
 /// What is stored of the newest redrive of the queue is what was said, or further.
@@ -255,18 +287,19 @@ void Oracle::scan_redrive(proto::LogId id, Scan& scan) {
 }
 
 /// Every cold batch with something due has one row in the index, and nothing else has.
-void Oracle::scan_due_index(proto::LogId id, std::uint32_t generation,
+void Oracle::scan_due_index(proto::QueueId lane, std::uint32_t generation,
                             const std::set<std::pair<proto::TimeMs, proto::Offset>>& expected,
                             const Scan& scan) {
   std::set<std::pair<proto::TimeMs, proto::Offset>> found;
   const std::string prefix =
-      storage::generation_prefix(KeyKind::kReturnedIndex, id.value, generation);
+      storage::generation_prefix(KeyKind::kReturnedIndex, lane.value, generation);
   const auto rows = scan.reader->scan(Family::kState, prefix, storage::prefix_end(prefix), {});
   for (; rows->valid(); rows->next()) {
     const auto at = storage::parse_timed_batch_key(KeyKind::kReturnedIndex, rows->key()).value();
     found.emplace(at.when, at.last_offset);
   }
   if (found != expected) {
+    const proto::LogId id{proto::home_of(lane).value};
     world_.violate("the index of due times of queue " + std::to_string(id.value) + " has " +
                        std::to_string(found.size()) + " rows, its cold batches want " +
                        std::to_string(expected.size()),

@@ -104,6 +104,12 @@ inline std::size_t value_bytes(const Options& options, MessageNumber number) {
 }
 
 /// For how long a message is put off: mostly not long beside what else takes time.
+/// Three of them, the default one too.
+inline std::uint8_t some_priority(Rng& rng) {
+  constexpr std::array<std::uint8_t, 3> kSome = {0, proto::kDefaultPriority, 9};
+  return kSome[rng.below(kSome.size())];
+}
+
 inline std::int64_t some_delay_ms(Rng& rng, const Options& options) {
   return rng.per_mille(100) ? 0 : 1 + rng.skewed(options.max_delay_ms);
 }

@@ -58,6 +58,9 @@ constexpr std::array kFields = {
     OptionField{"expired_per_mille", &Options::expired_per_mille, 0},
     OptionField{"retention_per_mille", &Options::retention_per_mille, 0},
     OptionField{"fifo_per_mille", &Options::fifo_per_mille, 0},
+    OptionField{"priority_per_mille", &Options::priority_per_mille, 0},
+    OptionField{"strict_per_mille", &Options::strict_per_mille, 0},
+    OptionField{"group_per_mille", &Options::group_per_mille, 0},
     OptionField{"deduplication_per_mille", &Options::deduplication_per_mille, 0},
     OptionField{"budget_percent", &Options::budget_percent, 1'000'000},
     OptionField{"consumers", &Options::consumers, 1},
@@ -253,6 +256,13 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   if (rng.per_mille(400)) {
     o.fifo_per_mille = draw(rng, 200, 1000);
     o.deduplication_per_mille = rate(rng, 600, 1000);
+  }
+  if (rng.per_mille(400)) {
+    o.priority_per_mille = draw(rng, 100, 1000);
+    o.strict_per_mille = draw(rng, 0, 1000);
+  }
+  if (rng.per_mille(300)) {
+    o.group_per_mille = draw(rng, 300, 1000);
   }
   return o;
 }

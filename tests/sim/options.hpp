@@ -40,6 +40,9 @@ struct Options {
   std::uint32_t expired_per_mille = 0;    // of queues: what expires goes to the dead-letter queue
   std::uint32_t retention_per_mille = 0;  // of queues: the shortest that there is
   std::uint32_t fifo_per_mille = 0;       // of queues
+  std::uint32_t priority_per_mille = 0;   // of batches for standard queues: with priorities
+  std::uint32_t strict_per_mille = 0;     // of those queues: the most urgent come first
+  std::uint32_t group_per_mille = 0;      // of batches for standard queues: of groups
   std::uint32_t deduplication_per_mille = 0;  // of batches without a sequence for FIFO queues
   std::uint32_t budget_percent = 1'000'000;
   std::uint32_t window_messages = 10;

@@ -59,7 +59,7 @@ MessageNumber Oracle::new_message(proto::LogId log) {
 }
 
 proto::Offset Oracle::next_offset(proto::LogId log) const {
-  return static_cast<proto::Offset>(logs_.at(log).at.size());
+  return logs_.at(log).at.end();
 }
 
 void Oracle::wrong(const std::string& what, proto::LogId log, proto::Offset offset,
@@ -77,11 +77,10 @@ void Oracle::wrong(const std::string& what, proto::LogId log, proto::Offset offs
 std::vector<MessageNumber> Oracle::messages_at(proto::LogId log, proto::Offset first,
                                                std::uint32_t count) const {
   std::vector<MessageNumber> found;
-  const std::vector<MessageNumber>& at = logs_.at(log).at;
-  const auto end = std::min<proto::Offset>(first + count, static_cast<proto::Offset>(at.size()));
-  for (proto::Offset offset = std::max<proto::Offset>(first, 0); offset < end; ++offset) {
-    if (at[static_cast<std::size_t>(offset)] != 0) {
-      found.push_back(at[static_cast<std::size_t>(offset)]);
+  const KnownOffsets& at = logs_.at(log).at;
+  for (proto::Offset offset = first; offset < first + count; ++offset) {
+    if (const MessageNumber number = at.at(offset); number != 0) {
+      found.push_back(number);
     }
   }
   return found;
@@ -108,6 +107,10 @@ void Oracle::heard_send(proto::SessionId session, std::uint64_t send_number, con
   }
   heard_delays(batch);
   heard_lives(batch);
+  for (std::size_t i = 0; i < batch.priorities.size(); ++i) {
+    messages_[batch.messages[i]].priority = batch.priorities[i];
+  }
+  has_lanes_ = has_lanes_ || !batch.priorities.empty() || batch.has_groups;
   sends_[{session, send_number}] = batch;
 }
 
@@ -133,15 +136,24 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
     world_.report().count(duplicate ? "send: duplicate" : "send: stored");
     proto::Offset next = entry.base_offset;
     auto known = entry.known.begin();
+    auto elsewhere = entry.elsewhere.begin();
     for (std::uint32_t i = 0; i < batch.messages.size(); ++i) {
       const MessageNumber number = batch.messages[i];
       const bool is_known = known != entry.known.end() && known->index == i;
-      const proto::Offset offset = is_known ? (known++)->offset : next++;
+      const bool is_elsewhere = elsewhere != entry.elsewhere.end() && elsewhere->index == i;
+      const proto::Offset offset = is_known       ? (known++)->offset
+                                   : is_elsewhere ? (elsewhere++)->offset
+                                                  : next++;
+      world_.report().count("message: in a lane of its priority",
+                            proto::lane_tag(offset) % 16 != 0 ? 1 : 0);
+      world_.report().count("message: in a lane of its group",
+                            proto::lane_tag(offset) / 16 != 0 ? 1 : 0);
+      world_.report().count("send: divided", is_elsewhere && i == entry.elsewhere.front().index);
       world_.report().count("message: known by its id", is_known ? 1 : 0);
       if (!duplicate && !is_known && messages_[number].stored) {
         wrong("stored again instead of told apart", batch.log, offset, number);
       }
-      if (offset >= core::Queue::DelayLane::kFirstOffset) {
+      if (is_put_off(offset)) {
         learn_delayed(batch.log, offset, number);
       } else {
         Place* where = learn(batch.log, offset, number, {}, Sight::kStored);
@@ -217,7 +229,7 @@ void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,
   if (logs_.at(log).receives_paused) {
     wrong("handed out while receives are paused", log, offset, number);
   }
-  if (offset < logs_.at(log).purged_before) {
+  if (logs_.at(log).purged.is_behind(offset)) {
     wrong("delivered after it was purged", log, offset, number);
   }
   if (&where != &message.places.back() || where.acked) {
@@ -364,7 +376,7 @@ void Oracle::disk_lost(const Oracle& then) {
       }
     }
     log.receives_paused = false;
-    log.may_be_purged_before = log.topic ? 0 : INT64_MAX;
+    log.may_be_purged = !log.topic;
   }
   broker_lost();
 }

@@ -8,6 +8,7 @@
 #include "proto/batch/record_batch.hpp"
 #include "storage/kv.hpp"
 #include "tests/sim/broker_host.hpp"
+#include "tests/sim/offsets.hpp"
 #include "tests/sim/world.hpp"
 
 #include <cstdint>
@@ -39,6 +40,7 @@ class Oracle {
     bool idempotent = false;
     std::vector<std::int64_t> delays_ms = {};   // as proto::BatchColumns has them
     std::vector<proto::RecordLife> lives = {};  // likewise
+    std::vector<std::uint8_t> priorities = {};  // likewise
     bool has_groups = false;
     bool has_ids = false;  // by which the queue knows its messages
   };
@@ -192,6 +194,7 @@ class Oracle {
     proto::TimeMs heard_time = INT64_MAX;
     proto::RecordLife life = {};
     proto::TimeMs append_time = INT64_MAX;
+    int priority = proto::kDefaultPriority;
   };
   /// Something that may move messages of a queue, from when it was heard.
   struct Redriven {
@@ -206,11 +209,20 @@ class Oracle {
     std::uint64_t said_in = 0;       // which word that was
     std::uint64_t said_crashes = 0;  // and how often the broker had ended before
     std::uint64_t over = kAlways;    // the word that says that it has ended, or never was
-    /// Where copies lie, by target and by the offset that each was taken from.
-    std::map<proto::LogId, std::map<proto::Offset, proto::Offset>> copies;
+    /// Of each lane that it goes through, as far as that was said while it was in the first one.
+    std::map<proto::LaneTag, proto::Offset> ends = {};
+    /// Where copies lie, by target, its lane, and the offset that each was taken from.
+    using Target = std::pair<proto::LogId, proto::LaneTag>;
+    std::map<Target, std::map<proto::Offset, proto::Offset>> copies;
     [[nodiscard]] bool is_known() const { return said.has_value(); }
     [[nodiscard]] bool moves() const { return !asked.dry_run && !asked.parked; }
     [[nodiscard]] bool unparks() const { return !asked.dry_run && asked.parked; }
+    /// Whether what lies there is part of it; nullopt: nobody has said.
+    [[nodiscard]] std::optional<bool> is_part(proto::Offset offset) const {
+      const auto end = ends.find(proto::lane_tag(offset));
+      return ends.empty() || offset < 0 ? std::nullopt
+                                        : std::optional(end != ends.end() && offset < end->second);
+    }
   };
   struct Log {
     bool topic = false;
@@ -219,18 +231,18 @@ class Oracle {
     proto::LogId dead_letters;
     bool takes_dead_letters = false;
     std::string name;
-    std::vector<MessageNumber> at;                // by offset; 0: not known
+    KnownOffsets at;
     std::map<proto::Offset, MessageNumber> lane;  // what was ever put off
     proto::Offset high_watermark = 0;
     // What an operator did (oracle_operator.cpp).
-    bool receives_paused = false;            // and the broker said so
-    std::uint64_t resumes = 0;               // heard
-    proto::Offset purged_before = 0;         // and the broker said so, or its store does
-    proto::Offset may_be_purged_before = 0;  // at most, while a purge may be under way
-    std::uint64_t purges = 0;                // heard
-    std::uint64_t purge_seen = 0;            // the last word of one
-    std::vector<Redriven> redrives;          // of its messages, as they were heard
-    bool takes_redriven = false;             // one may bring messages here
+    bool receives_paused = false;    // and the broker said so
+    std::uint64_t resumes = 0;       // heard
+    LaneBounds purged;               // and the broker said so, or its store does
+    bool may_be_purged = false;      // all of it: a purge may be under way, or unanswered
+    std::uint64_t purges = 0;        // heard
+    std::uint64_t purge_seen = 0;    // the last word of one
+    std::vector<Redriven> redrives;  // of its messages, as they were heard
+    bool takes_redriven = false;     // one may bring messages here
   };
   struct HeardMessage {
     MessageNumber message = 0;
@@ -245,7 +257,7 @@ class Oracle {
     proto::SettleRange range;
     BrokerHost::Moment moment;
     std::vector<HeardMessage> messages;
-    proto::Offset purged_before = 0;  // by then
+    proto::Offset purged_before = 0;  // of its lane, by then
   };
   struct HeardPause {
     proto::LogId log;
@@ -333,6 +345,8 @@ class Oracle {
   void forget_operators(std::optional<proto::SessionId> session);
   void heard_delays(const Batch& batch);
   void heard_lives(const Batch& batch);
+  void check_lane(proto::LogId log, proto::Offset offset, MessageNumber message,
+                  const Origin& origin);
   [[nodiscard]] proto::TimeMs expires_in(const Message& message, const Log& log) const;
   [[nodiscard]] bool may_have_expired(const Place& place) const;
   [[nodiscard]] bool may_be_expired(const Message& message, const Place& place) const;
@@ -348,12 +362,23 @@ class Oracle {
              MessageNumber message);
 
   struct Scan;
-  void learn_purge(proto::LogId id, const core::Queue::Counters& counters, const Scan& scan);
+  void learn_purge(proto::QueueId lane, const core::Queue::Counters& counters, const Scan& scan);
+  /// What the rows of a queue say, lane by lane.
+  struct Sums {
+    core::RunCounts runs;
+    std::uint64_t bytes = 0;
+    std::uint64_t live_messages = 0;
+    std::uint64_t lanes_bytes = 0;  // of what is put off as well, as the numbers say
+    proto::Offset messages = 0;     // that ever came, as the numbers say
+    proto::TimeMs oldest = 0;
+    bool are_counted = true;  // the numbers of each lane are those of its rows
+  };
   void scan_queue(proto::LogId id, const Log& log, Scan& scan);
-  void scan_due_index(proto::LogId id, std::uint32_t generation,
+  void scan_log(proto::QueueId lane, const Log& log, Scan& scan, Sums& sums);
+  void scan_due_index(proto::QueueId lane, std::uint32_t generation,
                       const std::set<std::pair<proto::TimeMs, proto::Offset>>& expected,
                       const Scan& scan);
-  void expect_history(const Scan& scan, proto::LogId log, std::uint32_t generation,
+  void expect_history(const Scan& scan, proto::QueueId lane, std::uint32_t generation,
                       proto::Offset offset, const core::Run& run);
   void scan_lane(proto::LogId id, const core::Queue::Counters& counters, Scan& scan);
   void scan_topic(proto::LogId id, const Log& log, Scan& scan);
@@ -381,6 +406,7 @@ class Oracle {
   std::uint64_t word_ = 0;     // that the broker says, or that its store does
   std::uint64_t crashes_ = 0;  // of the broker
   std::uint64_t last_redrive_ = 0;
+  bool has_lanes_ = false;  // queues may have several, by priorities or groups
   struct Leased {
     MessageNumber message = 0;
     proto::LogId log;

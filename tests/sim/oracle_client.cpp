@@ -10,9 +10,8 @@ std::optional<proto::Offset> Oracle::offset_in(MessageNumber number, proto::LogI
 
 void Oracle::client_stored(MessageNumber number, proto::LogId log, proto::Offset offset) {
   const std::optional<Delay>& delay = messages_[number].delay;
-  const bool is_there = offset >= core::Queue::DelayLane::kFirstOffset
-                            ? delay && delay->log == log && delay->offset == offset
-                            : offset_in(number, log) == offset;
+  const bool is_there = is_put_off(offset) ? delay && delay->log == log && delay->offset == offset
+                                           : offset_in(number, log) == offset;
   if (!messages_[number].stored || !is_there) {
     wrong("its sender heard that it is stored here, and it is not", log, offset, number);
   }
@@ -49,9 +48,7 @@ void Oracle::client_acked(MessageNumber number, proto::LogId log, proto::Offset 
 void Oracle::client_got(std::string_view value, std::size_t bytes, proto::LogId log,
                         proto::Offset offset) {
   const MessageNumber number = number_of(value);
-  const auto& at = logs_.at(log).at;
-  if (offset < 0 || static_cast<std::size_t>(offset) >= at.size() || number == 0 ||
-      at[static_cast<std::size_t>(offset)] != number) {
+  if (number == 0 || logs_.at(log).at.at(offset) != number) {
     wrong("a client got what is not there", log, offset, number);
   } else if (value != value_of(number, bytes)) {
     wrong("a client got other bytes than were sent", log, offset, number);

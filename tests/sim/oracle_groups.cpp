@@ -16,8 +16,7 @@ std::string group_of(MessageNumber number) {
 bool Oracle::is_open(const Message& message, const Place& place) const {
   return &place == &message.places.back() && !place.acked && !place.ack_heard &&
          !place.client_acked && !may_have_left(place) && !may_be_purged(place) &&
-         place.offset >= logs_.at(place.log).may_be_purged_before &&
-         !may_be_expired(message, place);
+         !logs_.at(place.log).may_be_purged && !may_be_expired(message, place);
 }
 
 /// Whether one of the same group comes before it that may still be open; a violation where that is
@@ -27,8 +26,8 @@ bool Oracle::follows(proto::SessionId session, std::uint32_t alias, proto::Grant
   const Log& log = logs_.at(id);
   const std::string group = group_of(number);
   bool is_behind = false;
-  for (proto::Offset before = log.purged_before; before < offset; ++before) {
-    const MessageNumber other = log.at[static_cast<std::size_t>(before)];
+  for (proto::Offset before = log.purged.of(0); before < offset; ++before) {
+    const MessageNumber other = log.at.at(before);
     if (other == 0 || group_of(other) != group) {
       continue;
     }

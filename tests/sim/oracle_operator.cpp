@@ -24,7 +24,7 @@ void Oracle::heard_pause(proto::SessionId session, std::uint64_t request, proto:
 void Oracle::heard_purge(proto::SessionId session, std::uint64_t request, proto::LogId log) {
   purges_[{session, request}] = log;
   ++logs_.at(log).purges;
-  logs_.at(log).may_be_purged_before = INT64_MAX;
+  logs_.at(log).may_be_purged = true;
   for (Message& message : messages_) {
     if (message.delay && message.delay->log == log) {
       message.delay->may_be_gone = true;
@@ -65,18 +65,23 @@ void Oracle::said_of_operator(proto::SessionId session, std::uint64_t request,
   const proto::LogId id = it->second;
   purges_.erase(it);
   Log& log = logs_.at(id);
+  bool is_told = false;
   if (reply) {
     const auto& before = std::get<core::QueueInfo>(*reply);
-    if (before.next_offset < log.purged_before || before.next_offset < next_offset(id)) {
+    if (before.next_offset < log.purged.of(0) || before.next_offset < log.at.count()) {
       wrong("a purge ends before what was said", id, before.next_offset, 0);
     }
-    log.purged_before = before.next_offset;
+    // It says how many messages had come to all lanes together.
+    is_told = !has_lanes_;
+    if (is_told) {
+      log.purged.set(0, before.next_offset);
+    }
     log.purge_seen = word_;
     world_.report().count("operator: purged", before.messages() > 0 ? 1 : 0);
   }
   if (std::ranges::none_of(purges_, [id](const auto& other) { return other.second == id; }) &&
-      log.may_be_purged_before == INT64_MAX && reply) {
-    log.may_be_purged_before = log.purged_before;
+      is_told) {
+    log.may_be_purged = false;
   }
 }
 
@@ -95,7 +100,7 @@ void Oracle::forget_operators(std::optional<proto::SessionId> session) {
 
 /// Also where it has gone on to and nobody has seen it.
 bool Oracle::may_be_purged(const Place& place) const {
-  if (place.offset < logs_.at(place.log).purged_before) {
+  if (logs_.at(place.log).purged.is_behind(place.offset)) {
     return true;
   }
   const std::vector<Stop> stops = ways_from(place);

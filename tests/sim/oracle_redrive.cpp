@@ -167,6 +167,12 @@ void Oracle::said_redrive(proto::LogId source, const core::Redrive& redrive, std
                           : redrive.state == core::RedriveState::kCancelled ? "redrive: cancelled"
                                                                             : "redrive: failed");
   }
+  if (known.ends.empty() && proto::lane_tag(redrive.position) == 0) {
+    known.ends[0] = redrive.end;
+    for (const proto::Offset end : redrive.further_ends) {
+      known.ends[proto::lane_tag(end)] = end;
+    }
+  }
   known.said = redrive;
   known.said_in = word_;
   known.said_crashes = crashes_;
@@ -190,14 +196,16 @@ void Oracle::check_redrive(proto::LogId source, const Redriven& known,
       wrong_redrive("had ended", source, redrive);
     }
     if (redrive.position < before.position || redrive.moved < before.moved ||
-        redrive.skipped < before.skipped || redrive.end != before.end ||
+        redrive.skipped < before.skipped ||
+        (redrive.end != before.end &&
+         std::ranges::find(before.further_ends, redrive.end) == before.further_ends.end()) ||
         redrive.generation != before.generation) {
       wrong_redrive("was further, at " + std::to_string(before.position) + " with " +
                         std::to_string(before.moved) + " moved",
                     source, redrive);
     }
   }
-  const bool has_nothing_to_do = redrive.end == 0;
+  const bool has_nothing_to_do = redrive.end == 0 && redrive.further_ends.empty();
   if (redrive.is_running() ? redrive.is_complete() && !has_nothing_to_do
                            : redrive.state == core::RedriveState::kDone && !redrive.is_complete()) {
     wrong_redrive("ends at another place than its end", source, redrive);

@@ -44,7 +44,8 @@ void Oracle::expect_nothing_of_others(proto::SessionId session, proto::LogId log
 
 Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
                                 const proto::SettleRange& range) {
-  HeardRange heard{log, range, host_.moment(), {}, logs_.at(log).purged_before};
+  HeardRange heard{
+      log, range, host_.moment(), {}, logs_.at(log).purged.of(proto::lane_tag(range.base_offset))};
   if (world_.traces()) {
     world_.trace("settle kind " + std::to_string(static_cast<int>(range.kind)) + " log " +
                      std::to_string(log.value) + " batch " + std::to_string(range.base_offset) +
@@ -53,15 +54,14 @@ Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
                      " value " + std::to_string(range.value),
                  {log, messages_at(log, range.base_offset + range.first_index, range.count)});
   }
-  const std::vector<MessageNumber>& at = logs_.at(log).at;
+  const KnownOffsets& at = logs_.at(log).at;
   for (std::uint32_t i = 0; i < std::min<std::uint32_t>(range.count, 10'000); ++i) {
     const proto::Offset offset = range.base_offset + range.first_index + i;
-    if (offset < 0 || static_cast<std::size_t>(offset) >= at.size() ||
-        at[static_cast<std::size_t>(offset)] == 0) {
+    HeardMessage message;
+    message.message = at.at(offset);
+    if (message.message == 0) {
       continue;
     }
-    HeardMessage message;
-    message.message = at[static_cast<std::size_t>(offset)];
     message.index = range.first_index + i;
     Place& where = *find_place(message.message, log, offset);
     if (where.lease && where.lease->grant == range.grant && where.lease->nonce == range.nonce &&
@@ -72,7 +72,8 @@ Oracle::HeardRange Oracle::hear(proto::SessionId session, proto::LogId log,
       if (std::exchange(lease.settler, session) != session) {
         expect_nothing_of_others(session, log, range.grant, message.message);
       }
-      message.must_succeed = offset >= logs_.at(log).may_be_purged_before &&
+      message.must_succeed = !logs_.at(log).may_be_purged &&
+                             !logs_.at(log).purged.is_behind(offset) &&
                              lasts(lease, heard.moment) && !lease.may_have_ended &&
                              (!where.ack_heard || range.kind == SettleKind::kAck);
       where.may_be_poison += range.kind == SettleKind::kPoison ? 1 : 0;

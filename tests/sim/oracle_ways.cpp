@@ -49,6 +49,19 @@ bool Oracle::has_id_of(const Message& message, const std::string& id) const {
   return false;
 }
 
+/// What died comes to its dead-letter queue as it dies; everything else to the lane of its priority.
+void Oracle::check_lane(proto::LogId log, proto::Offset offset, MessageNumber number,
+                        const Origin& origin) {
+  const int lane = proto::priority_of(proto::lane_tag(offset));
+  const bool has_died = origin.how == Origin::How::kDied;
+  const bool is_untold = origin.how == Origin::How::kUntold && lane == proto::kDefaultPriority;
+  if (!is_untold && lane != (has_died ? proto::kDefaultPriority : messages_[number].priority)) {
+    wrong("lies among messages of priority " + std::to_string(lane) + ", and has priority " +
+              std::to_string(messages_[number].priority),
+          log, offset, number);
+  }
+}
+
 /// Whether this fits what is known of the message: a violation where it does not.
 bool Oracle::knows(proto::LogId log, proto::Offset offset, MessageNumber number,
                    const Origin& origin, Sight sight) {
@@ -57,12 +70,8 @@ bool Oracle::knows(proto::LogId log, proto::Offset offset, MessageNumber number,
     return false;
   }
   Message& message = messages_[number];
-  std::vector<MessageNumber>& at = logs_.at(log).at;
-  const auto index = static_cast<std::size_t>(offset);
-  if (at.size() <= index) {
-    at.resize(index + 1);
-  }
-  if (at[index] != 0 && at[index] != number) {
+  KnownOffsets& at = logs_.at(log).at;
+  if (at.at(offset) != 0 && at.at(offset) != number) {
     wrong("an offset was given twice", log, offset, number);
     return false;
   }
@@ -70,7 +79,8 @@ bool Oracle::knows(proto::LogId log, proto::Offset offset, MessageNumber number,
     wrong("stored, and its sender heard that it is not", log, offset, number);
     return false;
   }
-  at[index] = number;
+  at.set(offset, number);
+  check_lane(log, offset, number, origin);
   if (origin.how == Origin::How::kSent || sight == Sight::kStored) {
     const std::pair here(log, offset);
     if (std::exchange(message.first, here).value_or(here) != here) {
@@ -200,7 +210,7 @@ bool Oracle::is_meant(const Redriven& redrive, const Place& place) {
 bool Oracle::may_take(const Redriven& redrive, const Place& place) {
   if (redrive.said) {
     const bool has_passed = redrive.said_in < place.seen && redrive.said->position > place.offset;
-    if (place.offset >= redrive.said->end || (redrive.moves() && has_passed)) {
+    if (!redrive.is_part(place.offset).value_or(true) || (redrive.moves() && has_passed)) {
       return false;
     }
   }
@@ -268,7 +278,7 @@ void Oracle::check_order(MessageNumber number, const Place& from, const Place& t
   if (known == logs_.at(from.log).redrives.end()) {
     return;  // it has died on its way to where that takes from
   }
-  auto& copies = known->copies[to.log];
+  auto& copies = known->copies[{to.log, proto::lane_tag(to.offset)}];
   const auto at = copies.emplace(from.offset, to.offset).first;
   const auto next = std::next(at);
   if ((at != copies.begin() && std::prev(at)->second >= to.offset) ||

@@ -99,6 +99,14 @@ Oracle::Batch Producer::new_batch(proto::LogId log, bool idempotent) {
                                                      : some_delay_ms(rng(), stage_.options));
     }
   }
+  if (!is_topic(log) && !is_fifo(log)) {
+    if (rng().per_mille(stage_.options.priority_per_mille)) {
+      for (std::int64_t i = 0; i < size; ++i) {
+        batch.priorities.push_back(some_priority(rng()));
+      }
+    }
+    batch.has_groups = rng().per_mille(stage_.options.group_per_mille);
+  }
   if (!is_topic(log) && rng().per_mille(stage_.options.ttl_per_mille)) {
     batch.lives.resize(batch.messages.size());
     for (proto::RecordLife& life : batch.lives) {
@@ -129,6 +137,11 @@ std::string Producer::build(const Oracle::Batch& batch, std::int32_t sequence) c
     }
     if (life.deadline >= 0) {
       headers.push_back({proto::kHeaderDeadline, deadline});
+    }
+    const std::string priority =
+        batch.priorities.empty() ? std::string() : std::to_string(batch.priorities[i]);
+    if (!priority.empty()) {
+      headers.push_back({proto::kHeaderPriority, priority});
     }
     const std::string group = group_of(number);
     const std::string id = "d" + std::to_string(number);

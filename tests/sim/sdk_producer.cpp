@@ -84,6 +84,14 @@ void SdkProducer::send_one() {
   } else if (!target_.topic && rng.per_mille(stage_.options.delay_per_mille)) {
     message.set_delay(std::chrono::milliseconds(some_delay_ms(rng, stage_.options)));
   }
+  if (!target_.topic && !target_.is_fifo()) {
+    if (rng.per_mille(stage_.options.priority_per_mille)) {
+      message.set_priority(some_priority(rng));
+    }
+    if (rng.per_mille(stage_.options.group_per_mille)) {
+      message.set_group(group);
+    }
+  }
   if (!target_.topic && rng.per_mille(stage_.options.ttl_per_mille)) {
     const proto::RecordLife life = some_life(rng, stage_.options, stage_.host.wall_ms());
     if (life.ttl_ms >= 0) {
@@ -138,7 +146,7 @@ void SdkProducer::hear(Sent& sent, const Result<SendReceipt>& result) {
 }
 
 void SdkProducer::check_order() const {
-  std::map<proto::LogId, proto::Offset> last;
+  std::map<std::pair<proto::LogId, proto::LaneTag>, proto::Offset> last;
   for (const auto& sent : sent_) {
     if (stage_.oracle.was_put_off(sent->message)) {
       continue;  // it comes when it is due
@@ -148,7 +156,8 @@ void SdkProducer::check_order() const {
       if (!offset) {
         continue;
       }
-      const auto [before, is_first] = last.emplace(log, *offset);
+      const auto [before, is_first] =
+          last.emplace(std::pair(log, proto::lane_tag(*offset)), *offset);
       if (!is_first && before->second >= *offset) {
         stage_.world.violate("a producer's messages are out of order: message " +
                              std::to_string(sent->message) + " at offset " +

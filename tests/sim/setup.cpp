@@ -58,6 +58,8 @@ void Setup::create_queue(const std::string& name, const std::string& dead_letter
   }
   if (proto::is_fifo_name(name)) {
     command.settings.deduplication_ms = proto::kMaxDeduplicationMs;  // longer than any run
+  } else if (rng().per_mille(stage_.options.strict_per_mille)) {
+    command.settings.strict_priority = 1;
   } else if (stage_.options.queue_delay_ms > 0 && rng().per_mille(400)) {
     command.settings.delay_ms = stage_.options.queue_delay_ms;
   }

@@ -58,7 +58,8 @@ void ToldDoor::send(core::SendBatch batch, std::uint32_t deadline_ms) {
   stage_.oracle.heard_send(
       *session_, batch.send_number,
       Oracle::Batch{batch.log, numbers_of(bytes, header), header.producer_id >= 0,
-                    batch.columns.delays_ms, batch.columns.lives});
+                    batch.columns.delays_ms, batch.columns.lives, batch.columns.priorities,
+                    !batch.columns.groups.empty()});
   shard_->send(*session_, std::move(batch), deadline_ms);
 }
 

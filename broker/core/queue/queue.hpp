@@ -5,6 +5,7 @@
 #include "broker/core/queue/touched_batch.hpp"
 #include "broker/core/record.hpp"
 #include "proto/ids.hpp"
+#include "proto/lanes.hpp"
 #include "proto/names.hpp"
 #include "proto/planted_bugs.hpp"
 
@@ -19,8 +20,8 @@
 
 namespace weir::core {
 
-/// One queue on one lane: a log of batches, a cursor behind which messages were handed out
-/// at least once, and what became of those. Changes come from records only; time is in them.
+/// One lane of a queue, mostly its only one (proto/lanes.hpp): a log of batches, a cursor behind
+/// which messages were handed out at least once, and what became of those. Changes come from records only; time is in them.
 ///
 /// A touched batch of which nothing is leased or on the way to the dead-letter queue is *idle*: it
 /// may be paged out, and is then *cold*: in the store alone, until it is paged in again. Whatever
@@ -31,8 +32,12 @@ namespace weir::core {
 /// were handed out behind it.
 class Queue {
  public:
+  /// The id of the definition is that of the lane.
   explicit Queue(QueueCreated definition)
-      : definition_(std::move(definition)), is_fifo_(proto::is_fifo_name(definition_.name)) {}
+      : definition_(std::move(definition)), is_fifo_(proto::is_fifo_name(definition_.name)) {
+    counters_.next_offset = proto::first_offset(proto::lane_tag(definition_.id));
+    counters_.cursor = counters_.purged_before = counters_.next_offset;
+  }
 
   /// Messages that are put off, each row in the store alone. Their offsets lie apart from those of
   /// the log, so that ids stay unique; 48 bits of an id are an offset.
@@ -45,7 +50,7 @@ class Queue {
   };
   /// The durable numbers, as the queue's state row holds them.
   struct Counters {
-    std::uint32_t generation = 1;
+    std::uint32_t generation = 1;  // the same in all lanes of a queue
     proto::Offset next_offset = 0;
     proto::Offset cursor = 0;
     proto::Offset prev_last_offset = -1;
@@ -60,6 +65,7 @@ class Queue {
   };
 
   [[nodiscard]] const QueueCreated& definition() const { return definition_; }
+  /// Of the lane.
   [[nodiscard]] proto::QueueId id() const { return definition_.id; }
   /// Its name says it.
   [[nodiscard]] bool is_fifo() const { return is_fifo_; }
@@ -133,7 +139,13 @@ class Queue {
     std::vector<GoneHistory> gone;
   };
 
-  void apply(const QueueChanged& record) { definition_ = record.definition; }
+  void apply(const QueueChanged& record) {
+    const proto::QueueId id = definition_.id;
+    definition_ = record.definition;
+    definition_.id = id;
+  }
+  /// A new lane begins in the life in which its queue is.
+  void begin_in(std::uint32_t generation) { counters_.generation = generation; }
   /// In time that follows what is leased and what is in memory of the rest, not what waits.
   void apply(const QueuePurged& record, Effects& effects);
   void append(const BatchAppended& record);

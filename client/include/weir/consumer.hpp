@@ -63,6 +63,8 @@ class WEIR_API Delivery {
   /// it was not acked: it comes again behind this one. A receive may bring several of a group, in
   /// their order: then they are in vain behind one that is not acked.
   [[nodiscard]] std::optional<std::string_view> group() const;
+  /// 0 to 9, the most urgent (Message::set_priority()).
+  [[nodiscard]] std::uint8_t priority() const;
   /// Until when the work is of use to whoever asked for it, if that was said
   /// (Message::set_deadline()).
   [[nodiscard]] std::optional<Timestamp> deadline() const;

@@ -94,6 +94,11 @@ class MessageView {
     deduplication_id_ = id;
     return *this;
   }
+  /// As Message::set_priority().
+  MessageView& set_priority(std::uint8_t priority) {
+    priority_ = priority;
+    return *this;
+  }
 
   [[nodiscard]] const std::optional<std::string_view>& body() const { return body_; }
   [[nodiscard]] const std::optional<std::string_view>& key() const { return key_; }
@@ -107,6 +112,7 @@ class MessageView {
   [[nodiscard]] const std::optional<std::string_view>& deduplication_id() const {
     return deduplication_id_;
   }
+  [[nodiscard]] const std::optional<std::uint8_t>& priority() const { return priority_; }
 
  private:
   std::optional<std::string_view> body_ = std::string_view();
@@ -119,6 +125,7 @@ class MessageView {
   std::optional<Timestamp> deadline_;
   std::optional<std::string_view> group_;
   std::optional<std::string_view> deduplication_id_;
+  std::optional<std::uint8_t> priority_;
 };
 
 /// A message that owns its bytes. Limits: 1 MiB with key and headers, 64 headers and 16 KiB of
@@ -180,7 +187,9 @@ class Message {
   /// Of a queue's message: the group that it belongs to, 1 to 128 bytes. A FIFO queue, whose name
   /// ends in `.fifo`, asks for one, and hands out the messages of a group one after the other, in
   /// the order in which they were taken: none while one before it is handled, waits to be tried
-  /// again, or is on its way to the dead-letter queue.
+  /// again, or is on its way to the dead-letter queue. In any other queue groups come in no order,
+  /// but are fair to each other: one of which much waits does not hold up those of which little
+  /// does. There a group is a tenant, say.
   Message& set_group(std::string group) {
     group_ = std::move(group);
     return *this;
@@ -191,6 +200,14 @@ class Message {
   /// names the first one (SendReceipt::duplicate). Other queues keep the id and do not look at it.
   Message& set_deduplication_id(std::string id) {
     deduplication_id_ = std::move(id);
+    return *this;
+  }
+
+  /// Of a queue's message: 0 to 9, the most urgent; 4 without it. What is more urgent comes sooner, by
+  /// shares or strictly (QueueSettings::set_strict_priority()), but what a consumer has in its
+  /// window already is not passed by. Not for FIFO queues.
+  Message& set_priority(std::uint8_t priority) {
+    priority_ = priority;
     return *this;
   }
 
@@ -230,6 +247,9 @@ class Message {
     if (deduplication_id_) {
       view.set_deduplication_id(*deduplication_id_);
     }
+    if (priority_) {
+      view.set_priority(*priority_);
+    }
     view.set_headers(headers);
     return view;
   }
@@ -245,6 +265,7 @@ class Message {
   std::optional<Timestamp> deadline_;
   std::optional<std::string> group_;
   std::optional<std::string> deduplication_id_;
+  std::optional<std::uint8_t> priority_;
 };
 
 /// Identity of a queue's message, kept through dead-lettering and redrive. The nil id (all zero)

@@ -57,6 +57,9 @@ class WEIR_API QueueSettings {
   QueueSettings& set_deduplication(std::chrono::milliseconds time);
   /// Of a FIFO queue: a message without an id of its own is known by its value.
   QueueSettings& set_content_deduplication(bool by_content);
+  /// The most urgent messages (Message::set_priority()) come first, whatever waits. Default: each
+  /// priority p that has something to hand out has a share in proportion to (p + 1)^2.
+  QueueSettings& set_strict_priority(bool strict);
 
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] std::uint32_t max_receive_count() const { return max_receive_count_; }
@@ -77,6 +80,7 @@ class WEIR_API QueueSettings {
   [[nodiscard]] bool dead_letter_expired() const { return dead_letter_expired_; }
   [[nodiscard]] std::chrono::milliseconds deduplication() const { return deduplication_; }
   [[nodiscard]] bool content_deduplication() const { return content_deduplication_; }
+  [[nodiscard]] bool strict_priority() const { return strict_priority_; }
 
  private:
   std::chrono::milliseconds lease_{0};
@@ -94,6 +98,7 @@ class WEIR_API QueueSettings {
   bool dead_letter_expired_ = false;
   std::chrono::milliseconds deduplication_{0};
   bool content_deduplication_ = false;
+  bool strict_priority_ = false;
 };
 
 /// What of a queue is to change; what is not set stays as it is.
@@ -128,6 +133,7 @@ class WEIR_API QueueChanges {
   QueueChanges& set_dead_letter_expired(bool dead_letter);
   QueueChanges& set_deduplication(std::chrono::milliseconds time);
   QueueChanges& set_content_deduplication(bool by_content);
+  QueueChanges& set_strict_priority(bool strict);
   /// While paused nothing is handed out; leases run on, and settlements are taken.
   QueueChanges& set_receives_paused(bool paused);
   /// While paused sends are refused with PAUSED.
@@ -164,6 +170,7 @@ class WEIR_API QueueChanges {
     return deduplication_;
   }
   [[nodiscard]] std::optional<bool> content_deduplication() const { return content_deduplication_; }
+  [[nodiscard]] std::optional<bool> strict_priority() const { return strict_priority_; }
   [[nodiscard]] std::optional<bool> receives_paused() const { return receives_paused_; }
   [[nodiscard]] std::optional<bool> sends_paused() const { return sends_paused_; }
   [[nodiscard]] bool dry_run() const { return dry_run_; }
@@ -184,6 +191,7 @@ class WEIR_API QueueChanges {
   std::optional<bool> dead_letter_expired_;
   std::optional<std::chrono::milliseconds> deduplication_;
   std::optional<bool> content_deduplication_;
+  std::optional<bool> strict_priority_;
   std::optional<bool> receives_paused_;
   std::optional<bool> sends_paused_;
   bool dry_run_ = false;

@@ -39,6 +39,7 @@ TEST(QueueInfo, IsOneLineOfJson) {
             R"("redelivery_max_delay_ms": null, "redelivery_budget_percent": 20, )"
             R"("delay_ms": null, "retention_ms": null, "dead_letter_expired": null, )"
             R"("deduplication_ms": null, "content_deduplication": null, )"
+            R"("strict_priority": null, )"
             R"("dead_letter_queue": null, )"
             R"("ready": 5, "in_flight": 1, )"
             R"("delayed": 0, "dying": 0, "parked": 0, "bytes": 123, "next_offset": 9, )"

@@ -68,6 +68,27 @@ TEST_F(ProducerMachineTest, SendsWhatWaitsAsOneBatchAndConfirmsEachMessage) {
   EXPECT_TRUE(rig_.machine.is_idle());
 }
 
+TEST_F(ProducerMachineTest, TellsWhereEachMessageOfADividedBatchIs) {
+  rig_.connect();
+  for (const char* text : {"a", "b", "c", "d", "e"}) {
+    rig_.say(text);
+  }
+  rig_.turn();
+  proto::SentEntry entry;
+  entry.base_offset = 10;
+  entry.known = {{1, 3}};
+  entry.elsewhere = {{0, 500}, {3, 501}};
+  rig_.answer(entry);
+  EXPECT_EQ(rig_.receipt("a").offset, 500);
+  EXPECT_EQ(rig_.receipt("b").offset, 3);
+  EXPECT_EQ(rig_.receipt("c").offset, 10);
+  EXPECT_EQ(rig_.receipt("d").offset, 501);
+  EXPECT_EQ(rig_.receipt("e").offset, 11);
+  EXPECT_TRUE(rig_.receipt("b").duplicate);
+  EXPECT_FALSE(rig_.receipt("d").duplicate);
+  EXPECT_EQ(rig_.receipt("d").message_id, MessageId(9, 77, 501));
+}
+
 TEST_F(ProducerMachineTest, WaitsForASessionAndItsIdentity) {
   rig_.say("a");
   rig_.turn();

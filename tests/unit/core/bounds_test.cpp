@@ -219,7 +219,10 @@ TEST_F(Bounds, HoldAfterARestart) {
 
 /// A queue that may have that setting: what is of order is for others than what is of time.
 std::string queue_with(const NumericSetting& setting) {
-  return setting.value == &QueueSettings::delay_ms ? "work" : "work.fifo";
+  return setting.value == &QueueSettings::delay_ms ||
+                 setting.value == &QueueSettings::strict_priority
+             ? "work"
+             : "work.fifo";
 }
 
 TEST(QueueSettings, AreCheckedByTheirNames) {

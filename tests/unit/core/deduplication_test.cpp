@@ -24,7 +24,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-using Known = proto::SentEntry::Known;
+using Known = proto::SentEntry::Place;
 using Values = std::vector<std::string>;
 constexpr std::int64_t kFiveMinutes = 5 * 60 * 1000;
 

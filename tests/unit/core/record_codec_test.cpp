@@ -199,6 +199,7 @@ void expect_same(const SequenceTaken& a, const SequenceTaken& b) {
   EXPECT_EQ(a.count, b.count);
   EXPECT_EQ(a.base_offset, b.base_offset);
   EXPECT_EQ(a.time, b.time);
+  EXPECT_EQ(a.parts, b.parts);
 }
 
 void expect_same(const RedriveChanged& a, const RedriveChanged& b) {

@@ -1,4 +1,5 @@
 #include "broker/core/record_codec.hpp"
+#include "proto/lanes.hpp"
 #include "proto/limits.hpp"
 #include "tests/unit/core/record_samples.hpp"
 #include "weir/storage/v1/records.pb.h"
@@ -141,6 +142,10 @@ TEST(RecordRefusals, RefusesDelaysThatCannotBe) {
   EXPECT_REFUSED(taken, mutable_sequence_taken()->set_count(proto::kMaxBatchRecords + 1));
   EXPECT_REFUSED(taken, mutable_sequence_taken()->set_base_offset(-1));
   EXPECT_REFUSED(taken, mutable_sequence_taken()->set_time(-1));
+  const Record divided = SequenceTaken{proto::LogId{3}, 8, 2, 77, 5, 7, 26, {{7, 3, 0}, {9, 2, 1}}};
+  EXPECT_TRUE(records::decode(records::encode(divided)));
+  EXPECT_REFUSED(divided, mutable_sequence_taken()->mutable_parts(0)->set_count(4));
+  EXPECT_REFUSED(divided, mutable_sequence_taken()->mutable_parts(0)->set_base_offset(-1));
 }
 
 TEST(RecordRefusals, RefusesExpiriesThatCannotBe) {
@@ -270,11 +275,28 @@ TEST(RecordRefusals, RefusesRangesOutsideOfTheirBatch) {
   EXPECT_REFUSED(acked, mutable_acked()->mutable_range()->set_count(0));
   EXPECT_REFUSED(acked, mutable_acked()->mutable_range()->set_count(9));
   EXPECT_REFUSED(acked, mutable_acked()->mutable_range()->set_count(UINT32_MAX));
-  const Record last = Acked{{proto::QueueId{3}, INT64_MAX - 1, INT64_MAX - 1, 0, 1}};
+  const Record last =
+      Acked{{proto::QueueId{3}, proto::kMaxLaneOffset, proto::kMaxLaneOffset, 0, 1}};
   EXPECT_TRUE(records::decode(records::encode(last)));
   EXPECT_REFUSED(last, mutable_acked()->mutable_range()->set_last_offset(INT64_MAX));
+  EXPECT_REFUSED(last,
+                 mutable_acked()->mutable_range()->set_last_offset(proto::kMaxLaneOffset + 1));
   EXPECT_REFUSED(Started{kRange}, mutable_started()->mutable_range()->set_count(9));
   EXPECT_REFUSED(DeadLettered{kRange}, mutable_dead_lettered()->mutable_range()->set_count(9));
+}
+
+TEST(RecordRefusals, RefusesWhatIsOfNoLane) {
+  constexpr proto::LaneTag tag = proto::lane_tag(9, 3);
+  static constexpr proto::QueueId lane = proto::lane_id(proto::QueueId{3}, tag);
+  const proto::Offset first = proto::first_offset(tag);
+  const Record acked = Acked{{lane, first, first + 9, 0, 1}};
+  EXPECT_TRUE(records::decode(records::encode(acked)));
+  EXPECT_REFUSED(acked, mutable_acked()->mutable_range()->set_queue(3));
+  EXPECT_REFUSED(acked,
+                 mutable_acked()->mutable_range()->set_queue(lane.value | std::uint64_t{1} << 48U));
+  const proto::QueueId none = proto::lane_id(proto::QueueId{3}, 0x0f);
+  const proto::Offset nowhere = proto::first_offset(0x0f);
+  EXPECT_FALSE(records::decode(records::encode(Acked{{none, nowhere, nowhere, 0, 1}})));
 }
 
 TEST(RecordRefusals, RefusesLeasesThatCannotBe) {

@@ -135,6 +135,16 @@ TEST(Frames, SentComesBack) {
   EXPECT_EQ(frame->entries, sent_sample().entries);
 }
 
+TEST(Frames, SentTellsWhatIsInOtherLanes) {
+  Sent sample = sent_sample();
+  sample.entries[1].elsewhere = {{0, 5}, {9, kOffset}};
+  EXPECT_EQ(decode_sent(whole(sample).substr(5))->entries, sample.entries);
+  sample.entries[0].known = {{0, 7}};
+  EXPECT_EQ(decode_sent(whole(sample).substr(5))->entries, sample.entries);
+  sample.entries[1].elsewhere[0].index = 9;
+  EXPECT_FALSE(decode_sent(whole(sample).substr(5))) << "it comes twice";
+}
+
 TEST(Frames, SentTellsWhatWasStoredBefore) {
   Sent sample = sent_sample();
   sample.entries[0].known = {{0, 5}, {9, kOffset}};

@@ -1,5 +1,7 @@
 #include "proto/handle.hpp"
 
+#include "proto/lanes.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -120,22 +122,23 @@ TEST(ReceiptHandle, IsInvalidWhenItIsOnlyNoise) {
 TEST(MessageId, IsPrintedAsAUuid) {
   EXPECT_EQ(message_id(0, 0, 0), "00000000-0000-0000-0000-000000000000");
   EXPECT_EQ(message_id(1, 2, 3), "00000001-0000-0000-0002-000000000003");
-  EXPECT_EQ(message_id(0x01234567, 0x89abcdef0123, 0x456789abcdef),
+  EXPECT_EQ(message_id(0x01234567, 0xabcdef0123, 0x89'4567'89ab'cdef),
             "01234567-89ab-cdef-0123-456789abcdef");
-  EXPECT_EQ(message_id(0xffffffff, 0xffffffffffff, 0xffffffffffff),
+  EXPECT_EQ(message_id(0xffffffff, 0xffffffffff, 0xff'ffff'ffff'ffff),
             "ffffffff-ffff-ffff-ffff-ffffffffffff");
 }
 
-TEST(MessageId, TakesTheLow48BitsOfObjectAndOffset) {
-  EXPECT_EQ(message_id(1, 0xabcd000000000002, 0x7bcd000000000003), message_id(1, 2, 3));
+TEST(MessageId, TakesTheLaneFromTheOffset) {
+  EXPECT_EQ(message_id(1, 2, first_offset(0x1a) + 3), "00000001-1a00-0000-0002-000000000003");
+  EXPECT_EQ(message_id(1, 0xabcd'7700'0000'0002, 0x7b00'0000'0000'0003), message_id(1, 2, 3));
 }
 
 TEST(MessageId, IsReadAsItWasWrittenAndNotOtherwise) {
-  const auto place = parse_message_id(message_id(0x01234567, 0x89abcdef0123, 0x456789abcdef));
+  const auto place = parse_message_id(message_id(0x01234567, 0xabcdef0123, 0x89'4567'89ab'cdef));
   ASSERT_TRUE(place);
   EXPECT_EQ(place->incarnation, 0x01234567U);
-  EXPECT_EQ(place->object, 0x89abcdef0123U);
-  EXPECT_EQ(place->offset, 0x456789abcdef);
+  EXPECT_EQ(place->object, 0xabcdef0123U);
+  EXPECT_EQ(place->offset, 0x89'4567'89ab'cdef);
   for (const char* text :
        {"", "00000001-0000-0000-0002-00000000000", "00000001-0000-0000-0002-0000000000033",
         "00000001-0000-0000-0002-00000000000g", "00000001-0000-0000-0002_000000000003",

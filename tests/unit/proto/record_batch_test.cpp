@@ -276,6 +276,38 @@ TEST(ValidateBatch, ReadsTheGroupsAndIdsThatMessagesHave) {
   EXPECT_TRUE(validate_batch(batch_with_headers({{"a", "1"}}), BatchUse::kQueue)->groups.empty());
 }
 
+TEST(ValidateBatch, ReadsThePrioritiesThatMessagesName) {
+  BatchBuilder builder;
+  for (const char* priority : {"", "9", "4", "0"}) {
+    const std::array<Header, 1> headers = {{{kHeaderPriority, priority}}};
+    RecordInput record;
+    record.value = "v";
+    if (*priority != 0) {
+      record.headers = headers;
+    }
+    builder.add(record);
+  }
+  const std::string batch = builder.finish({}, Compression::kNone);
+  const Result<BatchColumns> columns = validate_batch(batch, BatchUse::kQueue);
+  ASSERT_TRUE(columns);
+  EXPECT_EQ(columns->priorities, (std::vector<std::uint8_t>{4, 9, 4, 0}));
+  EXPECT_EQ(columns->priority_of(1), 9);
+  EXPECT_EQ(refusal(batch, BatchUse::kTopic), Errc::kInvalidArgument);
+  const auto plain = validate_batch(batch_with_headers({{kHeaderPriority, "4"}}), BatchUse::kQueue);
+  EXPECT_TRUE(plain->priorities.empty()) << "it says what is so anyway";
+  EXPECT_EQ(plain->priority_of(0), kDefaultPriority);
+}
+
+TEST(ValidateBatch, RefusesPrioritiesThatAreNone) {
+  for (const char* text : {"", "10", "-1", "a", " 1", "1 ", "/", ":"}) {
+    EXPECT_EQ(refusal(batch_with_headers({{kHeaderPriority, text}})), Errc::kInvalidArgument)
+        << text;
+  }
+  EXPECT_EQ(refusal(batch_with_headers({{kHeaderPriority, std::nullopt}})), Errc::kInvalidArgument);
+  EXPECT_EQ(refusal(batch_with_headers({{kHeaderPriority, "1"}, {kHeaderPriority, "1"}})),
+            Errc::kInvalidArgument);
+}
+
 // The published test vectors of FNV-1a, 64 bits.
 TEST(GroupHash, IsFnv1a) {
   EXPECT_EQ(group_hash("a"), 0xaf63dc4c8601ec8cU);

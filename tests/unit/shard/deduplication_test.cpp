@@ -19,7 +19,7 @@ using test::ShardRig;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-using Known = proto::SentEntry::Known;
+using Known = proto::SentEntry::Place;
 
 class DeduplicationShard : public ::testing::Test {
  protected:

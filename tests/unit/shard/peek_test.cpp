@@ -44,7 +44,7 @@ struct PeekTest : testing::Test {
     rig.commit(store);
   }
   core::Peeked look(MessageState state, proto::Offset from = 0, std::uint32_t count = 100) {
-    return peek(*store.snapshot(), {queue, state, from, count, kNow + 10}).value();
+    return peek(*store.snapshot(), {{queue}, state, from, count, kNow + 10}).value();
   }
   static std::vector<proto::Offset> offsets(const core::Peeked& peeked) {
     std::vector<proto::Offset> found;
@@ -129,7 +129,7 @@ TEST_F(PeekTest, NamesABatchThatIsMissing) {
               storage::batch_key(storage::KeyKind::kBatch, queue.value, 1, 3));
   const std::array<const storage::WriteBatch*, 1> all = {&rows};
   ASSERT_TRUE(store.commit(all));
-  const auto looked = peek(*store.snapshot(), {queue, MessageState::kParked, 0, 10, kNow + 10});
+  const auto looked = peek(*store.snapshot(), {{queue}, MessageState::kParked, 0, 10, kNow + 10});
   ASSERT_FALSE(looked);
   EXPECT_EQ(looked.error().code, Errc::kCorruptBatch);
   EXPECT_NE(looked.error().message.find("offset 0"), std::string::npos);
@@ -138,7 +138,7 @@ TEST_F(PeekTest, NamesABatchThatIsMissing) {
 
 TEST_F(PeekTest, SaysWhenTheStoreCannotBeRead) {
   store.fail_reads(true);
-  EXPECT_FALSE(peek(*store.snapshot(), {queue, MessageState::kAny, 0, 10, kNow}));
+  EXPECT_FALSE(peek(*store.snapshot(), {{queue}, MessageState::kAny, 0, 10, kNow}));
 }
 
 TEST(PeekShard, LooksOffTheShardAndChangesNothing) {

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "broker/core/command.hpp"
+#include "broker/core/decision.hpp"
+#include "broker/core/record.hpp"
+#include "proto/batch/record_batch.hpp"
+#include "proto/ids.hpp"
+
+#include <cstdint>
+
+namespace weir::core {
+
+/// Some messages of a send, as a batch of their own. The send must outlive it.
+class SendPart {
+ public:
+  explicit SendPart(const SendBatch& send);
+  /// Those at rising indexes.
+  void add(std::uint32_t index);
+  [[nodiscard]] std::uint32_t count() const { return builder_.count(); }
+  /// The record that puts them there; they have no producer in it.
+  [[nodiscard]] BatchAppended append(const LogEnd& end, std::uint32_t epoch, proto::TimeMs now);
+
+ private:
+  const SendBatch& send_;
+  proto::BatchBuilder builder_;
+};
+
+/// The record of a whole send as it came. Takes its bytes.
+[[nodiscard]] BatchAppended append_whole(SendBatch& send, const LogEnd& end, std::uint32_t epoch,
+                                         proto::TimeMs now);
+
+}  // namespace weir::core
