@@ -102,16 +102,16 @@ struct Drained {
   [[nodiscard]] double rate() const { return static_cast<double>(messages) / seconds; }
 };
 
-// Fills queues that deep and drains them, until enough was drained; `groups` as in fill_queue().
+// Fills queues that deep and drains them, until enough was drained.
 proto::Result<> fill_and_drain(const Subject& subject, std::uint64_t depth,
-                               std::size_t payload_bytes, std::uint64_t groups, Drained& drained) {
+                               std::size_t payload_bytes, const Traits& traits, Drained& drained) {
   while (drained.messages < kDrainedAtLeast) {
     proto::Result<Client> client = connect(subject.url());
     if (!client) {
       return client.error();
     }
-    const std::string next = unique_name("shallow") + (groups > 0 ? ".fifo" : "");
-    if (auto filled = fill_queue(*client, next, depth, payload_bytes, groups); !filled) {
+    const std::string next = unique_name("shallow") + (traits.is_fifo() ? ".fifo" : "");
+    if (auto filled = fill_queue(*client, next, depth, payload_bytes, traits); !filled) {
       return filled;
     }
     const proto::Result<double> seconds = drain(subject, next, depth);
@@ -132,7 +132,7 @@ proto::Result<> add_drain(Report& report, const Subject& subject, const std::str
     return seconds.error();
   }
   Drained drained{depth + 1, *seconds};
-  if (auto more = fill_and_drain(subject, depth, payload_bytes, 0, drained); !more) {
+  if (auto more = fill_and_drain(subject, depth, payload_bytes, {}, drained); !more) {
     return more;
   }
   report.add("drain_rate", drained.rate(), "msg/s");
@@ -186,9 +186,9 @@ proto::Result<Report> run_depth(const Options& options, std::uint64_t depth,
   return report;
 }
 
-// A FIFO queue with many groups, beside one that is shallow.
-proto::Result<Report> run_fifo_depth(const Options& options) {
-  constexpr std::uint64_t kGroups = 100'000;
+// A queue of such messages, beside one that is shallow.
+proto::Result<Report> run_depth_of(const Options& options, const Traits& traits,
+                                   const std::string& title) {
   constexpr std::uint64_t kShallow = 10'000;
   constexpr double kGrowthTargetMib = 128;
   constexpr double kRatioTarget = 0.8;
@@ -197,7 +197,7 @@ proto::Result<Report> run_fifo_depth(const Options& options) {
     return subject.error();
   }
   Drained shallow;
-  if (auto done = fill_and_drain(*subject, kShallow, options.payload_bytes, kGroups, shallow);
+  if (auto done = fill_and_drain(*subject, kShallow, options.payload_bytes, traits, shallow);
       !done) {
     return done.error();
   }
@@ -210,9 +210,9 @@ proto::Result<Report> run_fifo_depth(const Options& options) {
   if (!client) {
     return client.error();
   }
-  const std::string queue = unique_name("deep") + ".fifo";
+  const std::string queue = unique_name("deep") + (traits.is_fifo() ? ".fifo" : "");
   const std::int64_t begin = now_ns();
-  if (auto filled = fill_queue(*client, queue, options.backlog, options.payload_bytes, kGroups);
+  if (auto filled = fill_queue(*client, queue, options.backlog, options.payload_bytes, traits);
       !filled) {
     return filled.error();
   }
@@ -222,7 +222,7 @@ proto::Result<Report> run_fifo_depth(const Options& options) {
     return seconds.error();
   }
   const Drained deep{options.backlog, *seconds};
-  Report report("backlog-fifo " + std::to_string(options.backlog));
+  Report report(title);
   report.add("fill_rate", static_cast<double>(options.backlog) / filled_seconds, "msg/s");
   report.add("drain_rate", deep.rate(), "msg/s");
   report.add("drain_rate_shallow", shallow.rate(), "msg/s");
@@ -234,22 +234,34 @@ proto::Result<Report> run_fifo_depth(const Options& options) {
   return report;
 }
 
-}  // namespace
-
-proto::Result<> run_backlog_fifo(const Options& options, const Printer& printer) {
+// The runs of that, and their median.
+proto::Result<> run_backlog_of(const Options& options, const Printer& printer, const Traits& traits,
+                               const std::string& name) {
   if (options.broker.empty()) {
-    return proto::fail(proto::Errc::kInvalidArgument, "backlog-fifo needs --broker");
+    return proto::fail(proto::Errc::kInvalidArgument, name + " needs --broker");
   }
+  const std::string title = name + " " + std::to_string(options.backlog);
   std::vector<Report> runs;
   for (std::size_t run = 0; run < options.runs; ++run) {
-    proto::Result<Report> report = run_fifo_depth(options);
+    proto::Result<Report> report = run_depth_of(options, traits, title);
     if (!report) {
       return report.error();
     }
     runs.push_back(std::move(*report));
   }
-  printer.print(Report::median_of("backlog-fifo " + std::to_string(options.backlog), runs));
+  printer.print(Report::median_of(title, runs));
   return {};
+}
+
+}  // namespace
+
+proto::Result<> run_backlog_fifo(const Options& options, const Printer& printer) {
+  constexpr std::uint64_t kGroups = 100'000;
+  return run_backlog_of(options, printer, {.groups = kGroups}, "backlog-fifo");
+}
+
+proto::Result<> run_backlog_priority(const Options& options, const Printer& printer) {
+  return run_backlog_of(options, printer, {.has_priorities = true}, "backlog-priority");
 }
 
 proto::Result<> run_backlog(const Options& options, const Printer& printer) {

@@ -8,7 +8,7 @@
 namespace weir::bench {
 
 proto::Result<> fill_queue(Client& client, const std::string& queue, std::uint64_t messages,
-                           std::size_t payload_bytes, std::uint64_t groups) {
+                           std::size_t payload_bytes, const Traits& traits) {
   if (const auto created = client.create_queue(queue, QueueSettings()); !created) {
     return to_error(created.error());
   }
@@ -18,12 +18,10 @@ proto::Result<> fill_queue(Client& client, const std::string& queue, std::uint64
   }
   std::atomic<std::uint64_t> refused = 0;
   Payload payload(payload_bytes);
+  Names names(traits);
   for (std::uint64_t number = 0; number < messages; ++number) {
     MessageView message(payload.make(number, now_ns()));
-    const std::string group = groups > 0 ? std::to_string(number % groups) : std::string();
-    if (groups > 0) {
-      message.set_group(group);
-    }
+    names.put_on(message, number);
     const Result<> taken = producer->send(
         message, [&refused](const Result<SendReceipt>& sent) { refused += sent ? 0 : 1; });
     if (!taken) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "bench/load/traits.hpp"
 #include "bench/load/workload.hpp"
 #include "proto/result.hpp"
 
@@ -13,6 +14,6 @@ namespace weir::bench {
 /// confirmed.
 [[nodiscard]] proto::Result<> fill_queue(Client& client, const std::string& queue,
                                          std::uint64_t messages, std::size_t payload_bytes,
-                                         std::uint64_t groups = 0);
+                                         const Traits& traits = {});
 
 }  // namespace weir::bench

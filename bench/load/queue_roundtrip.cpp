@@ -1,6 +1,7 @@
 #include "bench/load/histogram.hpp"
 #include "bench/load/marks.hpp"
 #include "bench/load/payload.hpp"
+#include "bench/load/traits.hpp"
 #include "bench/load/workload.hpp"
 
 #include <atomic>
@@ -86,31 +87,8 @@ proto::Result<> wait_until_empty(Client& client, const std::string& queue) {
 // What is sent, and how fast it is to be.
 struct Shape {
   std::string name = "queue-roundtrip";
-  std::uint64_t groups = 0;  // of a FIFO queue, in turn; 0: a standard queue
-  bool has_ids = false;      // by which the queue knows them
+  Traits traits = {};
   double target_rate = kTargetRate;
-};
-
-// The names that a message of a FIFO queue has.
-class Names {
- public:
-  explicit Names(const Shape& shape) : shape_(shape) {}
-  // Valid until the next message.
-  void put_on(MessageView& message, std::uint64_t number) {
-    if (shape_.groups > 0) {
-      group_ = std::to_string(number % shape_.groups);
-      message.set_group(group_);
-    }
-    if (shape_.has_ids) {
-      id_ = std::to_string(number);
-      message.set_deduplication_id(id_);
-    }
-  }
-
- private:
-  const Shape& shape_;
-  std::string group_;
-  std::string id_;
 };
 
 Report make_report(const Shape& shape, const std::string& title, std::uint64_t sent,
@@ -164,7 +142,7 @@ proto::Result<Report> run_once(const Options& options, const Subject& subject, c
   if (!receiving) {
     return receiving.error();
   }
-  const proto::Result<std::string> queue = new_queue(*sending, "roundtrip", shape.groups > 0);
+  const proto::Result<std::string> queue = new_queue(*sending, "roundtrip", shape.traits.is_fifo());
   if (!queue) {
     return queue.error();
   }
@@ -187,7 +165,7 @@ proto::Result<Report> run_once(const Options& options, const Subject& subject, c
   const Marks from = mark(subject);
   const std::int64_t stop_ns = from.time_ns + static_cast<std::int64_t>(seconds * 1e9);
   Payload payload(options.payload_bytes);
-  Names names(shape);
+  Names names(shape.traits);
   std::uint64_t sent = 0;
   for (std::int64_t now = now_ns(); now < stop_ns; now = now_ns()) {
     MessageView message(payload.make(sent, now));
@@ -258,6 +236,17 @@ proto::Result<> run_queue_roundtrip(const Options& options, const Printer& print
   return run_shape(options, printer, *subject, {});
 }
 
+proto::Result<> run_queue_priority(const Options& options, const Printer& printer) {
+  const proto::Result<Subject> subject = Subject::make(options);
+  if (!subject) {
+    return subject.error();
+  }
+  Shape shape;
+  shape.name = "queue-priority";
+  shape.traits.has_priorities = true;
+  return run_shape(options, printer, *subject, shape);
+}
+
 proto::Result<> run_queue_fifo(const Options& options, const Printer& printer) {
   constexpr double kFifoTargetRate = 60'000;  // where groups are many
   const proto::Result<Subject> subject = Subject::make(options);
@@ -266,7 +255,7 @@ proto::Result<> run_queue_fifo(const Options& options, const Printer& printer) {
   }
   for (const std::uint64_t groups : {1U, 100U, 100'000U}) {
     Shape shape;
-    shape.groups = groups;
+    shape.traits.groups = groups;
     shape.name = "queue-fifo " + std::to_string(groups) + " groups";
     shape.target_rate = groups > 1 ? kFifoTargetRate : 0;
     if (auto done = run_shape(options, printer, *subject, shape); !done) {
@@ -275,7 +264,7 @@ proto::Result<> run_queue_fifo(const Options& options, const Printer& printer) {
     if (groups < 100'000) {
       continue;
     }
-    shape.has_ids = true;
+    shape.traits.has_ids = true;
     shape.name += ", deduplicated";
     if (auto done = run_shape(options, printer, *subject, shape); !done) {
       return done;

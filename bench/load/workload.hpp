@@ -92,6 +92,8 @@ struct Workload {
 
 proto::Result<> run_queue_roundtrip(const Options& options, const Printer& printer);
 proto::Result<> run_queue_fifo(const Options& options, const Printer& printer);
+proto::Result<> run_queue_priority(const Options& options, const Printer& printer);
+proto::Result<> run_queue_tenants(const Options& options, const Printer& printer);
 proto::Result<> run_queue_one_at_a_time(const Options& options, const Printer& printer);
 proto::Result<> run_topic_append(const Options& options, const Printer& printer);
 proto::Result<> run_topic_replay(const Options& options, const Printer& printer);
@@ -101,6 +103,7 @@ proto::Result<> run_delayed_sends(const Options& options, const Printer& printer
 proto::Result<> run_nack_storm(const Options& options, const Printer& printer);
 proto::Result<> run_backlog(const Options& options, const Printer& printer);
 proto::Result<> run_backlog_fifo(const Options& options, const Printer& printer);
+proto::Result<> run_backlog_priority(const Options& options, const Printer& printer);
 proto::Result<> run_curve_payload(const Options& options, const Printer& printer);
 proto::Result<> run_curve_connections(const Options& options, const Printer& printer);
 proto::Result<> run_curve_queues(const Options& options, const Printer& printer);

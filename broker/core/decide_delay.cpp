@@ -86,7 +86,7 @@ ShardState::Records ShardState::decide_due(proto::QueueId queue_id,
       break;
     }
     for (std::uint32_t i = 0; i < row.count(); ++i) {
-      const proto::LaneTag tag = lane_of(record_at(row.batch, i));
+      const proto::LaneTag tag = lane_for(queue_id, record_at(row.batch, i));
       Ready& ready = lanes
                          .try_emplace(tag, RebuiltBatch(queue_id, identity_.incarnation, now),
                                       end_of_lane(queue_id, tag))

@@ -41,8 +41,8 @@ bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs 
   return begins_with_it;
 }
 
-/// Where several lanes have something to hand out, one has its turn for so many messages: by so many
-/// shares differ from what they should be, and so many are in front of what is more urgent.
+/// Where several lanes have something to hand out, one has its turn for so many messages: by so
+/// many shares differ from what they should be, and so many are in front of what is more urgent.
 constexpr std::uint32_t kMaxOfLane = 64;
 
 /// As many of the messages from there on as their taker has room for, at most `limit`; none where

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <optional>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -126,6 +128,26 @@ class Division {
 };
 
 }  // namespace
+
+proto::LaneTag ShardState::lane_for(proto::QueueId queue, const proto::RecordView& record) const {
+  const auto header = [&](std::string_view name) -> std::optional<std::string_view> {
+    const auto it = std::ranges::find(record.headers, name, &proto::Header::key);
+    return it != record.headers.end() ? it->value : std::nullopt;
+  };
+  if (WEIR_PLANTED(append_in_one_lane)) {
+    return 0;
+  }
+  const int priority =
+      proto::read_priority(header(proto::kHeaderPriority)).value_or(proto::kDefaultPriority);
+  const auto group = header(proto::kHeaderGroup);
+  const auto counts = group_counts_.find(queue);
+  if (!group || counts == group_counts_.end()) {
+    return proto::lane_tag(priority, 0);
+  }
+  const std::uint64_t hash = proto::group_hash(*group);
+  const bool is_too_many = counts->second.waiting(priority, hash) >= GroupCounts::kQuietMessages;
+  return proto::lane_tag(priority, is_too_many ? proto::group_lane(hash) : 0);
+}
 
 LogEnd ShardState::end_of_lane(proto::QueueId queue_id, proto::LaneTag tag) const {
   const proto::QueueId id = proto::lane_id(queue_id, tag);

@@ -5,7 +5,6 @@
 #include "proto/batch/stored_batch.hpp"
 #include "proto/handle.hpp"
 #include "proto/limits.hpp"
-#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,15 +27,6 @@ proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index) {
   auto decoded = proto::decode_record(batch.batch.view().substr(span.position, span.bytes));
   WEIR_ASSERT(decoded.has_value(), "a stored batch was checked when it was read");
   return std::move(decoded->record);
-}
-
-proto::LaneTag lane_of(const proto::RecordView& record) {
-  const auto named = std::ranges::find(record.headers, proto::kHeaderPriority, &proto::Header::key);
-  const auto priority =
-      named != record.headers.end() ? proto::read_priority(named->value) : std::nullopt;
-  return WEIR_PLANTED(append_in_one_lane)
-             ? proto::LaneTag{0}
-             : proto::lane_tag(priority.value_or(proto::kDefaultPriority), 0);
 }
 
 proto::TimeMs cursor_time_behind(const Queue& queue, const MessageRange& range,

@@ -38,9 +38,6 @@ inline constexpr std::string_view kHeaderDeadHistory = "weir.dead-history";
 /// The message at that index of an uncompressed batch of ours.
 [[nodiscard]] proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index);
 
-/// The lane of a queue to which a message of ours goes by its priority.
-[[nodiscard]] proto::LaneTag lane_of(const proto::RecordView& record);
-
 /// Builds a batch of copies of messages, key, value and headers as they were, but for what told how
 /// they died or how long they were put off. Each keeps the id that it had first.
 class RebuiltBatch {

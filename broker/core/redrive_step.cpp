@@ -122,8 +122,11 @@ bool is_meant(const Redrive& redrive, const Place& place, std::uint32_t index) {
 using WayBack =
     std::function<std::optional<proto::QueueId>(const CachedBatch& batch, std::uint32_t index)>;
 
+/// Finds the lane of a queue that a message goes to.
+using WayToLane = std::function<proto::QueueId(proto::QueueId queue, const proto::RecordView&)>;
+
 Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t incarnation,
-                    const WayBack& way_back, proto::TimeMs now) {
+                    const WayBack& way_back, const WayToLane& lane_for, proto::TimeMs now) {
   Picks picks;
   const auto index_of = [&](proto::Offset offset) {
     return static_cast<std::uint32_t>(offset - place.base_offset);
@@ -150,7 +153,7 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
       break;
     }
     if (target && !redrive.dry_run) {
-      const proto::QueueId lane = proto::lane_id(*target, lane_of(record_at(*place.cached, i)));
+      const proto::QueueId lane = lane_for(*target, record_at(*place.cached, i));
       RebuiltBatch& copies =
           picks.copies.try_emplace(lane, redrive.source, incarnation, now).first->second;
       if (!copies.add(*place.cached, i, {})) {
@@ -244,6 +247,9 @@ std::variant<std::monostate, Need, NeedRows, ShardState::Records> ShardState::de
       next, place, identity_.incarnation,
       [&](const CachedBatch& batch, std::uint32_t index) {
         return find_way_back(next, batch, index);
+      },
+      [&](proto::QueueId target, const proto::RecordView& record) {
+        return proto::lane_id(target, lane_for(target, record));
       },
       now);
   Records records;

@@ -242,8 +242,8 @@ class ShardState {
   void learn_next_due(proto::QueueId queue, proto::TimeMs when);
   void learn_oldest(proto::QueueId queue, ColdBatches::Oldest oldest, bool is_cold);
   void learn_next_delay_due(proto::QueueId queue, proto::TimeMs when);
-  /// Messages of these groups went to a lane of a standard queue, or were handed out from it for the
-  /// first time; soft, see GroupCounts.
+  /// Messages of these groups went to a lane of a standard queue, or were handed out from it for
+  /// the first time; soft, see GroupCounts.
   void note_sent(proto::QueueId lane, std::span<const std::uint64_t> groups);
   void note_handed_out(proto::QueueId lane, std::span<const std::uint64_t> groups);
   /// See Queue::note_stuck(); soft.
@@ -369,6 +369,9 @@ class ShardState {
                                           proto::TimeMs now) const;
   [[nodiscard]] static SendDecision decide_duplicate(const SendBatch& command,
                                                      const SentBatch& sent);
+  /// Where a message that the broker itself appends goes.
+  [[nodiscard]] proto::LaneTag lane_for(proto::QueueId queue,
+                                        const proto::RecordView& record) const;
   [[nodiscard]] LogEnd end_of_lane(proto::QueueId queue, proto::LaneTag tag) const;
   [[nodiscard]] std::vector<proto::LaneTag> ready_lanes(const Queue& queue,
                                                         proto::TimeMs now) const;

@@ -49,7 +49,7 @@ bool Oracle::has_id_of(const Message& message, const std::string& id) const {
   return false;
 }
 
-/// What died comes to its dead-letter queue as it dies; everything else to the lane of its priority.
+/// What died comes to its dead-letter queue as it dies; all else to the lane of its priority.
 void Oracle::check_lane(proto::LogId log, proto::Offset offset, MessageNumber number,
                         const Origin& origin) {
   const int lane = proto::priority_of(proto::lane_tag(offset));

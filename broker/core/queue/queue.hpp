@@ -21,7 +21,8 @@
 namespace weir::core {
 
 /// One lane of a queue, mostly its only one (proto/lanes.hpp): a log of batches, a cursor behind
-/// which messages were handed out at least once, and what became of those. Changes come from records only; time is in them.
+/// which messages were handed out at least once, and what became of those. Changes come from
+/// records only; time is in them.
 ///
 /// A touched batch of which nothing is leased or on the way to the dead-letter queue is *idle*: it
 /// may be paged out, and is then *cold*: in the store alone, until it is paged in again. Whatever

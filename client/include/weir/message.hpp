@@ -203,8 +203,8 @@ class Message {
     return *this;
   }
 
-  /// Of a queue's message: 0 to 9, the most urgent; 4 without it. What is more urgent comes sooner, by
-  /// shares or strictly (QueueSettings::set_strict_priority()), but what a consumer has in its
+  /// Of a queue's message: 0 to 9, the most urgent; 4 without it. What is more urgent comes sooner,
+  /// by shares or strictly (QueueSettings::set_strict_priority()), but what a consumer has in its
   /// window already is not passed by. Not for FIFO queues.
   Message& set_priority(std::uint8_t priority) {
     priority_ = priority;

@@ -113,6 +113,18 @@ TEST_F(GroupLanes, ManyQuietGroupsNeedNoLanes) {
   EXPECT_TRUE(rig.state.lanes(queue).empty());
 }
 
+TEST_F(GroupLanes, WhatABrokerAppendsOfALoudGroupIsNotInTheWayEither) {
+  std::vector<Ranked> late = of("loud", 100);
+  for (Ranked& message : late) {
+    message.delay_ms = 10;
+  }
+  rig.send_ranked(queue, of("loud", 64));
+  rig.send_ranked(queue, late);
+  rig.move_due(queue, kNow + 10);
+  EXPECT_EQ(rig.state.lanes(queue).size(), 1U);
+  EXPECT_EQ(rig.state.queue(queue)->fresh(), 64U);
+}
+
 TEST_F(GroupLanes, GoOnAfterARestart) {
   storage::MemoryStore store;
   rig.send_ranked(queue, of("loud", 1000));
