@@ -77,6 +77,7 @@ void ShardState::apply_one(const QueuePurged& record, Queue::Effects& effects) {
     reindex(lane);
   };
   purge(record.queue);
+  group_counts_.erase(record.queue);
   for (const proto::LaneTag tag : lanes(record.queue)) {
     if (!WEIR_PLANTED(purge_forgets_lanes)) {
       purge(proto::lane_id(record.queue, tag));

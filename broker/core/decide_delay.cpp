@@ -87,10 +87,12 @@ ShardState::Records ShardState::decide_due(proto::QueueId queue_id,
     }
     for (std::uint32_t i = 0; i < row.count(); ++i) {
       const proto::LaneTag tag = lane_for(queue_id, record_at(row.batch, i));
-      Ready& ready = lanes
-                         .try_emplace(tag, RebuiltBatch(queue_id, identity_.incarnation, now),
-                                      end_of_lane(queue_id, tag))
-                         .first->second;
+      auto lane = lanes.find(tag);
+      if (lane == lanes.end()) {
+        RebuiltBatch copies(queue_id, identity_.incarnation, now);
+        lane = lanes.emplace(tag, Ready{std::move(copies), end_of_lane(queue_id, tag)}).first;
+      }
+      Ready& ready = lane->second;
       if (!ready.copies.add(row.batch, i, {})) {
         append(ready);
         (void)ready.copies.add(row.batch, i, {});  // an empty one takes any message

@@ -109,10 +109,13 @@ DueSlice find_returned(const Queue& queue, const ShardState::DispatchWish& wish,
 }
 
 /// Tags of the queue's lanes with something to hand out, in the order of their turns.
-std::vector<proto::LaneTag> ShardState::ready_lanes(const Queue& queue, proto::TimeMs now) const {
+std::vector<proto::LaneTag> ShardState::ready_lanes(const Queue& queue, const DispatchWish& wish,
+                                                    proto::TimeMs now) const {
   std::vector<proto::LaneTag> ready;
   for_each_lane(queue.id(), [&](const Queue& lane) {
-    if (lane.fresh() > 0 || lane.next_due() <= now) {
+    const bool can_be_read =
+        std::ranges::find(wish.unreadable, proto::lane_tag(lane.id())) == wish.unreadable.end();
+    if (can_be_read && (lane.fresh() > 0 || lane.next_due() <= now)) {
       ready.push_back(proto::lane_tag(lane.id()));
     }
   });
@@ -136,15 +139,37 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
   DispatchWish bounded = wish;
   bounded.max_messages = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(wish.max_messages, max_in_flight - in_flight));
+  const auto find_due = [&](const Queue& lane) {
+    return lane.is_fifo() ? find_waiting(lane, bounded, now) : find_returned(lane, bounded, now);
+  };
   if (!lanes_.contains(wish.queue)) {
-    return next_of(*target, bounded, batches, now);
+    return next_of(*target, bounded, find_due(*target), batches, now);
   }
-  const std::vector<proto::LaneTag> ready = ready_lanes(*target, now);
+  struct Ready {
+    const Queue* lane;
+    DueSlice due;
+  };
+  std::vector<Ready> ready;
+  bool passed_lone = false;
+  for (const proto::LaneTag tag : ready_lanes(*target, wish, now)) {
+    const Queue& lane = queues_.at(proto::lane_id(wish.queue, tag));
+    ready.push_back({&lane, find_due(lane)});
+    passed_lone = passed_lone || ready.back().due.passed_lone;
+  }
+  // Whoever holds nothing may have come to that for the sake of one that must be alone.
+  const auto lone =
+      std::ranges::find_if(ready, [](const Ready& one) { return one.due.must_be_alone; });
+  if (lone != ready.end()) {
+    std::rotate(ready.begin(), lone, std::next(lone));
+  }
   if (ready.size() > 1) {
     bounded.max_messages = std::min(bounded.max_messages, kMaxOfLane);
   }
-  for (const proto::LaneTag tag : ready) {
-    NextStep step = next_of(queues_.at(proto::lane_id(wish.queue, tag)), bounded, batches, now);
+  for (const auto& [lane, due] : ready) {
+    NextStep step = next_of(*lane, bounded, due, batches, now);
+    if (auto* given = std::get_if<DispatchStep>(&step)) {
+      given->passed_lone = passed_lone;
+    }
     if (!std::holds_alternative<std::monostate>(step)) {
       return step;
     }
@@ -153,9 +178,8 @@ ShardState::NextStep ShardState::decide(const DispatchWish& wish, const BatchSou
 }
 
 ShardState::NextStep ShardState::next_of(const Queue& lane, const DispatchWish& wish,
-                                         const BatchSource& batches, proto::TimeMs now) const {
-  const DueSlice due =
-      lane.is_fifo() ? find_waiting(lane, wish, now) : find_returned(lane, wish, now);
+                                         const DueSlice& due, const BatchSource& batches,
+                                         proto::TimeMs now) const {
   std::optional<Slice> slice = due.slice;
   if (!slice && lane.fresh() == 0) {
     return std::monostate{};

@@ -35,8 +35,14 @@ bool is_dead_lettered(const Queue& queue) {
 
 }  // namespace
 
-bool ShardState::must_wait_to_expire(const Queue& queue) {
-  return is_dead_lettered(queue) && queue.dying().size() >= kMaxDyingBatches;
+bool ShardState::must_wait_to_expire(const Queue& queue) const {
+  if (!is_dead_lettered(queue)) {
+    return false;
+  }
+  std::size_t dying = 0;
+  for_each_lane(proto::home_of(queue.id()),
+                [&](const Queue& lane) { dying += lane.dying().size(); });
+  return dying >= kMaxDyingBatches;
 }
 
 Expired ShardState::expired(const Queue& queue, const MessageRange& range,

@@ -9,7 +9,6 @@
 #include <map>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -79,8 +78,8 @@ class Division {
 
   Division(const proto::BatchColumns& columns, const GroupCounts* waiting)
       : columns_(columns), waiting_(waiting) {
-    for (const std::uint64_t group : columns.groups) {
-      ++in_batch_[group];
+    for (std::uint32_t i = 0; i < columns.groups.size(); ++i) {
+      ++in_batch_[{columns.priority_of(i), columns.groups[i]}];
     }
     lane_of_.reserve(columns.count());
     for (std::uint32_t i = 0; i < columns.count(); ++i) {
@@ -100,7 +99,7 @@ class Division {
       return false;
     }
     const std::uint32_t waiting = waiting_ != nullptr ? waiting_->waiting(priority, group) : 0;
-    return waiting + in_batch_.at(group) > GroupCounts::kQuietMessages;
+    return waiting + in_batch_.at({priority, group}) > GroupCounts::kQuietMessages;
   }
   [[nodiscard]] std::size_t place_of(const Lane& lane) const {
     return static_cast<std::size_t>(std::ranges::find(lanes_, lane) - lanes_.begin());
@@ -122,7 +121,7 @@ class Division {
 
   const proto::BatchColumns& columns_;
   const GroupCounts* waiting_;
-  std::unordered_map<std::uint64_t, std::uint32_t> in_batch_;
+  std::map<std::pair<int, std::uint64_t>, std::uint32_t> in_batch_;  // by priority and group
   std::vector<Lane> lanes_;
   std::vector<std::size_t> lane_of_;
 };
@@ -207,10 +206,18 @@ void ShardState::note_sent(proto::QueueId lane, std::span<const std::uint64_t> g
   counts.note_sent(priority, groups);
 }
 
-void ShardState::note_handed_out(proto::QueueId lane, std::span<const std::uint64_t> groups) {
-  if (const auto counts = group_counts_.find(proto::home_of(lane)); counts != group_counts_.end()) {
-    counts->second.note_handed_out(proto::priority_of(proto::lane_tag(lane)), groups);
+void ShardState::note_handed_out(const MessageRange& range, std::span<const std::uint64_t> groups) {
+  const auto counts = group_counts_.find(proto::home_of(range.queue));
+  // What was there before the restart was not counted.
+  if (counts != group_counts_.end() &&
+      range.base_offset + range.first >= queues_.at(range.queue).known_from()) {
+    counts->second.note_handed_out(proto::priority_of(proto::lane_tag(range.queue)), groups);
   }
+}
+
+bool ShardState::is_fresh(const MessageRange& range) const {
+  const TouchedBatch* batch = queues_.at(range.queue).touched(range.base_offset);
+  return batch == nullptr || (batch->run_at(range.first) == nullptr && !batch->acked(range.first));
 }
 
 ShardState::SendDecision ShardState::decide_duplicate(const SendBatch& command,

@@ -31,6 +31,16 @@ proto::TimeMs ShardState::next_due(proto::QueueId queue) const {
   return next;
 }
 
+proto::TimeMs ShardState::next_due_after(proto::QueueId queue, proto::TimeMs now) const {
+  proto::TimeMs next = TouchedBatch::kNever;
+  for_each_lane(queue, [&](const Queue& lane) {
+    if (lane.next_due() > now) {
+      next = std::min(next, lane.next_due());
+    }
+  });
+  return next;
+}
+
 const Partition* ShardState::partition(proto::PartitionId id) const {
   const auto it = partitions_.find(id);
   return it != partitions_.end() ? &it->second : nullptr;

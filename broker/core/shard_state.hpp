@@ -34,6 +34,8 @@
 
 namespace weir::core {
 
+struct DueSlice;
+
 /// The state of one shard. `decide_…` may refuse and changes nothing; `apply` changes and cannot
 /// refuse. Rows follow records: take_rows() gives what the records since the last call changed.
 /// Thread-safety: none, one owner. Nothing here reads a clock or draws a random number.
@@ -134,6 +136,8 @@ class ShardState {
     /// in one piece with what those hold, so that it may follow in the same groups.
     std::optional<proto::GrantId> since = std::nullopt;
     std::uint64_t group = 0;  // of the last one of those: it comes first
+    /// Lanes whose next batch cannot be read.
+    std::vector<proto::LaneTag> unreadable = {};
   };
   struct DispatchStep {
     Leased record;
@@ -163,7 +167,7 @@ class ShardState {
                                                const BatchSource& batches, proto::TimeMs now) const;
   /// Nothing of the queue expires until some of what is on its way to the dead-letter queue is
   /// there.
-  [[nodiscard]] static bool must_wait_to_expire(const Queue& queue);
+  [[nodiscard]] bool must_wait_to_expire(const Queue& queue) const;
 
   /// Whether somebody with that name is still there; nullptr: nobody has a name any more.
   using HolderLives = std::function<bool(const std::string* holder)>;
@@ -245,7 +249,9 @@ class ShardState {
   /// Messages of these groups went to a lane of a standard queue, or were handed out from it for
   /// the first time; soft, see GroupCounts.
   void note_sent(proto::QueueId lane, std::span<const std::uint64_t> groups);
-  void note_handed_out(proto::QueueId lane, std::span<const std::uint64_t> groups);
+  void note_handed_out(const MessageRange& range, std::span<const std::uint64_t> groups);
+  /// Whether nobody ever had the first message of the range.
+  [[nodiscard]] bool is_fresh(const MessageRange& range) const;
   /// See Queue::note_stuck(); soft.
   void note_stuck(proto::QueueId queue, proto::TimeMs since);
   /// Soft: which shard this is, and the epoch in which it is led from here.
@@ -280,6 +286,8 @@ class ShardState {
   [[nodiscard]] Totals totals(proto::QueueId queue) const;
   /// No message of the queue that was given back is due before this; kNever when none was.
   [[nodiscard]] proto::TimeMs next_due(proto::QueueId queue) const;
+  /// The same of lanes with nothing that is due at `now`.
+  [[nodiscard]] proto::TimeMs next_due_after(proto::QueueId queue, proto::TimeMs now) const;
   [[nodiscard]] const Partition* partition(proto::PartitionId id) const;
   [[nodiscard]] const Producers& producers() const { return producers_; }
   [[nodiscard]] const Redrives& redrives() const { return redrives_; }
@@ -374,8 +382,9 @@ class ShardState {
                                         const proto::RecordView& record) const;
   [[nodiscard]] LogEnd end_of_lane(proto::QueueId queue, proto::LaneTag tag) const;
   [[nodiscard]] std::vector<proto::LaneTag> ready_lanes(const Queue& queue,
+                                                        const DispatchWish& wish,
                                                         proto::TimeMs now) const;
-  [[nodiscard]] NextStep next_of(const Queue& lane, const DispatchWish& wish,
+  [[nodiscard]] NextStep next_of(const Queue& lane, const DispatchWish& wish, const DueSlice& due,
                                  const BatchSource& batches, proto::TimeMs now) const;
   [[nodiscard]] SendDecision decide_delayed(const Queue& queue, SendBatch& command,
                                             proto::TimeMs now) const;

@@ -36,8 +36,10 @@ void write(const core::RedriveInfo& info, weir::v1::RedriveInfo& to) {
   to.set_why(redrive.why);
   to.set_moved(redrive.moved);
   to.set_skipped(redrive.skipped);
-  to.set_position(redrive.position);
-  to.set_end(redrive.end);
+  // Of the lane in which it is.
+  const proto::Offset first = proto::first_offset(proto::lane_tag(redrive.end));
+  to.set_position(redrive.position - first);
+  to.set_end(redrive.end - first);
   to.set_begun_time(redrive.begun_time);
   to.set_ended_time(redrive.ended_time);
 }

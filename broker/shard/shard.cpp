@@ -51,6 +51,7 @@ proto::Result<> Shard::Impl::reset() {
   spoken_to_.clear();
   dispatchable_.clear();
   loading_.clear();
+  reading_.clear();
   lines_.clear();
   loading_rows_.clear();
   kept_.clear();

@@ -32,7 +32,8 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   core::QueueInfo before = describe(*state_->queue(record->queue));
   count(record->queue, &QueueCounters::purged_messages, before.messages());
   apply(core::Record{*record});
-  attempts_.forget(record->queue);
+  state_->for_each_lane(record->queue,
+                        [this](const core::Queue& lane) { attempts_.forget(lane.id()); });
   return core::Reply{std::move(before)};
 }
 
@@ -56,9 +57,9 @@ Shard::Impl::Answer Shard::Impl::answer(const Input&, std::uint64_t,
   next_stuck_.erase(id);
   known_until_.erase(id);
   metrics_.purged_messages += before.messages();
+  state_->for_each_lane(id, [this](const core::Queue& lane) { attempts_.forget(lane.id()); });
   apply(*records);
   counts_.forget(id);
-  attempts_.forget(id);
   return core::Reply{std::move(before)};
 }
 

@@ -57,8 +57,7 @@ void Shard::Impl::take_back_unsaid() {
 /// After the hand-out, so that a receive that does not wait still takes what is there.
 void Shard::Impl::answer_late_waiters() {
   const auto may_get_more = [this](proto::QueueId queue) {
-    return loading_.contains(proto::LogId{queue.value}) || dropping_.contains(queue) ||
-           loads_rows_of(queue);
+    return reading_.contains(queue) || dropping_.contains(queue) || loads_rows_of(queue);
   };
   for (const Waiter& waiter : consumers_.take_expired(now_, may_get_more)) {
     const core::Queue* queue = state_->queue(waiter.queue);
@@ -100,7 +99,7 @@ Shard::Impl::Step Shard::Impl::take(core::ShardState::DispatchWish wish) {
     wish.max_redeliveries =
         WEIR_PLANTED(redeliver_without_budget) ? UINT32_MAX : redeliveries_left(*queue);
   }
-  Step step = state_->decide(wish, cache_, now_);
+  Step step = decide_readable(wish);
   for (;;) {
     const auto* over = std::get_if<core::Expired>(&step);
     const auto* aside = std::get_if<core::Passed>(&step);
@@ -114,7 +113,7 @@ Shard::Impl::Step Shard::Impl::take(core::ShardState::DispatchWish wish) {
       return {};
     }
     apply(over != nullptr ? core::Record{*over} : core::Record{*aside});
-    step = state_->decide(wish, cache_, now_);
+    step = decide_readable(wish);
   }
   if (auto* given = std::get_if<core::ShardState::DispatchStep>(&step)) {
     note_hand_out(given->delivery);
@@ -122,13 +121,33 @@ Shard::Impl::Step Shard::Impl::take(core::ShardState::DispatchWish wish) {
       ports_.on_first_hand_out(now_ - given->record.append_time, given->delivery.count);
     }
     if (!given->groups.empty()) {
-      state_->note_handed_out(given->record.range.queue, given->groups);
+      state_->note_handed_out(given->record.range, given->groups);
     }
     apply(core::Record{given->record});
   } else if (const auto* need = std::get_if<core::Need>(&step)) {
+    if (damage_of(step) == nullptr) {
+      reading_.insert(wish.queue);
+    }
     load(*need);
   }
   return step;
+}
+
+/// Of a queue, what comes next, though a lane cannot be read; that where nothing else is there.
+Shard::Impl::Step Shard::Impl::decide_readable(core::ShardState::DispatchWish& wish) {
+  std::optional<core::Need> damaged;
+  for (;;) {
+    Step step = state_->decide(wish, cache_, now_);
+    const auto* need = std::get_if<core::Need>(&step);
+    if (need != nullptr && damage_of(step) != nullptr) {
+      damaged = damaged.value_or(*need);
+      wish.unreadable.push_back(proto::lane_tag(proto::QueueId{need->log.value}));
+      if (wish.unreadable.size() <= state_->lanes(wish.queue).size()) {
+        continue;
+      }
+    }
+    return std::holds_alternative<std::monostate>(step) && damaged ? Step{*damaged} : step;
+  }
 }
 
 /// Why the queue hands out nothing, where that is a batch which cannot be read; else nullptr.
@@ -155,7 +174,7 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
   page_in(queue);
   bool empty = false;
   std::uint32_t busy = 0;
-  while (!empty && !loading_.contains(proto::LogId{queue.value})) {
+  while (!empty && !reading_.contains(queue)) {
     Consumer* consumer = consumers_.next_ready(queue, busy);
     if (consumers_.is_turn_of_waiters(queue, consumer)) {
       empty = !serve_waiter(queue);
@@ -171,11 +190,12 @@ void Shard::Impl::dispatch(proto::QueueId queue) {
   page_in(queue);  // what is in memory may have gone out, or room has come
   const core::Queue* target = state_->queue(queue);
   if ((empty || busy > 0) && target != nullptr) {
-    const proto::TimeMs due = state_->next_due(queue);
-    if (due > now_ && due != core::TouchedBatch::kNever) {
+    proto::TimeMs due = state_->next_due_after(queue, now_);
+    if (state_->next_due(queue) <= now_ && redeliveries_left(*target) == 0) {
+      due = std::min(due, RedeliveryBudget::next_change(now_));
+    }
+    if (due != core::TouchedBatch::kNever) {
       due_[queue] = due;
-    } else if (due <= now_ && redeliveries_left(*target) == 0) {
-      due_[queue] = RedeliveryBudget::next_change(now_);
     }
     if (target->is_fifo() && target->fresh() > 0 && target->is_crowded()) {
       pass_stuck(*target);
@@ -398,7 +418,7 @@ void Shard::Impl::note_damage(const DamagedPlaces::Place& place, const proto::Er
 /// Nothing where the batch is known to be damaged, or is being loaded.
 void Shard::Impl::load(const core::Need& need) {
   const DamagedPlaces::Place place{need.log, need.generation, need.offset};
-  if (damaged_.find(place) != nullptr || !loading_.insert(proto::home_of(need.log)).second) {
+  if (damaged_.find(place) != nullptr || !loading_.insert(need.log).second) {
     return;
   }
   ++metrics_.storage_reads;
@@ -409,7 +429,8 @@ void Shard::Impl::load(const core::Need& need) {
       if (life != life_ || failed_) {
         return;
       }
-      loading_.erase(proto::home_of(need.log));
+      loading_.erase(need.log);
+      reading_.erase(proto::home_of(proto::QueueId{need.log.value}));
       if (*batches) {
         // A batch never changes while its row exists, so a load can not be out of date. The wanted
         // one comes last: a small cache drops the read-ahead first.

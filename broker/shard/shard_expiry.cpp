@@ -39,7 +39,7 @@ void Shard::Impl::retain() {
 
 /// False when there is nothing to do, or something else has to come first.
 bool Shard::Impl::step_retention(proto::QueueId queue, proto::Offset& from) {
-  if (core::ShardState::must_wait_to_expire(*state_->queue(queue))) {
+  if (state_->must_wait_to_expire(*state_->queue(queue))) {
     is_retention_waiting_ = true;  // for the moves, which go on by themselves
     return false;
   }

@@ -244,6 +244,7 @@ class Shard::Impl {
   void answer_late_waiters();
   using Step = core::ShardState::NextStep;
   Step take(core::ShardState::DispatchWish wish);
+  Step decide_readable(core::ShardState::DispatchWish& wish);
   [[nodiscard]] std::uint32_t redeliveries_left(const core::Queue& queue) const;
   void note_hand_out(const core::Delivery& delivery);
   [[nodiscard]] const proto::Error* damage_of(const Step& step) const;
@@ -285,6 +286,7 @@ class Shard::Impl {
   [[nodiscard]] bool is_of_this_life(const core::NeedRows& need) const;
   /// A queue, or a lane of one, may have something to hand out.
   void wake(proto::QueueId lane) { dispatchable_.insert(proto::home_of(lane)); }
+  void note_known(const core::NeedRows& need, proto::Offset until);
   [[nodiscard]] bool loads_rows_of(proto::QueueId queue) const;
   void page_in(proto::QueueId queue);
   void page_out();
@@ -295,6 +297,7 @@ class Shard::Impl {
   void note_appended(const core::BatchAppended& record);
   void note_returned(const core::Returned& record, const core::Queue::Effects& effects);
   void cache(const core::BatchAppended& record);
+  void forget_groups(const core::MessageRange& range);
   void forget_if_gone(const core::MessageRange& range, const core::Queue::Effects& effects);
   /// Of a queue, or a lane of one.
   void count(proto::QueueId queue, std::uint64_t QueueCounters::* counter, std::uint64_t count) {
@@ -351,7 +354,8 @@ class Shard::Impl {
   proto::GrantId unsaid_from_;  // grants from here on belong to units that are not committed
 
   std::set<proto::QueueId> dispatchable_;
-  std::set<proto::LogId> loading_;  // queues of which a batch is read, of whatever lane
+  std::set<proto::LogId> loading_;
+  std::set<proto::QueueId> reading_;  // queues whose hand-outs go on when a batch is read
   std::map<proto::SessionId, std::deque<Input>> lines_;  // behind an input that waits for rows
   std::set<proto::QueueId> loading_rows_;
   std::set<proto::QueueId> kept_;  // nothing of them is paged out in this turn

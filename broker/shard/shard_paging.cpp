@@ -124,8 +124,7 @@ void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) 
       wake(need.queue);
       break;
     case core::NeedRows::What::kNext:
-      known_until_[proto::home_of(need.queue)] = rows.known_until;
-      kept_.insert(need.queue);
+      note_known(need, rows.known_until);
       break;
     case core::NeedRows::What::kOldest:
       if (rows.oldest) {
@@ -134,6 +133,16 @@ void Shard::Impl::take_rows(const core::NeedRows& need, const LoadedRows& rows) 
       break;
   }
   schedule();
+}
+
+/// Unless the redrive that it was read for has ended, and another one has begun.
+void Shard::Impl::note_known(const core::NeedRows& need, proto::Offset until) {
+  const proto::QueueId queue = proto::home_of(need.queue);
+  const core::Redrive* redrive = state_->redrives().find(queue);
+  if (redrive != nullptr && redrive->is_running() && redrive->position == need.offset) {
+    known_until_[queue] = until;
+    kept_.insert(need.queue);
+  }
 }
 
 /// Whether what is known of the queue's messages is being read.

@@ -102,6 +102,11 @@ void Shard::Impl::apply(const core::Record& record) {
   if (log_->wants_records()) {
     open_.records.push_back(core::records::encode(record));
   }
+  if (const auto* over = std::get_if<core::Expired>(&record)) {
+    forget_groups(over->range);
+  } else if (const auto* aside = std::get_if<core::Passed>(&record)) {
+    forget_groups(aside->range);
+  }
   core::Queue::Effects effects;
   state_->apply(record, effects);
   for (const auto& [grant, count] : effects.freed) {
@@ -156,6 +161,15 @@ void Shard::Impl::apply(const core::Record& record) {
   } else if (const auto* in = std::get_if<core::PagedIn>(&record)) {
     ++metrics_.paged_in_batches;
     paging_[in->queue] = proto::CommitIndex{last_index_.value + 1};
+  }
+}
+
+/// What is about to leave a standard queue without being handed out does not wait any more.
+void Shard::Impl::forget_groups(const core::MessageRange& range) {
+  const core::CachedBatch* batch =
+      cache_.find(proto::LogId{range.queue.value}, range.base_offset + range.first);
+  if (batch != nullptr && !batch->groups.empty() && state_->is_fresh(range)) {
+    state_->note_handed_out(range, std::span(batch->groups).subspan(range.first, range.count));
   }
 }
 

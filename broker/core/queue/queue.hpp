@@ -145,6 +145,8 @@ class Queue {
     definition_ = record.definition;
     definition_.id = id;
   }
+  /// Messages with lower offsets were there before the last restart; soft.
+  [[nodiscard]] proto::Offset known_from() const { return known_from_; }
   /// A new lane begins in the life in which its queue is.
   void begin_in(std::uint32_t generation) { counters_.generation = generation; }
   /// In time that follows what is leased and what is in memory of the rest, not what waits.
@@ -169,6 +171,7 @@ class Queue {
   /// What is in the delay lane has to be looked up: until then all of it may be due.
   void restore(const Counters& counters) {
     counters_ = counters;
+    known_from_ = counters.next_offset;
     next_delay_due_ = counters.lane.messages > 0 && !WEIR_PLANTED(delay_forgotten_at_restart)
                           ? 0
                           : TouchedBatch::kNever;
@@ -215,6 +218,7 @@ class Queue {
   QueueCreated definition_;
   bool is_fifo_;
   Counters counters_;
+  proto::Offset known_from_ = 0;
   Batches touched_;
   std::set<std::pair<proto::TimeMs, proto::Offset>> returned_;
   std::set<std::pair<proto::TimeMs, proto::Offset>> leases_;

@@ -138,6 +138,33 @@ TEST_F(GroupLanes, GoOnAfterARestart) {
   EXPECT_LE(last_of(order, "quiet"), 5U);
 }
 
+TEST_F(GroupLanes, WhatWasThereBeforeARestartDoesNotCountAgainstWhatCameSince) {
+  storage::MemoryStore store;
+  for (int tenant = 0; tenant < 100; ++tenant) {
+    rig.send_ranked(queue, of("g", 1));
+    rig.send_ranked(queue, of("other" + std::to_string(tenant), 1));
+  }
+  rig.commit(store);
+  rig.state = ShardState(100);
+  ASSERT_TRUE(rig.state.restore(*store.snapshot()));
+  rig.send_ranked(queue, of("g", 64));
+  rig.drain(queue, 1, 60);
+  EXPECT_NE(proto::lane_tag(rig.send_ranked(queue, of("g", 1)).base_offset), 0);
+}
+
+TEST_F(GroupLanes, APurgeForgetsThem) {
+  rig.send_ranked(queue, of("g", 1000));
+  rig.apply(Record{QueuePurged{queue}});
+  EXPECT_EQ(proto::lane_tag(rig.send_ranked(queue, of("g", 10)).base_offset), 0);
+}
+
+TEST_F(GroupLanes, AGroupIsCountedByPriority) {
+  std::vector<Ranked> batch = of("g", 64);
+  batch.push_back({"urgent", 9, "g"});
+  EXPECT_EQ(rig.send_ranked(queue, batch).base_offset, 0);
+  EXPECT_THAT(rig.state.lanes(queue), ElementsAre(proto::lane_tag(9, 0)));
+}
+
 TEST_F(GroupLanes, ABatchIsDividedIntoABoundedNumberOfParts) {
   std::vector<Ranked> batch;
   for (int tenant = 0; tenant < 100; ++tenant) {

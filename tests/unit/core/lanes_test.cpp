@@ -163,6 +163,50 @@ TEST_F(Lanes, OutliveARestartWithAllThatIsKnownOfThem) {
   restart();
 }
 
+/// A message of that priority that two consumers were lost with.
+struct LoneInALane : Lanes {
+  void lose_twice(int priority) {
+    rig.apply(
+        Record{*rig.state.decide(UpdateQueue{"default", "work", {.max_receive_count = 10}, false})
+                    .value()
+                    .record});
+    rig.send_ranked(queue, {{"lone", priority}}, {}, kNow - 2000);
+    for (const proto::TimeMs now : {kNow - 2000, kNow - 1000}) {
+      const auto held = rig.hand_out(queue, 1, now);
+      rig.settle(queue, CoreRig::range(*held, SettleKind::kStarted), now);
+      rig.expire(now + 1000, false);
+    }
+  }
+};
+
+TEST_F(LoneInALane, IsToldWhoeverTakesFromAnotherLane) {
+  lose_twice(9);
+  rig.send_ranked(queue, {10, Ranked{"plain"}});
+  auto wish = rig.wish(queue, 5);
+  wish.is_alone = false;
+  const auto step = rig.state.decide(wish, rig.batches, kNow);
+  const auto* given = std::get_if<ShardState::DispatchStep>(&step);
+  ASSERT_NE(given, nullptr);
+  EXPECT_TRUE(given->passed_lone);
+}
+
+TEST_F(LoneInALane, IsFirstForWhoHoldsNothing) {
+  lose_twice(0);
+  rig.send_ranked(queue, {10, Ranked{"high", 9}});
+  const auto held = rig.hand_out(queue, 5);
+  EXPECT_THAT(rig.values(*held), ElementsAre("lone"));
+}
+
+TEST_F(Lanes, WhatIsDueLaterInOneIsNotHiddenByWhatIsDueInAnother) {
+  rig.send_ranked(queue, {{"a", 9}, {"b", 0}});
+  for (const std::uint32_t delay : {10U, 500U}) {
+    const auto held = rig.hand_out(queue, 1);
+    rig.settle(queue, CoreRig::range(*held, SettleKind::kTransient, delay), kNow);
+  }
+  EXPECT_EQ(rig.state.next_due(queue), kNow + 10);
+  EXPECT_EQ(rig.state.next_due_after(queue, kNow + 10), kNow + 500);
+}
+
 TEST_F(Lanes, LeasesInThemEnd) {
   rig.send_ranked(queue, {{"a", 9}});
   ASSERT_TRUE(rig.hand_out(queue, 1));

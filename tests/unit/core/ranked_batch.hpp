@@ -72,7 +72,7 @@ struct LaneRig : CoreRig {
     if (given == nullptr) {
       return std::nullopt;
     }
-    state.note_handed_out(given->record.range.queue, given->groups);
+    state.note_handed_out(given->record.range, given->groups);
     apply(Record{given->record});
     return std::move(given->delivery);
   }

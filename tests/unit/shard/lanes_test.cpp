@@ -1,5 +1,7 @@
 #include "proto/lanes.hpp"
 
+#include "proto/limits.hpp"
+#include "storage/key_codec.hpp"
 #include "tests/unit/core/ranked_batch.hpp"
 #include "tests/unit/shard/shard_rig.hpp"
 
@@ -173,6 +175,65 @@ TEST_F(LanesShardWithLittleMemory, ReadsWhatItDoesNotHoldOfEachLane) {
   const std::vector<std::string> again = values(receive_all(60));
   EXPECT_EQ(again.size(), 60U);
   EXPECT_EQ(std::ranges::count(again, "high"), 20);
+}
+
+TEST_F(LanesShardWithLittleMemory, AReadOfOneLaneForAnotherPurposeHoldsUpNobody) {
+  rig.ask(client, ++requests,
+          core::UpdateQueue{"default", "work", {.retention_ms = proto::kMinRetentionMs}, false});
+  rig.settle_down();
+  send({{"low", 0}});
+  const proto::QueueId other = rig.create_queue(client, "other");
+  rig.send(client, proto::LogId{other.value}, ++sends, {"takes its place in memory"});
+  rig.settle_down();
+  rig.now += proto::kMinRetentionMs;
+  rig.shard.on_timer();
+  rig.run();
+  ASSERT_FALSE(rig.loader.waiting.empty()) << "what is too old is read, to go";
+  rig.ask(client, 1, core::Subscribe{"default", "work", 1, 0, 1, 1 << 20});
+  core::SendBatch batch = core::test::a_ranked_batch(proto::LogId{queue.value}, {{"high", 9}});
+  batch.send_number = ++sends;
+  rig.shard.send(client.id, std::move(batch), 0);
+  rig.run();
+  rig.commit_all();
+  EXPECT_THAT(values(client.deliveries), ElementsAre("high"));
+}
+
+TEST_F(LanesShardWithLittleMemory, WhatCannotBeReadHoldsUpItsLaneAlone) {
+  send({{"damaged", 9}});
+  send({{"low", 0}});
+  storage::WriteBatch rows;
+  const proto::LaneTag tag = lane_tag(9, 0);
+  rows.remove(storage::Family::kLog,
+              storage::batch_key(storage::KeyKind::kBatch, proto::lane_id(queue, tag).value, 1,
+                                 first_offset(tag)));
+  const std::array<const storage::WriteBatch*, 1> all = {&rows};
+  rig.store.commit(all).value();
+  std::vector<std::string> got;
+  for (int i = 0; i < 3 && got.empty(); ++i) {
+    rig.ask(client, ++requests, core::Receive{"default", "work", 1, 0, 0, 60'000});
+    rig.settle_down();
+    ASSERT_TRUE(client.replies.at(requests)) << client.replies.at(requests).error().to_string();
+    got = values(client.reply<core::Received>(requests).deliveries);
+  }
+  EXPECT_THAT(got, ElementsAre("low"));
+  EXPECT_EQ(rig.damages.size(), 1U);
+  rig.ask(client, ++requests, core::Receive{"default", "work", 1, 0, 0, 60'000});
+  rig.settle_down();
+  EXPECT_EQ(client.replies.at(requests).error().code, proto::Errc::kCorruptBatch)
+      << "nothing else is there";
+}
+
+TEST_F(LanesShard, WhatExpiresIsNoMoreOfItsGroup) {
+  rig.ask(client, ++requests,
+          core::UpdateQueue{"default", "work", {.retention_ms = proto::kMinRetentionMs}, false});
+  rig.settle_down();
+  send({60, Ranked{"v", {}, "g"}});
+  rig.pass(proto::kMinRetentionMs - 1);
+  send({Ranked{"keeps the queue from being empty"}});
+  rig.pass(1);
+  ASSERT_EQ(rig.info("work").ready, 1U);
+  send({60, Ranked{"v", {}, "g"}});
+  EXPECT_EQ(lane_tag(client.sent.back().base_offset), 0);
 }
 
 TEST_F(LanesShardWithLittleMemory, SettlesWhatIsReadForIt) {
