@@ -215,6 +215,7 @@ proto::Result<> check_taken(const Queue& queue, const ShardState::Totals& holds,
 
 proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decide(
     SendBatch& command, const KnownIds& known_ids, proto::TimeMs now) const {
+  using Decided = proto::Result<std::variant<NeedIds, SendDecision>>;
   const auto target = find_target(*this, command);
   if (!target) {
     return target.error();
@@ -256,13 +257,8 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
     }
     const bool waits = is_put_off(to_queue->definition().settings, command.columns);
     if (waits || has_lanes(*to_queue, command.columns)) {
-      SendDecision decision =
-          waits ? decide_delayed(*to_queue, command, now) : decide_lanes(*to_queue, command, now);
-      const std::uint64_t held = totals(to_queue->id()).bytes;
-      if (auto room = check_bytes(*to_queue, held, stored_bytes(decision)); !room) {
-        return room.error();
-      }
-      return decision;
+      auto apart = decide_apart(*to_queue, command, waits, now);
+      return apart ? Decided(*std::move(apart)) : apart.error();
     }
   }
   if (!known.empty()) {
@@ -275,6 +271,18 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
     remember(*to_queue, command, {}, end.next_offset, now, decision.more);
   }
   decision.record = append_whole(command, end, identity_.epoch, now);
+  return decision;
+}
+
+/// Of a batch that does not go behind its queue's newest one as it is.
+proto::Result<ShardState::SendDecision> ShardState::decide_apart(const Queue& queue,
+                                                                 SendBatch& command, bool waits,
+                                                                 proto::TimeMs now) const {
+  SendDecision decision =
+      waits ? decide_delayed(queue, command, now) : decide_lanes(queue, command, now);
+  if (auto room = check_bytes(queue, totals(queue.id()).bytes, stored_bytes(decision)); !room) {
+    return room.error();
+  }
   return decision;
 }
 

@@ -103,27 +103,7 @@ proto::Result<> ShardState::restore_queues(const storage::Reader& reader) {
   }
   done = for_each_row(
       reader, storage::kind_prefix(KeyKind::kQueueState),
-      [this](std::string_view key, std::string_view value) -> proto::Result<> {
-        const auto id = storage::parse_object_key(KeyKind::kQueueState, key);
-        const proto::QueueId lane{id.value_or(0)};
-        if (!id || !queues_.contains(proto::home_of(lane))) {
-          return bad_key("queue state");
-        }
-        const auto row = rows::decode_counters(value);
-        if (!row) {
-          return row.error();
-        }
-        if (!proto::is_in_lane(lane, row->cursor) || !proto::is_in_lane(lane, row->next_offset)) {
-          return bad_key("queue state");
-        }
-        // The rows of queues themselves come first.
-        Queue& queue = queues_.contains(lane) ? queues_.at(lane) : open_lane(lane);
-        if (proto::lane_tag(lane) != 0 && row->generation != queue.counters().generation) {
-          return bad_key("queue state");
-        }
-        queue.restore(*row);
-        return {};
-      });
+      [this](std::string_view key, std::string_view value) { return restore_lane(key, value); });
   if (!done) {
     return done;
   }
@@ -149,6 +129,28 @@ proto::Result<> ShardState::restore_queues(const storage::Reader& reader) {
     reindex(id);
   }
   return done;
+}
+
+/// The numbers of a queue's own log, or of another lane: those come behind the queues themselves.
+proto::Result<> ShardState::restore_lane(std::string_view key, std::string_view value) {
+  const auto id = storage::parse_object_key(KeyKind::kQueueState, key);
+  const proto::QueueId lane{id.value_or(0)};
+  if (!id || !queues_.contains(proto::home_of(lane))) {
+    return bad_key("queue state");
+  }
+  const auto row = rows::decode_counters(value);
+  if (!row) {
+    return row.error();
+  }
+  if (!proto::is_in_lane(lane, row->cursor) || !proto::is_in_lane(lane, row->next_offset)) {
+    return bad_key("queue state");
+  }
+  Queue& queue = queues_.contains(lane) ? queues_.at(lane) : open_lane(lane);
+  if (proto::lane_tag(lane) != 0 && row->generation != queue.counters().generation) {
+    return bad_key("queue state");
+  }
+  queue.restore(*row);
+  return {};
 }
 
 proto::Result<> ShardState::restore_redrives(const storage::Reader& reader) {

@@ -360,6 +360,7 @@ class ShardState {
       const std::string& name_space, const std::string& name, const std::string& target) const;
   void reindex(proto::QueueId id);
   proto::Result<> restore_queues(const storage::Reader& reader);
+  proto::Result<> restore_lane(std::string_view key, std::string_view value);
   proto::Result<> restore_topics(const storage::Reader& reader);
   proto::Result<> restore_producers(const storage::Reader& reader);
   [[nodiscard]] static Expired expired(const Queue& queue, const MessageRange& range,
@@ -373,6 +374,8 @@ class ShardState {
   [[nodiscard]] SendDecision decide_known(const Queue& queue, SendBatch& command,
                                           std::vector<proto::SentEntry::Place> known,
                                           proto::TimeMs now) const;
+  [[nodiscard]] proto::Result<SendDecision> decide_apart(const Queue& queue, SendBatch& command,
+                                                         bool waits, proto::TimeMs now) const;
   [[nodiscard]] SendDecision decide_lanes(const Queue& queue, SendBatch& command,
                                           proto::TimeMs now) const;
   [[nodiscard]] static SendDecision decide_duplicate(const SendBatch& command,

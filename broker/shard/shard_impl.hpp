@@ -227,7 +227,7 @@ class Shard::Impl {
                Resolved done);
   /// Answers with what `read(reader)` finds, off the shard.
   template <class Found, class Read>
-  void answer_from_store(proto::SessionId session, std::uint64_t id, Read read);
+  void answer_from_store(proto::SessionId session, std::uint64_t id, const Read& read);
   void reply(proto::SessionId session, std::uint64_t id, proto::Result<core::Reply> reply,
              std::optional<std::uint32_t> feeds = std::nullopt);
 
@@ -297,7 +297,7 @@ class Shard::Impl {
   void note_appended(const core::BatchAppended& record);
   void note_returned(const core::Returned& record, const core::Queue::Effects& effects);
   void cache(const core::BatchAppended& record);
-  void forget_groups(const core::MessageRange& range);
+  void forget_groups(const core::Record& record);
   void forget_if_gone(const core::MessageRange& range, const core::Queue::Effects& effects);
   /// Of a queue, or a lane of one.
   void count(proto::QueueId queue, std::uint64_t QueueCounters::* counter, std::uint64_t count) {
@@ -388,7 +388,7 @@ class Shard::Impl {
 };
 
 template <class Found, class Read>
-void Shard::Impl::answer_from_store(proto::SessionId session, std::uint64_t id, Read read) {
+void Shard::Impl::answer_from_store(proto::SessionId session, std::uint64_t id, const Read& read) {
   ports_.loader->load([this, life = life_, session, id, read](const storage::Reader& reader) {
     auto found = std::make_shared<proto::Result<Found>>(read(reader));
     return Loader::Continuation([this, life, session, id, found] {

@@ -102,11 +102,7 @@ void Shard::Impl::apply(const core::Record& record) {
   if (log_->wants_records()) {
     open_.records.push_back(core::records::encode(record));
   }
-  if (const auto* over = std::get_if<core::Expired>(&record)) {
-    forget_groups(over->range);
-  } else if (const auto* aside = std::get_if<core::Passed>(&record)) {
-    forget_groups(aside->range);
-  }
+  forget_groups(record);
   core::Queue::Effects effects;
   state_->apply(record, effects);
   for (const auto& [grant, count] : effects.freed) {
@@ -165,7 +161,13 @@ void Shard::Impl::apply(const core::Record& record) {
 }
 
 /// What is about to leave a standard queue without being handed out does not wait any more.
-void Shard::Impl::forget_groups(const core::MessageRange& range) {
+void Shard::Impl::forget_groups(const core::Record& record) {
+  const auto* over = std::get_if<core::Expired>(&record);
+  const auto* aside = std::get_if<core::Passed>(&record);
+  if (over == nullptr && aside == nullptr) {
+    return;
+  }
+  const core::MessageRange& range = over != nullptr ? over->range : aside->range;
   const core::CachedBatch* batch =
       cache_.find(proto::LogId{range.queue.value}, range.base_offset + range.first);
   if (batch != nullptr && !batch->groups.empty() && state_->is_fresh(range)) {

@@ -180,6 +180,44 @@ Result<> check_for_fifo(const MessageView& message) {
   return {};
 }
 
+/// The headers by which the broker knows what a message asks for.
+class OwnHeaders {
+ public:
+  explicit OwnHeaders(const MessageView& message) {
+    headers_.reserve(message.headers().size());  // nothing for a message that asks for nothing
+    // The delay in front, where the batcher looks for it.
+    if (message.delay()) {
+      add(proto::kHeaderDelay, 0, message.delay()->count());
+    }
+    if (message.ttl()) {
+      add(proto::kHeaderTtl, 1, message.ttl()->count());
+    }
+    if (message.deadline()) {
+      add(proto::kHeaderDeadline, 2, message.deadline()->time_since_epoch().count());
+    }
+    if (message.priority()) {
+      add(proto::kHeaderPriority, 3, *message.priority());
+    }
+    if (message.group()) {
+      headers_.push_back({proto::kHeaderGroup, message.group()});
+    }
+    if (message.deduplication_id()) {
+      headers_.push_back({proto::kHeaderDeduplicationId, message.deduplication_id()});
+    }
+  }
+  /// Valid as long as this and the message.
+  [[nodiscard]] std::vector<proto::Header>& headers() { return headers_; }
+
+ private:
+  void add(std::string_view name, std::size_t place, std::int64_t number) {
+    texts_.at(place) = std::to_string(number);
+    headers_.push_back({name, texts_.at(place)});
+  }
+
+  std::array<std::string, 4> texts_;
+  std::vector<proto::Header> headers_;
+};
+
 }  // namespace
 
 Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, bool may_block,
@@ -189,35 +227,8 @@ Result<> ProducerFront::take(const MessageView& message, TimePoint deadline, boo
       return checked;
     }
   }
-  std::vector<proto::Header> headers;
-  const std::size_t own = (message.delay() ? 1U : 0U) + (message.ttl() ? 1U : 0U) +
-                          (message.deadline() ? 1U : 0U) + (message.group() ? 1U : 0U) +
-                          (message.deduplication_id() ? 1U : 0U) + (message.priority() ? 1U : 0U);
-  headers.reserve(message.headers().size() + own);
-  // The delay in front, where the batcher looks for it.
-  std::array<std::string, 4> texts;
-  if (message.delay()) {
-    texts[0] = std::to_string(message.delay()->count());
-    headers.push_back({proto::kHeaderDelay, texts[0]});
-  }
-  if (message.ttl()) {
-    texts[1] = std::to_string(message.ttl()->count());
-    headers.push_back({proto::kHeaderTtl, texts[1]});
-  }
-  if (message.deadline()) {
-    texts[2] = std::to_string(message.deadline()->time_since_epoch().count());
-    headers.push_back({proto::kHeaderDeadline, texts[2]});
-  }
-  if (message.priority()) {
-    texts[3] = std::to_string(*message.priority());
-    headers.push_back({proto::kHeaderPriority, texts[3]});
-  }
-  if (message.group()) {
-    headers.push_back({proto::kHeaderGroup, message.group()});
-  }
-  if (message.deduplication_id()) {
-    headers.push_back({proto::kHeaderDeduplicationId, message.deduplication_id()});
-  }
+  OwnHeaders own(message);
+  std::vector<proto::Header>& headers = own.headers();
   for (const HeaderView& header : message.headers()) {
     if (const proto::Result<> checked = check_header_name(header.key); !checked) {
       return to_public(checked.error());
