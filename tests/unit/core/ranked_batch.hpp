@@ -79,8 +79,8 @@ struct LaneRig : CoreRig {
   /// The values of what was handed out.
   std::vector<std::string> values(const Delivery& held) const {
     std::vector<std::string> found;
-    const proto::QueueId lane = proto::lane_of(held.queue, held.base_offset);
-    const CachedBatch* batch = batches.find(proto::LogId{lane.value}, held.base_offset);
+    const proto::QueueId from = proto::lane_of(held.queue, held.base_offset);
+    const CachedBatch* batch = batches.find(proto::LogId{from.value}, held.base_offset);
     for (std::uint32_t i = 0; i < held.count; ++i) {
       found.emplace_back(record_at(*batch, held.first_index + i).value.value_or(""));
     }
