@@ -39,14 +39,10 @@ void ShardState::apply_one(const QueueChanged& record, Queue::Effects&) {
   WEIR_ASSERT(it != queues_.end(), "a record of a queue finds it");
   dead_letter_sources_.erase({it->second.definition().dead_letter_queue, id});
   note_dead_letter_queue(record.definition);
-  const auto change_lane = [&](Queue& lane) {
-    lane.apply(record);
+  for_each_lane(id, [&](const Queue& lane) {
+    queues_.at(lane.id()).apply(record);
     note_retention(lane);
-  };
-  change_lane(it->second);
-  for (const proto::LaneTag tag : lanes(id)) {
-    change_lane(queues_.at(proto::lane_id(id, tag)));
-  }
+  });
   rows_.put(Family::kState, storage::object_key(KeyKind::kQueue, id.value),
             rows::encode(record.definition));
 }
@@ -70,19 +66,15 @@ void ShardState::remove_messages(proto::QueueId id, std::uint32_t generation) {
 }
 
 void ShardState::apply_one(const QueuePurged& record, Queue::Effects& effects) {
-  const auto purge = [&](proto::QueueId lane) {
-    Queue& queue = change(lane);
-    remove_messages(lane, queue.counters().generation);
-    queue.apply(record, effects);
-    reindex(lane);
-  };
-  purge(record.queue);
-  group_counts_.erase(record.queue);
-  for (const proto::LaneTag tag : lanes(record.queue)) {
-    if (!WEIR_PLANTED(purge_forgets_lanes)) {
-      purge(proto::lane_id(record.queue, tag));
+  for_each_lane(record.queue, [&](const Queue& lane) {
+    if (lane.id() != record.queue && WEIR_PLANTED(purge_forgets_lanes)) {
+      return;
     }
-  }
+    remove_messages(lane.id(), lane.counters().generation);
+    change(lane.id()).apply(record, effects);
+    reindex(lane.id());
+  });
+  group_counts_.erase(record.queue);
 }
 
 void ShardState::apply_one(const TopicCreated& record, Queue::Effects&) {

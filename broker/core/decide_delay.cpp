@@ -40,11 +40,9 @@ ShardState::SendDecision ShardState::decide_delayed(const Queue& queue, SendBatc
   whole.last_offset = decision.base_offset + columns.count() - 1;
   whole.append_time = now;
   whole.base_timestamp = columns.header.base_timestamp;
-  std::string stored = std::move(command.stored);
-  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes),
-                               decision.base_offset, static_cast<std::int32_t>(identity_.epoch));
-  proto::write_stored_header(stored, {proto::StoredKind::kData, now, -1});
-  const proto::SharedBytes bytes(std::move(stored));
+  const proto::SharedBytes bytes =
+      stamped(std::move(command.stored), {proto::StoredKind::kData, now, -1}, decision.base_offset,
+              identity_.epoch);
   for (std::uint32_t first = 0; first < columns.count();) {
     const proto::TimeMs due = due_of(settings, columns, first, now);
     const std::uint32_t end = end_of_due(settings, columns, first, due, now);

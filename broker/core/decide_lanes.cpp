@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -76,7 +75,7 @@ class Division {
     friend bool operator==(const Lane&, const Lane&) = default;
   };
 
-  Division(const proto::BatchColumns& columns, const GroupCounts* waiting)
+  Division(const proto::BatchColumns& columns, const GroupCounts& waiting)
       : columns_(columns), waiting_(waiting) {
     for (std::uint32_t i = 0; i < columns.groups.size(); ++i) {
       ++in_batch_[{columns.priority_of(i), columns.groups[i]}];
@@ -93,14 +92,6 @@ class Division {
   [[nodiscard]] std::size_t lane_of(std::uint32_t index) const { return lane_of_[index]; }
 
  private:
-  /// Whether so many of the group wait, with those that come now, that it is too many.
-  [[nodiscard]] bool is_too_many(int priority, std::uint64_t group) const {
-    if (group == proto::kNoGroup || WEIR_PLANTED(one_lane_for_all_groups)) {
-      return false;
-    }
-    const std::uint32_t waiting = waiting_ != nullptr ? waiting_->waiting(priority, group) : 0;
-    return waiting + in_batch_.at({priority, group}) > GroupCounts::kQuietMessages;
-  }
   [[nodiscard]] std::size_t place_of(const Lane& lane) const {
     return static_cast<std::size_t>(std::ranges::find(lanes_, lane) - lanes_.begin());
   }
@@ -108,7 +99,8 @@ class Division {
     const int priority = columns_.priority_of(index);
     const std::uint64_t group = columns_.group_of(index);
     Lane lane{proto::lane_tag(priority, 0), 0};
-    if (is_too_many(priority, group)) {
+    if (group != proto::kNoGroup &&
+        waiting_.is_too_many(priority, group, in_batch_.at({priority, group}))) {
       const Lane own{proto::lane_tag(priority, proto::group_lane(group)), group};
       lane = place_of(own) < lanes_.size() || lanes_.size() < kMaxParts ? own : lane;
     }
@@ -120,7 +112,7 @@ class Division {
   }
 
   const proto::BatchColumns& columns_;
-  const GroupCounts* waiting_;
+  const GroupCounts& waiting_;
   std::map<std::pair<int, std::uint64_t>, std::uint32_t> in_batch_;  // by priority and group
   std::vector<Lane> lanes_;
   std::vector<std::size_t> lane_of_;
@@ -128,23 +120,21 @@ class Division {
 
 }  // namespace
 
+const GroupCounts& ShardState::group_counts(proto::QueueId queue) const {
+  static const GroupCounts none;
+  const auto counts = group_counts_.find(queue);
+  return counts != group_counts_.end() ? counts->second : none;
+}
+
 proto::LaneTag ShardState::lane_for(proto::QueueId queue, const proto::RecordView& record) const {
-  const auto header = [&](std::string_view name) -> std::optional<std::string_view> {
-    const auto it = std::ranges::find(record.headers, name, &proto::Header::key);
-    return it != record.headers.end() ? it->value : std::nullopt;
-  };
   if (WEIR_PLANTED(append_in_one_lane)) {
     return 0;
   }
-  const int priority =
-      proto::read_priority(header(proto::kHeaderPriority)).value_or(proto::kDefaultPriority);
-  const auto group = header(proto::kHeaderGroup);
-  const auto counts = group_counts_.find(queue);
-  if (!group || counts == group_counts_.end()) {
-    return proto::lane_tag(priority, 0);
-  }
-  const std::uint64_t hash = proto::group_hash(*group);
-  const bool is_too_many = counts->second.waiting(priority, hash) >= GroupCounts::kQuietMessages;
+  const int priority = proto::read_priority(header_of(record, proto::kHeaderPriority))
+                           .value_or(proto::kDefaultPriority);
+  const std::string_view group = header_of(record, proto::kHeaderGroup);
+  const std::uint64_t hash = group.empty() ? proto::kNoGroup : proto::group_hash(group);
+  const bool is_too_many = group_counts(queue).is_too_many(priority, hash, 1);
   return proto::lane_tag(priority, is_too_many ? proto::group_lane(hash) : 0);
 }
 
@@ -160,8 +150,7 @@ ShardState::SendDecision ShardState::decide_lanes(const Queue& queue, SendBatch&
   const proto::BatchColumns& columns = command.columns;
   SendDecision decision;
   decision.append_time = now;
-  const auto counts = group_counts_.find(queue.id());
-  const Division division(columns, counts != group_counts_.end() ? &counts->second : nullptr);
+  const Division division(columns, group_counts(queue.id()));
   const std::vector<Division::Lane>& lanes = division.lanes();
   if (lanes.size() == 1) {
     const LogEnd end = end_of_lane(queue.id(), lanes.front().tag);
@@ -169,7 +158,7 @@ ShardState::SendDecision ShardState::decide_lanes(const Queue& queue, SendBatch&
     decision.record = append_whole(command, end, identity_.epoch, now);
     return decision;
   }
-  std::vector<SendPart> batches(lanes.size(), SendPart(command));
+  std::vector<SendPart> batches(lanes.size(), SendPart(command, now));
   for (std::uint32_t i = 0; i < columns.count(); ++i) {
     batches[division.lane_of(i)].add(i);
   }
@@ -180,7 +169,7 @@ ShardState::SendDecision ShardState::decide_lanes(const Queue& queue, SendBatch&
     LogEnd& end =
         ends.try_emplace(lanes[i].tag, end_of_lane(queue.id(), lanes[i].tag)).first->second;
     parts.push_back({end.next_offset, batches[i].count(), lanes[i].group});
-    decision.more.emplace_back(batches[i].append(end, identity_.epoch, now));
+    decision.more.emplace_back(append_of(batches[i], end, identity_.epoch, now));
     end.go_on(parts.back().count);
   }
   const Places places(std::move(parts));

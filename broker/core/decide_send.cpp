@@ -252,12 +252,13 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
     return decide_known(*to_queue, command, std::move(known), now);
   }
   if (to_queue != nullptr) {
-    if (auto taken = check_taken(*to_queue, totals(to_queue->id()), command); !taken) {
+    const Totals holds = totals(to_queue->id());
+    if (auto taken = check_taken(*to_queue, holds, command); !taken) {
       return taken.error();
     }
     const bool waits = is_put_off(to_queue->definition().settings, command.columns);
     if (waits || has_lanes(*to_queue, command.columns)) {
-      auto apart = decide_apart(*to_queue, command, waits, now);
+      auto apart = decide_apart(*to_queue, holds, command, waits, now);
       return apart ? Decided(*std::move(apart)) : apart.error();
     }
   }
@@ -276,11 +277,12 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
 
 /// Of a batch that does not go behind its queue's newest one as it is.
 proto::Result<ShardState::SendDecision> ShardState::decide_apart(const Queue& queue,
+                                                                 const Totals& holds,
                                                                  SendBatch& command, bool waits,
                                                                  proto::TimeMs now) const {
   SendDecision decision =
       waits ? decide_delayed(queue, command, now) : decide_lanes(queue, command, now);
-  if (auto room = check_bytes(queue, totals(queue.id()).bytes, stored_bytes(decision)); !room) {
+  if (auto room = check_bytes(queue, holds.bytes, stored_bytes(decision)); !room) {
     return room.error();
   }
   return decision;
@@ -306,9 +308,9 @@ ShardState::SendDecision ShardState::decide_known(const Queue& queue, SendBatch&
   decision.append_time = now;
   decision.is_duplicate = known.size() == command.columns.count();
   if (!decision.is_duplicate) {
-    SendPart rest(command);
+    SendPart rest(command, now);
     for_each_new(command, known, [&](std::uint32_t i) { rest.add(i); });
-    decision.record = rest.append(end, identity_.epoch, now);
+    decision.record = append_of(rest, end, identity_.epoch, now);
     remember(queue, command, known, end.next_offset, now, decision.more);
   }
   take_sequence(command, decision);

@@ -29,6 +29,11 @@ proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index) {
   return std::move(decoded->record);
 }
 
+std::string_view header_of(const proto::RecordView& record, std::string_view name) {
+  const auto it = std::ranges::find(record.headers, name, &proto::Header::key);
+  return it != record.headers.end() && it->value ? *it->value : std::string_view();
+}
+
 proto::TimeMs cursor_time_behind(const Queue& queue, const MessageRange& range,
                                  proto::TimeMs append_time, const BatchSource& batches) {
   const CachedBatch* behind = batches.find(
@@ -76,14 +81,19 @@ proto::SharedBytes RebuiltBatch::finish(proto::Offset base_offset, proto::Offset
   return finish_rebuilt(builder_, base_offset, prev_last_offset, epoch, now_);
 }
 
+proto::SharedBytes stamped(std::string stored, proto::StoredHeader header,
+                           proto::Offset base_offset, std::uint32_t epoch) {
+  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,
+                               static_cast<std::int32_t>(epoch));
+  proto::write_stored_header(stored, header);
+  return proto::SharedBytes(std::move(stored));
+}
+
 proto::SharedBytes finish_rebuilt(proto::BatchBuilder& builder, proto::Offset base_offset,
                                   proto::Offset prev_last_offset, std::uint32_t epoch,
                                   proto::TimeMs now) {
-  std::string stored = builder.finish({}, proto::Compression::kNone);
-  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes), base_offset,
-                               static_cast<std::int32_t>(epoch));
-  proto::write_stored_header(stored, {proto::StoredKind::kRebuilt, now, prev_last_offset});
-  return proto::SharedBytes(std::move(stored));
+  return stamped(builder.finish({}, proto::Compression::kNone),
+                 {proto::StoredKind::kRebuilt, now, prev_last_offset}, base_offset, epoch);
 }
 
 }  // namespace weir::core

@@ -3,6 +3,7 @@
 #include "broker/core/decision.hpp"
 #include "broker/core/queue/queue.hpp"
 #include "proto/batch/record_batch.hpp"
+#include "proto/batch/stored_batch.hpp"
 #include "proto/bytes.hpp"
 #include "proto/ids.hpp"
 
@@ -38,6 +39,9 @@ inline constexpr std::string_view kHeaderDeadHistory = "weir.dead-history";
 /// The message at that index of an uncompressed batch of ours.
 [[nodiscard]] proto::RecordView record_at(const CachedBatch& batch, std::uint32_t index);
 
+/// The value of the message's first header of that name; empty where it has none.
+[[nodiscard]] std::string_view header_of(const proto::RecordView& record, std::string_view name);
+
 /// Builds a batch of copies of messages, key, value and headers as they were, but for what told how
 /// they died or how long they were put off. Each keeps the id that it had first.
 class RebuiltBatch {
@@ -62,6 +66,10 @@ class RebuiltBatch {
   proto::TimeMs now_;
   proto::BatchBuilder builder_;
 };
+
+/// A batch behind room for our header becomes the stored one at that offset.
+[[nodiscard]] proto::SharedBytes stamped(std::string stored, proto::StoredHeader header,
+                                         proto::Offset base_offset, std::uint32_t epoch);
 
 /// The stored batch, with its header, of what the builder holds, as one of kind kRebuilt.
 [[nodiscard]] proto::SharedBytes finish_rebuilt(proto::BatchBuilder& builder,

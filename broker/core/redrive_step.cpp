@@ -16,11 +16,6 @@
 namespace weir::core {
 namespace {
 
-std::string_view header_of(const proto::RecordView& record, std::string_view name) {
-  const auto it = std::ranges::find(record.headers, name, &proto::Header::key);
-  return it != record.headers.end() && it->value ? *it->value : std::string_view();
-}
-
 bool has_header(const proto::RecordView& record, std::string_view name, std::string_view value) {
   return std::ranges::any_of(record.headers, [&](const proto::Header& header) {
     return header.key == name && header.value.value_or(std::string_view()) == value;

@@ -4,14 +4,13 @@
 #include "proto/assert.hpp"
 #include "proto/batch/stored_batch.hpp"
 
-#include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 
 namespace weir::core {
 
-SendPart::SendPart(const SendBatch& send) : send_(send), builder_(proto::kStoredHeaderBytes) {}
+SendPart::SendPart(const SendBatch& send, proto::TimeMs now)
+    : send_(send), now_(now), builder_(proto::kStoredHeaderBytes) {}
 
 void SendPart::add(std::uint32_t index) {
   const std::string_view batch = std::string_view(send_.stored).substr(proto::kStoredHeaderBytes);
@@ -21,23 +20,14 @@ void SendPart::add(std::uint32_t index) {
                 proto::timestamp_of(send_.columns.header.base_timestamp, decoded->record)});
 }
 
-BatchAppended SendPart::append(const LogEnd& end, std::uint32_t epoch, proto::TimeMs now) {
-  BatchAppended record;
-  record.log = end.log;
-  record.base_offset = end.next_offset;
-  record.count = builder_.count();
-  record.time = now;
-  record.stored = finish_rebuilt(builder_, end.next_offset, end.prev_last_offset, epoch, now);
-  return record;
+proto::SharedBytes SendPart::finish(proto::Offset base_offset, proto::Offset prev_last_offset,
+                                    std::uint32_t epoch) {
+  return finish_rebuilt(builder_, base_offset, prev_last_offset, epoch, now_);
 }
 
 BatchAppended append_whole(SendBatch& send, const LogEnd& end, std::uint32_t epoch,
                            proto::TimeMs now) {
   const proto::BatchHeader& header = send.columns.header;
-  std::string stored = std::move(send.stored);
-  proto::poke_offset_and_epoch(std::span(stored).subspan(proto::kStoredHeaderBytes),
-                               end.next_offset, static_cast<std::int32_t>(epoch));
-  proto::write_stored_header(stored, {proto::StoredKind::kData, now, end.prev_last_offset});
   BatchAppended record;
   record.log = end.log;
   record.topic = send.topic;
@@ -47,7 +37,9 @@ BatchAppended append_whole(SendBatch& send, const LogEnd& end, std::uint32_t epo
   record.producer_id = header.producer_id;
   record.producer_epoch = static_cast<std::uint16_t>(header.producer_epoch);
   record.base_sequence = header.base_sequence;
-  record.stored = proto::SharedBytes(std::move(stored));
+  record.stored =
+      stamped(std::move(send.stored), {proto::StoredKind::kData, now, end.prev_last_offset},
+              end.next_offset, epoch);
   return record;
 }
 

@@ -374,8 +374,9 @@ class ShardState {
   [[nodiscard]] SendDecision decide_known(const Queue& queue, SendBatch& command,
                                           std::vector<proto::SentEntry::Place> known,
                                           proto::TimeMs now) const;
-  [[nodiscard]] proto::Result<SendDecision> decide_apart(const Queue& queue, SendBatch& command,
-                                                         bool waits, proto::TimeMs now) const;
+  [[nodiscard]] proto::Result<SendDecision> decide_apart(const Queue& queue, const Totals& holds,
+                                                         SendBatch& command, bool waits,
+                                                         proto::TimeMs now) const;
   [[nodiscard]] SendDecision decide_lanes(const Queue& queue, SendBatch& command,
                                           proto::TimeMs now) const;
   [[nodiscard]] static SendDecision decide_duplicate(const SendBatch& command,
@@ -383,6 +384,7 @@ class ShardState {
   /// Where a message that the broker itself appends goes.
   [[nodiscard]] proto::LaneTag lane_for(proto::QueueId queue,
                                         const proto::RecordView& record) const;
+  [[nodiscard]] const GroupCounts& group_counts(proto::QueueId queue) const;
   [[nodiscard]] LogEnd end_of_lane(proto::QueueId queue, proto::LaneTag tag) const;
   [[nodiscard]] std::vector<proto::LaneTag> ready_lanes(const Queue& queue,
                                                         const DispatchWish& wish,

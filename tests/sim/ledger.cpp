@@ -20,6 +20,7 @@ using storage::KeyKind;
 struct Oracle::Scan {
   std::unique_ptr<storage::Reader> reader;
   std::map<proto::LogId, core::QueueInfo> described;
+  std::map<proto::LogId, std::set<proto::QueueId>> lanes;  // that have rows, by queue
   std::map<MessageNumber, proto::LogId> present;
   Standing standing;
 };
@@ -135,11 +136,10 @@ void Oracle::learn_purge(proto::QueueId lane, const core::Queue::Counters& count
 void Oracle::scan_queue(proto::LogId id, const Log& log, Scan& scan) {
   const proto::QueueId home{id.value};
   Sums sums;
-  for (int tag = 0; tag < 256 && !world_.violation(); ++tag) {
-    const proto::QueueId lane = proto::lane_id(home, static_cast<proto::LaneTag>(tag));
-    if (tag == 0 ||
-        scan.reader->get(Family::kState, storage::object_key(KeyKind::kQueueState, lane.value))
-            .value()) {
+  // A queue to which nothing was ever sent has no row.
+  scan.lanes[id].insert(home);
+  for (const proto::QueueId lane : scan.lanes[id]) {
+    if (!world_.violation()) {
       scan_log(lane, log, scan, sums);
     }
   }
@@ -441,6 +441,12 @@ Oracle::Standing Oracle::check_ledger(const shard::Shard& shard) {
   shard.visit_queues([&scan](const std::string&, const core::QueueInfo& info) {
     scan.described[proto::LogId{info.id.value}] = info;
   });
+  const std::string states = storage::kind_prefix(KeyKind::kQueueState);
+  const auto rows = scan.reader->scan(Family::kState, states, storage::prefix_end(states), {});
+  for (; rows->valid(); rows->next()) {
+    const proto::QueueId lane{storage::parse_object_key(KeyKind::kQueueState, rows->key()).value()};
+    scan.lanes[proto::LogId{proto::home_of(lane).value}].insert(lane);
+  }
   for (const auto& [id, log] : logs_) {
     if (world_.violation()) {
       break;

@@ -103,13 +103,13 @@ inline std::size_t value_bytes(const Options& options, MessageNumber number) {
   return 8 + (number * 7919) % options.max_value_bytes;
 }
 
-/// For how long a message is put off: mostly not long beside what else takes time.
 /// Three of them, the default one too.
 inline std::uint8_t some_priority(Rng& rng) {
   constexpr std::array<std::uint8_t, 3> kSome = {0, proto::kDefaultPriority, 9};
   return kSome[rng.below(kSome.size())];
 }
 
+/// For how long a message is put off: mostly not long beside what else takes time.
 inline std::int64_t some_delay_ms(Rng& rng, const Options& options) {
   return rng.per_mille(100) ? 0 : 1 + rng.skewed(options.max_delay_ms);
 }

@@ -49,8 +49,6 @@ class KnownOffsets {
     }
     return messages;
   }
-  /// Something is known to be in another lane than the first one.
-  [[nodiscard]] bool has_lanes() const { return !lanes_.empty() && lanes_.rbegin()->first != 0; }
 
  private:
   /// Far outside where the offset is negative.

@@ -144,10 +144,11 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
       const proto::Offset offset = is_known       ? (known++)->offset
                                    : is_elsewhere ? (elsewhere++)->offset
                                                   : next++;
+      const proto::LaneTag lane = proto::lane_tag(offset);
       world_.report().count("message: in a lane of its priority",
-                            proto::lane_tag(offset) % 16 != 0 ? 1 : 0);
+                            proto::priority_of(lane) != proto::kDefaultPriority ? 1 : 0);
       world_.report().count("message: in a lane of its group",
-                            proto::lane_tag(offset) / 16 != 0 ? 1 : 0);
+                            proto::group_lane_of(lane) != 0 ? 1 : 0);
       world_.report().count("send: divided", is_elsewhere && i == entry.elsewhere.front().index);
       world_.report().count("message: known by its id", is_known ? 1 : 0);
       if (!duplicate && !is_known && messages_[number].stored) {

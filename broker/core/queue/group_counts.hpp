@@ -21,6 +21,8 @@ class GroupCounts {
   /// Of those that come when so many are known nothing is counted.
   static constexpr std::size_t kMaxGroups = std::size_t{1} << 16;
 
+  /// Whether it is one too many for the others when so many more of it come. Not where it is none.
+  [[nodiscard]] bool is_too_many(int priority, std::uint64_t group, std::uint32_t more) const;
   /// How many wait.
   [[nodiscard]] std::uint32_t waiting(int priority, std::uint64_t group) const;
   void note_sent(int priority, std::span<const std::uint64_t> groups);

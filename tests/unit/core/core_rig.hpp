@@ -13,6 +13,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -54,23 +55,55 @@ inline SendBatch send_of(proto::LogId log, proto::BatchBuilder& builder,
   return batch;
 }
 
+/// Headers by name, with their texts.
+using TextHeaders = std::vector<std::pair<std::string_view, std::string>>;
+
+/// Puts a message into a batch.
+inline void add_message(proto::BatchBuilder& builder, const std::string& value,
+                        const TextHeaders& texts) {
+  std::vector<proto::Header> headers;
+  for (const auto& [name, text] : texts) {
+    headers.push_back({name, text});
+  }
+  proto::RecordInput record;
+  record.value = value;
+  record.headers = headers;
+  record.timestamp = kNow;
+  builder.add(record);
+}
+
+/// The values of what was handed out.
+inline std::vector<std::string> values_in(const Delivery& delivery) {
+  std::vector<std::string> values;
+  std::string_view bytes = delivery.records.view();
+  for (std::uint32_t i = 0; i < delivery.count; ++i) {
+    const auto decoded = proto::decode_record(bytes).value();
+    values.emplace_back(decoded.record.value.value());
+    bytes.remove_prefix(decoded.bytes);
+  }
+  return values;
+}
+inline std::vector<std::string> values_in(const std::vector<Delivery>& deliveries) {
+  std::vector<std::string> all;
+  for (const Delivery& delivery : deliveries) {
+    for (std::string& value : values_in(delivery)) {
+      all.push_back(std::move(value));
+    }
+  }
+  return all;
+}
+
 /// The same of messages of those values.
 inline SendBatch a_batch(proto::LogId log, const std::vector<std::string>& values,
                          proto::BatchBuilder::Producer producer = {}, bool topic = false,
                          const std::vector<std::optional<std::int64_t>>& delays_ms = {}) {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    proto::RecordInput record;
-    record.value = values[i];
-    record.timestamp = kNow;
-    std::string delay;
-    std::vector<proto::Header> headers;
+    TextHeaders headers;
     if (i < delays_ms.size() && delays_ms[i]) {
-      delay = std::to_string(*delays_ms[i]);
-      headers.push_back({proto::kHeaderDelay, delay});
+      headers.emplace_back(proto::kHeaderDelay, std::to_string(*delays_ms[i]));
     }
-    record.headers = headers;
-    builder.add(record);
+    add_message(builder, values[i], headers);
   }
   return send_of(log, builder, producer, topic);
 }
@@ -110,12 +143,7 @@ struct Grouped {
 inline SendBatch a_grouped_batch(proto::LogId log, const std::vector<Grouped>& messages) {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
   for (const Grouped& message : messages) {
-    proto::RecordInput record;
-    record.value = message.value;
-    record.timestamp = kNow;
-    const std::array<proto::Header, 1> headers = {{{proto::kHeaderGroup, message.group}}};
-    record.headers = headers;
-    builder.add(record);
+    add_message(builder, message.value, {{proto::kHeaderGroup, message.group}});
   }
   return send_of(log, builder);
 }
@@ -131,15 +159,11 @@ inline SendBatch a_batch_with_ids(proto::LogId log, const std::vector<Sending>& 
                                   proto::BatchBuilder::Producer producer = {}) {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
   for (const Sending& message : messages) {
-    std::vector<proto::Header> headers = {{proto::kHeaderGroup, "g"}};
+    TextHeaders headers = {{proto::kHeaderGroup, "g"}};
     if (message.id) {
-      headers.push_back({proto::kHeaderDeduplicationId, *message.id});
+      headers.emplace_back(proto::kHeaderDeduplicationId, *message.id);
     }
-    proto::RecordInput record;
-    record.value = message.value;
-    record.headers = headers;
-    record.timestamp = kNow;
-    builder.add(record);
+    add_message(builder, message.value, headers);
   }
   return send_of(log, builder, producer);
 }

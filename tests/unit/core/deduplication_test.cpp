@@ -44,12 +44,8 @@ struct DeduplicationRig : CoreRig {
   Values take_all(proto::TimeMs now = kNow) {
     Values values;
     while (const auto delivery = take(queue, 100, now)) {
-      std::string_view bytes = delivery->records.view();
-      for (std::uint32_t i = 0; i < delivery->count; ++i) {
-        const auto decoded = proto::decode_record(bytes).value();
-        values.emplace_back(decoded.record.value.value());
-        bytes.remove_prefix(decoded.bytes);
-      }
+      const Values more = test::values_in(*delivery);
+      values.insert(values.end(), more.begin(), more.end());
       settle(queue, range(*delivery, SettleKind::kAck), now);
     }
     return values;

@@ -27,20 +27,14 @@ struct Said {
 SendBatch a_batch_of(QueueId queue, const std::vector<Said>& messages) {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
   for (const Said& said : messages) {
-    const std::string ttl = std::to_string(said.ttl_ms.value_or(0));
-    const std::string deadline = std::to_string(said.deadline.value_or(0));
-    std::vector<proto::Header> headers;
+    test::TextHeaders headers;
     if (said.ttl_ms) {
-      headers.push_back({proto::kHeaderTtl, ttl});
+      headers.emplace_back(proto::kHeaderTtl, std::to_string(*said.ttl_ms));
     }
     if (said.deadline) {
-      headers.push_back({proto::kHeaderDeadline, deadline});
+      headers.emplace_back(proto::kHeaderDeadline, std::to_string(*said.deadline));
     }
-    proto::RecordInput record;
-    record.value = said.value;
-    record.headers = headers;
-    record.timestamp = kNow;
-    builder.add(record);
+    test::add_message(builder, said.value, headers);
   }
   return test::send_of(proto::LogId{queue.value}, builder);
 }

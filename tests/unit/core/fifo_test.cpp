@@ -35,16 +35,6 @@ struct FifoRig : CoreRig {
   void send(QueueId queue, const std::vector<Grouped>& messages, proto::TimeMs now = kNow) {
     apply(Record{*try_send(queue, messages, now).value().record});
   }
-  static Values values(const Delivery& delivery) {
-    Values values;
-    std::string_view bytes = delivery.records.view();
-    for (std::uint32_t i = 0; i < delivery.count; ++i) {
-      const auto decoded = proto::decode_record(bytes).value();
-      values.emplace_back(decoded.record.value.value());
-      bytes.remove_prefix(decoded.bytes);
-    }
-    return values;
-  }
   /// The next piece that one taker gets, whom nothing was given before.
   Values take(QueueId queue, proto::TimeMs now = kNow, std::uint32_t max_messages = 100) {
     const auto delivery = CoreRig::take(queue, max_messages, now);
@@ -52,7 +42,7 @@ struct FifoRig : CoreRig {
       return {};
     }
     last.push_back(*delivery);
-    return values(*delivery);
+    return test::values_in(*delivery);
   }
   /// All that one receive gets.
   Values receive(QueueId queue, std::uint32_t max_messages, proto::TimeMs now = kNow) {
@@ -75,7 +65,7 @@ struct FifoRig : CoreRig {
       apply(Record{given->record});
       since = since.value_or(given->record.grant);
       group = given->group;
-      for (std::string& value : values(given->delivery)) {
+      for (std::string& value : test::values_in(given->delivery)) {
         all.push_back(std::move(value));
       }
       last.push_back(given->delivery);

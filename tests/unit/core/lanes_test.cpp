@@ -194,7 +194,7 @@ TEST_F(LoneInALane, IsFirstForWhoHoldsNothing) {
   lose_twice(0);
   rig.send_ranked(queue, {10, Ranked{"high", 9}});
   const auto held = rig.hand_out(queue, 5);
-  EXPECT_THAT(rig.values(*held), ElementsAre("lone"));
+  EXPECT_THAT(test::values_in(*held), ElementsAre("lone"));
 }
 
 TEST_F(Lanes, WhatIsDueLaterInOneIsNotHiddenByWhatIsDueInAnother) {

@@ -21,28 +21,22 @@ inline SendBatch a_ranked_batch(proto::LogId log, const std::vector<Ranked>& mes
                                 proto::BatchBuilder::Producer producer = {}) {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
   for (const Ranked& message : messages) {
-    const std::string priority = std::to_string(message.priority.value_or(0));
-    const std::string delay = std::to_string(message.delay_ms.value_or(0));
-    std::vector<proto::Header> headers;
+    TextHeaders headers;
     if (message.priority) {
-      headers.push_back({proto::kHeaderPriority, priority});
+      headers.emplace_back(proto::kHeaderPriority, std::to_string(*message.priority));
     }
     if (!message.group.empty()) {
-      headers.push_back({proto::kHeaderGroup, message.group});
+      headers.emplace_back(proto::kHeaderGroup, message.group);
     }
     if (message.delay_ms) {
-      headers.push_back({proto::kHeaderDelay, delay});
+      headers.emplace_back(proto::kHeaderDelay, std::to_string(*message.delay_ms));
     }
-    proto::RecordInput record;
-    record.value = message.value;
-    record.headers = headers;
-    record.timestamp = kNow;
-    builder.add(record);
+    add_message(builder, message.value, headers);
   }
   return send_of(log, builder, producer);
 }
 
-/// A rig that notes what groups were sent and handed out, as the shard does, and reads values.
+/// A rig that notes what groups were sent and handed out, as the shard does.
 struct LaneRig : CoreRig {
   ShardState::SendDecision send_ranked(proto::QueueId id, const std::vector<Ranked>& messages,
                                        proto::BatchBuilder::Producer producer = {},
@@ -76,16 +70,6 @@ struct LaneRig : CoreRig {
     apply(Record{given->record});
     return std::move(given->delivery);
   }
-  /// The values of what was handed out.
-  std::vector<std::string> values(const Delivery& held) const {
-    std::vector<std::string> found;
-    const proto::QueueId from = proto::lane_of(held.queue, held.base_offset);
-    const CachedBatch* batch = batches.find(proto::LogId{from.value}, held.base_offset);
-    for (std::uint32_t i = 0; i < held.count; ++i) {
-      found.emplace_back(record_at(*batch, held.first_index + i).value.value_or(""));
-    }
-    return found;
-  }
   /// Everything that is there, in the order in which it comes, and acked.
   std::vector<std::string> drain(proto::QueueId id, std::uint32_t max_messages = 1,
                                  std::size_t limit = SIZE_MAX) {
@@ -95,7 +79,7 @@ struct LaneRig : CoreRig {
       if (!held) {
         break;
       }
-      for (std::string& value : values(*held)) {
+      for (std::string& value : values_in(*held)) {
         all.push_back(std::move(value));
       }
       settle(id, range(*held, proto::SettleKind::kAck), kNow);

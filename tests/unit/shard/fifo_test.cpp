@@ -12,6 +12,7 @@ namespace weir::shard {
 namespace {
 
 using core::test::Grouped;
+using core::test::values_in;
 using proto::SettleKind;
 using test::Session;
 using test::ShardRig;
@@ -34,25 +35,6 @@ class FifoShard : public ::testing::Test {
     rig.ask(session, 1, core::Subscribe{"default", "work.fifo", 1, 0, window, 1 << 20});
     rig.settle_down();
   }
-  static std::vector<std::string> values(const core::Delivery& delivery) {
-    std::vector<std::string> found;
-    std::string_view bytes = delivery.records.view();
-    for (std::uint32_t i = 0; i < delivery.count; ++i) {
-      const auto decoded = proto::decode_record(bytes).value();
-      found.emplace_back(decoded.record.value.value());
-      bytes.remove_prefix(decoded.bytes);
-    }
-    return found;
-  }
-  static std::vector<std::string> values(const std::vector<core::Delivery>& deliveries) {
-    std::vector<std::string> found;
-    for (const core::Delivery& delivery : deliveries) {
-      for (std::string& value : values(delivery)) {
-        found.push_back(std::move(value));
-      }
-    }
-    return found;
-  }
 
   ShardRig rig;
   Session client;
@@ -71,16 +53,16 @@ TEST_F(FifoShard, TheEndOfOnesWorkGivesItsGroupToAnother) {
   subscribe(one, 1);
   send({{"a", "a1"}, {"a", "a2"}});
   rig.settle_down();
-  EXPECT_THAT(values(one.deliveries), ElementsAre("a1"));
+  EXPECT_THAT(values_in(one.deliveries), ElementsAre("a1"));
   subscribe(other, 5);
   EXPECT_TRUE(other.deliveries.empty());
   rig.ask(one, 2, core::Unsubscribe{1});
   rig.settle_down();
-  EXPECT_THAT(values(other.deliveries), ElementsAre("a1"))
+  EXPECT_THAT(values_in(other.deliveries), ElementsAre("a1"))
       << "it had not begun, and goes back in front";
   rig.settle(other, other.deliveries[0], SettleKind::kAck);
   rig.settle_down();
-  EXPECT_THAT(values(other.deliveries), ElementsAre("a1", "a2"));
+  EXPECT_THAT(values_in(other.deliveries), ElementsAre("a1", "a2"));
   rig.settle(other, other.deliveries[1], SettleKind::kAck);
   rig.settle_down();
   EXPECT_EQ(rig.info("work.fifo").messages(), 0U);
@@ -100,7 +82,7 @@ TEST_F(FifoShard, AnAckLetsWhoeverHasRoomGoOn) {
   rig.shard.set_credit(one.id, {.alias = 1, .window_messages = 0, .window_bytes = 0});
   rig.settle(one, one.deliveries.front(), SettleKind::kAck);
   rig.settle_down();
-  EXPECT_THAT(values(other.deliveries), ElementsAre("a2", "a3"));
+  EXPECT_THAT(values_in(other.deliveries), ElementsAre("a2", "a3"));
 }
 
 TEST_F(FifoShard, GroupsAreSharedOutBetweenConsumers) {
@@ -139,7 +121,7 @@ TEST_F(FifoShard, WhatARedriveTakesAwayLetsTheNextGoOn) {
   rig.ask(client, 7, redrive);
   rig.settle_down();
   EXPECT_EQ(rig.info("other.fifo").ready, 1U);
-  EXPECT_THAT(values(one.deliveries), ElementsAre("a1", "a2", "a2"));
+  EXPECT_THAT(values_in(one.deliveries), ElementsAre("a1", "a2", "a2"));
 }
 
 TEST_F(FifoShard, FirstHandOutsOfWhatWasSetAsideAreFirstOnes) {
@@ -169,7 +151,7 @@ TEST_F(FifoShard, OneAnswerHoldsSeveralOfAGroupInOrder) {
   rig.settle_down();
   rig.ask(one, 2, core::Receive{"default", "work.fifo", 10, 1 << 20, 0, 0});
   rig.settle_down();
-  EXPECT_THAT(values(one.reply<core::Received>(2).deliveries),
+  EXPECT_THAT(values_in(one.reply<core::Received>(2).deliveries),
               ElementsAre("a1", "b1", "a2", "a3", "c1"));
 }
 
@@ -192,7 +174,7 @@ TEST_F(FifoShard, AStuckGroupHoldsUpItselfAloneHoweverMuchOfItWaits) {
     ASSERT_TRUE(rig.timer) << "it is looked at again";
     rig.pass(250);
   }
-  EXPECT_THAT(values(quick.deliveries), ElementsAre("b1"));
+  EXPECT_THAT(values_in(quick.deliveries), ElementsAre("b1"));
 }
 
 TEST_F(FifoShardWithLittleMemory, WhatWaitsInTheStoreComesInItsOrder) {
@@ -207,7 +189,7 @@ TEST_F(FifoShardWithLittleMemory, WhatWaitsInTheStoreComesInItsOrder) {
   std::vector<std::string> seen;
   for (int i = 0; i < 1000 && seen.size() < 180; ++i) {
     for (; done < one.deliveries.size(); ++done) {
-      for (const std::string& value : values(one.deliveries[done])) {
+      for (const std::string& value : values_in(one.deliveries[done])) {
         seen.push_back(value);
       }
       rig.settle(one, one.deliveries[done], SettleKind::kAck);

@@ -17,6 +17,7 @@ namespace weir::shard {
 namespace {
 
 using core::test::Ranked;
+using core::test::values_in;
 using proto::first_offset;
 using proto::lane_tag;
 using proto::SettleKind;
@@ -60,18 +61,6 @@ class LanesShard : public ::testing::Test {
     }
     return all;
   }
-  static std::vector<std::string> values(const std::vector<core::Delivery>& deliveries) {
-    std::vector<std::string> found;
-    for (const core::Delivery& delivery : deliveries) {
-      std::string_view bytes = delivery.records.view();
-      for (std::uint32_t i = 0; i < delivery.count; ++i) {
-        const auto decoded = proto::decode_record(bytes).value();
-        found.emplace_back(decoded.record.value.value());
-        bytes.remove_prefix(decoded.bytes);
-      }
-    }
-    return found;
-  }
 
   ShardRig rig;
   Session client;
@@ -88,8 +77,8 @@ class LanesShardWithLittleMemory : public LanesShard {
 TEST_F(LanesShard, OneReceiveBringsTheMostUrgentOfSeveralLanes) {
   send({{"low", 1}, {"plain"}, {"high", 9}, {"higher", 9}});
   EXPECT_EQ(client.sent[0].elsewhere.size(), 2U);
-  EXPECT_THAT(values(receive(3)), ElementsAre("high", "higher", "plain"));
-  EXPECT_THAT(values(receive(3)), ElementsAre("low"));
+  EXPECT_THAT(values_in(receive(3)), ElementsAre("high", "higher", "plain"));
+  EXPECT_THAT(values_in(receive(3)), ElementsAre("low"));
   EXPECT_EQ(rig.info("work").in_flight, 4U);
 }
 
@@ -101,10 +90,10 @@ TEST_F(LanesShard, AConsumerThatMakesRoomGetsWhatIsUrgentNow) {
   ASSERT_EQ(client.deliveries.size(), 1U);
   rig.settle(client, client.deliveries[0], SettleKind::kAck);
   rig.settle_down();
-  EXPECT_THAT(values(client.deliveries), ElementsAre("low", "high"));
+  EXPECT_THAT(values_in(client.deliveries), ElementsAre("low", "high"));
   rig.settle(client, client.deliveries[1], SettleKind::kAck);
   rig.settle_down();
-  EXPECT_THAT(values(client.deliveries), ElementsAre("low", "high", "low"));
+  EXPECT_THAT(values_in(client.deliveries), ElementsAre("low", "high", "low"));
 }
 
 TEST_F(LanesShard, AHandleSettlesWhereverItsMessageIs) {
@@ -147,7 +136,7 @@ TEST_F(LanesShard, ALoudGroupDoesNotHoldUpTheOthers) {
     send({1000, Ranked{"loud", {}, "loud"}});
   }
   send({{"quiet", {}, "one"}, {"quiet", {}, "two"}});
-  const std::vector<std::string> first = values(receive(10));
+  const std::vector<std::string> first = values_in(receive(10));
   EXPECT_EQ(std::ranges::count(first, "quiet"), 2);
 }
 
@@ -172,7 +161,7 @@ TEST_F(LanesShardWithLittleMemory, ReadsWhatItDoesNotHoldOfEachLane) {
   EXPECT_EQ(rig.shard.metrics().idle_bytes, 0U) << "what waits is not in memory";
   EXPECT_EQ(rig.info("work").delayed, 60U);
   rig.pass(10);
-  const std::vector<std::string> again = values(receive_all(60));
+  const std::vector<std::string> again = values_in(receive_all(60));
   EXPECT_EQ(again.size(), 60U);
   EXPECT_EQ(std::ranges::count(again, "high"), 20);
 }
@@ -195,7 +184,7 @@ TEST_F(LanesShardWithLittleMemory, AReadOfOneLaneForAnotherPurposeHoldsUpNobody)
   rig.shard.send(client.id, std::move(batch), 0);
   rig.run();
   rig.commit_all();
-  EXPECT_THAT(values(client.deliveries), ElementsAre("high"));
+  EXPECT_THAT(values_in(client.deliveries), ElementsAre("high"));
 }
 
 TEST_F(LanesShardWithLittleMemory, WhatCannotBeReadHoldsUpItsLaneAlone) {
@@ -213,7 +202,7 @@ TEST_F(LanesShardWithLittleMemory, WhatCannotBeReadHoldsUpItsLaneAlone) {
     rig.ask(client, ++requests, core::Receive{"default", "work", 1, 0, 0, 60'000});
     rig.settle_down();
     ASSERT_TRUE(client.replies.at(requests)) << client.replies.at(requests).error().to_string();
-    got = values(client.reply<core::Received>(requests).deliveries);
+    got = values_in(client.reply<core::Received>(requests).deliveries);
   }
   EXPECT_THAT(got, ElementsAre("low"));
   EXPECT_EQ(rig.damages.size(), 1U);
@@ -266,7 +255,7 @@ TEST_F(LanesShardWithLittleMemory, DiesInEachLaneAndComesBackByARedrive) {
   rig.ask(client, ++requests, core::StartRedrive{"default", "dead"});
   rig.settle_down();
   EXPECT_EQ(rig.info("work").ready, 15U);
-  EXPECT_THAT(values(receive_all(5)), ElementsAre("high", "high", "high", "high", "high"));
+  EXPECT_THAT(values_in(receive_all(5)), ElementsAre("high", "high", "high", "high", "high"));
   rig.ask(client, ++requests, core::StartRedrive{"default", "work", "dead"});
   rig.settle_down();
   EXPECT_EQ(rig.info("work").messages(), 5U) << "what is held stays";
