@@ -71,12 +71,19 @@ Example:
   add_queue_receive(queue, line);
   add_queue_settle(queue, line);
   add_queue_work(queue, line);
-  CLI::App& dlq = add_group(app, "dlq", "List dead-letter queues, and move messages back", R"(
+  CLI::App& dlq = add_group(app, "dlq", "Look at dead letters, move them back or drop them", R"(
 Example:
   weir dlq ls
+  weir dlq peek mail-failed
   weir dlq redrive mail-failed --dry-run
   weir dlq redrives)");
   add_dlq_admin(dlq, line);
+  add_dlq_peek(dlq, line);
+  add_dlq_show(dlq, line);
+  CLI::App& message = add_group(app, "message", "Find a message by its id", R"(
+Example:
+  weir message where 00000001-0000-0000-0002-000000000003)");
+  add_message_where(message, line);
   CLI::App& delayed =
       add_group(app, "delayed", "List, cancel and reschedule messages that are put off", R"(
 Example:

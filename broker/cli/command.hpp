@@ -42,24 +42,27 @@ struct CommandLine {
 [[nodiscard]] const char* process_environment(const char* name);
 
 // Each adds its commands to `parent`. The objects live until the action has run.
-void add_queue_admin(CLI::App& parent, CommandLine& line);      // create, info
-void add_queue_settle(CLI::App& parent, CommandLine& line);     // ack, nack, release, extend
-void add_queue_list(CLI::App& parent, CommandLine& line);       // ls
-void add_queue_update(CLI::App& parent, CommandLine& line);     // update, pause, resume
-void add_queue_remove(CLI::App& parent, CommandLine& line);     // purge, delete
-void add_queue_unpark(CLI::App& parent, CommandLine& line);     // unpark
-void add_dlq_admin(CLI::App& parent, CommandLine& line);        // ls, redrive, redrives, cancel
-void add_delayed(CLI::App& parent, CommandLine& line);          // ls, cancel, reschedule
-void add_queue_peek(CLI::App& parent, CommandLine& line);       // peek
-void add_queue_send(CLI::App& parent, CommandLine& line);       // send
-void add_queue_receive(CLI::App& parent, CommandLine& line);    // receive
-void add_queue_work(CLI::App& parent, CommandLine& line);       // work
-void add_topic_admin(CLI::App& parent, CommandLine& line);      // create, info
-void add_topic_list(CLI::App& parent, CommandLine& line);       // ls
-void add_topic_remove(CLI::App& parent, CommandLine& line);     // delete
-void add_topic_browse(CLI::App& parent, CommandLine& line);     // browse
-void add_topic_publish(CLI::App& parent, CommandLine& line);    // publish
-void add_topic_consume(CLI::App& parent, CommandLine& line);    // consume
+void add_queue_admin(CLI::App& parent, CommandLine& line);    // create, info
+void add_queue_settle(CLI::App& parent, CommandLine& line);   // ack, nack, release, extend
+void add_queue_list(CLI::App& parent, CommandLine& line);     // ls
+void add_queue_update(CLI::App& parent, CommandLine& line);   // update, pause, resume
+void add_queue_remove(CLI::App& parent, CommandLine& line);   // purge, delete
+void add_queue_unpark(CLI::App& parent, CommandLine& line);   // unpark
+void add_dlq_admin(CLI::App& parent, CommandLine& line);      // ls, redrive, drop, redrives, cancel
+void add_dlq_peek(CLI::App& parent, CommandLine& line);       // peek
+void add_dlq_show(CLI::App& parent, CommandLine& line);       // show
+void add_message_where(CLI::App& parent, CommandLine& line);  // where
+void add_delayed(CLI::App& parent, CommandLine& line);        // ls, cancel, reschedule
+void add_queue_peek(CLI::App& parent, CommandLine& line);     // peek
+void add_queue_send(CLI::App& parent, CommandLine& line);     // send
+void add_queue_receive(CLI::App& parent, CommandLine& line);  // receive
+void add_queue_work(CLI::App& parent, CommandLine& line);     // work
+void add_topic_admin(CLI::App& parent, CommandLine& line);    // create, info
+void add_topic_list(CLI::App& parent, CommandLine& line);     // ls
+void add_topic_remove(CLI::App& parent, CommandLine& line);   // delete
+void add_topic_browse(CLI::App& parent, CommandLine& line);   // browse
+void add_topic_publish(CLI::App& parent, CommandLine& line);  // publish
+void add_topic_consume(CLI::App& parent, CommandLine& line);  // consume
 void add_namespace_admin(CLI::App& parent, CommandLine& line);  // create, info, delete
 void add_namespace_list(CLI::App& parent, CommandLine& line);   // ls
 void add_client_admin(CLI::App& parent, CommandLine& line);     // ls, kick

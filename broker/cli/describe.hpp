@@ -53,6 +53,17 @@ namespace weir::cli {
 /// were tried there, and why they are here.
 [[nodiscard]] std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp now);
 [[nodiscard]] std::string peeked_json(const std::vector<PeekedMessage>& messages);
+/// What peeked_json() has of one between its braces.
+[[nodiscard]] std::vector<std::string> peeked_members(const PeekedMessage& message);
+/// The value of the message's first header of that name, if it has one.
+[[nodiscard]] std::optional<std::string_view> header_of(const PeekedMessage& message,
+                                                        std::string_view name);
+// Of `message where` and `dlq show`: what is known of a message's life, and the whole of it.
+[[nodiscard]] std::string life_text(const std::string& queue, const PeekedMessage& message,
+                                    Timestamp now);
+[[nodiscard]] std::string message_text(const std::string& queue, const PeekedMessage& message,
+                                       Timestamp now);
+[[nodiscard]] std::string life_json(const std::string& queue, const PeekedMessage& message);
 /// Of `delayed ls`.
 [[nodiscard]] std::string delayed_table(const std::vector<DelayedMessage>& messages, Timestamp now);
 [[nodiscard]] std::string delayed_json(const std::vector<DelayedMessage>& messages);

@@ -30,18 +30,9 @@ constexpr std::string_view kDeadAttempts = "weir.dead-attempts";
 constexpr std::string_view kDeadReason = "weir.dead-reason";
 constexpr std::string_view kDeadError = "weir.dead-error";
 
-std::string header_of(const PeekedMessage& message, std::string_view name) {
-  for (const auto& [header, value] : message.headers) {
-    if (header == name) {
-      return value.value_or(kMissing);
-    }
-  }
-  return kMissing;
-}
-
 /// What a message that was looked at has in common with any other, behind `facts` of its own.
 template <class Message>
-std::string object_with(Facts facts, const Message& message) {
+std::vector<std::string> members_with(Facts facts, const Message& message) {
   facts.add_time("due", told_ms(message.due));
   facts.add_time("append_time", ms_of(message.append_time));
   facts.add_time("timestamp", ms_of(message.timestamp));
@@ -56,25 +47,43 @@ std::string object_with(Facts facts, const Message& message) {
   }
   std::vector<std::string> members = facts.json_members();
   members.push_back("\"headers\": [" + joined(headers) + "]");
-  return json_object(members);
-}
-
-std::string object_of(const PeekedMessage& message) {
-  Facts facts;
-  facts.add("offset", message.offset);
-  facts.add("state", name(message.state));
-  facts.add("attempts", message.attempts);
-  facts.add("failures", message.failures);
-  return object_with(std::move(facts), message);
+  return members;
 }
 
 std::string object_of(const DelayedMessage& message) {
   Facts facts;
   facts.add("id", message.id.to_string());
-  return object_with(std::move(facts), message);
+  return json_object(members_with(std::move(facts), message));
+}
+
+std::string shown_header(const PeekedMessage& message, std::string_view name) {
+  return std::string(header_of(message, name).value_or(kMissing));
 }
 
 }  // namespace
+
+std::optional<std::string_view> header_of(const PeekedMessage& message, std::string_view name) {
+  for (const auto& [header, value] : message.headers) {
+    if (header == name && value) {
+      return *value;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> peeked_members(const PeekedMessage& message) {
+  Facts facts;
+  facts.add("id", message.id.to_string());
+  facts.add("offset", message.offset);
+  facts.add("state", name(message.state));
+  facts.add("attempts", message.attempts);
+  facts.add("failures", message.failures);
+  facts.add_bytes("consumer", message.consumer.empty()
+                                  ? std::nullopt
+                                  : std::optional<std::string_view>(message.consumer));
+  facts.add_time("leased", told_ms(message.leased));
+  return members_with(std::move(facts), message);
+}
 
 std::string preview(const std::optional<std::string_view>& value) {
   if (!value) {
@@ -91,10 +100,15 @@ std::string preview(const std::optional<std::string_view>& value) {
 std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp now) {
   using Align = Table::Align;
   const bool has_dead_letters = std::ranges::any_of(messages, [](const PeekedMessage& message) {
-    return header_of(message, kDeadFrom) != kMissing;
+    return header_of(message, kDeadFrom).has_value();
   });
-  std::vector<Table::Column> columns = {
-      {"offset"}, {"state", Align::kLeft}, {"attempts"}, {"failures"}, {"due"}, {"age"}};
+  std::vector<Table::Column> columns = {{"id", Align::kLeft},
+                                        {"offset"},
+                                        {"state", Align::kLeft},
+                                        {"attempts"},
+                                        {"failures"},
+                                        {"due"},
+                                        {"age"}};
   if (has_dead_letters) {
     columns.insert(columns.end(), {{"dead_from", Align::kLeft},
                                    {"dead_attempts"},
@@ -105,6 +119,7 @@ std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp n
   Table table(std::move(columns));
   for (const PeekedMessage& one : messages) {
     std::vector<std::string> cells = {
+        one.id.to_string(),
         std::to_string(one.offset),
         std::string(name(one.state)),
         std::to_string(one.attempts),
@@ -113,9 +128,9 @@ std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp n
         terminal::age_text(now - one.append_time)};
     if (has_dead_letters) {
       for (const std::string_view header : {kDeadFrom, kDeadAttempts, kDeadReason}) {
-        cells.push_back(header_of(one, header));
+        cells.push_back(shown_header(one, header));
       }
-      cells.push_back(preview(header_of(one, kDeadError)));
+      cells.push_back(preview(shown_header(one, kDeadError)));
     }
     cells.push_back(one.value ? std::to_string(one.value->size()) : kMissing);
     cells.push_back(preview(one.value));
@@ -125,7 +140,8 @@ std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp n
 }
 
 std::string peeked_json(const std::vector<PeekedMessage>& messages) {
-  return array_of(messages, [](const PeekedMessage& one) { return object_of(one); });
+  return array_of(messages,
+                  [](const PeekedMessage& one) { return json_object(peeked_members(one)); });
 }
 
 std::string delayed_table(const std::vector<DelayedMessage>& messages, Timestamp now) {

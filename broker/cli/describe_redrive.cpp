@@ -37,12 +37,16 @@ std::string object_of(const RedriveDescription& redrive) {
   facts.add_flag("dry_run", options.dry_run());
   facts.add("max_messages", options.max_messages());
   facts.add("rate", options.rate());
-  add_text(facts, "reason", options.reason());
-  add_text(facts, "header", options.header());
-  add_text(facts, "header_value", options.header_value());
-  add_text(facts, "key", options.key());
-  facts.add_time("died_after", told_ms(options.died_after()));
-  facts.add_time("died_before", told_ms(options.died_before()));
+  facts.add_flag("drop", options.drop());
+  facts.add_flag("keep_attempts", options.keep_attempts());
+  const MessageFilter& filter = options.filter();
+  add_text(facts, "id", filter.id().is_nil() ? std::string() : filter.id().to_string());
+  add_text(facts, "reason", filter.reason());
+  add_text(facts, "header", filter.header());
+  add_text(facts, "header_value", filter.header_value());
+  add_text(facts, "key", filter.key());
+  facts.add_time("died_after", told_ms(filter.died_after()));
+  facts.add_time("died_before", told_ms(filter.died_before()));
   facts.add("state", name(redrive.state));
   add_text(facts, "why", redrive.why);
   facts.add("moved", redrive.moved);
@@ -51,7 +55,21 @@ std::string object_of(const RedriveDescription& redrive) {
   facts.add("end", redrive.end);
   facts.add_time("begun_time", told_ms(redrive.begun_time));
   facts.add_time("ended_time", told_ms(redrive.ended_time));
-  return facts.json();
+  std::vector<std::string> set;
+  for (const auto& [header, value] : options.added_headers()) {
+    Facts one;
+    one.add_bytes("name", header);
+    one.add_bytes("value", value);
+    set.push_back(one.json());
+  }
+  std::vector<std::string> removed;
+  for (const std::string& header : options.removed_headers()) {
+    removed.push_back(proto::json_string(header));
+  }
+  std::vector<std::string> members = facts.json_members();
+  members.push_back("\"set_headers\": [" + terminal::joined(set) + "]");
+  members.push_back("\"remove_headers\": [" + terminal::joined(removed) + "]");
+  return terminal::json_object(members);
 }
 
 /// How much of what it is about was looked at.
@@ -61,6 +79,9 @@ std::string progress_of(const RedriveDescription& redrive) {
 }
 
 std::string goal_of(const RedriveDescription& redrive) {
+  if (redrive.options.drop()) {
+    return redrive.options.parked() ? "(drop parked)" : "(drop)";
+  }
   if (redrive.options.parked()) {
     return "(unpark)";
   }
@@ -84,9 +105,14 @@ std::map<std::string, std::vector<std::string>> sources_of(
 std::string redrive_text(const RedriveDescription& redrive) {
   const bool is_dry = redrive.options.dry_run();
   const std::string of_queue = " of queue " + redrive.name;
-  const std::string done =
-      (redrive.options.parked() ? "made ready " : "moved ") + counted(redrive.moved, "message");
-  const std::string would = (redrive.options.parked() ? "would make ready " : "would move ") +
+  const RedriveOptions& options = redrive.options;
+  const std::string done = (options.drop()     ? "dropped "
+                            : options.parked() ? "made ready "
+                                               : "moved ") +
+                           counted(redrive.moved, "message");
+  const std::string would = (options.drop()     ? "would drop "
+                             : options.parked() ? "would make ready "
+                                                : "would move ") +
                             counted(redrive.moved, "message");
   const std::string skipped =
       redrive.skipped > 0 ? ", skipped " + std::to_string(redrive.skipped) : std::string();

@@ -1,5 +1,6 @@
 #include "broker/cli/command.hpp"
 #include "broker/cli/describe.hpp"
+#include "broker/cli/filter_options.hpp"
 #include "broker/cli/format.hpp"
 #include "broker/cli/output.hpp"
 #include "broker/cli/output_form.hpp"
@@ -11,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,14 +30,21 @@ struct PeekArguments {
   std::string state = "all";
   std::int64_t offset = 0;
   std::size_t count = 10;
+  std::shared_ptr<FilterOptions> filter = std::make_shared<FilterOptions>();
   std::string format;
   OutputForm form;
 };
 
 Result<std::vector<PeekedMessage>> look_at(Client& client, const PeekArguments& arguments) {
   std::vector<PeekedMessage> messages;
+  Result<MessageFilter> filter = arguments.filter->filter();
+  if (!filter) {
+    return std::move(filter).error();
+  }
   PeekOptions options;
-  options.set_state(kStates.at(arguments.state)).set_from_offset(arguments.offset);
+  options.set_state(kStates.at(arguments.state))
+      .set_from_offset(arguments.offset)
+      .set_filter(*std::move(filter));
   bool is_end = false;
   while (!is_end && messages.size() < arguments.count) {
     constexpr std::size_t kMaxPage = 1'000;
@@ -61,6 +70,7 @@ ExitCode print_formatted(const std::vector<PeekedMessage>& messages, const Forma
     for (const auto& [header, value] : message.headers) {
       headers.emplace_back(header, value);
     }
+    const std::string id = format.uses('i') ? message.id.to_string() : std::string();
     format.render({.source = queue,
                    .offset = message.offset,
                    .key = message.key,
@@ -68,7 +78,7 @@ ExitCode print_formatted(const std::vector<PeekedMessage>& messages, const Forma
                    .headers = headers,
                    .timestamp_ms = ms_of(message.timestamp),
                    .handle = {},
-                   .message_id = {},
+                   .message_id = id,
                    .attempt = message.attempts},
                   out);
   }
@@ -79,9 +89,8 @@ ExitCode peek(const Connection& connection, const PeekArguments& arguments) {
   std::optional<Format> format;
   if (!arguments.format.empty()) {
     Result<Format> parsed = Format::parse(arguments.format);
-    if (parsed && (parsed->uses('R') || parsed->uses('i'))) {
-      parsed = Error(ErrorCode::kInvalidArgument,
-                     "a look takes no message, so there is no %R, and no %i");
+    if (parsed && parsed->uses('R')) {
+      parsed = Error(ErrorCode::kInvalidArgument, "a look takes no message, so there is no %R");
     }
     if (!parsed) {
       return report(parsed.error(), arguments.name);
@@ -104,9 +113,19 @@ ExitCode peek(const Connection& connection, const PeekArguments& arguments) {
               arguments.name);
 }
 
-}  // namespace
+constexpr std::string_view kPeekHelp = R"(
+Nothing is leased, counted or changed; whoever works on the queue does not notice. In the order of
+offsets. `due` is when a delayed message may be handed out again, or a lease ends, `age` how long
+a message has been in this queue. A dead letter has begun anew here, so its attempts count from 0;
+the headers that it came with say from which queue it was taken, after how many attempts, and why:
+dead_from, dead_attempts, dead_reason, columns that are there when one of the messages has them.
+The table cuts values; -f and -o json show them whole. In JSON a key, a value, a header's name or
+value that is no UTF-8 is null, and the member behind it, key_base64 or value_base64 or name_base64,
+has its bytes. With several conditions, messages are shown for which all of them hold; each one of
+the queue is looked at for that, but one that --id names.
+)";
 
-void add_queue_peek(CLI::App& parent, CommandLine& line) {
+CLI::App& add_peek(CLI::App& parent, CommandLine& line, bool of_dead_letters) {
   CLI::App& command = *parent.add_subcommand("peek", "Look at messages and leave them there");
   auto arguments = std::make_shared<PeekArguments>();
   command.add_option("NAME", arguments->name)->required();
@@ -126,26 +145,30 @@ void add_queue_peek(CLI::App& parent, CommandLine& line) {
       ->capture_default_str();
   CLI::Option* const format = command.add_option(
       "-f,--format", arguments->format,
-      "%v value %k %K key %h headers %o offset %d timestamp %s size %a attempts %t queue %%");
+      "%v value %k %K key %h headers %i id %o offset %d timestamp %s size %a attempts %t queue %%");
+  add_filter_options(command, arguments->filter, of_dead_letters);
   add_output_option(command, arguments->form)->excludes(format);
-  command.footer(std::string(R"(
-Nothing is leased, counted or changed; whoever works on the queue does not notice. In the order of
-offsets. `due` is when a delayed message may be handed out again, or a lease ends, `age` how long
-a message has been in this queue. A dead letter has begun anew here, so its attempts count from 0;
-the headers that it came with say from which queue it was taken, after how many attempts, and why:
-dead_from, dead_attempts, dead_reason, columns that are there when one of the messages has them.
-The table cuts values; -f and -o json show them whole. In JSON a key, a value, a header's name or
-value that is no UTF-8 is null, and the member behind it, key_base64 or value_base64 or name_base64,
-has its bytes.
-)") + kQuotingHelp +
-                 R"(
-Example:
-  weir queue peek mail --from parked
-  weir queue peek mail-failed -f '%o %h\n'
-  weir queue peek mail --offset 1000 -n 1 -f '%v')");
   command.callback([&line, arguments] {
     line.action = [&line, arguments] { return peek(line.connection, *arguments); };
   });
+  return command;
+}
+
+}  // namespace
+
+void add_queue_peek(CLI::App& parent, CommandLine& line) {
+  add_peek(parent, line, false).footer(std::string(kPeekHelp) + kQuotingHelp + R"(
+Example:
+  weir queue peek mail --from parked
+  weir queue peek mail --header tenant=7
+  weir queue peek mail --offset 1000 -n 1 -f '%v')");
+}
+
+void add_dlq_peek(CLI::App& parent, CommandLine& line) {
+  add_peek(parent, line, true).footer(std::string(kPeekHelp) + kQuotingHelp + R"(
+Example:
+  weir dlq peek mail-failed --reason poison --died-after -1h
+  weir dlq peek mail-failed -n 1000 -f '%i %h\n')");
 }
 
 }  // namespace weir::cli

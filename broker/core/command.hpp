@@ -1,5 +1,7 @@
 #pragma once
 
+#include "broker/core/header_changes.hpp"
+#include "broker/core/message_filter.hpp"
 #include "broker/core/queue_settings.hpp"
 #include "broker/core/redrive.hpp"
 #include "proto/batch/record_batch.hpp"
@@ -43,7 +45,8 @@ struct PurgeQueue {
   std::string name_space;
   std::string name;
 };
-/// Begins to move messages of a dead-letter queue back, or to make a queue's parked messages ready.
+/// Begins to move messages of a dead-letter queue back, to make a queue's parked messages ready, or
+/// to drop either.
 /// IN_USE while another one of that queue runs.
 struct StartRedrive {
   std::string name_space = {};
@@ -51,9 +54,12 @@ struct StartRedrive {
   std::string target = {};  // empty: each goes to where it died
   bool parked = false;
   bool dry_run = false;            // counts, and changes nothing
+  bool drop = false;               // they are gone, and come to no other queue
+  bool keep_attempts = false;      // what is told of their attempts goes with them
   std::uint64_t max_messages = 0;  // 0: all
   std::uint64_t rate = 0;          // messages a second at most; 0: no bound
-  RedriveFilter filter = {};
+  MessageFilter filter = {};
+  HeaderChanges headers = {};  // on the way
 };
 /// Messages that are put off, the next one that is due first.
 struct ListDelayed {
@@ -159,6 +165,8 @@ struct PeekQueue {
   MessageState state = MessageState::kAny;
   proto::Offset from_offset = 0;
   std::uint32_t max_messages = 0;  // 0: proto::kMaxPageResults
+  MessageFilter filter = {};       // by an id what is put off is found, too
+  bool with_attempts = false;      // tells what is remembered of each
 };
 
 /// A fresh producer id (previous 0), or the next epoch of an earlier one.

@@ -38,19 +38,18 @@ proto::Result<RedriveChanged> ShardState::decide(const StartRedrive& command,
   if (command.parked && !command.target.empty()) {
     return fail(Errc::kInvalidArgument, "parked messages become ready where they are: no target");
   }
-  const RedriveFilter& filter = command.filter;
-  if (filter.header.empty() && !filter.header_value.empty()) {
-    return fail(Errc::kInvalidArgument, "the value of a header needs the header's name");
+  if (command.drop && !command.target.empty()) {
+    return fail(Errc::kInvalidArgument, "what is dropped goes nowhere: no target");
   }
-  if (filter.died_after < 0 || filter.died_before < 0) {
-    return fail(Errc::kInvalidArgument, "a time of death cannot be negative");
+  if ((command.drop || command.parked) && (command.keep_attempts || !command.headers.empty())) {
+    return fail(Errc::kInvalidArgument,
+                "keep_attempts and changes of headers are for messages that go to another queue");
   }
-  const std::size_t text_bytes =
-      filter.reason.size() + filter.header.size() + filter.header_value.size() + filter.key.size();
-  if (text_bytes > kMaxRedriveFilterBytes) {
-    return fail(Errc::kLimitExceeded, "a filter may have at most " +
-                                          std::to_string(kMaxRedriveFilterBytes) +
-                                          " bytes of reason, header and key");
+  if (auto valid = check(command.filter); !valid) {
+    return valid.error();
+  }
+  if (auto valid = check(command.headers); !valid) {
+    return valid.error();
   }
   if (const Redrive* other = redrives_.find(*source); other != nullptr && other->is_running()) {
     return fail(Errc::kInUse, "a redrive of queue '" + command.name +
@@ -62,7 +61,10 @@ proto::Result<RedriveChanged> ShardState::decide(const StartRedrive& command,
   redrive.dry_run = command.dry_run;
   redrive.max_messages = command.max_messages;
   redrive.rate = command.dry_run ? 0 : command.rate;  // what only counts need not wait
-  redrive.filter = filter;
+  redrive.drop = command.drop;
+  redrive.keep_attempts = command.keep_attempts;
+  redrive.filter = command.filter;
+  redrive.headers = command.headers;
   // What was never handed out cannot be parked.
   const auto end_of = [&](const Queue& lane) {
     return command.parked ? lane.counters().cursor : lane.counters().next_offset;

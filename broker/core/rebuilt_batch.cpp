@@ -15,10 +15,39 @@
 namespace weir::core {
 namespace {
 
-/// What is of a message's past, and does not go on with it.
+/// What does not go on with a message.
 constexpr std::array kHistoryHeaders = {
     kHeaderDeadFrom, kHeaderDeadReason, kHeaderDeadAttempts, kHeaderDeadFailures,
     kHeaderDeadTime, kHeaderDeadError,  kHeaderDeadHistory,  proto::kHeaderDelay};
+/// What does not go on with one that dies.
+constexpr std::array kLifeHeaders = {proto::kHeaderTtl, proto::kHeaderDeadline, kHeaderPastAttempts,
+                                     kHeaderPastFailures, kHeaderPastHistory};
+/// What becomes of what is told of attempts that are kept.
+constexpr std::array kPasts = {std::pair(kHeaderDeadAttempts, kHeaderPastAttempts),
+                               std::pair(kHeaderDeadFailures, kHeaderPastFailures),
+                               std::pair(kHeaderDeadHistory, kHeaderPastHistory)};
+
+template <class Names>
+bool contains(const Names& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+bool is_changed(const HeaderChanges& changes, std::string_view name) {
+  return contains(changes.remove, name) ||
+         std::ranges::any_of(changes.set, [name](const auto& set) { return set.first == name; });
+}
+
+/// The header that a copy has for this one, by its name; empty: none.
+std::string_view name_in_copy(std::string_view name, const CopyRules& rules) {
+  if (contains(kHistoryHeaders, name)) {
+    const auto* const past =
+        std::ranges::find(kPasts, name, [](const auto& pair) { return pair.first; });
+    return rules.keeps_attempts && past != kPasts.end() ? past->second : std::string_view();
+  }
+  const bool is_over = (rules.dies && contains(kLifeHeaders, name)) ||
+                       (rules.changes != nullptr && is_changed(*rules.changes, name));
+  return is_over ? std::string_view() : name;
+}
 
 }  // namespace
 
@@ -41,27 +70,35 @@ proto::TimeMs cursor_time_behind(const Queue& queue, const MessageRange& range,
   return behind != nullptr ? behind->append_time : append_time;
 }
 
-RebuiltBatch::RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now)
-    : queue_(queue), incarnation_(incarnation), now_(now), builder_(proto::kStoredHeaderBytes) {}
+RebuiltBatch::RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now,
+                           const CopyRules& rules)
+    : queue_(queue),
+      incarnation_(incarnation),
+      now_(now),
+      rules_(rules),
+      builder_(proto::kStoredHeaderBytes) {}
 
 bool RebuiltBatch::add(const CachedBatch& source, std::uint32_t index,
-                       std::span<const proto::Header> more, Life life) {
+                       std::span<const proto::Header> more) {
   const proto::RecordView record = record_at(source, index);
   const std::string id = proto::message_id(incarnation_, queue_.value, source.base_offset + index);
   std::vector<proto::Header> headers;
   bool has_id = false;
   for (const proto::Header& header : record.headers) {
-    const bool is_over = life == Life::kOver &&
-                         (header.key == proto::kHeaderTtl || header.key == proto::kHeaderDeadline);
-    if (!is_over && std::ranges::find(kHistoryHeaders, header.key) == kHistoryHeaders.end()) {
-      headers.push_back(header);
-      has_id = has_id || header.key == kHeaderId;
+    if (const std::string_view name = name_in_copy(header.key, rules_); !name.empty()) {
+      headers.push_back({name, header.value});
+      has_id = has_id || name == kHeaderId;
     }
   }
   if (!has_id) {
     headers.push_back({kHeaderId, id});
   }
   headers.insert(headers.end(), more.begin(), more.end());
+  if (rules_.changes != nullptr) {
+    for (const auto& [name, value] : rules_.changes->set) {
+      headers.push_back({name, value});
+    }
+  }
   proto::RecordInput input;
   input.key = record.key;
   input.value = record.value;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/core/decision.hpp"
+#include "broker/core/header_changes.hpp"
 #include "broker/core/queue/queue.hpp"
 #include "proto/batch/record_batch.hpp"
 #include "proto/batch/stored_batch.hpp"
@@ -25,6 +26,11 @@ inline constexpr std::string_view kHeaderDeadError = "weir.dead-error";
 /// The first attempt and the last ones, as a JSON array: {"attempt", "time" (ms), "outcome",
 /// "consumer"}.
 inline constexpr std::string_view kHeaderDeadHistory = "weir.dead-history";
+// What was told of its attempts, on a message that was redriven with them: they go on counting when
+// it dies again.
+inline constexpr std::string_view kHeaderPastAttempts = "weir.past-attempts";
+inline constexpr std::string_view kHeaderPastFailures = "weir.past-failures";
+inline constexpr std::string_view kHeaderPastHistory = "weir.past-history";
 
 [[nodiscard]] inline proto::LogId log_of(const Queue& queue) {
   return proto::LogId{queue.id().value};
@@ -42,19 +48,25 @@ inline constexpr std::string_view kHeaderDeadHistory = "weir.dead-history";
 /// The value of the message's first header of that name; empty where it has none.
 [[nodiscard]] std::string_view header_of(const proto::RecordView& record, std::string_view name);
 
-/// Builds a batch of copies of messages, key, value and headers as they were, but for what told how
-/// they died or how long they were put off. Each keeps the id that it had first.
+/// What copies keep of the headers of their messages. None keeps how it died, or how long it was put
+/// off.
+struct CopyRules {
+  bool dies = false;                       // nor what it was good for, nor its past
+  bool keeps_attempts = false;             // what is told of its attempts is its past from here on
+  const HeaderChanges* changes = nullptr;  // outlives the batch; nullptr: none
+};
+
+/// Builds a batch of copies of messages, key, value and headers as they were, but for the rules. Each
+/// keeps the id that it had first.
 class RebuiltBatch {
  public:
   /// Copies of messages of `queue`, made at `now`.
-  RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now);
+  RebuiltBatch(proto::QueueId queue, std::uint32_t incarnation, proto::TimeMs now,
+               const CopyRules& rules = {});
 
-  /// Whether what it says of its time to live and deadline stays true for the copy.
-  enum class Life : std::uint8_t { kKept, kOver };
   /// The message at that index of an uncompressed batch, with these headers more. False when this
   /// one is full; the message is not in it then.
-  bool add(const CachedBatch& source, std::uint32_t index, std::span<const proto::Header> more,
-           Life life = Life::kKept);
+  bool add(const CachedBatch& source, std::uint32_t index, std::span<const proto::Header> more);
   [[nodiscard]] std::uint32_t count() const { return builder_.count(); }
   /// The stored batch with its header, of kind kRebuilt.
   [[nodiscard]] proto::SharedBytes finish(proto::Offset base_offset, proto::Offset prev_last_offset,
@@ -64,6 +76,7 @@ class RebuiltBatch {
   proto::QueueId queue_;
   std::uint32_t incarnation_;
   proto::TimeMs now_;
+  CopyRules rules_;
   proto::BatchBuilder builder_;
 };
 

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "broker/core/header_changes.hpp"
+#include "broker/core/message_filter.hpp"
 #include "proto/ids.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,22 +14,6 @@
 // The way back of messages that nobody could handle: a task of a queue, as durable as the messages
 // that it moves. Each of its steps is one unit with what it moves.
 namespace weir::core {
-
-/// Of the texts of a filter, together.
-inline constexpr std::size_t kMaxRedriveFilterBytes = 4096;
-
-/// Which messages a redrive takes. What is empty or 0 asks for nothing; the rest must all hold.
-struct RedriveFilter {
-  std::string reason = {};        // why it died, as its header tells it
-  std::string header = {};        // has a header of this name …
-  std::string header_value = {};  // … and value
-  std::string key = {};           // of the message
-  proto::TimeMs died_after = 0;   // at that time, or later
-  proto::TimeMs died_before = 0;
-  friend bool operator==(const RedriveFilter&, const RedriveFilter&) = default;
-
-  [[nodiscard]] bool takes_all() const { return *this == RedriveFilter(); }
-};
 
 /// Numbers are part of the format on disk.
 enum class RedriveState : std::uint8_t {
@@ -45,14 +30,17 @@ struct Redrive {
   proto::QueueId target;           // 0: to where each message died
   bool parked = false;             // the queue's own parked messages become ready instead
   bool dry_run = false;            // counts, and changes nothing
+  bool drop = false;               // the messages are gone, and come to no other queue
+  bool keep_attempts = false;      // what is told of their attempts goes with them
   std::uint64_t max_messages = 0;  // 0: all
   std::uint64_t rate = 0;          // messages a second at most; 0: no bound
-  RedriveFilter filter;
+  MessageFilter filter;
+  HeaderChanges headers;       // on the way
   proto::Offset position = 0;  // everything before was looked at
   proto::Offset end = 0;       // of its lane what comes from here on is not part of it
   std::vector<proto::Offset> further_ends = {};  // of the lanes behind that, in their order
-  std::uint64_t moved = 0;
-  std::uint64_t skipped = 0;  // in somebody's hands, or without a queue to go to
+  std::uint64_t moved = 0;                       // made ready or dropped
+  std::uint64_t skipped = 0;                     // in somebody's hands, or without a queue to go to
   proto::TimeMs begun_time = 0;
   proto::TimeMs ended_time = 0;
   proto::TimeMs second_time = 0;  // when the second began in which it moved last
@@ -62,6 +50,8 @@ struct Redrive {
   friend bool operator==(const Redrive&, const Redrive&) = default;
 
   [[nodiscard]] bool is_running() const { return state == RedriveState::kRunning; }
+  /// Its messages come to another queue.
+  [[nodiscard]] bool moves() const { return !parked && !drop; }
   [[nodiscard]] bool is_complete() const {
     return (position >= end && further_ends.empty()) ||
            (max_messages != 0 && moved >= max_messages);

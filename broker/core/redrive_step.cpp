@@ -4,38 +4,15 @@
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <map>
 #include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 // One step of a redrive: the messages of one batch, what becomes of them, and the place behind it.
 namespace weir::core {
 namespace {
-
-bool has_header(const proto::RecordView& record, std::string_view name, std::string_view value) {
-  return std::ranges::any_of(record.headers, [&](const proto::Header& header) {
-    return header.key == name && header.value.value_or(std::string_view()) == value;
-  });
-}
-
-bool died_in(const proto::RecordView& record, const RedriveFilter& filter) {
-  const std::string_view text = header_of(record, kHeaderDeadTime);
-  proto::TimeMs time = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), time);
-  return !text.empty() && read.ec == std::errc() && time >= filter.died_after &&
-         (filter.died_before == 0 || time < filter.died_before);
-}
-
-bool takes(const RedriveFilter& filter, const proto::RecordView& record) {
-  return (filter.reason.empty() || header_of(record, kHeaderDeadReason) == filter.reason) &&
-         (filter.header.empty() || has_header(record, filter.header, filter.header_value)) &&
-         (filter.key.empty() || record.key == filter.key) &&
-         ((filter.died_after == 0 && filter.died_before == 0) || died_in(record, filter));
-}
 
 /// Whether a message in that state is one of those that are taken; nullptr: never handed out.
 bool is_free(const Run* run, bool parked) {
@@ -108,9 +85,12 @@ void pick(Picks& picks, proto::QueueId source, const Place& place, std::uint32_t
 }
 
 /// Whether the message is there, and one that the filter takes.
-bool is_meant(const Redrive& redrive, const Place& place, std::uint32_t index) {
+bool is_meant(const Redrive& redrive, const Place& place, std::uint32_t incarnation,
+              std::uint32_t index) {
+  const proto::Offset offset = place.base_offset + static_cast<proto::Offset>(index);
   return (place.touched == nullptr || !place.touched->acked(index)) &&
-         (redrive.filter.takes_all() || takes(redrive.filter, record_at(*place.cached, index)));
+         (redrive.filter.takes_all() || takes(redrive.filter, record_at(*place.cached, index),
+                                              {incarnation, redrive.source.value, offset}));
 }
 
 /// Finds the queue that a message of the batch goes to; nullopt: there is none.
@@ -131,7 +111,7 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
   for (picks.end = index_of(std::max(redrive.position, place.base_offset)); picks.end < end;
        ++picks.end) {
     const std::uint32_t i = picks.end;
-    if (!is_meant(redrive, place, i)) {
+    if (!is_meant(redrive, place, incarnation, i)) {
       continue;
     }
     if (!is_free(place.touched != nullptr ? place.touched->run_at(i) : nullptr, redrive.parked)) {
@@ -139,8 +119,8 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
       continue;
     }
     const std::optional<proto::QueueId> target =
-        redrive.parked ? std::nullopt : way_back(*place.cached, i);
-    if (!target && !redrive.parked) {
+        redrive.moves() ? way_back(*place.cached, i) : std::nullopt;
+    if (!target && redrive.moves()) {
       ++picks.skipped;
       continue;
     }
@@ -149,8 +129,9 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
     }
     if (target && !redrive.dry_run) {
       const proto::QueueId lane = lane_for(*target, record_at(*place.cached, i));
+      const CopyRules rules{.keeps_attempts = redrive.keep_attempts, .changes = &redrive.headers};
       RebuiltBatch& copies =
-          picks.copies.try_emplace(lane, redrive.source, incarnation, now).first->second;
+          picks.copies.try_emplace(lane, redrive.source, incarnation, now, rules).first->second;
       if (!copies.add(*place.cached, i, {})) {
         break;
       }
@@ -163,11 +144,12 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
 /// What becomes of those that were picked, where they lie.
 ShardState::Records ends_of(const Redrive& redrive, const Picks& picks, proto::TimeMs now) {
   ShardState::Records ends;
-  if (redrive.dry_run || (!redrive.parked && WEIR_PLANTED(redrive_without_delete))) {
+  if (redrive.dry_run || (redrive.moves() && WEIR_PLANTED(redrive_without_delete))) {
     return ends;
   }
+  const bool stay = redrive.parked && !redrive.drop;
   for (const MessageRange& range : picks.ranges) {
-    ends.push_back(redrive.parked ? Record{Unparked{range, now}} : Record{Moved{range}});
+    ends.push_back(stay ? Record{Unparked{range, now}} : Record{Moved{range}});
   }
   return ends;
 }

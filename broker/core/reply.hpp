@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/core/attempt.hpp"
 #include "broker/core/command.hpp"
 #include "proto/bytes.hpp"
 #include "proto/ids.hpp"
@@ -167,6 +168,10 @@ struct PeekedMessage {
   proto::TimeMs append_time = 0;
   proto::TimeMs base_timestamp = 0;
   proto::SharedBytes record;
+  std::string id;
+  std::string consumer;               // who has it, as Attempt tells it; empty: nobody
+  proto::TimeMs leased_time = 0;      // and since when; 0: nobody, or not known
+  std::vector<Attempt> history = {};  // where that was asked for
 };
 struct Peeked {
   std::vector<PeekedMessage> messages;

@@ -133,14 +133,23 @@ void write(const Redrive& from, pb::RedriveRow& to) {
   to.set_dry_run(from.dry_run);
   to.set_max_messages(from.max_messages);
   to.set_rate(from.rate);
+  to.set_drop(from.drop);
+  to.set_keep_attempts(from.keep_attempts);
+  for (const auto& [name, value] : from.headers.set) {
+    pb::HeaderRow& header = *to.add_set_headers();
+    header.set_name(name);
+    header.set_value(value);
+  }
+  to.mutable_remove_headers()->Add(from.headers.remove.begin(), from.headers.remove.end());
   if (!from.filter.takes_all()) {
-    pb::RedriveFilterRow& filter = *to.mutable_filter();
+    pb::MessageFilterRow& filter = *to.mutable_filter();
     filter.set_reason(from.filter.reason);
     filter.set_header(from.filter.header);
     filter.set_header_value(from.filter.header_value);
     filter.set_key(from.filter.key);
     filter.set_died_after(from.filter.died_after);
     filter.set_died_before(from.filter.died_before);
+    filter.set_message_id(from.filter.message_id);
   }
   to.set_position(from.position);
   to.set_end(from.end);
@@ -157,7 +166,7 @@ void write(const Redrive& from, pb::RedriveRow& to) {
 
 std::optional<Redrive> read(const pb::RedriveRow& from) {
   constexpr std::int64_t kSecondMs = 1000;
-  const pb::RedriveFilterRow& filter = from.filter();
+  const pb::MessageFilterRow& filter = from.filter();
   // Lane by lane, each one behind the one before.
   proto::Offset before = from.end();
   for (const proto::Offset end : from.further_ends()) {
@@ -170,9 +179,9 @@ std::optional<Redrive> read(const pb::RedriveRow& from) {
   const std::array times = {from.begun_time(), from.ended_time(), from.second_time(),
                             filter.died_after(), filter.died_before()};
   if (!is_id(from.source()) || from.target() == from.source() || from.generation() == 0 ||
-      (from.target() != 0 && (!is_id(from.target()) || from.parked())) || from.position() < 0 ||
-      from.position() > from.end() || from.state() < pb::REDRIVE_STATE_RUNNING ||
-      from.state() > pb::REDRIVE_STATE_FAILED ||
+      (from.target() != 0 && (!is_id(from.target()) || from.parked() || from.drop())) ||
+      from.position() < 0 || from.position() > from.end() ||
+      from.state() < pb::REDRIVE_STATE_RUNNING || from.state() > pb::REDRIVE_STATE_FAILED ||
       from.second_time() > INT64_MAX - kSecondMs ||  // it goes on a second later
       std::any_of(times.begin(), times.end(), [](proto::TimeMs time) { return time < 0; })) {
     return std::nullopt;
@@ -185,8 +194,14 @@ std::optional<Redrive> read(const pb::RedriveRow& from) {
   redrive.dry_run = from.dry_run();
   redrive.max_messages = from.max_messages();
   redrive.rate = from.rate();
-  redrive.filter = {filter.reason(), filter.header(),     filter.header_value(),
-                    filter.key(),    filter.died_after(), filter.died_before()};
+  redrive.filter = {filter.reason(),     filter.header(),      filter.header_value(), filter.key(),
+                    filter.died_after(), filter.died_before(), filter.message_id()};
+  redrive.drop = from.drop();
+  redrive.keep_attempts = from.keep_attempts();
+  for (const pb::HeaderRow& header : from.set_headers()) {
+    redrive.headers.set.emplace_back(header.name(), header.value());
+  }
+  redrive.headers.remove.assign(from.remove_headers().begin(), from.remove_headers().end());
   redrive.position = from.position();
   redrive.end = from.end();
   redrive.further_ends.assign(from.further_ends().begin(), from.further_ends().end());

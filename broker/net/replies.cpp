@@ -23,14 +23,23 @@ void write(const core::RedriveInfo& info, weir::v1::RedriveInfo& to) {
   to.set_dry_run(redrive.dry_run);
   to.set_max_messages(redrive.max_messages);
   to.set_rate(redrive.rate);
+  to.set_drop(redrive.drop);
+  to.set_keep_attempts(redrive.keep_attempts);
+  for (const auto& [name, value] : redrive.headers.set) {
+    weir::v1::HeaderToSet& header = *to.add_set_headers();
+    header.set_name(name);
+    header.set_value(value);
+  }
+  to.mutable_remove_headers()->Add(redrive.headers.remove.begin(), redrive.headers.remove.end());
   if (!redrive.filter.takes_all()) {
-    weir::v1::RedriveFilter& filter = *to.mutable_filter();
+    weir::v1::MessageFilter& filter = *to.mutable_filter();
     filter.set_reason(redrive.filter.reason);
     filter.set_header(redrive.filter.header);
     filter.set_header_value(redrive.filter.header_value);
     filter.set_key(redrive.filter.key);
     filter.set_died_after(redrive.filter.died_after);
     filter.set_died_before(redrive.filter.died_before);
+    filter.set_message_id(redrive.filter.message_id);
   }
   to.set_state(static_cast<weir::v1::RedriveState>(redrive.state));
   to.set_why(redrive.why);
@@ -137,6 +146,17 @@ struct Writer {
       to.set_base_timestamp(message.base_timestamp);
       const std::string_view record = message.record.view();
       to.set_record(record.data(), record.size());
+      to.set_message_id(message.id);
+      to.set_consumer(message.consumer);
+      to.set_leased_time(message.leased_time);
+      for (const core::Attempt& attempt : message.history) {
+        weir::v1::AttemptInfo& told = *to.add_history();
+        told.set_number(attempt.number);
+        told.set_time(attempt.time);
+        told.set_outcome(std::string(core::name(attempt.outcome)));
+        told.set_consumer(attempt.consumer);
+        told.set_reason(attempt.reason);
+      }
     }
     peeked.set_next_offset(from.next_offset);
     peeked.set_is_end(from.is_end);

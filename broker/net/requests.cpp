@@ -56,6 +56,16 @@ core::UpdateQueue update_of(const weir::v1::UpdateQueue& wire, const std::string
   return update;
 }
 
+core::MessageFilter filter_of(const weir::v1::MessageFilter& wire) {
+  return {.reason = wire.reason(),
+          .header = wire.header(),
+          .header_value = wire.header_value(),
+          .key = wire.key(),
+          .died_after = wire.died_after(),
+          .died_before = wire.died_before(),
+          .message_id = wire.message_id()};
+}
+
 proto::Result<core::Request> peek_of(const weir::v1::PeekQueue& wire,
                                      const std::string& name_space) {
   if (wire.state() < weir::v1::MESSAGE_STATE_UNSPECIFIED ||
@@ -66,7 +76,9 @@ proto::Result<core::Request> peek_of(const weir::v1::PeekQueue& wire,
                          .queue = wire.queue(),
                          .state = static_cast<core::MessageState>(wire.state()),
                          .from_offset = wire.from_offset(),
-                         .max_messages = wire.max_messages()};
+                         .max_messages = wire.max_messages(),
+                         .filter = filter_of(wire.filter()),
+                         .with_attempts = wire.with_attempts()};
 }
 
 core::ListPage page_of(const weir::v1::ListPage& page) {
@@ -226,20 +238,22 @@ core::ChangeDelayed change_of(const Wire& request, const std::string& name_space
 
 core::StartRedrive redrive_of(const weir::v1::StartRedrive& request,
                               const std::string& name_space) {
-  const weir::v1::RedriveFilter& filter = request.filter();
+  core::HeaderChanges headers;
+  for (const weir::v1::HeaderToSet& header : request.set_headers()) {
+    headers.set.emplace_back(header.name(), header.value());
+  }
+  headers.remove.assign(request.remove_headers().begin(), request.remove_headers().end());
   return {.name_space = name_space,
           .name = request.name(),
           .target = request.target(),
           .parked = request.parked(),
           .dry_run = request.dry_run(),
+          .drop = request.drop(),
+          .keep_attempts = request.keep_attempts(),
           .max_messages = request.max_messages(),
           .rate = request.rate(),
-          .filter = {.reason = filter.reason(),
-                     .header = filter.header(),
-                     .header_value = filter.header_value(),
-                     .key = filter.key(),
-                     .died_after = filter.died_after(),
-                     .died_before = filter.died_before()}};
+          .filter = filter_of(request.filter()),
+          .headers = std::move(headers)};
 }
 
 }  // namespace

@@ -45,9 +45,11 @@ proto::Result<DelayedBatch> read_row(std::string_view key, std::string_view valu
   return DelayedBatch{at->when, *std::move(batch)};
 }
 
-/// The row that holds the message, if it is still put off.
-proto::Result<std::optional<DelayedBatch>> find_row(const storage::Reader& reader,
-                                                    const LaneName& lane, proto::Offset offset) {
+}  // namespace
+
+proto::Result<std::optional<DelayedBatch>> find_delayed(const storage::Reader& reader,
+                                                        const LaneName& lane,
+                                                        proto::Offset offset) {
   const auto index_key = [&](proto::Offset last_offset) {
     return storage::batch_key(KeyKind::kDelayIndex, lane.queue.value, lane.generation, last_offset);
   };
@@ -81,8 +83,6 @@ proto::Result<std::optional<DelayedBatch>> find_row(const storage::Reader& reade
   }
   return std::optional(*std::move(found));
 }
-
-}  // namespace
 
 proto::Result<DueRows> load_due(const storage::Reader& reader, const LaneName& lane,
                                 proto::TimeMs until) {
@@ -126,7 +126,7 @@ proto::Result<DelayedRows> load_delayed(const storage::Reader& reader, const Lan
       loaded.end = offset;
       break;
     }
-    auto row = find_row(reader, lane, offset);
+    auto row = find_delayed(reader, lane, offset);
     if (!row) {
       return row.error();
     }

@@ -7,6 +7,7 @@
 #include "storage/kv.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,11 @@ struct DelayedRows {
 /// them, as much as one turn changes.
 proto::Result<DelayedRows> load_delayed(const storage::Reader& reader, const LaneName& lane,
                                         std::span<const proto::Offset> offsets);
+
+/// The row that holds the message, if it is still put off.
+proto::Result<std::optional<core::DelayedBatch>> find_delayed(const storage::Reader& reader,
+                                                              const LaneName& lane,
+                                                              proto::Offset offset);
 
 /// A message of a lane, by the order in which they are due.
 struct DelayedPlace {

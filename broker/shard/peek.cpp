@@ -1,7 +1,11 @@
 #include "broker/shard/peek.hpp"
 
+#include "broker/core/rebuilt_batch.hpp"
 #include "broker/core/row_codec.hpp"
 #include "broker/shard/batch_loader.hpp"
+#include "broker/shard/loaded_attempts.hpp"
+#include "proto/batch/stored_batch.hpp"
+#include "proto/handle.hpp"
 #include "storage/key_codec.hpp"
 
 #include <algorithm>
@@ -18,20 +22,58 @@ using storage::Family;
 using storage::KeyKind;
 
 constexpr std::size_t kMaxPeekBytes = std::size_t{1} << 20;
-/// Rows and batches that one look passes by.
+/// Rows and batches that one look passes by, and the bytes that it reads for that.
 constexpr int kMaxLookedAt = 4'096;
+constexpr std::size_t kMaxReadBytes = std::size_t{16} << 20;
 
 proto::Error unreadable(proto::Offset offset, const proto::Error& why) {
   return proto::fail(proto::Errc::kCorruptBatch, "the batch at offset " + std::to_string(offset) +
                                                      " cannot be read: " + why.message);
 }
 
+/// What is told of a message beside where it lies.
+struct Found {
+  std::uint32_t index = 0;
+  MessageState state = MessageState::kReady;
+  std::uint16_t attempts = 0;
+  std::uint16_t failures = 0;
+  std::uint16_t ended_attempts = 0;
+  proto::TimeMs due_time = 0;
+  proto::TimeMs leased_time = 0;
+  core::Holder holder = nullptr;
+};
+
+/// As it is shown. `place` is where it lies.
+core::PeekedMessage shown(const core::CachedBatch& batch, const Found& found,
+                          const proto::MessagePlace& place) {
+  core::PeekedMessage message;
+  message.base_offset = batch.base_offset;
+  message.index = found.index;
+  message.state = found.state;
+  message.attempts = found.attempts;
+  message.failures = found.failures;
+  message.due_time = found.due_time;
+  message.append_time = batch.append_time;
+  message.base_timestamp = batch.base_timestamp;
+  const proto::RecordSpan span = batch.records[found.index];
+  message.record = batch.batch.slice(span.position, span.bytes);
+  message.id = core::id_of(core::record_at(batch, found.index), place);
+  message.consumer = found.holder != nullptr ? *found.holder : std::string();
+  message.leased_time = found.leased_time;
+  return message;
+}
+
 /// Goes through the lanes, in each through the batches of which something was handed out, then
 /// through those behind the cursor. In this order offsets ascend.
 class Look {
  public:
-  Look(const storage::Reader& reader, const PeekWish& wish)
-      : reader_(reader), wish_(wish), position_(std::max<proto::Offset>(wish.from_offset, 0)) {}
+  enum class At : std::uint8_t { kAll, kRebuilt };  // what came from elsewhere alone
+
+  Look(const storage::Reader& reader, const PeekWish& wish, At at = At::kAll)
+      : reader_(reader),
+        wish_(wish),
+        at_(at),
+        position_(std::max<proto::Offset>(wish.from_offset, 0)) {}
 
   proto::Result<core::Peeked> run() {
     proto::Result<bool> done = true;
@@ -49,16 +91,12 @@ class Look {
   }
 
  private:
-  struct Found {
-    std::uint32_t index = 0;
-    MessageState state = MessageState::kReady;
-    std::uint16_t attempts = 0;
-    std::uint16_t failures = 0;
-    proto::TimeMs due_time = 0;
-  };
-
   [[nodiscard]] bool is_full() const {
     return peeked_.messages.size() >= wish_.max_messages || bytes_ >= kMaxPeekBytes;
+  }
+  /// It has looked at enough for once.
+  [[nodiscard]] bool is_spent() const {
+    return is_full() || looked_at_ >= kMaxLookedAt || read_bytes_ >= kMaxReadBytes;
   }
   [[nodiscard]] bool wants(MessageState state) const {
     return wish_.state == MessageState::kAny || wish_.state == state;
@@ -93,11 +131,14 @@ class Look {
 
   /// What the run says of its messages.
   [[nodiscard]] Found found(const core::Run& run) const {
-    Found told{0, MessageState::kReady, run.attempts, run.failures, 0};
+    Found told{
+        .attempts = run.attempts, .failures = run.failures, .ended_attempts = run.ended_attempts()};
     switch (run.state) {
       case core::RunState::kLeased:
         told.state = MessageState::kInFlight;
         told.due_time = run.when;
+        told.leased_time = run.since;
+        told.holder = run.holder;
         break;
       case core::RunState::kReturned:
         if (run.when > wish_.now) {
@@ -134,21 +175,35 @@ class Look {
     return wanted;
   }
 
-  void show(const core::CachedBatch& batch, const Found& found) {
-    core::PeekedMessage message;
-    message.base_offset = batch.base_offset;
-    message.index = found.index;
-    message.state = found.state;
-    message.attempts = found.attempts;
-    message.failures = found.failures;
-    message.due_time = found.due_time;
-    message.append_time = batch.append_time;
-    message.base_timestamp = batch.base_timestamp;
-    const proto::RecordSpan span = batch.records[found.index];
-    message.record = batch.batch.slice(span.position, span.bytes);
-    bytes_ += span.bytes;
+  /// Shows it if it is one of those that are meant.
+  proto::Result<> show(const core::CachedBatch& batch, const Found& found) {
+    const proto::Offset offset = batch.base_offset + found.index;
+    const proto::MessagePlace place{wish_.incarnation, wish_.lanes.front().value, offset};
+    position_ = offset + 1;
+    if (!wish_.filter.takes_all() &&
+        !core::takes(wish_.filter, core::record_at(batch, found.index), place)) {
+      return {};
+    }
+    core::PeekedMessage message = shown(batch, found, place);
+    if (wish_.with_attempts && found.ended_attempts > 0) {
+      auto attempts = load_attempts(reader_, {lane_, counters_.generation, offset, offset});
+      if (!attempts) {
+        return attempts.error();
+      }
+      message.history = std::move((*attempts)[offset]);
+    }
+    bytes_ += message.record.size();
     peeked_.messages.push_back(std::move(message));
-    position_ = batch.base_offset + found.index + 1;
+    return {};
+  }
+
+  /// Whether the row is one that is looked at; also one that cannot be read, which is told.
+  [[nodiscard]] bool may_hold(std::string_view row) const {
+    if (at_ == At::kAll) {
+      return true;
+    }
+    const auto stored = proto::parse_stored_batch(row, false);
+    return !stored || stored->header.kind == proto::StoredKind::kRebuilt;
   }
 
   /// True when all of it was looked at.
@@ -156,9 +211,10 @@ class Look {
     const auto rows = reader_.scan(Family::kState, key(KeyKind::kTouchedBatch, position_),
                                    storage::prefix_end(prefix(KeyKind::kTouchedBatch)), {});
     for (; rows->valid(); rows->next()) {
-      if (is_full() || ++looked_at_ > kMaxLookedAt) {
+      if (is_spent()) {
         return false;
       }
+      ++looked_at_;
       const auto at = storage::parse_batch_key(KeyKind::kTouchedBatch, rows->key());
       const auto row = core::rows::decode_touched(rows->value(), at ? at->last_offset : -1);
       if (!row) {
@@ -186,6 +242,10 @@ class Look {
     if (!row) {
       return row.error();
     }
+    if (*row && !may_hold(**row)) {
+      return true;
+    }
+    read_bytes_ += *row ? (*row)->size() : 0;
     const auto batch = *row ? read_batch_row(row_key, **row)
                             : proto::fail(proto::Errc::kCorruptBatch, "it is missing");
     if (!batch || batch->records.size() != touched.size()) {
@@ -197,7 +257,9 @@ class Look {
       if (is_full()) {
         return false;
       }
-      show(*batch, message);
+      if (const auto done = show(*batch, message); !done) {
+        return done.error();
+      }
     }
     return true;
   }
@@ -212,19 +274,30 @@ class Look {
     const auto rows = reader_.scan(Family::kLog, key(KeyKind::kBatch, position_),
                                    storage::prefix_end(prefix(KeyKind::kBatch)), {});
     for (; rows->valid(); rows->next()) {
-      if (is_full()) {
+      if (is_spent()) {
         return false;
       }
-      const auto batch = read_batch_row(rows->key(), rows->value());
+      ++looked_at_;
+      const std::string_view value = rows->value();
+      read_bytes_ += value.size();
+      if (!may_hold(value)) {
+        const auto at = storage::parse_batch_key(KeyKind::kBatch, rows->key());
+        position_ = at ? at->last_offset + 1 : position_;
+        continue;
+      }
+      const auto batch = read_batch_row(rows->key(), value);
       if (!batch) {
         return unreadable(position_, batch.error());
       }
+      position_ = std::max(position_, batch->base_offset);
       while (position_ <= batch->last_offset) {
         if (is_full()) {
           return false;
         }
-        const proto::Offset index = position_ - batch->base_offset;
-        show(*batch, Found{static_cast<std::uint32_t>(std::max<proto::Offset>(index, 0))});
+        const auto index = static_cast<std::uint32_t>(position_ - batch->base_offset);
+        if (const auto done = show(*batch, Found{.index = index}); !done) {
+          return done.error();
+        }
       }
     }
     if (const auto read = rows->status(); !read) {
@@ -235,18 +308,73 @@ class Look {
 
   const storage::Reader& reader_;
   const PeekWish& wish_;
+  At at_;
   proto::QueueId lane_;  // that is looked at
   core::Queue::Counters counters_;
   proto::Offset position_;  // everything in front of it was looked at
   core::Peeked peeked_;
   std::size_t bytes_ = 0;
   int looked_at_ = 0;
+  std::size_t read_bytes_ = 0;
 };
+
+/// The message that is put off at that offset.
+proto::Result<core::Peeked> find_put_off(const storage::Reader& reader, const PeekWish& wish,
+                                         proto::Offset offset) {
+  core::Peeked peeked{.messages = {}, .next_offset = wish.from_offset, .is_end = true};
+  const auto row = find_delayed(reader, wish.delays, offset);
+  if (!row) {
+    return row.error();
+  }
+  if (*row) {
+    const core::CachedBatch& batch = (*row)->batch;
+    peeked.messages.push_back(
+        shown(batch,
+              {.index = static_cast<std::uint32_t>(offset - batch.base_offset),
+               .state = MessageState::kDelayed,
+               .due_time = (*row)->due},
+              {wish.incarnation, wish.delays.queue.value, offset}));
+  }
+  return peeked;
+}
+
+/// What lies in the queue where the message of that id was first; nothing where it is there no more.
+proto::Result<core::Peeked> find_at_home(const storage::Reader& reader, const PeekWish& wish,
+                                         proto::Offset offset) {
+  if (core::Queue::DelayLane::holds(offset)) {
+    return find_put_off(reader, wish, offset);
+  }
+  PeekWish one = wish;
+  one.from_offset = offset;
+  one.max_messages = 1;
+  one.filter = {};
+  auto peeked = Look(reader, one).run();
+  if (peeked && !peeked->messages.empty() &&
+      peeked->messages.front().id != wish.filter.message_id) {
+    peeked->messages.clear();
+  }
+  if (peeked) {
+    peeked->is_end = true;  // no other one has its id
+  }
+  return peeked;
+}
 
 }  // namespace
 
 proto::Result<core::Peeked> peek(const storage::Reader& reader, const PeekWish& wish) {
-  return Look(reader, wish).run();
+  const auto place = proto::parse_message_id(wish.filter.message_id);
+  if (!place) {
+    return Look(reader, wish).run();
+  }
+  const bool is_home = place->object == wish.delays.queue.value &&
+                       place->incarnation == wish.incarnation && wish.from_offset == 0;
+  if (is_home) {
+    auto peeked = find_at_home(reader, wish, place->offset);
+    if (!peeked || !peeked->messages.empty()) {
+      return peeked;
+    }
+  }
+  return Look(reader, wish, Look::At::kRebuilt).run();
 }
 
 }  // namespace weir::shard

@@ -1,6 +1,7 @@
 #include "broker/core/name_pattern.hpp"
 #include "broker/shard/peek.hpp"
 #include "broker/shard/shard_impl.hpp"
+#include "proto/handle.hpp"
 #include "proto/limits.hpp"
 
 #include <charconv>
@@ -61,6 +62,21 @@ class Page {
   std::string last_;
   bool has_more_ = false;
 };
+
+/// Whether that id is of a message that was sent to the queue, or of none of its own.
+bool may_have_given(const core::ShardState& state, const core::Queue& queue,
+                    std::string_view message_id) {
+  const auto place = proto::parse_message_id(message_id);
+  if (!place || place->incarnation != state.identity().incarnation ||
+      place->object != queue.id().value) {
+    return true;
+  }
+  if (core::Queue::DelayLane::holds(place->offset)) {
+    return place->offset < queue.counters().lane.next_offset;
+  }
+  const core::Queue* lane = state.queue(proto::lane_of(queue.id(), place->offset));
+  return lane != nullptr && place->offset < lane->counters().next_offset;
+}
 
 }  // namespace
 
@@ -206,6 +222,19 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
   wish.from_offset = command.from_offset;
   wish.max_messages = command.max_messages != 0 ? command.max_messages : proto::kMaxPageResults;
   wish.now = now_;
+  if (auto valid = core::check(command.filter); !valid) {
+    return valid.error();
+  }
+  wish.filter = command.filter;
+  wish.with_attempts = command.with_attempts;
+  const core::Queue& of = *state_->queue(*queue);
+  wish.delays = {of.id(), of.counters().generation, 0};
+  wish.incarnation = state_->identity().incarnation;
+  if (!command.filter.message_id.empty() &&
+      !may_have_given(*state_, of, command.filter.message_id)) {
+    return proto::fail(proto::Errc::kMessageNotFound,
+                       "queue '" + command.queue + "' has not given that id to any message yet");
+  }
   answer_from_store<core::Peeked>(
       input.session, id, [wish](const storage::Reader& reader) { return peek(reader, wish); });
   return Later{};

@@ -225,6 +225,7 @@ NamespacePage::NamespacePage() = default;
 ClientDescription::ClientDescription() = default;
 ClientPage::ClientPage() = default;
 PeekedMessage::PeekedMessage() = default;
+AttemptDescription::AttemptDescription() = default;
 PeekPage::PeekPage() = default;
 
 PeekOptions::PeekOptions() = default;
@@ -239,6 +240,14 @@ PeekOptions& PeekOptions::set_from_offset(std::int64_t offset) {
 }
 PeekOptions& PeekOptions::set_max_messages(std::uint32_t messages) {
   max_messages_ = messages;
+  return *this;
+}
+PeekOptions& PeekOptions::set_filter(MessageFilter filter) {
+  filter_ = std::move(filter);
+  return *this;
+}
+PeekOptions& PeekOptions::set_with_attempts(bool with) {
+  with_attempts_ = with;
   return *this;
 }
 

@@ -26,25 +26,24 @@ RedriveOptions& RedriveOptions::set_rate(std::uint64_t messages_per_second) {
   rate_ = messages_per_second;
   return *this;
 }
-RedriveOptions& RedriveOptions::set_reason(std::string reason) {
-  reason_ = std::move(reason);
+RedriveOptions& RedriveOptions::set_filter(MessageFilter filter) {
+  filter_ = std::move(filter);
   return *this;
 }
-RedriveOptions& RedriveOptions::set_header(std::string name, std::string value) {
-  header_ = std::move(name);
-  header_value_ = std::move(value);
+RedriveOptions& RedriveOptions::set_drop(bool drop) {
+  drop_ = drop;
   return *this;
 }
-RedriveOptions& RedriveOptions::set_key(std::string key) {
-  key_ = std::move(key);
+RedriveOptions& RedriveOptions::set_keep_attempts(bool keep) {
+  keep_attempts_ = keep;
   return *this;
 }
-RedriveOptions& RedriveOptions::set_died_after(Timestamp time) {
-  died_after_ = time;
+RedriveOptions& RedriveOptions::add_header(std::string name, std::string value) {
+  added_headers_.emplace_back(std::move(name), std::move(value));
   return *this;
 }
-RedriveOptions& RedriveOptions::set_died_before(Timestamp time) {
-  died_before_ = time;
+RedriveOptions& RedriveOptions::remove_header(std::string name) {
+  removed_headers_.push_back(std::move(name));
   return *this;
 }
 

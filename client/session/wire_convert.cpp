@@ -1,7 +1,6 @@
 #include "client/session/wire_convert.hpp"
 
 #include "client/core/convert.hpp"
-#include "proto/batch/record_batch.hpp"
 #include "proto/number_fields.hpp"
 
 #include <array>
@@ -187,63 +186,7 @@ ClientPage to_page(const v1::ClientList& list) {
   return page;
 }
 
-namespace {
-
-/// Copies what a record of a page says; MALFORMED when it is none.
-template <class Wire, class Message>
-proto::Result<> copy_record(const Wire& wire, Message& message) {
-  const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(wire.record());
-  if (!decoded || decoded->bytes != wire.record().size()) {
-    return proto::fail(proto::Errc::kMalformed, "a message that was looked at cannot be read");
-  }
-  const proto::RecordView& record = decoded->record;
-  message.append_time = to_timestamp(wire.append_time());
-  message.timestamp = to_timestamp(proto::timestamp_of(wire.base_timestamp(), record));
-  message.key = record.key;
-  message.value = record.value;
-  for (const proto::Header& header : record.headers) {
-    message.headers.emplace_back(header.key, header.value);
-  }
-  return {};
-}
-
-}  // namespace
-
-proto::Result<DelayedPage> to_page(const v1::DelayedList& list) {
-  DelayedPage page;
-  for (const v1::DelayedMessage& wire : list.messages()) {
-    DelayedMessage& message = page.messages.emplace_back();
-    if (const proto::Result<> copied = copy_record(wire, message); !copied) {
-      return copied.error();
-    }
-    const std::optional<MessageId> id = MessageId::parse(wire.message_id());
-    if (!id) {
-      return proto::fail(proto::Errc::kMalformed, "a message that is put off has no id");
-    }
-    message.id = *id;
-    message.due = to_timestamp(wire.due_time());
-  }
-  page.next_page_token = list.next_page_token();
-  return page;
-}
-
-proto::Result<PeekPage> to_page(const v1::Peeked& peeked) {
-  PeekPage page;
-  for (const v1::PeekedMessage& wire : peeked.messages()) {
-    PeekedMessage& message = page.messages.emplace_back();
-    if (const proto::Result<> copied = copy_record(wire, message); !copied) {
-      return copied.error();
-    }
-    message.offset = wire.base_offset() + wire.index();
-    message.state = static_cast<MessageState>(wire.state());
-    message.attempts = wire.attempts();
-    message.failures = wire.failures();
-    message.due = to_timestamp(wire.due_time());
-  }
-  page.next_offset = peeked.next_offset();
-  page.is_end = peeked.is_end();
-  return page;
-}
+namespace {}  // namespace
 
 QueueUpdate to_update(const v1::QueueUpdate& update) {
   QueueUpdate converted;
@@ -295,64 +238,6 @@ void fill(v1::UpdateQueue& wire, const QueueChanges& changes) {
     wire.set_sends_paused(*changes.sends_paused());
   }
   wire.set_dry_run(changes.dry_run());
-}
-
-void fill(v1::PeekQueue& wire, const PeekOptions& options) {
-  wire.set_state(static_cast<v1::MessageState>(options.state()));
-  wire.set_from_offset(options.from_offset());
-  wire.set_max_messages(options.max_messages());
-}
-
-RedriveDescription to_description(const v1::RedriveInfo& redrive) {
-  const v1::RedriveFilter& filter = redrive.filter();
-  RedriveDescription description;
-  description.name = redrive.name();
-  description.options.set_target(redrive.target())
-      .set_parked(redrive.parked())
-      .set_dry_run(redrive.dry_run())
-      .set_max_messages(redrive.max_messages())
-      .set_rate(redrive.rate())
-      .set_reason(filter.reason())
-      .set_header(filter.header(), filter.header_value())
-      .set_key(filter.key())
-      .set_died_after(to_timestamp(filter.died_after()))
-      .set_died_before(to_timestamp(filter.died_before()));
-  const bool is_known = redrive.state() > v1::REDRIVE_STATE_UNSPECIFIED &&
-                        redrive.state() <= v1::REDRIVE_STATE_FAILED;
-  description.state =
-      is_known ? static_cast<RedriveState>(redrive.state()) : RedriveState::kUnknown;
-  description.why = redrive.why();
-  description.moved = redrive.moved();
-  description.skipped = redrive.skipped();
-  description.position = redrive.position();
-  description.end = redrive.end();
-  description.begun_time = to_timestamp(redrive.begun_time());
-  description.ended_time = to_timestamp(redrive.ended_time());
-  return description;
-}
-
-RedrivePage to_page(const v1::RedriveList& list) {
-  RedrivePage page;
-  for (const v1::RedriveInfo& redrive : list.redrives()) {
-    page.redrives.push_back(to_description(redrive));
-  }
-  page.next_page_token = list.next_page_token();
-  return page;
-}
-
-void fill(v1::StartRedrive& wire, const RedriveOptions& options) {
-  wire.set_target(options.target());
-  wire.set_parked(options.parked());
-  wire.set_dry_run(options.dry_run());
-  wire.set_max_messages(options.max_messages());
-  wire.set_rate(options.rate());
-  v1::RedriveFilter& filter = *wire.mutable_filter();
-  filter.set_reason(options.reason());
-  filter.set_header(options.header());
-  filter.set_header_value(options.header_value());
-  filter.set_key(options.key());
-  filter.set_died_after(options.died_after().time_since_epoch().count());
-  filter.set_died_before(options.died_before().time_since_epoch().count());
 }
 
 void fill(v1::ListPage& wire, const ListOptions& options) {

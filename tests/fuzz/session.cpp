@@ -337,13 +337,25 @@ class Play {
     start.set_max_messages(input_.pick(kNumbers));
     start.set_rate(input_.flag() ? 0 : input_.pick(kNumbers));
     if (input_.flag()) {
-      weir::v1::RedriveFilter& filter = *start.mutable_filter();
+      weir::v1::MessageFilter& filter = *start.mutable_filter();
       filter.set_reason(input_.flag() ? "poison" : proto::printable(input_.piece()));
       filter.set_header(input_.flag() ? "weir.dead-from" : proto::printable(input_.piece()));
       filter.set_header_value(std::string(input_.piece()));
       filter.set_key(std::string(input_.piece()));
       filter.set_died_after(input_.number<std::int64_t>());
       filter.set_died_before(input_.number<std::int64_t>());
+      if (input_.flag()) {
+        filter.set_message_id(input_.flag() ? "00000001-0000-0000-0001-000000000000"
+                                            : proto::printable(input_.piece()));
+      }
+    }
+    start.set_drop(input_.below(4) == 0);
+    start.set_keep_attempts(input_.below(4) == 0);
+    if (input_.below(4) == 0) {
+      weir::v1::HeaderToSet& header = *start.add_set_headers();
+      header.set_name(proto::printable(input_.piece()));
+      header.set_value(std::string(input_.piece()));
+      start.add_remove_headers(proto::printable(input_.piece()));
     }
   }
 

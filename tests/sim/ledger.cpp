@@ -415,6 +415,7 @@ void Oracle::compare(const Scan& scan) {
       const bool may_have_gone =
           message.delay && (message.delay->may_have_gone() ||
                             expires_in(message, logs_.at(message.home)) <= host_.moment().time ||
+                            may_be_dropped({.log = message.home, .may_be_poison = 1}) ||
                             may_be_purged({.log = message.home, .may_be_poison = 1}));
       if (!may_have_gone) {
         wrong("an acknowledged message is lost", message.home, -1, number);
@@ -424,7 +425,9 @@ void Oracle::compare(const Scan& scan) {
       const Place& last = message.places.back();
       const bool is_expired = !last.ack_heard && may_be_expired(message, last);
       world_.report().count("message: expired", is_expired ? 1 : 0);
-      if (!last.ack_heard && !is_expired && !may_be_purged(last)) {
+      const bool is_dropped = !last.ack_heard && may_be_dropped(last);
+      world_.report().count("message: dropped", is_dropped ? 1 : 0);
+      if (!last.ack_heard && !is_expired && !is_dropped && !may_be_purged(last)) {
         wrong("an acknowledged message is lost", last.log, last.offset, number);
       }
     }

@@ -149,6 +149,13 @@ void Operator::begin_redrive(const Target& source) {
     }
   }
   command.dry_run = rng().per_mille(100);
+  command.drop = command.target.empty() && rng().per_mille(80);
+  if (!command.parked && !command.drop) {
+    command.keep_attempts = rng().per_mille(300);
+    if (rng().per_mille(300)) {
+      command.headers = {{{"edited", std::to_string(rng().below(3))}}, {"edited-before"}};
+    }
+  }
   command.max_messages = rng().per_mille(300) ? 1 + rng().below(8) : 0;
   command.rate = rng().per_mille(250) ? 1 + static_cast<std::uint64_t>(rng().skewed(39)) : 0;
   if (rng().per_mille(400)) {
@@ -165,9 +172,9 @@ void Operator::begin_redrive(const Target& source) {
           });
 }
 
-core::RedriveFilter Operator::some_filter() {
-  core::RedriveFilter filter;
-  switch (rng().below(5)) {
+core::MessageFilter Operator::some_filter() {
+  core::MessageFilter filter;
+  switch (rng().below(6)) {
     case 0:
       filter.reason = rng().per_mille(500) ? "poison" : "max_receive_count";
       break;
@@ -179,6 +186,9 @@ core::RedriveFilter Operator::some_filter() {
       filter.header_value = rng().per_mille(500) ? "r" : "b";
       break;
     case 3:
+      filter.message_id = stage_.oracle.some_id(rng());
+      break;
+    case 4:
       filter.died_after = stage_.host.now() - rng().skewed(20'000);
       break;
     default:

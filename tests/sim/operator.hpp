@@ -29,7 +29,7 @@ class Operator final : public Machine {
   void begin_senseless_redrive(const Target& source);
   void cancel_redrive(const Target& source);
   void list_redrives();
-  core::RedriveFilter some_filter();
+  core::MessageFilter some_filter();
 
   std::set<std::string> slow_;  // sources of redrives with a rate
 };

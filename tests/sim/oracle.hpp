@@ -62,6 +62,8 @@ class Oracle {
   /// `target`: none where each message goes to where it died.
   void heard_redrive(proto::SessionId session, std::uint64_t request, proto::LogId source,
                      proto::LogId target, const core::StartRedrive& command);
+  /// The id of some message, or of none.
+  [[nodiscard]] std::string some_id(Rng& rng) const;
   void heard_cancel_redrive(proto::SessionId session, std::uint64_t request, proto::LogId source);
   void heard_list_redrives(proto::SessionId session, std::uint64_t request);
   void session_closed(proto::SessionId session);
@@ -215,8 +217,9 @@ class Oracle {
     using Target = std::pair<proto::LogId, proto::LaneTag>;
     std::map<Target, std::map<proto::Offset, proto::Offset>> copies;
     [[nodiscard]] bool is_known() const { return said.has_value(); }
-    [[nodiscard]] bool moves() const { return !asked.dry_run && !asked.parked; }
-    [[nodiscard]] bool unparks() const { return !asked.dry_run && asked.parked; }
+    [[nodiscard]] bool moves() const { return !asked.dry_run && !asked.parked && !asked.drop; }
+    [[nodiscard]] bool unparks() const { return !asked.dry_run && asked.parked && !asked.drop; }
+    [[nodiscard]] bool drops() const { return !asked.dry_run && asked.drop; }
     /// Whether what lies there is part of it; nullopt: nobody has said.
     [[nodiscard]] std::optional<bool> is_part(proto::Offset offset) const {
       const auto end = ends.find(proto::lane_tag(offset));
@@ -292,6 +295,8 @@ class Oracle {
   [[nodiscard]] bool may_have_died(const Place& place) const;
   /// For another queue, in any way.
   [[nodiscard]] bool may_have_left(const Place& place) const;
+  [[nodiscard]] bool may_have_been_dropped(const Place& place) const;
+  [[nodiscard]] bool may_be_dropped(const Place& place) const;
   [[nodiscard]] bool may_have_been_unparked(const Place& place) const;
   [[nodiscard]] static bool is_meant(const Redriven& redrive, const Place& place);
   [[nodiscard]] static bool may_take(const Redriven& redrive, const Place& place);

@@ -19,7 +19,9 @@ constexpr std::int64_t kSecondMs = 1000;
 bool is_same(const core::StartRedrive& asked, proto::LogId target, const core::Redrive& redrive) {
   return redrive.target.value == target.value && redrive.parked == asked.parked &&
          redrive.dry_run == asked.dry_run && redrive.max_messages == asked.max_messages &&
-         redrive.rate == (asked.dry_run ? 0 : asked.rate) && redrive.filter == asked.filter;
+         redrive.rate == (asked.dry_run ? 0 : asked.rate) && redrive.filter == asked.filter &&
+         redrive.drop == asked.drop && redrive.keep_attempts == asked.keep_attempts &&
+         redrive.headers == asked.headers;
 }
 
 }  // namespace
@@ -39,13 +41,14 @@ void Oracle::heard_redrive(proto::SessionId session, std::uint64_t request, prot
     other.takes_redriven = other.takes_redriven || may_come;
   }
   if (world_.traces()) {
-    world_.trace(
-        "begin redrive " + std::to_string(redrive.number) + " of log " +
-            std::to_string(source.value) + " to " + std::to_string(target.value) +
-            (command.parked ? " of what is parked" : "") + (command.dry_run ? " dry" : "") +
-            " most " + std::to_string(command.max_messages) + " rate " +
-            std::to_string(command.rate) + (command.filter.takes_all() ? "" : " with a filter"),
-        {source, {}});
+    world_.trace("begin redrive " + std::to_string(redrive.number) + " of log " +
+                     std::to_string(source.value) + " to " + std::to_string(target.value) +
+                     (command.parked ? " of what is parked" : "") +
+                     (command.dry_run ? " dry" : "") + (command.drop ? " drops" : "") + " most " +
+                     std::to_string(command.max_messages) + " rate " +
+                     std::to_string(command.rate) +
+                     (command.filter.takes_all() ? "" : " with a filter"),
+                 {source, {}});
   }
   log.redrives.push_back(std::move(redrive));
   redrive_requests_[{session, request}] = {source, last_redrive_};

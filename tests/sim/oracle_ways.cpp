@@ -183,7 +183,25 @@ bool Oracle::may_have_died(const Place& place) const {
 }
 
 bool Oracle::may_have_left(const Place& place) const {
-  return may_have_died(place) || !ways_from(place).empty();
+  return may_have_died(place) || !ways_from(place).empty() || may_have_been_dropped(place);
+}
+
+/// There, since it was seen.
+bool Oracle::may_have_been_dropped(const Place& place) const {
+  return std::ranges::any_of(logs_.at(place.log).redrives, [&](const Redriven& redrive) {
+    return redrive.drops() && redrive.over > place.seen && may_take(redrive, place) &&
+           (!redrive.asked.parked || may_have_died(place));
+  });
+}
+
+/// There, or where it may have gone from there.
+bool Oracle::may_be_dropped(const Place& place) const {
+  return may_have_been_dropped(place) ||
+         std::ranges::any_of(ways_from(place), [&](const Stop& stop) {
+           return std::ranges::any_of(logs_.at(stop.log).redrives, [&](const Redriven& redrive) {
+             return redrive.drops() && redrive.over > place.seen;
+           });
+         });
 }
 
 /// Since it was handed out last.
@@ -194,9 +212,17 @@ bool Oracle::may_have_been_unparked(const Place& place) const {
          });
 }
 
+std::string Oracle::some_id(Rng& rng) const {
+  const Message& message = messages_[rng.below(messages_.size())];
+  if (!message.id.empty() || !message.first) {
+    return message.id.empty() ? proto::message_id(1, 1, 0) : message.id;
+  }
+  return proto::message_id(1, message.first->first.value, message.first->second);
+}
+
 /// By the filter.
 bool Oracle::is_meant(const Redriven& redrive, const Place& place) {
-  const core::RedriveFilter& filter = redrive.asked.filter;
+  const core::MessageFilter& filter = redrive.asked.filter;
   const Origin& origin = place.origin;
   const bool is_in_time =
       (filter.died_after == 0 && filter.died_before == 0) ||
@@ -204,7 +230,8 @@ bool Oracle::is_meant(const Redriven& redrive, const Place& place) {
        (filter.died_before == 0 || origin.died_time < filter.died_before));
   return is_in_time && (filter.reason.empty() || filter.reason == origin.reason) &&
          (filter.key.empty() || filter.key == origin.key) &&
-         (filter.header.empty() || filter.header_value == origin.colour);
+         (filter.header.empty() || filter.header_value == origin.colour) &&
+         (filter.message_id.empty() || origin.id.empty() || filter.message_id == origin.id);
 }
 
 bool Oracle::may_take(const Redriven& redrive, const Place& place) {

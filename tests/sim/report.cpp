@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 57> kMustOccur = {
+constexpr std::array<std::string_view, 58> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -37,6 +37,7 @@ constexpr std::array<std::string_view, 57> kMustOccur = {
     "disk: kept what it called durable",
     "message: dead-lettered",
     "message: became ready",
+    "message: dropped",
     "message: expired",
     "message: handed out that was put off",
     "message: put off",

@@ -44,6 +44,10 @@ class Queue {
   /// the log, so that ids stay unique; 48 bits of an id are an offset.
   struct DelayLane {
     static constexpr proto::Offset kFirstOffset = proto::Offset{1} << 47;
+    /// Whether a message at that offset of a queue was put off when it was sent.
+    [[nodiscard]] static bool holds(proto::Offset offset) {
+      return proto::lane_tag(offset) == 0 && offset >= kFirstOffset;
+    }
     std::uint64_t messages = 0;
     std::uint64_t bytes = 0;
     proto::Offset next_offset = kFirstOffset;

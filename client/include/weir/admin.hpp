@@ -4,6 +4,7 @@
 #include "weir/function.hpp"
 #include "weir/future.hpp"
 #include "weir/message.hpp"
+#include "weir/message_filter.hpp"
 #include "weir/queue_settings.hpp"
 #include "weir/result.hpp"
 
@@ -196,27 +197,54 @@ class WEIR_API PeekOptions {
   PeekOptions& set_from_offset(std::int64_t offset);
   /// At most so many; 0 is what the broker gives at most, 1000.
   PeekOptions& set_max_messages(std::uint32_t messages);
+  /// Only those; by an id also what is put off.
+  PeekOptions& set_filter(MessageFilter filter);
+  /// Each message comes with what is remembered of its attempts.
+  PeekOptions& set_with_attempts(bool with);
 
   [[nodiscard]] MessageState state() const { return state_; }
   [[nodiscard]] std::int64_t from_offset() const { return from_offset_; }
   [[nodiscard]] std::uint32_t max_messages() const { return max_messages_; }
+  [[nodiscard]] const MessageFilter& filter() const { return filter_; }
+  [[nodiscard]] bool with_attempts() const { return with_attempts_; }
 
  private:
   MessageState state_ = MessageState::kAny;
   std::int64_t from_offset_ = 0;
   std::uint32_t max_messages_ = 0;
+  MessageFilter filter_;
+  bool with_attempts_ = false;
+};
+
+/// An attempt to handle a message that ended without it being done.
+struct WEIR_API AttemptDescription {
+  AttemptDescription();
+
+  std::uint32_t number = 0;  // 1, 2, 3 …
+  Timestamp time;            // when it ended
+  /// "failed", "poison", "transient", "not_now", "released", "expired" (its lease ended) or "lost"
+  /// (and the connection that had it was gone).
+  std::string outcome;
+  std::string consumer;  // who had it: the service and its address; empty: not known
+  std::string reason;    // in the handler's words
 };
 
 /// A message that was looked at, where it is.
 struct WEIR_API PeekedMessage {
   PeekedMessage();
 
+  MessageId id;
   std::int64_t offset = -1;
   MessageState state = MessageState::kReady;
   std::uint32_t attempts = 0;
   std::uint32_t failures = 0;  // among those: what counts against max_receive_count
   /// When it may be handed out, or its lease ends; the epoch where it waits for neither.
   Timestamp due;
+  /// Of a message in flight: who has it, as AttemptDescription, and since when.
+  std::string consumer;
+  Timestamp leased;
+  /// The first attempt that has ended and the last 31, where that was asked for.
+  std::vector<AttemptDescription> history;
   /// Broker time of the append, and the time that the sender gave it.
   Timestamp append_time;
   Timestamp timestamp;

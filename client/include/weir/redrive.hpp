@@ -2,18 +2,19 @@
 
 #include "weir/export.hpp"
 #include "weir/message.hpp"
+#include "weir/message_filter.hpp"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // The way back of messages that nobody could handle: what Client::start_redrive() takes and gives.
 namespace weir {
 
 /// What Client::start_redrive() moves, and how fast. Unset: all messages of the queue, each to the
-/// queue in which it died, as fast as the disk takes them. A message is moved when everything holds
-/// that is asked for.
+/// queue in which it died, as fast as the disk takes them.
 class WEIR_API RedriveOptions {
  public:
   RedriveOptions();
@@ -29,29 +30,31 @@ class WEIR_API RedriveOptions {
   RedriveOptions& set_max_messages(std::uint64_t messages);
   /// Messages a second at most; 0, the default, is no bound.
   RedriveOptions& set_rate(std::uint64_t messages_per_second);
-  /// Those that died for this reason: "max_receive_count", "poison" or "expired".
-  RedriveOptions& set_reason(std::string reason);
-  /// Those with this header.
-  RedriveOptions& set_header(std::string name, std::string value);
-  /// Those with this key.
-  RedriveOptions& set_key(std::string key);
-  /// Those that died at that time or later.
-  RedriveOptions& set_died_after(Timestamp time);
-  /// Those that died before that time.
-  RedriveOptions& set_died_before(Timestamp time);
+  /// Which messages; unset, all.
+  RedriveOptions& set_filter(MessageFilter filter);
+  /// The messages are gone for good, and come to no other queue.
+  RedriveOptions& set_drop(bool drop);
+  /// What is told of their attempts goes with the messages, as headers `weir.past-…`, and goes on
+  /// when one of them dies again. They may fail as often as new ones all the same.
+  RedriveOptions& set_keep_attempts(bool keep);
+  /// Each message gets this header on its way, in place of what it has of that name. None whose name
+  /// begins with `weir.`.
+  RedriveOptions& add_header(std::string name, std::string value);
+  /// Each message loses the headers of this name on its way.
+  RedriveOptions& remove_header(std::string name);
 
   [[nodiscard]] const std::string& target() const { return target_; }
   [[nodiscard]] bool parked() const { return parked_; }
   [[nodiscard]] bool dry_run() const { return dry_run_; }
   [[nodiscard]] std::uint64_t max_messages() const { return max_messages_; }
   [[nodiscard]] std::uint64_t rate() const { return rate_; }
-  [[nodiscard]] const std::string& reason() const { return reason_; }
-  [[nodiscard]] const std::string& header() const { return header_; }
-  [[nodiscard]] const std::string& header_value() const { return header_value_; }
-  [[nodiscard]] const std::string& key() const { return key_; }
-  /// The epoch: whenever.
-  [[nodiscard]] Timestamp died_after() const { return died_after_; }
-  [[nodiscard]] Timestamp died_before() const { return died_before_; }
+  [[nodiscard]] const MessageFilter& filter() const { return filter_; }
+  [[nodiscard]] bool drop() const { return drop_; }
+  [[nodiscard]] bool keep_attempts() const { return keep_attempts_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& added_headers() const {
+    return added_headers_;
+  }
+  [[nodiscard]] const std::vector<std::string>& removed_headers() const { return removed_headers_; }
 
  private:
   std::string target_;
@@ -59,12 +62,11 @@ class WEIR_API RedriveOptions {
   bool dry_run_ = false;
   std::uint64_t max_messages_ = 0;
   std::uint64_t rate_ = 0;
-  std::string reason_;
-  std::string header_;
-  std::string header_value_;
-  std::string key_;
-  Timestamp died_after_;
-  Timestamp died_before_;
+  MessageFilter filter_;
+  bool drop_ = false;
+  bool keep_attempts_ = false;
+  std::vector<std::pair<std::string, std::string>> added_headers_;
+  std::vector<std::string> removed_headers_;
 };
 
 /// How far a redrive has come.
@@ -89,7 +91,7 @@ struct WEIR_API RedriveDescription {
   RedriveState state = RedriveState::kUnknown;
   /// Why it ended before all was done.
   std::string why;
-  std::uint64_t moved = 0;    // or would be, of a dry run
+  std::uint64_t moved = 0;    // or made ready, or dropped; or would be, of a dry run
   std::uint64_t skipped = 0;  // in somebody's hands, or without a queue to go to
   std::int64_t position = 0;  // offset: everything before was looked at …
   std::int64_t end = 0;       // … of everything before this

@@ -9,6 +9,7 @@
 #include "weir/function.hpp"
 #include "weir/future.hpp"
 #include "weir/message.hpp"
+#include "weir/message_filter.hpp"
 #include "weir/options.hpp"
 #include "weir/producer.hpp"
 #include "weir/redrive.hpp"

@@ -149,7 +149,8 @@ TEST(Redrives, AreATableAndObjects) {
   const std::string json = redrives_json({a_redrive()});
   EXPECT_THAT(json, HasSubstr(R"({"name": "failed", "target": null, "parked": false, )"));
   EXPECT_THAT(json, HasSubstr(R"("state": "running", "why": null, "moved": 3, "skipped": 0, )"));
-  EXPECT_THAT(json, HasSubstr(R"("ended_time_ms": null})"));
+  EXPECT_THAT(json,
+              HasSubstr(R"("ended_time_ms": null, "set_headers": [], "remove_headers": []})"));
 }
 
 TEST(Redrives, AreToldInASentence) {
@@ -160,6 +161,8 @@ TEST(Redrives, AreToldInASentence) {
   EXPECT_EQ(redrive_text(redrive), "moved 3 messages of queue failed, skipped 2\n");
   redrive.options.set_parked(true).set_dry_run(true);
   EXPECT_EQ(redrive_text(redrive), "would make ready 3 messages of queue failed, skipped 2\n");
+  redrive.options.set_drop(true).set_dry_run(false);
+  EXPECT_EQ(redrive_text(redrive), "dropped 3 messages of queue failed, skipped 2\n");
   redrive.state = RedriveState::kCancelled;
   redrive.why = "enough";
   EXPECT_THAT(redrive_text(redrive), testing::StartsWith("cancelled (enough): "));

@@ -117,23 +117,34 @@ TEST_F(AdminTest, BeginsCancelsAndListsRedrives) {
                                      .set_target("jobs")
                                      .set_max_messages(9)
                                      .set_rate(3)
-                                     .set_reason("poison")
-                                     .set_header("tenant", "7")
-                                     .set_key("k")
-                                     .set_died_after(time)
-                                     .set_died_before(time + seconds(1));
+                                     .set_keep_attempts(true)
+                                     .add_header("retried", "yes")
+                                     .remove_header("trace")
+                                     .set_filter(MessageFilter()
+                                                     .set_id(MessageId(1, 2, 3))
+                                                     .set_reason("poison")
+                                                     .set_header("tenant", "7")
+                                                     .set_key("k")
+                                                     .set_died_after(time)
+                                                     .set_died_before(time + seconds(1)));
   const Result<RedriveDescription> begun = client.start_redrive("failed", options);
   ASSERT_TRUE(begun);
   EXPECT_EQ(begun->name, "failed");
   EXPECT_EQ(begun->state, RedriveState::kRunning);
   EXPECT_EQ(begun->options.target(), "jobs");
   EXPECT_EQ(begun->options.rate(), 3U);
-  EXPECT_EQ(begun->options.header_value(), "7");
-  EXPECT_EQ(begun->options.died_before(), time + seconds(1));
+  EXPECT_EQ(begun->options.filter().id(), MessageId(1, 2, 3));
+  EXPECT_EQ(begun->options.filter().header_value(), "7");
+  EXPECT_EQ(begun->options.filter().died_before(), time + seconds(1));
   EXPECT_EQ(begun->begun_time, Timestamp(seconds(1)));
   EXPECT_EQ(begun->ended_time, Timestamp());
   EXPECT_EQ(asked().start_redrive().max_messages(), 9U);
   EXPECT_EQ(asked().start_redrive().filter().died_after(), 5);
+  EXPECT_TRUE(asked().start_redrive().keep_attempts() && !asked().start_redrive().drop());
+  EXPECT_EQ(asked().start_redrive().set_headers(0).value(), "yes");
+  EXPECT_EQ(asked().start_redrive().remove_headers(0), "trace");
+  EXPECT_TRUE(client.start_redrive("failed", RedriveOptions().set_drop(true))->options.drop() ||
+              asked().start_redrive().drop());
   EXPECT_TRUE(
       client.async_start_redrive("jobs", RedriveOptions().set_parked(true)).get(seconds(20)));
   EXPECT_TRUE(asked().start_redrive().parked());

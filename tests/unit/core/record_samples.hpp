@@ -59,7 +59,9 @@ inline Redrive a_redrive() {
   redrive.dry_run = true;
   redrive.max_messages = 5;
   redrive.rate = 6;
-  redrive.filter = {"poison", "tenant", "7", "key", 8, 9};
+  redrive.keep_attempts = true;
+  redrive.filter = {"poison", "tenant", "7", "key", 8, 9, "an id"};
+  redrive.headers = {{{"a", "b"}}, {"c"}};
   redrive.position = 10;
   redrive.end = 11;
   redrive.moved = 12;

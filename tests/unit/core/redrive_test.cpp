@@ -1,4 +1,5 @@
 #include "broker/core/rebuilt_batch.hpp"
+#include "proto/handle.hpp"
 #include "tests/unit/core/core_rig.hpp"
 #include "tests/unit/core/same_after_restore.hpp"
 
@@ -200,6 +201,94 @@ TEST_F(RedriveTest, TakesWhatItsFilterSays) {
   EXPECT_EQ(values(dead), Texts());
 }
 
+TEST_F(RedriveTest, TakesTheMessageOfAnId) {
+  rig.send(work, values_of(3), kNow);
+  let_die(work);
+  const std::string id(header(messages(dead).at(1), kHeaderId));
+  EXPECT_EQ(id, proto::message_id(1, work.value, 1)) << "its first home";
+  ASSERT_TRUE(start({.name = "dead", .filter = {.message_id = id}}));
+  EXPECT_EQ(run(dead).moved, 1U);
+  EXPECT_EQ(values(work), Texts{"v1"});
+  // And where it has no other home yet.
+  rig.send(other, values_of(2), kNow);
+  ASSERT_TRUE(start({.name = "other",
+                     .target = "work",
+                     .filter = {.message_id = proto::message_id(1, other.value, 1)}}));
+  EXPECT_EQ(run(other).moved, 1U);
+  EXPECT_EQ(values(other), Texts{"v0"});
+}
+
+TEST_F(RedriveTest, DropsForGood) {
+  rig.send(work, values_of(4), kNow);
+  let_die(work);
+  const auto held = *rig.take(dead, 1, kNow);
+  StartRedrive asked{.name = "dead", .dry_run = true, .drop = true};
+  ASSERT_TRUE(start(asked));
+  EXPECT_EQ(run(dead).moved, 3U);
+  EXPECT_EQ(values(dead).size(), 4U) << "it only counts";
+  asked.dry_run = false;
+  asked.filter.message_id = proto::message_id(1, work.value, 2);
+  ASSERT_TRUE(start(asked));
+  EXPECT_EQ(run(dead).moved, 1U);
+  EXPECT_EQ(values(dead), (Texts{"v0", "v1", "v3"}));
+  asked.filter = {};
+  ASSERT_TRUE(start(asked));
+  EXPECT_EQ(run(dead).moved, 2U);
+  EXPECT_EQ(run(dead).skipped, 1U) << "somebody has it";
+  EXPECT_EQ(values(dead), Texts{"v0"});
+  rig.settle(dead, CoreRig::range(held, SettleKind::kAck), kNow);
+  rig.commit(store);
+  EXPECT_EQ(rig.state.queue(dead)->counters().bytes, 0U);
+  EXPECT_TRUE(values(work).empty()) << "it went nowhere";
+}
+
+TEST_F(RedriveTest, DropsParkedMessages) {
+  rig.send(dead, values_of(3), kNow);
+  const auto failed = *rig.take(dead, 2, kNow);
+  rig.settle(dead, CoreRig::range(failed, SettleKind::kNack), kNow);
+  rig.commit(store);
+  ASSERT_TRUE(start({.name = "dead", .parked = true, .drop = true}));
+  EXPECT_EQ(run(dead).moved, 2U);
+  EXPECT_EQ(values(dead), Texts{"v2"}) << "what is not parked stays";
+}
+
+TEST_F(RedriveTest, TakesAttemptsAlongWhereThatIsAsked) {
+  rig.send(work, values_of(1), kNow);
+  let_die(work);
+  ASSERT_TRUE(start({.name = "dead", .keep_attempts = true}));
+  run(dead);
+  const proto::RecordView back = messages(work).at(0);
+  EXPECT_EQ(header(back, kHeaderPastAttempts), "1");
+  EXPECT_EQ(header(back, kHeaderPastFailures), "1");
+  EXPECT_EQ(header(back, kHeaderDeadFrom), "") << "it lives";
+  let_die(work);
+  const proto::RecordView again = messages(dead).at(0);
+  EXPECT_EQ(header(again, kHeaderDeadAttempts), "2");
+  EXPECT_EQ(header(again, kHeaderDeadFailures), "2");
+  EXPECT_EQ(header(again, kHeaderPastAttempts), "");
+  ASSERT_TRUE(start({.name = "dead"}));
+  run(dead);
+  EXPECT_EQ(header(messages(work).at(0), kHeaderPastAttempts), "") << "it begins anew";
+}
+
+TEST_F(RedriveTest, ChangesHeadersOnTheWay) {
+  rig.send(work, {"a"}, kNow);
+  let_die(work);
+  StartRedrive asked{.name = "dead", .headers = {{{"colour", "red"}, {"size", "1"}}, {"none"}}};
+  ASSERT_TRUE(start(asked));
+  run(dead);
+  EXPECT_EQ(header(messages(work).at(0), "colour"), "red");
+  let_die(work);
+  asked.headers = {{{"colour", "blue"}}, {"size"}};
+  ASSERT_TRUE(start(asked));
+  run(dead);
+  const proto::RecordView back = messages(work).at(0);
+  EXPECT_EQ(header(back, "colour"), "blue");
+  EXPECT_EQ(std::ranges::count(back.headers, "colour", &proto::Header::key), 1);
+  EXPECT_EQ(header(back, "size"), "");
+  EXPECT_EQ(header(back, kHeaderId), proto::message_id(1, work.value, 0));
+}
+
 TEST_F(RedriveTest, MovesNoMoreThanItsRateAndItsMost) {
   rig.send(work, values_of(10));
   let_die(work);
@@ -301,6 +390,14 @@ TEST_F(RedriveTest, RefusesWhatMakesNoSense) {
   EXPECT_EQ(code({.name = "dead", .target = "work", .parked = true}), Errc::kInvalidArgument);
   EXPECT_EQ(code({.name = "dead", .filter = {.header_value = "v"}}), Errc::kInvalidArgument);
   EXPECT_EQ(code({.name = "dead", .filter = {.died_after = -1}}), Errc::kInvalidArgument);
+  EXPECT_EQ(code({.name = "dead", .filter = {.message_id = "1"}}), Errc::kInvalidArgument);
+  EXPECT_EQ(code({.name = "dead", .target = "work", .drop = true}), Errc::kInvalidArgument);
+  EXPECT_EQ(code({.name = "dead", .drop = true, .keep_attempts = true}), Errc::kInvalidArgument);
+  EXPECT_EQ(code({.name = "dead", .parked = true, .headers = {{}, {"a"}}}), Errc::kInvalidArgument);
+  EXPECT_EQ(code({.name = "dead", .headers = {{{"weir.id", "x"}}, {}}}), Errc::kInvalidArgument);
+  EXPECT_EQ(code({.name = "dead", .headers = {{}, {""}}}), Errc::kInvalidArgument);
+  EXPECT_EQ(code({.name = "dead", .headers = {{{"a", std::string(4096, 'v')}}, {}}}),
+            Errc::kLimitExceeded);
   EXPECT_EQ(code({.name = "dead", .filter = {.key = std::string(4097, 'k')}}),
             Errc::kLimitExceeded);
   EXPECT_EQ(rig.state.decide(CancelRedrive{"default", "dead"}, kNow).error().code,

@@ -49,6 +49,12 @@ TEST(AdminRequests, HaveAllOfARedriveThereAndBack) {
   asked.mutable_filter()->set_key("k");
   asked.mutable_filter()->set_died_after(8);
   asked.mutable_filter()->set_died_before(9);
+  asked.mutable_filter()->set_message_id("an id");
+  asked.set_drop(true);
+  asked.set_keep_attempts(true);
+  asked.add_set_headers()->set_name("tenant");
+  asked.mutable_set_headers(0)->set_value("\xff");
+  asked.add_remove_headers("trace");
   const auto command = command_of<core::StartRedrive>(request);
   EXPECT_EQ(command.name_space, "billing");
   core::RedriveInfo info;
@@ -59,6 +65,9 @@ TEST(AdminRequests, HaveAllOfARedriveThereAndBack) {
   info.redrive.max_messages = command.max_messages;
   info.redrive.rate = command.rate;
   info.redrive.filter = command.filter;
+  info.redrive.drop = command.drop;
+  info.redrive.keep_attempts = command.keep_attempts;
+  info.redrive.headers = command.headers;
   info.redrive.moved = 10;
   info.redrive.skipped = 11;
   info.redrive.position = 12;
@@ -76,6 +85,9 @@ TEST(AdminRequests, HaveAllOfARedriveThereAndBack) {
   EXPECT_EQ(told.max_messages(), UINT64_MAX);
   EXPECT_EQ(told.rate(), 7U);
   EXPECT_EQ(told.filter().SerializeAsString(), asked.filter().SerializeAsString());
+  EXPECT_TRUE(told.drop() && told.keep_attempts());
+  EXPECT_EQ(told.set_headers(0).SerializeAsString(), asked.set_headers(0).SerializeAsString());
+  EXPECT_EQ(told.remove_headers(0), "trace");
   EXPECT_EQ(told.moved(), 10U);
   EXPECT_EQ(told.skipped(), 11U);
   EXPECT_EQ(told.position(), 12);

@@ -1,5 +1,7 @@
 #include "broker/shard/peek.hpp"
 
+#include "broker/core/rebuilt_batch.hpp"
+#include "proto/handle.hpp"
 #include "proto/limits.hpp"
 #include "storage/key_codec.hpp"
 #include "tests/unit/core/core_rig.hpp"
@@ -25,7 +27,7 @@ using test::values_of;
 /// A queue with messages in every state, in three batches of four, looked at where it lies.
 struct PeekTest : testing::Test {
   PeekTest() {
-    rig.create_queue("dead");
+    dead = rig.create_queue("dead");
     queue = rig.create_queue("work", {1000, 2, ""});
     rig.send(queue, values_of(4, "a"), kNow);
     rig.send(queue, values_of(4, "b"), kNow + 1);
@@ -58,6 +60,7 @@ struct PeekTest : testing::Test {
   Rig rig;
   storage::MemoryStore store;
   proto::QueueId queue;
+  proto::QueueId dead;
 };
 
 TEST_F(PeekTest, TellsEachStateFromTheOthers) {
@@ -139,6 +142,91 @@ TEST_F(PeekTest, NamesABatchThatIsMissing) {
 TEST_F(PeekTest, SaysWhenTheStoreCannotBeRead) {
   store.fail_reads(true);
   EXPECT_FALSE(peek(*store.snapshot(), {{queue}, MessageState::kAny, 0, 10, kNow}));
+}
+
+TEST_F(PeekTest, FindsAMessageByItsIdAlone) {
+  PeekWish wish{{queue}, MessageState::kAny, 0, 100, kNow + 10};
+  wish.incarnation = 1;
+  wish.delays.queue = queue;
+  const auto found = [&](proto::Offset offset) {
+    wish.filter.message_id = proto::message_id(1, queue.value, offset);
+    return peek(*store.snapshot(), wish).value();
+  };
+  EXPECT_EQ(offsets(found(6)), Offsets{6});
+  EXPECT_TRUE(found(6).is_end);
+  EXPECT_EQ(found(6).messages.at(0).id, wish.filter.message_id);
+  EXPECT_EQ(offsets(found(10)), Offsets{10}) << "behind the cursor";
+  EXPECT_EQ(offsets(found(0)), Offsets{}) << "acked";
+  EXPECT_TRUE(found(0).is_end);
+}
+
+TEST_F(PeekTest, ShowsWhatAFilterTakes) {
+  PeekWish wish{{queue}, MessageState::kAny, 0, 100, kNow + 10};
+  wish.filter.key = "none";
+  const auto nothing = peek(*store.snapshot(), wish).value();
+  EXPECT_TRUE(nothing.messages.empty());
+  EXPECT_TRUE(nothing.is_end);
+  EXPECT_EQ(nothing.next_offset, 12) << "everything was looked at";
+}
+
+TEST_F(PeekTest, TellsWhatIsRememberedOfAttempts) {
+  PeekWish wish{{queue}, MessageState::kParked, 0, 100, kNow + 10};
+  EXPECT_TRUE(peek(*store.snapshot(), wish).value().messages.at(0).history.empty());
+  wish.with_attempts = true;
+  const auto parked = peek(*store.snapshot(), wish).value();
+  const std::vector<core::Attempt>& history = parked.messages.at(0).history;
+  ASSERT_EQ(history.size(), 2U);
+  EXPECT_EQ(history.at(1).number, 2U);
+  EXPECT_EQ(history.at(1).outcome, core::ReturnCause::kFailed);
+}
+
+/// What came from elsewhere is found among much that did not, page by page.
+TEST_F(PeekTest, FindsWhatCameFromElsewhere) {
+  const std::string id = proto::message_id(1, queue.value, 1);
+  rig.send(dead, values_of(4), kNow);
+  const auto parked = rig.state.queue(queue)->touched(0)->run_at(1);
+  ASSERT_NE(parked, nullptr);
+  core::RebuiltBatch copies(queue, 1, kNow);
+  ASSERT_TRUE(copies.add(*rig.batches.find(proto::LogId{queue.value}, 1), 1, {}));
+  rig.apply(core::Record{append_of(copies, core::end_of(*rig.state.queue(dead)), 1, kNow)});
+  rig.send(dead, values_of(4), kNow);
+  rig.commit(store);
+  PeekWish wish{{dead}, MessageState::kAny, 0, 1, kNow + 10};
+  wish.filter.message_id = id;
+  wish.incarnation = 1;
+  wish.delays.queue = dead;
+  const auto found = peek(*store.snapshot(), wish).value();
+  ASSERT_EQ(offsets(found), Offsets{4});
+  EXPECT_EQ(found.messages.at(0).id, id);
+  wish.from_offset = found.next_offset;
+  const auto rest = peek(*store.snapshot(), wish).value();
+  EXPECT_TRUE(rest.messages.empty());
+  EXPECT_TRUE(rest.is_end);
+}
+
+TEST(PeekShard, TellsAMessageThatWasNeverSentFromOneThatIsGone) {
+  ShardRig rig;
+  Session client;
+  rig.open(client);
+  const proto::QueueId queue = rig.create_queue(client, "work");
+  rig.send(client, proto::LogId{queue.value}, 1, values_of(3));
+  rig.settle_down();
+  core::PeekQueue look{.name_space = "default", .queue = "work"};
+  const auto ask = [&](std::uint64_t request, const std::string& id) {
+    look.filter.message_id = id;
+    rig.ask(client, request, look);
+    rig.settle_down();
+    return client.replies.at(request);
+  };
+  EXPECT_EQ(
+      std::get<core::Peeked>(ask(1, proto::message_id(1, queue.value, 2)).value()).messages.size(),
+      1U);
+  EXPECT_EQ(ask(2, proto::message_id(1, queue.value, 3)).error().code, Errc::kMessageNotFound);
+  EXPECT_EQ(
+      ask(3, proto::message_id(1, queue.value, core::Queue::DelayLane::kFirstOffset)).error().code,
+      Errc::kMessageNotFound);
+  EXPECT_TRUE(ask(4, proto::message_id(1, queue.value + 1, 3))) << "it may have come from there";
+  EXPECT_EQ(ask(5, "x").error().code, Errc::kInvalidArgument);
 }
 
 TEST(PeekShard, LooksOffTheShardAndChangesNothing) {
