@@ -57,12 +57,15 @@ void Oracle::expect_taken(Place& place, const core::Run* run) {
     const bool is_done = redrive.said && redrive.said->state == core::RedriveState::kDone &&
                          place.offset < redrive.said->position &&
                          redrive.is_part(place.offset).value_or(false);
-    const bool was_free =
-        is_parked ? parked_in != 0 && parked_in <= redrive.heard : is_untouched && redrive.moves();
+    const bool was_free = is_parked
+                              ? parked_in != 0 && parked_in <= redrive.heard
+                              : is_untouched && !redrive.asked.parked && !redrive.asked.dry_run;
     const proto::LogId target = redrive.target.value != 0 ? redrive.target : place.origin.died_from;
-    const bool has_way =
-        redrive.unparks() || (redrive.moves() && target.value != 0 && target != place.log);
-    if (is_done && was_free && has_way && is_meant(redrive, place)) {
+    const bool has_way = redrive.unparks() || redrive.drops() ||
+                         (redrive.moves() && target.value != 0 && target != place.log);
+    // The id of what is in its first place is not told by it.
+    const bool is_known = redrive.asked.filter.message_id.empty() || !place.origin.id.empty();
+    if (is_done && was_free && has_way && is_known && is_meant(redrive, place)) {
       wrong("redrive " + std::to_string(redrive.number) + " is done, and has left this", place.log,
             place.offset, logs_.at(place.log).at.at(place.offset));
     }

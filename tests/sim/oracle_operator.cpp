@@ -98,9 +98,10 @@ void Oracle::forget_operators(std::optional<proto::SessionId> session) {
   std::erase_if(redrive_requests_, goes);
 }
 
-/// Also where it has gone on to and nobody has seen it.
+/// Also where it has gone on to and nobody has seen it. What was put off and nobody has seen since
+/// knows of purges by itself.
 bool Oracle::may_be_purged(const Place& place) const {
-  if (logs_.at(place.log).purged.is_behind(place.offset)) {
+  if (place.offset >= 0 && logs_.at(place.log).purged.is_behind(place.offset)) {
     return true;
   }
   const std::vector<Stop> stops = ways_from(place);
