@@ -42,6 +42,11 @@ Facts facts_of(const QueueDescription& queue, std::optional<Timestamp> now = {})
   } else {
     facts.add("dead_letter_queue", queue.settings.dead_letter_queue());
   }
+  if (queue.settings.dead_letter_sources().empty()) {
+    facts.add_nothing("dead_letter_sources");
+  } else {
+    facts.add("dead_letter_sources", queue.settings.dead_letter_sources());
+  }
   facts.add("ready", queue.ready);
   facts.add("in_flight", queue.in_flight);
   facts.add("delayed", queue.delayed);

@@ -102,14 +102,10 @@ std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp n
   const bool has_dead_letters = std::ranges::any_of(messages, [](const PeekedMessage& message) {
     return header_of(message, kDeadFrom).has_value();
   });
-  std::vector<Table::Column> columns = {{"id", Align::kLeft},
-                                        {"offset"},
-                                        {"state", Align::kLeft},
-                                        {"attempts"},
-                                        {"failures"},
-                                        {"due"},
-                                        {"age"}};
+  std::vector<Table::Column> columns = {
+      {"offset"}, {"state", Align::kLeft}, {"attempts"}, {"failures"}, {"due"}, {"age"}};
   if (has_dead_letters) {
+    columns.insert(columns.begin(), {"id", Align::kLeft});  // for `dlq show`
     columns.insert(columns.end(), {{"dead_from", Align::kLeft},
                                    {"dead_attempts"},
                                    {"dead_reason", Align::kLeft},
@@ -119,7 +115,6 @@ std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp n
   Table table(std::move(columns));
   for (const PeekedMessage& one : messages) {
     std::vector<std::string> cells = {
-        one.id.to_string(),
         std::to_string(one.offset),
         std::string(name(one.state)),
         std::to_string(one.attempts),
@@ -127,6 +122,7 @@ std::string peeked_table(const std::vector<PeekedMessage>& messages, Timestamp n
         told_ms(one.due) ? "in " + terminal::age_text(one.due - now) : kMissing,
         terminal::age_text(now - one.append_time)};
     if (has_dead_letters) {
+      cells.insert(cells.begin(), one.id.to_string());
       for (const std::string_view header : {kDeadFrom, kDeadAttempts, kDeadReason}) {
         cells.push_back(shown_header(one, header));
       }

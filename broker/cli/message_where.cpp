@@ -64,8 +64,8 @@ const QueueDescription* find_queue(const std::vector<QueueDescription>& queues,
   return at != queues.end() ? &*at : nullptr;
 }
 
-/// The queues in the order in which it is likely there: where it was sent to, where its dead letters
-/// go, all others.
+/// The queues in the order in which it is likely there: where it was sent to, where dead letters go
+/// from there, all others.
 std::vector<std::string> in_order_of_chance(const std::vector<QueueDescription>& queues,
                                             const QueueDescription* home) {
   std::vector<std::string> names;
@@ -158,10 +158,10 @@ void add_message_where(CLI::App& parent, CommandLine& line) {
       ->required();
   add_output_option(command, arguments->form);
   command.footer(R"(
-Looks where it was sent to, at what is put off there, where its dead letters go, and then in all other
-queues of the namespace; nothing is leased or changed. Its life is told from what the broker keeps
-with a message anyway: its headers, its lease, and of its attempts the first and the last 31. Of a
-message that is gone nothing is kept: exit code 4.
+Looks where it was sent to, at what is put off there, where dead letters go from there, and then in
+all other queues of the namespace; nothing is leased or changed. Its life is told from what the broker
+keeps with a message anyway: its headers, its lease, and of its attempts the first and the last 31.
+Of a message that is gone nothing is kept: exit code 4.
 
 Example:
   weir message where 00000001-0000-0000-0002-000000000003)");

@@ -143,14 +143,27 @@ CLI::Option* QueueOptions::add_dead_letter_queue(CLI::App& command) {
       "Where what is out of attempts is put; without one it is parked");
 }
 
+void QueueOptions::add_dead_letter_sources(CLI::App& command) {
+  command.add_option_function<std::string>(
+      "--dead-letter-sources",
+      [this](const std::string& patterns) {
+        settings_.set_dead_letter_sources(patterns);
+        changes_.set_dead_letter_sources(patterns);
+      },
+      "Whose dead letters it takes: names or patterns, 'mail,order-*'; '': anybody's; '!': "
+      "nobody's");
+}
+
 void QueueOptions::add_to_create(CLI::App& command) {
   add_numbers(command, true);
   add_dead_letter_queue(command);
+  add_dead_letter_sources(command);
 }
 
 void QueueOptions::add_to_update(CLI::App& command) {
   add_numbers(command, false);
   CLI::Option* const target = add_dead_letter_queue(command);
+  add_dead_letter_sources(command);
   command
       .add_flag_callback(
           "--no-dead-letter-queue", [this] { changes_.set_dead_letter_queue(""); },

@@ -40,6 +40,7 @@ class QueueOptions {
  private:
   void add_numbers(CLI::App& command, bool with_defaults);
   CLI::Option* add_dead_letter_queue(CLI::App& command);
+  void add_dead_letter_sources(CLI::App& command);
 
   QueueSettings settings_;
   QueueChanges changes_;

@@ -26,7 +26,7 @@ struct ReceiveArguments {
   std::string name;
   std::uint32_t max = 1;
   std::int64_t wait_ms = 0;
-  std::int64_t lease_ms = 0;
+  std::optional<std::int64_t> lease_ms;
   bool ack = false;
   std::string format = "%v\\n";
 };
@@ -68,7 +68,10 @@ class Receiver {
 
   Result<> run(Client& client) {
     ReceiveOptions options;
-    options.set_wait(milliseconds(arguments_.wait_ms)).set_lease(milliseconds(arguments_.lease_ms));
+    options.set_wait(milliseconds(arguments_.wait_ms));
+    if (arguments_.lease_ms) {
+      options.set_lease(milliseconds(*arguments_.lease_ms));
+    }
     std::uint32_t left = arguments_.max;
     while (left > 0) {
       options.set_max_messages(std::min(left, kMaxPerRequest));
@@ -178,8 +181,8 @@ void add_queue_receive(CLI::App& parent, CommandLine& line) {
       ->capture_default_str();
   command
       .add_option("--lease-ms", arguments->lease_ms,
-                  "How long they stay with this consumer (default: the queue's)")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{12} * 3600 * 1000));
+                  "How long they stay with this consumer; 0: not at all (default: the queue's)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{12} * 3600 * 1000));
   command.add_flag("--ack", arguments->ack, "Acknowledge them when they have been printed");
   command
       .add_option("-f,--format", arguments->format,

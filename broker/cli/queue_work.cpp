@@ -30,7 +30,7 @@ struct WorkArguments {
   MessageCommandSettings command;
   std::uint32_t concurrency = 1;
   std::optional<std::int64_t> nack_delay_ms;
-  std::int64_t lease_ms = 0;
+  std::optional<std::int64_t> lease_ms;
   bool exit_when_empty = false;
 };
 
@@ -172,10 +172,10 @@ ExitCode work(const Connection& connection, const WorkArguments& arguments) {
   MessageCommand command(arguments.command, [&control] { control.stop(); });
   WorkerPoolOptions pool_options;
   // What waits here for a free command could run elsewhere.
-  pool_options.set_concurrency(arguments.concurrency)
-      .set_prefetch(0)
-      .set_lease(milliseconds(arguments.lease_ms))
-      .set_max_hold(kLongestWork);
+  pool_options.set_concurrency(arguments.concurrency).set_prefetch(0).set_max_hold(kLongestWork);
+  if (arguments.lease_ms) {
+    pool_options.set_lease(milliseconds(*arguments.lease_ms));
+  }
   Result<WorkerPool> pool = client->start_workers(
       arguments.queue, pool_options, [&command](Delivery& delivery, const std::stop_token& stop) {
         return command.run(delivery, stop);

@@ -296,8 +296,8 @@ Example:
   weir dlq drop mail-failed --id 00000001-0000-0000-0002-000000000003 --yes)");
 
   add_look(parent, line, "redrives", "Show how far redrives have come", list_redrives).footer(R"(
-The newest one of each queue that had one, those of `weir queue unpark` and `weir dlq drop` included.
-moved of a dry run is what would be moved; skipped was in somebody's hands, or had no queue to go to.
+The newest one of each queue that had one, those of `weir queue unpark` and `weir dlq drop`, too.
+moved of a dry run is what would be; skipped was in somebody's hands, or had no queue to go to.
 
 Example:
   weir dlq redrives --watch)");

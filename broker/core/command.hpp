@@ -187,7 +187,7 @@ struct Subscribe {
   std::string name_space;
   std::string queue;
   std::uint32_t alias = 0;
-  std::int64_t lease_ms = 0;  // 0: the queue's
+  std::optional<std::int64_t> lease_ms = {};  // nullopt: the queue's; never 0
   std::uint32_t window_messages = 0;
   std::uint32_t window_bytes = 0;
 };
@@ -202,7 +202,7 @@ struct Receive {
   std::uint32_t max_messages = 1;
   std::uint32_t max_bytes = 0;
   std::int64_t wait_ms = 0;
-  std::int64_t lease_ms = 0;  // 0: the queue's
+  std::optional<std::int64_t> lease_ms = {};  // nullopt: the queue's; 0: of nothing
 };
 
 /// Settles one message by receipt handle, from any session.

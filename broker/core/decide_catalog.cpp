@@ -105,6 +105,10 @@ proto::Result<proto::QueueId> ShardState::find_dead_letter_queue(const std::stri
                 "'" + target + "' cannot be the dead-letter queue of '" + name +
                     "': one is a FIFO queue, whose name ends in .fifo, and one is not");
   }
+  if (!takes_dead_letters_of(queue(*found)->definition().settings, name)) {
+    return fail(Errc::kInvalidArgument, "queue '" + target + "' takes no dead letters of '" + name +
+                                            "': see its dead_letter_sources");
+  }
   // What dies there goes on from there: it must not come back.
   for (const Queue* at = queue(*found); at != nullptr;
        at = queue(at->definition().dead_letter_queue)) {
@@ -139,6 +143,14 @@ proto::Result<ShardState::UpdateDecision> ShardState::decide(const UpdateQueue& 
     return dead_letter_queue.error();
   }
   after.dead_letter_queue = *dead_letter_queue;
+  for (auto it = dead_letter_sources_.lower_bound({*id, proto::QueueId{}});
+       it != dead_letter_sources_.end() && it->first == *id; ++it) {
+    const std::string& source = queues_.at(it->second).definition().name;
+    if (!takes_dead_letters_of(after.settings, source)) {
+      return fail(Errc::kInUse, "queue '" + command.name + "' is the dead-letter queue of '" +
+                                    source + "', which dead_letter_sources leave out");
+    }
+  }
   UpdateDecision decision;
   decision.changes = changes_between(has.settings, after.settings);
   std::ranges::move(changes_between(has.pause, after.pause), std::back_inserter(decision.changes));

@@ -10,7 +10,8 @@
 
 namespace weir::core {
 
-/// Which messages of a queue are meant. What is empty or 0 asks for nothing; the rest must all hold.
+/// Which messages of a queue are meant. What is empty or 0 asks for nothing; the others must all
+/// hold.
 struct MessageFilter {
   std::string reason = {};        // why it died, as its header tells it
   std::string header = {};        // has a header of this name …

@@ -1,5 +1,6 @@
 #include "broker/core/queue_settings.hpp"
 
+#include "broker/core/name_pattern.hpp"
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
 
@@ -7,6 +8,8 @@
 
 namespace weir::core {
 namespace {
+
+constexpr std::size_t kMaxSourcesBytes = 4096;
 
 /// Notes a setting that becomes another.
 void note(std::vector<SettingChange>& changes, const char* setting, const std::string& before,
@@ -18,6 +21,28 @@ void note(std::vector<SettingChange>& changes, const char* setting, const std::s
 
 const char* text_of(bool value) {
   return value ? "true" : "false";
+}
+
+/// Calls `visit` with each pattern until it says so; whether it did.
+template <class Visit>
+bool any_pattern(std::string_view patterns, Visit visit) {
+  for (std::size_t begin = 0; begin <= patterns.size();) {
+    const std::size_t end = std::min(patterns.find(',', begin), patterns.size());
+    if (visit(patterns.substr(begin, end - begin))) {
+      return true;
+    }
+    begin = end + 1;
+  }
+  return false;
+}
+
+/// Whether names can match it, and it names no more than one.
+bool is_source_pattern(std::string_view pattern) {
+  return !pattern.empty() && pattern.size() <= proto::kMaxPatternBytes &&
+         std::ranges::all_of(pattern, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("._-*?").find(c) != std::string_view::npos;
+         });
 }
 
 }  // namespace
@@ -56,7 +81,26 @@ proto::Result<> check(const QueueSettings& settings, std::string_view queue) {
                        "delay_ms is not for FIFO queues: what is put off would lose its place in "
                        "its group");
   }
+  const std::string& sources = settings.dead_letter_sources;
+  const bool are_patterns =
+      sources.empty() || sources == kNoSources ||
+      (sources.size() <= kMaxSourcesBytes &&
+       !any_pattern(sources, [](std::string_view pattern) { return !is_source_pattern(pattern); }));
+  if (!are_patterns) {
+    return proto::fail(proto::Errc::kInvalidArgument,
+                       "dead_letter_sources are names of queues, or patterns with * and ?, with "
+                       "commas between them and " +
+                           std::to_string(kMaxSourcesBytes) + " bytes at most, or '" +
+                           std::string(kNoSources) + "' for none");
+  }
   return {};
+}
+
+bool takes_dead_letters_of(const QueueSettings& settings, std::string_view queue) {
+  const std::string& sources = settings.dead_letter_sources;
+  return sources.empty() || any_pattern(sources, [queue](std::string_view pattern) {
+           return pattern != kNoSources && matches(pattern, queue);
+         });
 }
 
 std::int64_t redelivery_delay_ms(const QueueSettings& settings, std::uint16_t attempts_before,
@@ -90,9 +134,11 @@ std::string difference(const QueueSettings& has, const QueueSettings& asked) {
                  ", not " + std::to_string(asked.*setting.value) + "; ";
     }
   }
-  if (has.dead_letter_queue != asked.dead_letter_queue) {
-    differs += "dead_letter_queue is '" + has.dead_letter_queue + "', not '" +
-               proto::printable(asked.dead_letter_queue) + "'; ";
+  for (const TextSetting& setting : kTextSettings) {
+    if (has.*setting.value != asked.*setting.value) {
+      differs += std::string(setting.name) + " is '" + has.*setting.value + "', not '" +
+                 proto::printable(asked.*setting.value) + "'; ";
+    }
   }
   if (!differs.empty()) {
     differs.resize(differs.size() - 2);
@@ -104,7 +150,9 @@ void set(const QueueChanges& changes, QueueSettings& settings, QueuePause& pause
   for (const NumericSetting& setting : kNumericSettings) {
     settings.*setting.value = (changes.*setting.change).value_or(settings.*setting.value);
   }
-  settings.dead_letter_queue = changes.dead_letter_queue.value_or(settings.dead_letter_queue);
+  for (const TextSetting& setting : kTextSettings) {
+    settings.*setting.value = (changes.*setting.change).value_or(settings.*setting.value);
+  }
   pause.receives = changes.receives_paused.value_or(pause.receives);
   pause.sends = changes.sends_paused.value_or(pause.sends);
 }
@@ -116,7 +164,9 @@ std::vector<SettingChange> changes_between(const QueueSettings& before,
     note(changes, setting.name, std::to_string(before.*setting.value),
          std::to_string(after.*setting.value));
   }
-  note(changes, "dead_letter_queue", before.dead_letter_queue, after.dead_letter_queue);
+  for (const TextSetting& setting : kTextSettings) {
+    note(changes, setting.name, before.*setting.value, after.*setting.value);
+  }
   return changes;
 }
 

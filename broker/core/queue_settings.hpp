@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-// What can be set of a queue. Every setting that is a number stands in one table, from which all
-// that the core does with settings follows; the layers around it go by the same names.
+// What can be set of a queue. Every setting stands in one of two tables, numbers and texts, from
+// which all that the core does with settings follows; the layers around it go by the same names.
 namespace weir::core {
 
 /// 0 stands for the default of a number.
@@ -39,7 +39,11 @@ struct QueueSettings {
   std::int64_t content_deduplication = 0;
   /// The most urgent messages come first, whatever waits; 0: each priority has a share.
   std::int64_t strict_priority = 0;
+  /// Of a dead-letter queue: names, or patterns of names, of the queues whose it may be, with
+  /// commas between them; empty: any, kNoSources: none.
+  std::string dead_letter_sources = {};
 };
+inline constexpr std::string_view kNoSources = "!";
 
 /// What is stopped in a queue, on an operator's word. Nothing, when it is created.
 struct QueuePause {
@@ -66,6 +70,7 @@ struct QueueChanges {
   std::optional<std::int64_t> deduplication_ms = {};
   std::optional<std::int64_t> content_deduplication = {};
   std::optional<std::int64_t> strict_priority = {};
+  std::optional<std::string> dead_letter_sources = {};
   std::optional<bool> receives_paused = {};
   std::optional<bool> sends_paused = {};
 };
@@ -117,6 +122,20 @@ inline constexpr std::array kNumericSettings = {
                    &QueueChanges::strict_priority, 0, 1, 0},
 };
 
+/// A setting that is a text.
+struct TextSetting {
+  const char* name;  // of the fields of messages and rows, too
+  std::string QueueSettings::* value;
+  std::optional<std::string> QueueChanges::* change;
+};
+
+inline constexpr std::array kTextSettings = {
+    TextSetting{"dead_letter_queue", &QueueSettings::dead_letter_queue,
+                &QueueChanges::dead_letter_queue},
+    TextSetting{"dead_letter_sources", &QueueSettings::dead_letter_sources,
+                &QueueChanges::dead_letter_sources},
+};
+
 /// One setting that an update changes, or would change.
 struct SettingChange {
   std::string setting;  // as the request calls it
@@ -132,6 +151,8 @@ struct SettingChange {
 
 /// INVALID_ARGUMENT that names the setting and what it may be in a queue of that name.
 [[nodiscard]] proto::Result<> check(const QueueSettings& settings, std::string_view queue);
+/// Whether the dead letters of the queue of that name may go to a queue with these settings.
+[[nodiscard]] bool takes_dead_letters_of(const QueueSettings& settings, std::string_view queue);
 /// The default wherever a number is 0.
 void fill_defaults(QueueSettings& settings);
 /// What differs, for a person; empty where nothing does. `asked` may be anything.

@@ -48,16 +48,16 @@ inline constexpr std::string_view kHeaderPastHistory = "weir.past-history";
 /// The value of the message's first header of that name; empty where it has none.
 [[nodiscard]] std::string_view header_of(const proto::RecordView& record, std::string_view name);
 
-/// What copies keep of the headers of their messages. None keeps how it died, or how long it was put
-/// off.
+/// What copies keep of the headers of their messages. None keeps how it died, or how long it was
+/// put off.
 struct CopyRules {
   bool dies = false;                       // nor what it was good for, nor its past
   bool keeps_attempts = false;             // what is told of its attempts is its past from here on
   const HeaderChanges* changes = nullptr;  // outlives the batch; nullptr: none
 };
 
-/// Builds a batch of copies of messages, key, value and headers as they were, but for the rules. Each
-/// keeps the id that it had first.
+/// Builds a batch of copies of messages, key, value and headers as they were, but for the rules.
+/// Each keeps the id that it had first.
 class RebuiltBatch {
  public:
   /// Copies of messages of `queue`, made at `now`.

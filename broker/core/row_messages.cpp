@@ -2,8 +2,8 @@
 
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
-#include "proto/number_fields.hpp"
 #include "proto/planted_bugs.hpp"
+#include "proto/setting_fields.hpp"
 
 #include <algorithm>
 #include <array>
@@ -86,7 +86,9 @@ void write(const QueueCreated& from, pb::QueueRow& to) {
   for (const NumericSetting& setting : kNumericSettings) {
     proto::set_number(to, setting.name, from.settings.*setting.value);
   }
-  to.set_dead_letter_queue(from.settings.dead_letter_queue);
+  for (const TextSetting& setting : kTextSettings) {
+    proto::set_text(to, setting.name, from.settings.*setting.value);
+  }
   to.set_dead_letter_queue_id(from.dead_letter_queue.value);
   to.set_receives_paused(from.pause.receives);
   to.set_sends_paused(from.pause.sends);
@@ -292,7 +294,9 @@ std::optional<QueueCreated> read(const pb::QueueRow& from) {
   for (const NumericSetting& setting : kNumericSettings) {
     queue.settings.*setting.value = proto::number(from, setting.name);
   }
-  queue.settings.dead_letter_queue = from.dead_letter_queue();
+  for (const TextSetting& setting : kTextSettings) {
+    queue.settings.*setting.value = proto::text(from, setting.name);
+  }
   queue.dead_letter_queue = proto::QueueId{from.dead_letter_queue_id()};
   queue.pause = {from.receives_paused(), from.sends_paused()};
   // These two are in every row; what came later is not in older ones.

@@ -1,6 +1,6 @@
 #include "broker/net/messages.hpp"
 #include "proto/hex.hpp"
-#include "proto/number_fields.hpp"
+#include "proto/setting_fields.hpp"
 #include "proto/wire_message.hpp"
 
 #include <string>
@@ -60,7 +60,9 @@ void write(const core::QueueInfo& info, weir::v1::QueueInfo& queue) {
   for (const core::NumericSetting& setting : core::kNumericSettings) {
     proto::set_number(*queue.mutable_settings(), setting.name, info.settings.*setting.value);
   }
-  queue.mutable_settings()->set_dead_letter_queue(info.settings.dead_letter_queue);
+  for (const core::TextSetting& setting : core::kTextSettings) {
+    proto::set_text(*queue.mutable_settings(), setting.name, info.settings.*setting.value);
+  }
   queue.set_ready(info.ready);
   queue.set_in_flight(info.in_flight);
   queue.set_delayed(info.delayed);

@@ -1,6 +1,6 @@
 #include "broker/net/messages.hpp"
 #include "proto/limits.hpp"
-#include "proto/number_fields.hpp"
+#include "proto/setting_fields.hpp"
 #include "proto/settlement.hpp"
 
 #include <algorithm>
@@ -30,7 +30,9 @@ core::QueueSettings settings_of(const weir::v1::QueueSettings& settings) {
   for (const core::NumericSetting& setting : core::kNumericSettings) {
     to.*setting.value = proto::number(settings, setting.name);
   }
-  to.dead_letter_queue = settings.dead_letter_queue();
+  for (const core::TextSetting& setting : core::kTextSettings) {
+    to.*setting.value = proto::text(settings, setting.name);
+  }
   return to;
 }
 
@@ -39,12 +41,14 @@ core::UpdateQueue update_of(const weir::v1::UpdateQueue& wire, const std::string
   update.name_space = name_space;
   update.name = wire.name();
   for (const core::NumericSetting& setting : core::kNumericSettings) {
-    if (proto::has_number(wire, setting.name)) {
+    if (proto::has_setting(wire, setting.name)) {
       update.changes.*setting.change = proto::number(wire, setting.name);
     }
   }
-  if (wire.has_dead_letter_queue()) {
-    update.changes.dead_letter_queue = wire.dead_letter_queue();
+  for (const core::TextSetting& setting : core::kTextSettings) {
+    if (proto::has_setting(wire, setting.name)) {
+      update.changes.*setting.change = proto::text(wire, setting.name);
+    }
   }
   if (wire.has_receives_paused()) {
     update.changes.receives_paused = wire.receives_paused();
@@ -227,6 +231,12 @@ proto::Result<core::Request> settle_many(const weir::v1::SettleManyByHandle& wir
   return core::Request(std::move(settle));
 }
 
+/// Unset: the queue's.
+template <class Wire>
+std::optional<std::int64_t> lease_of(const Wire& request) {
+  return request.has_lease_ms() ? std::optional(to_ms(request.lease_ms())) : std::nullopt;
+}
+
 /// Of a request that names messages that are put off.
 template <class Wire>
 core::ChangeDelayed change_of(const Wire& request, const std::string& name_space) {
@@ -289,7 +299,7 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
       return core::Subscribe{.name_space = name_space,
                              .queue = request.subscribe().queue(),
                              .alias = alias,
-                             .lease_ms = to_ms(request.subscribe().lease_ms()),
+                             .lease_ms = lease_of(request.subscribe()),
                              .window_messages = request.subscribe().window_messages(),
                              .window_bytes = request.subscribe().window_bytes()};
     case WireRequest::kSubscribeTopic:
@@ -302,7 +312,7 @@ proto::Result<core::Request> to_core(const WireRequest& request, const std::stri
                            .max_messages = request.receive().max_messages(),
                            .max_bytes = std::min(request.receive().max_bytes(), kMaxReceiveBytes),
                            .wait_ms = request.receive().wait_ms(),
-                           .lease_ms = to_ms(request.receive().lease_ms())};
+                           .lease_ms = lease_of(request.receive())};
     case WireRequest::kSettleByHandle: {
       proto::Result<core::SettleByHandle> settle =
           settle_by_handle(request.settle_by_handle(), name_space);

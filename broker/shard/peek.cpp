@@ -338,7 +338,7 @@ proto::Result<core::Peeked> find_put_off(const storage::Reader& reader, const Pe
   return peeked;
 }
 
-/// What lies in the queue where the message of that id was first; nothing where it is there no more.
+/// What lies in the queue where the message of that id was first; nothing where it is gone there.
 proto::Result<core::Peeked> find_at_home(const storage::Reader& reader, const PeekWish& wish,
                                          proto::Offset offset) {
   if (core::Queue::DelayLane::holds(offset)) {

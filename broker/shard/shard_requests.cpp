@@ -140,16 +140,16 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t,
   if (!id) {
     return id.error();
   }
-  if (command.lease_ms < 0 || command.lease_ms > proto::kMaxLeaseMs) {
-    return fail(Errc::kInvalidArgument,
-                "lease_ms must lie between 1 and " + std::to_string(proto::kMaxLeaseMs));
+  if (command.lease_ms && (*command.lease_ms < 1 || *command.lease_ms > proto::kMaxLeaseMs)) {
+    return fail(Errc::kInvalidArgument, "lease_ms of a subscription must lie between 1 and " +
+                                            std::to_string(proto::kMaxLeaseMs));
   }
   const core::QueueSettings& settings = state_->queue(*id)->definition().settings;
   Consumer consumer;
   consumer.session = input.session;
   consumer.alias = command.alias;
   consumer.queue = *id;
-  consumer.lease_ms = command.lease_ms != 0 ? command.lease_ms : settings.lease_ms;
+  consumer.lease_ms = command.lease_ms.value_or(settings.lease_ms);
   consumer.window_messages = command.window_messages;
   consumer.window_bytes = command.window_bytes;
   const std::int64_t lease_ms = consumer.lease_ms;
@@ -183,8 +183,10 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
   if (command.max_messages == 0 || command.max_messages > kMaxReceive) {
     return fail(Errc::kInvalidArgument, "max_messages must lie between 1 and 1000");
   }
-  if (command.wait_ms < 0 || command.wait_ms > proto::kMaxWaitMs || command.lease_ms < 0 ||
-      command.lease_ms > proto::kMaxLeaseMs) {
+  const std::int64_t lease_ms =
+      command.lease_ms.value_or(state_->queue(*queue)->definition().settings.lease_ms);
+  if (command.wait_ms < 0 || command.wait_ms > proto::kMaxWaitMs || lease_ms < 0 ||
+      lease_ms > proto::kMaxLeaseMs) {
     return fail(Errc::kInvalidArgument, "wait_ms may be at most " +
                                             std::to_string(proto::kMaxWaitMs) + ", lease_ms " +
                                             std::to_string(proto::kMaxLeaseMs));
@@ -198,8 +200,7 @@ Shard::Impl::Answer Shard::Impl::answer(const Input& input, std::uint64_t id,
   waiter.max_bytes = command.max_bytes != 0
                          ? std::min<std::uint32_t>(command.max_bytes, 4 * kDefaultBytes)
                          : kDefaultBytes;
-  waiter.lease_ms = command.lease_ms != 0 ? command.lease_ms
-                                          : state_->queue(*queue)->definition().settings.lease_ms;
+  waiter.lease_ms = lease_ms;
   waiter.deadline = input.arrived + command.wait_ms;
   if (input.deadline_ms != 0) {
     waiter.deadline = std::min(waiter.deadline, input.arrived + input.deadline_ms);

@@ -18,6 +18,10 @@ QueueSettings& QueueSettings::set_dead_letter_queue(std::string name) {
   dead_letter_queue_ = std::move(name);
   return *this;
 }
+QueueSettings& QueueSettings::set_dead_letter_sources(std::string patterns) {
+  dead_letter_sources_ = std::move(patterns);
+  return *this;
+}
 QueueSettings& QueueSettings::set_max_messages(std::uint64_t messages) {
   max_messages_ = messages;
   return *this;
@@ -83,6 +87,10 @@ QueueChanges& QueueChanges::set_max_receive_count(std::uint32_t count) {
 }
 QueueChanges& QueueChanges::set_dead_letter_queue(std::string name) {
   dead_letter_queue_ = std::move(name);
+  return *this;
+}
+QueueChanges& QueueChanges::set_dead_letter_sources(std::string patterns) {
+  dead_letter_sources_ = std::move(patterns);
   return *this;
 }
 QueueChanges& QueueChanges::set_max_messages(std::uint64_t messages) {

@@ -286,8 +286,10 @@ Future<WorkerPool> Client::async_start_workers(std::string_view queue,
   ConsumerOptions consumer_options;
   consumer_options.set_window_messages(sdk::WorkerCrew::first_window(options))
       .set_window_bytes(options.window_bytes())
-      .set_lease(options.lease())
       .set_max_hold(options.max_hold());
+  if (options.lease()) {
+    consumer_options.set_lease(*options.lease());
+  }
   auto start = [engine = engine_, options, handler = std::move(handler)](
                    Result<QueueConsumer> consumer) mutable -> Result<WorkerPool> {
     if (!consumer) {

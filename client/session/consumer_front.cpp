@@ -3,6 +3,7 @@
 #include "client/core/convert.hpp"
 #include "client/session/pending_call.hpp"
 #include "client/session/session.hpp"
+#include "client/session/wire_convert.hpp"
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
 
@@ -225,7 +226,7 @@ void ConsumerFront::subscribe() {
   v1::Request request;
   v1::Subscribe& subscription = *request.mutable_subscribe();
   subscription.set_queue(queue());
-  subscription.set_lease_ms(static_cast<std::uint64_t>(options_.lease().count()));
+  set_lease(subscription, options_.lease());
   {
     const std::lock_guard lock(mutex_);
     told_window_ = wanted_window();

@@ -5,6 +5,7 @@
 #include "client/session/engine.hpp"
 #include "client/session/pending_call.hpp"
 #include "client/session/settle_channel.hpp"
+#include "client/session/wire_convert.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -60,7 +61,7 @@ bool receive(Engine& engine, std::string queue, const ReceiveOptions& options,
   wire.set_queue(queue);
   wire.set_max_messages(options.max_messages());
   wire.set_wait_ms(static_cast<std::uint32_t>(options.wait().count()));
-  wire.set_lease_ms(static_cast<std::uint64_t>(options.lease().count()));
+  set_lease(wire, options.lease());
   wire.set_max_bytes(options.max_bytes());
   const std::size_t max_messages = options.max_messages();
   return engine.post([request = std::move(request), policy, max_messages,

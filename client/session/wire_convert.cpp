@@ -1,7 +1,7 @@
 #include "client/session/wire_convert.hpp"
 
 #include "client/core/convert.hpp"
-#include "proto/number_fields.hpp"
+#include "proto/setting_fields.hpp"
 
 #include <array>
 #include <chrono>
@@ -111,6 +111,7 @@ QueueDescription to_description(const v1::QueueInfo& queue) {
     setting.set(description.settings, proto::number(queue.settings(), setting.name));
   }
   description.settings.set_dead_letter_queue(queue.settings().dead_letter_queue());
+  description.settings.set_dead_letter_sources(queue.settings().dead_letter_sources());
   description.ready = queue.ready();
   description.in_flight = queue.in_flight();
   description.delayed = queue.delayed();
@@ -228,6 +229,9 @@ void fill(v1::UpdateQueue& wire, const QueueChanges& changes) {
       proto::set_number(wire, setting.name, *value);
     }
   }
+  if (changes.dead_letter_sources()) {
+    wire.set_dead_letter_sources(*changes.dead_letter_sources());
+  }
   if (changes.dead_letter_queue()) {
     wire.set_dead_letter_queue(*changes.dead_letter_queue());
   }
@@ -273,6 +277,7 @@ void fill(v1::QueueSettings& wire, const QueueSettings& settings) {
     proto::set_number(wire, setting.name, setting.of(settings));
   }
   wire.set_dead_letter_queue(settings.dead_letter_queue());
+  wire.set_dead_letter_sources(settings.dead_letter_sources());
 }
 
 void fill(v1::TopicSettings& wire, const TopicSettings& settings) {

@@ -8,6 +8,9 @@
 #include "weir/redrive.hpp"
 #include "weir/v1/protocol.pb.h"
 
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +37,13 @@ using WirePositions = google::protobuf::RepeatedPtrField<v1::PartitionPosition>;
 [[nodiscard]] QueuePage to_page(const v1::QueueList& list);
 [[nodiscard]] TopicPage to_page(const v1::TopicList& list);
 
+/// Without one it is the queue's.
+template <class Wire>
+void set_lease(Wire& wire, std::optional<std::chrono::milliseconds> lease) {
+  if (lease) {
+    wire.set_lease_ms(static_cast<std::uint64_t>(lease->count()));
+  }
+}
 void fill(v1::StartPosition& wire, const StartPosition& position);
 void fill(v1::PartitionStart& wire, const PartitionStart& start);
 void fill(v1::QueueSettings& wire, const QueueSettings& settings);

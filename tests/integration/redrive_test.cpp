@@ -108,5 +108,63 @@ TEST_F(Redrive, MakesParkedMessagesReady) {
   EXPECT_EQ(fields("mail", "{ready} {parked}"), "0 20") << "one more attempt each";
 }
 
+/// A message is looked for wherever it goes: sent, put off, in somebody's hands, dead, back, gone.
+TEST_F(Redrive, TellsWhereAMessageIs) {
+  done("queue create failed");
+  done("queue create mail --max-receive-count 1 --dead-letter-queue failed");
+  send("mail", 3);
+  const std::string id = done("queue peek mail -n 1 -f %i");
+  const std::string where = "message where " + id;
+  EXPECT_THAT(done(where), HasSubstr("queue     mail\noffset    0\nstate     ready\n"));
+  const std::string handle = done("queue receive mail --max 1 --lease-ms 60000 -f %R");
+  EXPECT_THAT(done(where), HasSubstr("state     in_flight by weir-cli 127.0.0.1:"));
+  EXPECT_THAT(done(where), HasSubstr("handed out by weir-cli 127.0.0.1:"));
+  EXPECT_EQ(done(where + " -o 'template={state} {attempts}'"), "in_flight 1");
+  done("queue nack " + handle);
+  fail_all("mail");
+  ASSERT_TRUE(comes_to("queue info failed -o 'template={ready}'", "3"));
+  EXPECT_THAT(done(where), HasSubstr("queue     failed\n"));
+  EXPECT_THAT(done(where), HasSubstr("died in mail of max_receive_count, attempts 1, failures 1"));
+  EXPECT_THAT(done("dlq show failed " + id), HasSubstr("weir.dead-from      mail\n"));
+  EXPECT_EQ(done("dlq redrive failed --wait --keep-attempts --set-header again=yes --id " + id),
+            "moved 1 message of queue failed\n");
+  restart();
+  EXPECT_THAT(done(where), HasSubstr("queue     mail\n"));
+  EXPECT_THAT(done("queue peek mail -f '%h\\n'"), HasSubstr("again=yes"));
+  EXPECT_EQ(done("queue peek mail --header again=yes -f %i"), id);
+  EXPECT_EQ(done("queue peek mail --header again=no -f %i"), "");
+  EXPECT_EQ(weir("dlq show failed " + id).status, 4);
+  done("queue receive mail --max 1 --ack");
+  const Output gone = weir(where);
+  EXPECT_EQ(gone.status, 4);
+  EXPECT_THAT(gone.text, HasSubstr("is gone: acked, expired"));
+  EXPECT_EQ(weir("message where 00000001-0000-0000-0001-000000999999").status, 4);
+  EXPECT_THAT(weir("message where 00000001-0000-0000-0002-000000999999").text,
+              HasSubstr("was sent yet"));
+  EXPECT_EQ(weir("message where 1").status, 2);
+  done("queue send mail --value later --delay-ms 600000");
+  const std::string later = done("delayed ls mail -o 'template={id}'");
+  EXPECT_THAT(done("message where " + later), HasSubstr("state     delayed, due in "));
+}
+
+TEST_F(Redrive, DropsDeadLettersWhenItIsSure) {
+  done("queue create failed");
+  done("queue create mail --max-receive-count 1 --dead-letter-queue failed");
+  send("mail", 5);
+  fail_all("mail");
+  ASSERT_TRUE(comes_to("queue info failed -o 'template={ready}'", "5"));
+  EXPECT_EQ(weir("dlq drop failed").status, 2) << "nobody can be asked";
+  EXPECT_EQ(done("dlq drop failed --dry-run"), "dry run: queue failed loses 5 messages for good\n");
+  EXPECT_EQ(done("dlq drop failed --reason poison --yes"), "dropped 0 messages of queue failed\n");
+  const std::string id = done("dlq peek failed -n 1 -f %i");
+  EXPECT_EQ(done("dlq drop failed --yes --id " + id), "dropped 1 message of queue failed\n");
+  restart();
+  EXPECT_EQ(fields("failed", "{ready}"), "4");
+  EXPECT_EQ(done("dlq peek failed --id " + id + " -f %i"), "");
+  EXPECT_EQ(done("dlq drop failed --yes"), "dropped 4 messages of queue failed\n");
+  EXPECT_EQ(fields("failed", "{ready} {bytes}"), "0 0");
+  EXPECT_THAT(done("dlq redrives"), HasSubstr("(drop)"));
+}
+
 }  // namespace
 }  // namespace weir::integration

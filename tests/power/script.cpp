@@ -311,10 +311,11 @@ void Script::send_again() {
 
 std::size_t Script::receive(const Target& queue, std::uint32_t messages, std::int64_t lease_ms) {
   const std::size_t before = held_.size();
-  const auto received = std::get<core::Received>(answer_to(core::Receive{.name_space = "default",
-                                                                         .queue = queue.name,
-                                                                         .max_messages = messages,
-                                                                         .lease_ms = lease_ms}));
+  core::Receive wish{.name_space = "default", .queue = queue.name, .max_messages = messages};
+  if (lease_ms != 0) {
+    wish.lease_ms = lease_ms;
+  }
+  const auto received = std::get<core::Received>(answer_to(wish));
   for (const core::Delivery& delivery : received.deliveries) {
     hear_delivery(0, delivery, true);
   }

@@ -134,7 +134,9 @@ void Consumer::subscribe(const std::string& queue) {
   command.name_space = kNamespace;
   command.queue = queue;
   command.alias = alias;
-  command.lease_ms = rng().per_mille(500) ? 0 : 1 + rng().skewed(stage_.options.lease_ms * 2);
+  if (rng().per_mille(500)) {
+    command.lease_ms = 1 + rng().skewed(stage_.options.lease_ms * 2);
+  }
   const bool patient = draining_ || rng().per_mille(stage_.options.patient_per_mille);
   if (patient) {
     command.lease_ms = kPatientLeaseMs;
@@ -186,7 +188,9 @@ void Consumer::receive() {
   command.max_messages = static_cast<std::uint32_t>(1 + rng().skewed(9));
   command.max_bytes = rng().per_mille(300) ? static_cast<std::uint32_t>(rng().between(1, 300)) : 0;
   command.wait_ms = rng().per_mille(500) ? 0 : rng().between(1, 500);
-  command.lease_ms = rng().per_mille(500) ? 0 : 1 + rng().skewed(stage_.options.lease_ms * 2);
+  if (rng().per_mille(500)) {
+    command.lease_ms = rng().skewed(stage_.options.lease_ms * 2);  // 0 at times
+  }
   const std::uint32_t deadline_ms =
       rng().per_mille(200) ? static_cast<std::uint32_t>(1 + rng().skewed(50)) : 0;
   request(

@@ -221,7 +221,8 @@ class WEIR_API ConsumerOptions {
   ConsumerOptions& set_window_messages(std::uint32_t messages);
   /// How many bytes of them. Default 8 MiB.
   ConsumerOptions& set_window_bytes(std::uint32_t bytes);
-  /// How long a message is this consumer's before it is handed to another. Default: the queue's.
+  /// How long a message is this consumer's before it is handed to another; not zero. Default: the
+  /// queue's.
   ConsumerOptions& set_lease(std::chrono::milliseconds lease);
   /// The library extends leases by itself while a Delivery lives or waits, until a message has been
   /// held this long; zero turns that off. Default 5 min.
@@ -236,7 +237,7 @@ class WEIR_API ConsumerOptions {
 
   [[nodiscard]] std::uint32_t window_messages() const { return window_messages_; }
   [[nodiscard]] std::uint32_t window_bytes() const { return window_bytes_; }
-  [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> lease() const { return lease_; }
   [[nodiscard]] std::chrono::milliseconds max_hold() const { return max_hold_; }
   [[nodiscard]] std::chrono::milliseconds told_before_lease_end() const {
     return told_before_lease_end_;
@@ -248,7 +249,7 @@ class WEIR_API ConsumerOptions {
  private:
   std::uint32_t window_messages_ = 1'000;
   std::uint32_t window_bytes_ = std::uint32_t{8} << 20;
-  std::chrono::milliseconds lease_{0};
+  std::optional<std::chrono::milliseconds> lease_;
   std::chrono::milliseconds max_hold_{300'000};
   std::chrono::milliseconds told_before_lease_end_{0};
   LeaseEndingHandler lease_ending_handler_;
@@ -263,6 +264,7 @@ class WEIR_API ReceiveOptions {
   ReceiveOptions& set_max_messages(std::uint32_t messages);
   /// How long the broker waits for the first message, at most 20 s. Default 0: answer at once.
   ReceiveOptions& set_wait(std::chrono::milliseconds wait);
+  /// Zero: each message may be handed out again at once, which counts as a failure of this one.
   /// Default: the queue's.
   ReceiveOptions& set_lease(std::chrono::milliseconds lease);
   /// The first message comes whatever its size. Default 1 MiB.
@@ -270,13 +272,13 @@ class WEIR_API ReceiveOptions {
 
   [[nodiscard]] std::uint32_t max_messages() const { return max_messages_; }
   [[nodiscard]] std::chrono::milliseconds wait() const { return wait_; }
-  [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> lease() const { return lease_; }
   [[nodiscard]] std::uint32_t max_bytes() const { return max_bytes_; }
 
  private:
   std::uint32_t max_messages_ = 1;
   std::chrono::milliseconds wait_{0};
-  std::chrono::milliseconds lease_{0};
+  std::optional<std::chrono::milliseconds> lease_;
   std::uint32_t max_bytes_ = 0;
 };
 

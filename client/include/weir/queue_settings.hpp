@@ -20,6 +20,9 @@ class WEIR_API QueueSettings {
   QueueSettings& set_max_receive_count(std::uint32_t count);
   /// A queue of the same namespace.
   QueueSettings& set_dead_letter_queue(std::string name);
+  /// Of a dead-letter queue: names, or patterns with `*` and `?`, of the queues whose it may be,
+  /// with commas between them; empty: of any, "!": of none.
+  QueueSettings& set_dead_letter_sources(std::string patterns);
   /// At most so many messages in it, of all states together; zero: no bound. What does not fit is
   /// refused, batch by batch, with QUEUE_FULL; producers try again, with smaller batches, until
   /// their own patience ends. It is a bound for senders: dead letters that come from other queues
@@ -64,6 +67,7 @@ class WEIR_API QueueSettings {
   [[nodiscard]] std::chrono::milliseconds lease() const { return lease_; }
   [[nodiscard]] std::uint32_t max_receive_count() const { return max_receive_count_; }
   [[nodiscard]] const std::string& dead_letter_queue() const { return dead_letter_queue_; }
+  [[nodiscard]] const std::string& dead_letter_sources() const { return dead_letter_sources_; }
   [[nodiscard]] std::uint64_t max_messages() const { return max_messages_; }
   [[nodiscard]] std::uint64_t max_bytes() const { return max_bytes_; }
   [[nodiscard]] std::uint32_t max_message_bytes() const { return max_message_bytes_; }
@@ -86,6 +90,7 @@ class WEIR_API QueueSettings {
   std::chrono::milliseconds lease_{0};
   std::uint32_t max_receive_count_ = 0;
   std::string dead_letter_queue_;
+  std::string dead_letter_sources_;
   std::uint64_t max_messages_ = 0;
   std::uint64_t max_bytes_ = 0;
   std::uint32_t max_message_bytes_ = 0;
@@ -113,6 +118,8 @@ class WEIR_API QueueChanges {
   QueueChanges& set_max_receive_count(std::uint32_t count);
   /// Empty: none from here on. What is parked stays parked.
   QueueChanges& set_dead_letter_queue(std::string name);
+  /// As QueueSettings; IN_USE when it leaves out a queue whose dead letters go there.
+  QueueChanges& set_dead_letter_sources(std::string patterns);
   /// Zero: no bound. What the queue holds beyond a lower bound stays; sends are refused with
   /// QUEUE_FULL until there is room.
   QueueChanges& set_max_messages(std::uint64_t messages);
@@ -148,6 +155,9 @@ class WEIR_API QueueChanges {
   [[nodiscard]] const std::optional<std::string>& dead_letter_queue() const {
     return dead_letter_queue_;
   }
+  [[nodiscard]] const std::optional<std::string>& dead_letter_sources() const {
+    return dead_letter_sources_;
+  }
   [[nodiscard]] std::optional<std::uint64_t> max_messages() const { return max_messages_; }
   [[nodiscard]] std::optional<std::uint64_t> max_bytes() const { return max_bytes_; }
   [[nodiscard]] std::optional<std::uint32_t> max_message_bytes() const {
@@ -179,6 +189,7 @@ class WEIR_API QueueChanges {
   std::optional<std::chrono::milliseconds> lease_;
   std::optional<std::uint32_t> max_receive_count_;
   std::optional<std::string> dead_letter_queue_;
+  std::optional<std::string> dead_letter_sources_;
   std::optional<std::uint64_t> max_messages_;
   std::optional<std::uint64_t> max_bytes_;
   std::optional<std::uint32_t> max_message_bytes_;

@@ -37,8 +37,8 @@ class WEIR_API RedriveOptions {
   /// What is told of their attempts goes with the messages, as headers `weir.past-…`, and goes on
   /// when one of them dies again. They may fail as often as new ones all the same.
   RedriveOptions& set_keep_attempts(bool keep);
-  /// Each message gets this header on its way, in place of what it has of that name. None whose name
-  /// begins with `weir.`.
+  /// Each message gets this header on its way, in place of what it has of that name. None whose
+  /// name begins with `weir.`.
   RedriveOptions& add_header(std::string name, std::string value);
   /// Each message loses the headers of this name on its way.
   RedriveOptions& remove_header(std::string name);

@@ -123,7 +123,7 @@ class WEIR_API WorkerPoolOptions {
   [[nodiscard]] std::uint32_t concurrency() const { return concurrency_; }
   [[nodiscard]] std::optional<std::uint32_t> prefetch() const { return prefetch_; }
   [[nodiscard]] std::uint32_t window_bytes() const { return window_bytes_; }
-  [[nodiscard]] Milliseconds lease() const { return lease_; }
+  [[nodiscard]] std::optional<Milliseconds> lease() const { return lease_; }
   [[nodiscard]] Milliseconds max_hold() const { return max_hold_; }
   /// Whether set_retry_backoff() was called.
   [[nodiscard]] bool has_own_backoff() const { return has_own_backoff_; }
@@ -136,7 +136,7 @@ class WEIR_API WorkerPoolOptions {
   std::uint32_t concurrency_;
   std::optional<std::uint32_t> prefetch_;
   std::uint32_t window_bytes_ = std::uint32_t{8} << 20;
-  Milliseconds lease_{0};
+  std::optional<Milliseconds> lease_;
   Milliseconds max_hold_{300'000};
   bool has_own_backoff_ = false;
   Milliseconds first_backoff_{1'000};

@@ -40,7 +40,7 @@ TEST(QueueInfo, IsOneLineOfJson) {
             R"("delay_ms": null, "retention_ms": null, "dead_letter_expired": null, )"
             R"("deduplication_ms": null, "content_deduplication": null, )"
             R"("strict_priority": null, )"
-            R"("dead_letter_queue": null, )"
+            R"("dead_letter_queue": null, "dead_letter_sources": null, )"
             R"("ready": 5, "in_flight": 1, )"
             R"("delayed": 0, "dying": 0, "parked": 0, "bytes": 123, "next_offset": 9, )"
             R"("oldest_append_time_ms": null, "subscribers": 0, "receives_paused": false, )"
@@ -206,6 +206,7 @@ TEST(QueuePeek, IsANarrowTable) {
 
 TEST(QueuePeek, SaysOfDeadLettersWhereTheyComeFromAndWhy) {
   PeekedMessage dead;
+  dead.id = MessageId(1, 2, 3);
   dead.offset = 0;
   dead.append_time = kNow - seconds(3);
   dead.value = "a";
@@ -218,12 +219,12 @@ TEST(QueuePeek, SaysOfDeadLettersWhereTheyComeFromAndWhy) {
   other.headers.clear();
   EXPECT_EQ(
       peeked_table({dead, other}, kNow),
-      "offset  state  attempts  failures  due  age  dead_from  dead_attempts  dead_reason     "
-      "   dead_error  size  value\n"
-      "     0  ready         0         0    -   3s  work                   3  max_receive_count"
-      "  no route\\n     1  a\n"
-      "     1  ready         0         0    -   3s  -                      -  -               "
-      "   -              1  a\n");
+      "id                                    offset  state  attempts  failures  due  age  dead_from"
+      "  dead_attempts  dead_reason        dead_error  size  value\n"
+      "00000001-0000-0000-0002-000000000003       0  ready         0         0    -   3s  work     "
+      "              3  max_receive_count  no route\\n     1  a\n"
+      "00000001-0000-0000-0002-000000000003       1  ready         0         0    -   3s  -        "
+      "              -  -                  -              1  a\n");
 }
 
 TEST(QueuePeek, LosesNoBytesInJson) {
@@ -234,14 +235,54 @@ TEST(QueuePeek, LosesNoBytesInJson) {
   message.headers = {{"lang", "en"}, {"\xfe", std::nullopt}};
   EXPECT_EQ(peeked_json({message}),
             R"([
-{"offset": 7, "state": "ready", "attempts": 0, "failures": 0, "due_ms": null, )"
-            R"("append_time_ms": 0, )"
+{"id": "00000000-0000-0000-0000-000000000000", "offset": 7, "state": "ready", )"
+            R"("attempts": 0, "failures": 0, "consumer": null, "leased_ms": null, )"
+            R"("due_ms": null, "append_time_ms": 0, )"
             "\"timestamp_ms\": 0, \"key\": \"\xef\xbf\xbd\", "
             R"("value": null, "value_base64": "/wB6", "headers": [)"
             R"({"name": "lang", "value": "en"}, )"
             R"({"name": null, "name_base64": "/g==", "value": null}]}
 ]
 )");
+}
+
+TEST(MessageLife, IsToldInItsOrderFromHeadersAndWhatIsRemembered) {
+  PeekedMessage message;
+  message.id = MessageId(1, 2, 3);
+  message.offset = 9;
+  message.state = MessageState::kInFlight;
+  message.consumer = "worker 1.2.3.4:5\n";
+  message.timestamp = kNow - seconds(100);
+  message.append_time = kNow - seconds(50);
+  message.leased = kNow - seconds(2);
+  message.due = kNow + seconds(30);
+  message.headers = {
+      {"weir.id", message.id.to_string()},
+      {"weir.past-history", R"([{"attempt":1,"time":)" +
+                                std::to_string((kNow - seconds(80)).time_since_epoch().count()) +
+                                R"(,"outcome":"expired","consumer":"old"}])"}};
+  AttemptDescription attempt;
+  attempt.number = 1;
+  attempt.time = kNow - seconds(10);
+  attempt.outcome = "failed";
+  attempt.reason = "no\troute";
+  message.history = {attempt};
+  const std::string text = life_text("mail", message, kNow);
+  EXPECT_THAT(text, HasSubstr("state     in_flight by worker 1.2.3.4:5\\n, until in 30s\n"));
+  std::vector<std::string> whats;
+  for (const char* what : {"sent, by the clock", "attempt 1: expired by old", "came to queue mail",
+                           "attempt 1: failed: no\\troute", "handed out by worker"}) {
+    ASSERT_THAT(text, HasSubstr(what));
+    whats.emplace_back(what);
+  }
+  for (std::size_t i = 1; i < whats.size(); ++i) {
+    EXPECT_LT(text.find(whats[i - 1]), text.find(whats[i])) << whats[i];
+  }
+  EXPECT_THAT(life_json("mail", message), HasSubstr(R"("queue": "mail", "id": ")"));
+  EXPECT_THAT(life_json("mail", message), HasSubstr(R"("history": [{"attempt": 1, "time_ms": )"));
+  // What a header says that is no history is passed over.
+  message.headers[1].second = "[{";
+  EXPECT_THAT(life_text("mail", message, kNow), testing::Not(HasSubstr("by old")));
 }
 
 TEST(DelayedList, ShowsWhenEachIsDue) {

@@ -106,6 +106,43 @@ TEST(Update, RefusesDeadLettersThatWouldComeBack) {
   EXPECT_EQ(apply_update(rig, target_of("c", "a")).size(), 1U) << "the chain was opened";
 }
 
+TEST(Update, KeepsDeadLettersOfOthersOut) {
+  CoreRig rig;
+  rig.create_queue("failed");
+  rig.create_queue("mail", {0, 0, "failed"});
+  rig.create_queue("order-1");
+  const auto allow = [](const std::string& patterns) {
+    UpdateQueue update{"default", "failed", {}};
+    update.changes.dead_letter_sources = patterns;
+    return update;
+  };
+  apply_update(rig, allow("mail,order-?"));
+  EXPECT_EQ(apply_update(rig, target_of("order-1", "failed")).size(), 1U);
+  rig.create_queue("other");
+  const auto refused = rig.state.decide(target_of("other", "failed"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("dead_letter_sources"), std::string::npos);
+  const auto created = rig.state.decide(CreateQueue{"default", "new", {0, 0, "failed"}, {}});
+  EXPECT_EQ(created.error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(rig.state.decide(allow("mail")).error().code, Errc::kInUse) << "order-1 goes there";
+  EXPECT_EQ(rig.state.decide(allow("!")).error().code, Errc::kInUse);
+  apply_update(rig, target_of("order-1", ""));
+  apply_update(rig, target_of("mail", ""));
+  apply_update(rig, allow("!"));
+  EXPECT_FALSE(rig.state.decide(target_of("mail", "failed"))) << "nobody's";
+  for (const char* patterns : {",", "a,", "a b", "!,a", "ä"}) {
+    EXPECT_EQ(rig.state.decide(allow(patterns)).error().code, Errc::kInvalidArgument) << patterns;
+  }
+  EXPECT_EQ(rig.state.decide(allow(std::string(4097, 'a'))).error().code, Errc::kInvalidArgument);
+  storage::MemoryStore store;
+  rig.commit(store);
+  ShardState restored(100);
+  ASSERT_TRUE(restored.restore(*store.snapshot()));
+  const auto id = restored.catalog().queue("default", "failed");
+  EXPECT_EQ(restored.queue(*id)->definition().settings.dead_letter_sources, "!");
+}
+
 TEST(Update, MovesWhatDiesToANewerQueue) {
   CoreRig rig;
   const proto::QueueId work = rig.create_queue("work", {1000, 1, ""});

@@ -181,13 +181,32 @@ TEST(AdminReplies, HoldEveryField) {
   EXPECT_FALSE(updated.queue_update().queue().sends_paused());
   EXPECT_EQ(updated.queue_update().changes(0).after(), "2");
   core::Peeked peeked;
-  peeked.messages.push_back({10, 2, core::MessageState::kDelayed, 4, 3, 5, 6, 7,
-                             proto::SharedBytes(std::string("record"))});
+  peeked.messages.push_back({10,
+                             2,
+                             core::MessageState::kDelayed,
+                             4,
+                             3,
+                             5,
+                             6,
+                             7,
+                             proto::SharedBytes(std::string("record")),
+                             "an id",
+                             "worker",
+                             8,
+                             {{1, 9, core::ReturnCause::kFailed, "one", "because"}}});
   peeked.next_offset = 13;
   const auto looked = to_wire(1, core::Reply{peeked}, 0);
   const weir::v1::PeekedMessage& message = looked.peeked().messages(0);
   EXPECT_EQ(message.base_offset(), 10);
   EXPECT_EQ(message.index(), 2U);
+  EXPECT_EQ(message.message_id(), "an id");
+  EXPECT_EQ(message.consumer(), "worker");
+  EXPECT_EQ(message.leased_time(), 8);
+  EXPECT_EQ(message.history(0).number(), 1U);
+  EXPECT_EQ(message.history(0).time(), 9);
+  EXPECT_EQ(message.history(0).outcome(), "failed");
+  EXPECT_EQ(message.history(0).consumer(), "one");
+  EXPECT_EQ(message.history(0).reason(), "because");
   EXPECT_EQ(message.state(), weir::v1::MESSAGE_STATE_DELAYED);
   EXPECT_EQ(message.attempts(), 4U);
   EXPECT_EQ(message.failures(), 3U);

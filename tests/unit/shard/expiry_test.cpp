@@ -41,7 +41,7 @@ struct ExpiryShardTest : testing::Test {
   /// Takes all that is ready, and gives it back.
   void touch_all() {
     for (std::uint64_t id = 100;; ++id) {
-      rig->ask(client, id, core::Receive{"default", "work", 1000, 1 << 20, 0, 0});
+      rig->ask(client, id, core::Receive{"default", "work", 1000, 1 << 20, 0, std::nullopt});
       rig->settle_down();
       const auto received = client.reply<core::Received>(id);
       if (received.deliveries.empty()) {
@@ -114,7 +114,7 @@ TEST_F(ExpiryShardTest, GivesWhatIsBehindItToWhoDoesNotWait) {
   send(1'000);
   rig->now += kRetentionMs;
   rig->send(client, LogId{queue.value}, ++sends, values_of(3));
-  rig->ask(client, 5, core::Receive{"default", "work", 1000, 1 << 20, 0, 0});
+  rig->ask(client, 5, core::Receive{"default", "work", 1000, 1 << 20, 0, std::nullopt});
   rig->settle_down();
   const auto received = client.reply<core::Received>(5);
   ASSERT_EQ(received.deliveries.size(), 1U);

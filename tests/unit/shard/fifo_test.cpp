@@ -32,7 +32,7 @@ class FifoShard : public ::testing::Test {
   }
   void subscribe(Session& session, std::uint32_t window) {
     rig.open(session);
-    rig.ask(session, 1, core::Subscribe{"default", "work.fifo", 1, 0, window, 1 << 20});
+    rig.ask(session, 1, core::Subscribe{"default", "work.fifo", 1, std::nullopt, window, 1 << 20});
     rig.settle_down();
   }
 
@@ -141,7 +141,7 @@ TEST_F(FifoShard, FirstHandOutsOfWhatWasSetAsideAreFirstOnes) {
 TEST_F(FifoShard, OneAnswerHoldsSeveralOfAGroupInOrder) {
   Session one;
   rig.open(one);
-  rig.ask(one, 1, core::Receive{"default", "work.fifo", 1, 1 << 20, 0, 0});
+  rig.ask(one, 1, core::Receive{"default", "work.fifo", 1, 1 << 20, 0, std::nullopt});
   send({{"a", "a0"}});
   rig.settle_down();
   send({{"a", "a1"}});
@@ -149,7 +149,7 @@ TEST_F(FifoShard, OneAnswerHoldsSeveralOfAGroupInOrder) {
   send({{"a", "a3"}, {"c", "c1"}});
   rig.settle(one, one.reply<core::Received>(1).deliveries[0], SettleKind::kAck);
   rig.settle_down();
-  rig.ask(one, 2, core::Receive{"default", "work.fifo", 10, 1 << 20, 0, 0});
+  rig.ask(one, 2, core::Receive{"default", "work.fifo", 10, 1 << 20, 0, std::nullopt});
   rig.settle_down();
   EXPECT_THAT(values_in(one.reply<core::Received>(2).deliveries),
               ElementsAre("a1", "b1", "a2", "a3", "c1"));

@@ -26,7 +26,7 @@ class History : public ::testing::Test {
   }
 
   const core::Delivery& receive(std::uint64_t request, const std::string& queue = "work") {
-    rig.ask(worker, request, core::Receive{"default", queue, 1, 0, 0, 0});
+    rig.ask(worker, request, core::Receive{"default", queue, 1, 0, 0, std::nullopt});
     rig.settle_down();
     held = worker.reply<core::Received>(request).deliveries.at(0);
     return held;
@@ -75,7 +75,7 @@ TEST_F(History, KeepsUpWithMessagesThatDieWhileItReads) {
   rig.send(worker, proto::LogId{work.value}, 1, values_of(20));
   std::uint64_t request = 0;
   for (int i = 0; i < 40; ++i) {
-    rig.ask(worker, ++request, core::Receive{"default", "work", 1, 0, 0, 0});
+    rig.ask(worker, ++request, core::Receive{"default", "work", 1, 0, 0, std::nullopt});
     rig.run();
     rig.commit_all();
     say(worker.reply<core::Received>(request).deliveries.at(0), SettleKind::kNack,

@@ -28,7 +28,7 @@ class Isolation : public ::testing::Test {
     rig.settle_down();
   }
   void subscribe(Session& session, std::uint32_t window) {
-    rig.ask(session, 1, core::Subscribe{"default", "work", 1, 0, window, 1 << 20});
+    rig.ask(session, 1, core::Subscribe{"default", "work", 1, std::nullopt, window, 1 << 20});
     rig.settle_down();
   }
   /// A consumer begins all that it is given, and dies of it.
@@ -151,7 +151,7 @@ TEST_F(Isolation, AReceiveGetsItAlone) {
   send(3);
   die_of_it(10);
   die_of_it(10);
-  rig.ask(client, 60, core::Receive{"default", "work", 10, 0, 0, 0});
+  rig.ask(client, 60, core::Receive{"default", "work", 10, 0, 0, std::nullopt});
   rig.settle_down();
   const auto received = client.reply<core::Received>(60);
   ASSERT_EQ(received.deliveries.size(), 1U);
@@ -181,7 +181,7 @@ TEST_F(Isolation, WhatFailedWaitsForItsBudgetWhileWhatIsNewGoesOn) {
   work = rig.create_queue(client, "storm", settings);
   Session worker;
   rig.open(worker);
-  rig.ask(worker, 1, core::Subscribe{"default", "storm", 1, 0, 100, 1 << 20});
+  rig.ask(worker, 1, core::Subscribe{"default", "storm", 1, std::nullopt, 100, 1 << 20});
   rig.settle_down();
   // Everything fails, and comes again at once as far as the budget goes.
   std::uint64_t first = 0;

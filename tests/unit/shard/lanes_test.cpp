@@ -84,7 +84,7 @@ TEST_F(LanesShard, OneReceiveBringsTheMostUrgentOfSeveralLanes) {
 
 TEST_F(LanesShard, AConsumerThatMakesRoomGetsWhatIsUrgentNow) {
   send({{"low", 0}, {"low", 0}});
-  rig.ask(client, 1, core::Subscribe{"default", "work", 1, 0, 1, 1 << 20});
+  rig.ask(client, 1, core::Subscribe{"default", "work", 1, std::nullopt, 1, 1 << 20});
   rig.settle_down();
   send({{"high", 9}});
   ASSERT_EQ(client.deliveries.size(), 1U);
@@ -178,7 +178,7 @@ TEST_F(LanesShardWithLittleMemory, AReadOfOneLaneForAnotherPurposeHoldsUpNobody)
   rig.shard.on_timer();
   rig.run();
   ASSERT_FALSE(rig.loader.waiting.empty()) << "what is too old is read, to go";
-  rig.ask(client, 1, core::Subscribe{"default", "work", 1, 0, 1, 1 << 20});
+  rig.ask(client, 1, core::Subscribe{"default", "work", 1, std::nullopt, 1, 1 << 20});
   core::SendBatch batch = core::test::a_ranked_batch(proto::LogId{queue.value}, {{"high", 9}});
   batch.send_number = ++sends;
   rig.shard.send(client.id, std::move(batch), 0);

@@ -53,7 +53,7 @@ TEST_F(ListsTest, GivesQueuesInTheOrderOfTheirNames) {
 TEST_F(ListsTest, ShowsTheCountsOfEach) {
   const proto::QueueId queue = rig->create_queue(client, "work");
   rig->send(client, proto::LogId{queue.value}, 1, test::values_of(5));
-  rig->ask(client, 50, core::Subscribe{"default", "work", 1, 0, 2, 1 << 20});
+  rig->ask(client, 50, core::Subscribe{"default", "work", 1, std::nullopt, 2, 1 << 20});
   rig->settle_down();
   const core::QueueInfo info = queues({}).queues.at(0);
   EXPECT_EQ(info.ready, 3U);

@@ -174,6 +174,25 @@ TEST_F(ShardQueue, GivesEachSettlementAShareOfATurn) {
   EXPECT_EQ(client.settled, 0U);
 }
 
+TEST_F(ShardQueue, TakesALeaseOfNothingFromWhoReceivesAlone) {
+  rig->send(client, log, 1, values_of(1));
+  rig->settle_down();
+  rig->ask(client, 7, core::Receive{"default", "work", 1, 0, 0, 0});
+  rig->settle_down();
+  ASSERT_EQ(client.reply<core::Received>(7).deliveries.size(), 1U);
+  EXPECT_EQ(client.reply<core::Received>(7).lease_ms, 0);
+  const core::Delivery held = client.reply<core::Received>(7).deliveries.at(0);
+  rig->now += 1;
+  rig->settle_down();
+  EXPECT_EQ(rig->info("work").ready, 1U) << "it is there again at once";
+  rig->ask(client, 8, core::Receive{"default", "work", 1, 0, 0, 1000});
+  rig->settle_down();
+  EXPECT_EQ(client.reply<core::Received>(8).deliveries.at(0).failures, 1U) << "it counts";
+  rig->ask(client, 9, core::Subscribe{"default", "work", 9, 0, 10, 1 << 20});
+  rig->settle_down();
+  EXPECT_EQ(client.replies.at(9).error().code, Errc::kInvalidArgument);
+}
+
 TEST_F(ShardQueue, ReleasesWhatAClosedSessionHeldAndHadNotBegun) {
   subscribe(10);
   rig->send(client, log, 1, values_of(2));
