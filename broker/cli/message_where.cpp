@@ -159,9 +159,9 @@ void add_message_where(CLI::App& parent, CommandLine& line) {
   add_output_option(command, arguments->form);
   command.footer(R"(
 Looks where it was sent to, at what is put off there, where dead letters go from there, and then in
-all other queues of the namespace; nothing is leased or changed. Its life is told from what the broker
-keeps with a message anyway: its headers, its lease, and of its attempts the first and the last 31.
-Of a message that is gone nothing is kept: exit code 4.
+all other queues of the namespace; nothing is leased or changed. Its life is told from what the
+broker keeps with a message anyway: its headers, its lease, and of its attempts the first and the
+last 31. Of a message that is gone nothing is kept: exit code 4.
 
 Example:
   weir message where 00000001-0000-0000-0002-000000000003)");
