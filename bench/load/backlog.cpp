@@ -14,7 +14,7 @@ namespace weir::bench {
 namespace {
 
 constexpr std::chrono::milliseconds kDrainPoll{1};
-constexpr std::chrono::minutes kDrainPatience{5};
+constexpr std::chrono::minutes kDrainPatience{10};
 // What a broker does behind a fill, it has done by then.
 constexpr std::chrono::seconds kSettle{2};
 // A shallow queue is drained so often that it takes as long as a deep one.
@@ -190,6 +190,7 @@ proto::Result<Report> run_depth(const Options& options, std::uint64_t depth,
 proto::Result<Report> run_depth_of(const Options& options, const Traits& traits,
                                    const std::string& title) {
   constexpr std::uint64_t kShallow = 10'000;
+  constexpr std::chrono::milliseconds kShallowPutOff{300};  // longer than its fill
   constexpr double kGrowthTargetMib = 128;
   constexpr double kRatioTarget = 0.8;
   const proto::Result<Subject> subject = Subject::make(options);
@@ -197,7 +198,12 @@ proto::Result<Report> run_depth_of(const Options& options, const Traits& traits,
     return subject.error();
   }
   Drained shallow;
-  if (auto done = fill_and_drain(*subject, kShallow, options.payload_bytes, traits, shallow);
+  Traits shallow_traits = traits;
+  if (traits.put_off.count() > 0) {
+    shallow_traits.put_off = kShallowPutOff;
+  }
+  if (auto done =
+          fill_and_drain(*subject, kShallow, options.payload_bytes, shallow_traits, shallow);
       !done) {
     return done.error();
   }
@@ -262,6 +268,11 @@ proto::Result<> run_backlog_fifo(const Options& options, const Printer& printer)
 
 proto::Result<> run_backlog_priority(const Options& options, const Printer& printer) {
   return run_backlog_of(options, printer, {.has_priorities = true}, "backlog-priority");
+}
+
+proto::Result<> run_backlog_delayed(const Options& options, const Printer& printer) {
+  constexpr std::chrono::minutes kPutOff{4};  // longer than a fill of ten million
+  return run_backlog_of(options, printer, {.put_off = kPutOff}, "backlog-delayed");
 }
 
 proto::Result<> run_backlog(const Options& options, const Printer& printer) {

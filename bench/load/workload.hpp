@@ -104,6 +104,7 @@ proto::Result<> run_nack_storm(const Options& options, const Printer& printer);
 proto::Result<> run_backlog(const Options& options, const Printer& printer);
 proto::Result<> run_backlog_fifo(const Options& options, const Printer& printer);
 proto::Result<> run_backlog_priority(const Options& options, const Printer& printer);
+proto::Result<> run_backlog_delayed(const Options& options, const Printer& printer);
 proto::Result<> run_curve_payload(const Options& options, const Printer& printer);
 proto::Result<> run_curve_connections(const Options& options, const Printer& printer);
 proto::Result<> run_curve_queues(const Options& options, const Printer& printer);

@@ -17,6 +17,17 @@ Result<Timestamp> moment_of(const std::string& text) {
                       : parse_time(text.starts_with('@') ? text.substr(1) : text, wall_now());
 }
 
+/// What is asked for is something: an empty variable of a script must not mean "all".
+void add_text(CLI::App& command, const std::string& name, std::string& text,
+              const std::string& description) {
+  command.add_option(name, text, description)
+      ->check(CLI::Validator(
+          [](const std::string& given) {
+            return given.empty() ? std::string("must not be empty") : std::string();
+          },
+          ""));
+}
+
 }  // namespace
 
 Result<MessageId> parse_id(const std::string& text) {
@@ -64,17 +75,17 @@ Result<MessageFilter> FilterOptions::filter() const {
 
 void add_filter_options(CLI::App& command, const std::shared_ptr<FilterOptions>& options,
                         bool of_dead_letters) {
-  command.add_option("--id", options->id, "The message with this id");
-  command.add_option("--header", options->header, "Messages with this header, NAME=VALUE");
-  command.add_option("--key", options->key, "Messages with this key");
+  add_text(command, "--id", options->id, "The message with this id");
+  add_text(command, "--header", options->header, "Messages with this header, NAME=VALUE");
+  add_text(command, "--key", options->key, "Messages with this key");
   if (!of_dead_letters) {
     return;
   }
-  command.add_option("--reason", options->reason,
-                     "Messages that died of this: max_receive_count, poison or expired");
-  command.add_option("--died-after", options->died_after,
-                     "Messages that died then or later: RFC 3339, ms since 1970, or -1h");
-  command.add_option("--died-before", options->died_before, "Messages that died before");
+  add_text(command, "--reason", options->reason,
+           "Messages that died of this: max_receive_count, poison or expired");
+  add_text(command, "--died-after", options->died_after,
+           "Messages that died then or later: RFC 3339, ms since 1970, or -1h");
+  add_text(command, "--died-before", options->died_before, "Messages that died before");
 }
 
 }  // namespace weir::cli

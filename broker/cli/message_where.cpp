@@ -34,11 +34,18 @@ struct Whereabouts {
 };
 using Found = Result<std::optional<Whereabouts>>;
 
+Error older_id() {
+  return {ErrorCode::kMessageNotFound,
+          "this id was given before the broker's data was restored from a backup; a message that "
+          "has not moved since has another one, and nothing tells which"};
+}
+
 /// In that queue.
 Found find_in(Client& client, const std::string& queue, const MessageId& id) {
   PeekOptions options;
   options.set_filter(MessageFilter().set_id(id)).set_max_messages(1).set_with_attempts(true);
   bool is_end = false;
+  bool is_older = false;
   while (!is_end) {
     Result<PeekPage> page = client.peek_queue(queue, options);
     if (!page) {
@@ -49,13 +56,9 @@ Found find_in(Client& client, const std::string& queue, const MessageId& id) {
     }
     options.set_from_offset(page->next_offset);
     is_end = page->is_end;
+    is_older = page->is_older_id;
   }
-  return std::optional<Whereabouts>();
-}
-
-Error never_sent(const MessageId& id) {
-  return {ErrorCode::kMessageNotFound, "no message with the id " + id.to_string() +
-                                           " was sent yet: its queue has not come so far"};
+  return is_older ? Found(older_id()) : std::optional<Whereabouts>();
 }
 
 const QueueDescription* find_queue(const std::vector<QueueDescription>& queues,
@@ -96,19 +99,21 @@ Result<Whereabouts> find_anywhere(Client& client, const MessageId& id) {
   const std::vector<std::string> names = in_order_of_chance(*queues, home);
   // Once more: it may have gone from a queue that was not looked at yet to one that was.
   constexpr int kLooks = 2;
+  std::optional<Error> why;  // it cannot be said that it is gone
   for (int look = 0; look < kLooks; ++look) {
     for (const std::string& name : names) {
       Found found = find_in(client, name, id);
-      if (!found && found.error().code == ErrorCode::kMessageNotFound) {
-        return never_sent(id);
+      if (found && *found) {
+        return **std::move(found);
       }
-      if (!found && found.error().code == ErrorCode::kQueueNotFound) {
-        continue;  // deleted meanwhile
-      }
-      if (!found || *found) {
-        return found ? Result<Whereabouts>(**std::move(found)) : std::move(found).error();
+      // It may be in another one all the same; of one that was deleted meanwhile nothing is said.
+      if (!found && found.error().code != ErrorCode::kQueueNotFound && !why) {
+        why = std::move(found).error();
       }
     }
+  }
+  if (why) {
+    return *std::move(why);
   }
   return Error(ErrorCode::kMessageNotFound,
                home != nullptr

@@ -124,6 +124,11 @@ ExitCode drop(const Connection& connection, const RedriveArguments& arguments) {
     if (!found) {
       return report(found.error(), arguments.name);
     }
+    if (found->state != RedriveState::kDone) {
+      return report(
+          Error(ErrorCode::kCancelled, "what would go was not counted to its end: " + found->why),
+          arguments.name);
+    }
     const std::string what = "queue " + arguments.name + " loses " +
                              terminal::counted(found->moved, "message") + " for good";
     if (const auto held = hold_back(arguments.caution, what, redrive_json(*found))) {

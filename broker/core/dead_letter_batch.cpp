@@ -1,6 +1,7 @@
 #include "broker/core/dead_letter_batch.hpp"
 
 #include "proto/json_string.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -85,7 +86,8 @@ DeadLetterBatch::DeadLetterBatch(const CachedBatch& source, std::string_view que
 bool DeadLetterBatch::add(std::uint32_t index, const Run& run,
                           const std::vector<Attempt>& history) {
   const proto::RecordView record = record_at(source_, index);
-  const std::uint64_t attempts_before = number_of(record, kHeaderPastAttempts);
+  const std::uint64_t attempts_before =
+      WEIR_PLANTED(forget_past_attempts) ? 0 : number_of(record, kHeaderPastAttempts);
   const std::string attempts_text = std::to_string(attempts_before + run.attempts);
   const std::string failures_text =
       std::to_string(number_of(record, kHeaderPastFailures) + run.failures);

@@ -343,6 +343,29 @@ std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
   return records;
 }
 
+ShardState::Records ShardState::decide_over(proto::QueueId queue_id, proto::Offset base_offset,
+                                            proto::GrantId grant, proto::TimeMs now,
+                                            std::uint64_t random) const {
+  const Queue* target = queue(proto::lane_of(queue_id, base_offset));
+  const TouchedBatch* batch = target != nullptr ? target->touched(base_offset) : nullptr;
+  Records records;
+  if (batch == nullptr) {
+    return records;
+  }
+  GoingBack going_back(*target);
+  for (const Run& run : batch->runs()) {
+    if (run.state == RunState::kLeased && run.grant == grant) {
+      const proto::TimeMs due = due_by_policy(*target, run, now, random);
+      going_back.for_each(
+          *batch, run.first, run.end(), [&](std::uint32_t first, std::uint32_t end) {
+            records.emplace_back(Returned{range_of(*target, *batch, first, end - first), due,
+                                          ReturnCause::kExpired, now});
+          });
+    }
+  }
+  return records;
+}
+
 bool ShardState::is_worth_saying(const Delivery& delivery, proto::TimeMs now) const {
   const Queue* target = queue(proto::lane_of(delivery.queue, delivery.base_offset));
   const TouchedBatch* batch = target != nullptr ? target->touched(delivery.base_offset) : nullptr;

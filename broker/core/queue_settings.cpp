@@ -3,6 +3,7 @@
 #include "broker/core/name_pattern.hpp"
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 
@@ -98,7 +99,8 @@ proto::Result<> check(const QueueSettings& settings, std::string_view queue) {
 
 bool takes_dead_letters_of(const QueueSettings& settings, std::string_view queue) {
   const std::string& sources = settings.dead_letter_sources;
-  return sources.empty() || any_pattern(sources, [queue](std::string_view pattern) {
+  return sources.empty() || WEIR_PLANTED(any_dead_letter_source) ||
+         any_pattern(sources, [queue](std::string_view pattern) {
            return pattern != kNoSources && matches(pattern, queue);
          });
 }

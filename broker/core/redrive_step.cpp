@@ -144,7 +144,8 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
 /// What becomes of those that were picked, where they lie.
 ShardState::Records ends_of(const Redrive& redrive, const Picks& picks, proto::TimeMs now) {
   ShardState::Records ends;
-  if (redrive.dry_run || (redrive.moves() && WEIR_PLANTED(redrive_without_delete))) {
+  if (redrive.dry_run || (redrive.moves() && WEIR_PLANTED(redrive_without_delete)) ||
+      (redrive.drop && WEIR_PLANTED(drop_leaves_messages))) {
     return ends;
   }
   const bool stay = redrive.parked && !redrive.drop;

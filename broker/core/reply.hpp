@@ -177,6 +177,7 @@ struct Peeked {
   std::vector<PeekedMessage> messages;
   proto::Offset next_offset = 0;
   bool is_end = false;
+  bool is_older_id = false;  // asked for by an id of the queue's of before an import
 };
 
 /// A message that is put off.

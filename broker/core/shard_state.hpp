@@ -181,6 +181,10 @@ class ShardState {
   /// A hand-out that does not leave the broker goes back as if it had never been made.
   [[nodiscard]] Records decide_unsaid(proto::QueueId queue, proto::Offset base_offset,
                                       proto::GrantId grant, proto::TimeMs now) const;
+  /// The lease of a hand-out that was begun ends, though its deadline has not passed.
+  [[nodiscard]] Records decide_over(proto::QueueId queue, proto::Offset base_offset,
+                                    proto::GrantId grant, proto::TimeMs now,
+                                    std::uint64_t random) const;
   /// Everything that the grant holds and has not begun goes back uncounted.
   [[nodiscard]] Records decide_release(proto::QueueId queue, proto::Offset last_offset,
                                        proto::GrantId grant, proto::TimeMs now) const;

@@ -1,6 +1,7 @@
 #include "broker/net/messages.hpp"
 #include "proto/hex.hpp"
 #include "proto/setting_fields.hpp"
+#include "proto/settlement.hpp"
 #include "proto/wire_message.hpp"
 
 #include <string>
@@ -157,11 +158,12 @@ struct Writer {
         told.set_time(attempt.time);
         told.set_outcome(std::string(core::name(attempt.outcome)));
         told.set_consumer(attempt.consumer);
-        told.set_reason(attempt.reason);
+        told.set_reason(proto::reason_of(attempt.reason));  // a peer may have said anything
       }
     }
     peeked.set_next_offset(from.next_offset);
     peeked.set_is_end(from.is_end);
+    peeked.set_is_older_id(from.is_older_id);
   }
 
   void operator()(const core::NamespaceList& from) const {

@@ -6,6 +6,7 @@
 #include "broker/shard/loaded_attempts.hpp"
 #include "proto/batch/stored_batch.hpp"
 #include "proto/handle.hpp"
+#include "proto/planted_bugs.hpp"
 #include "storage/key_codec.hpp"
 
 #include <algorithm>
@@ -92,7 +93,8 @@ class Look {
 
  private:
   [[nodiscard]] bool is_full() const {
-    return peeked_.messages.size() >= wish_.max_messages || bytes_ >= kMaxPeekBytes;
+    return peeked_.messages.size() >= wish_.max_messages || bytes_ >= kMaxPeekBytes ||
+           position_ >= wish_.end_offset;
   }
   /// It has looked at enough for once.
   [[nodiscard]] bool is_spent() const {
@@ -192,7 +194,10 @@ class Look {
       }
       message.history = std::move((*attempts)[offset]);
     }
-    bytes_ += message.record.size();
+    bytes_ += message.record.size() + message.id.size() + message.consumer.size();
+    for (const core::Attempt& attempt : message.history) {
+      bytes_ += sizeof(attempt) + attempt.consumer.size() + attempt.reason.size();
+    }
     peeked_.messages.push_back(std::move(message));
     return {};
   }
@@ -220,6 +225,9 @@ class Look {
       if (!row) {
         return row.error();
       }
+      if (row->batch.base_offset() >= wish_.end_offset) {
+        return false;
+      }
       if (const auto shown = show_touched(row->batch); !shown || !*shown) {
         return shown;
       }
@@ -242,10 +250,10 @@ class Look {
     if (!row) {
       return row.error();
     }
+    read_bytes_ += *row ? (*row)->size() : 0;
     if (*row && !may_hold(**row)) {
       return true;
     }
-    read_bytes_ += *row ? (*row)->size() : 0;
     const auto batch = *row ? read_batch_row(row_key, **row)
                             : proto::fail(proto::Errc::kCorruptBatch, "it is missing");
     if (!batch || batch->records.size() != touched.size()) {
@@ -254,7 +262,7 @@ class Look {
           batch ? proto::fail(proto::Errc::kCorruptBatch, "it is another one") : batch.error());
     }
     for (const Found& message : wanted) {
-      if (is_full()) {
+      if (is_full() || touched.base_offset() + message.index >= wish_.end_offset) {
         return false;
       }
       if (const auto done = show(*batch, message); !done) {
@@ -318,27 +326,29 @@ class Look {
   std::size_t read_bytes_ = 0;
 };
 
-/// The message that is put off at that offset.
+/// The message that is put off at that offset, if it is one that is wanted.
 proto::Result<core::Peeked> find_put_off(const storage::Reader& reader, const PeekWish& wish,
                                          proto::Offset offset) {
-  core::Peeked peeked{.messages = {}, .next_offset = wish.from_offset, .is_end = true};
+  core::Peeked peeked;
   const auto row = find_delayed(reader, wish.delays, offset);
   if (!row) {
     return row.error();
   }
-  if (*row) {
-    const core::CachedBatch& batch = (*row)->batch;
-    peeked.messages.push_back(
-        shown(batch,
-              {.index = static_cast<std::uint32_t>(offset - batch.base_offset),
-               .state = MessageState::kDelayed,
-               .due_time = (*row)->due},
-              {wish.incarnation, wish.delays.queue.value, offset}));
+  const bool is_wanted = wish.state == MessageState::kAny || wish.state == MessageState::kDelayed;
+  if (!*row || !is_wanted) {
+    return peeked;
+  }
+  const core::CachedBatch& batch = (*row)->batch;
+  const auto index = static_cast<std::uint32_t>(offset - batch.base_offset);
+  const proto::MessagePlace place{wish.incarnation, wish.delays.queue.value, offset};
+  if (core::takes(wish.filter, core::record_at(batch, index), place)) {
+    peeked.messages.push_back(shown(
+        batch, {.index = index, .state = MessageState::kDelayed, .due_time = (*row)->due}, place));
   }
   return peeked;
 }
 
-/// What lies in the queue where the message of that id was first; nothing where it is gone there.
+/// The message of that id where it was first, if it is one that is wanted.
 proto::Result<core::Peeked> find_at_home(const storage::Reader& reader, const PeekWish& wish,
                                          proto::Offset offset) {
   if (core::Queue::DelayLane::holds(offset)) {
@@ -346,17 +356,8 @@ proto::Result<core::Peeked> find_at_home(const storage::Reader& reader, const Pe
   }
   PeekWish one = wish;
   one.from_offset = offset;
-  one.max_messages = 1;
-  one.filter = {};
-  auto peeked = Look(reader, one).run();
-  if (peeked && !peeked->messages.empty() &&
-      peeked->messages.front().id != wish.filter.message_id) {
-    peeked->messages.clear();
-  }
-  if (peeked) {
-    peeked->is_end = true;  // no other one has its id
-  }
-  return peeked;
+  one.end_offset = offset + 1;
+  return Look(reader, one).run();
 }
 
 }  // namespace
@@ -367,14 +368,28 @@ proto::Result<core::Peeked> peek(const storage::Reader& reader, const PeekWish& 
     return Look(reader, wish).run();
   }
   const bool is_home = place->object == wish.delays.queue.value &&
-                       place->incarnation == wish.incarnation && wish.from_offset == 0;
+                       place->incarnation == wish.incarnation && place->offset >= wish.from_offset;
   if (is_home) {
     auto peeked = find_at_home(reader, wish, place->offset);
-    if (!peeked || !peeked->messages.empty()) {
+    if (!peeked) {
+      return peeked;
+    }
+    if (!peeked->messages.empty()) {
+      peeked->next_offset = place->offset + 1;
+      peeked->is_end = true;  // no other one has its id
       return peeked;
     }
   }
-  return Look(reader, wish, Look::At::kRebuilt).run();
+  if (WEIR_PLANTED(look_at_home_alone)) {
+    return core::Peeked{.messages = {}, .next_offset = wish.from_offset, .is_end = true};
+  }
+  auto peeked = Look(reader, wish, Look::At::kRebuilt).run();
+  if (peeked) {
+    // What never moved has an id of its present incarnation.
+    peeked->is_older_id =
+        place->object == wish.delays.queue.value && place->incarnation != wish.incarnation;
+  }
+  return peeked;
 }
 
 }  // namespace weir::shard

@@ -19,7 +19,8 @@ struct PeekWish {
   core::MessageState state = core::MessageState::kAny;
   proto::Offset from_offset = 0;
   std::uint32_t max_messages = 0;
-  proto::TimeMs now = 0;  // tells what is delayed from what is ready
+  proto::TimeMs now = 0;                 // tells what is delayed from what is ready
+  proto::Offset end_offset = INT64_MAX;  // nothing from here on
   core::MessageFilter filter = {};
   bool with_attempts = false;
   LaneName delays = {};           // of the queue; looked at for the one message of an id

@@ -52,6 +52,9 @@ void Shard::Impl::take_back_unsaid() {
   for (const Unsaid& unsaid : std::exchange(unsaid_, {})) {
     apply(state_->decide_unsaid(unsaid.queue, unsaid.base_offset, unsaid.grant, now_));
   }
+  for (const Unsaid& said : std::exchange(over_, {})) {
+    apply(state_->decide_over(said.queue, said.base_offset, said.grant, now_, ports_.random()));
+  }
 }
 
 /// After the hand-out, so that a receive that does not wait still takes what is there.
@@ -246,7 +249,10 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
     wish.max_messages = waiter.max_messages - messages;
     wish.max_bytes = waiter.max_bytes - bytes;
     wish.first_fits = messages > 0;
-    wish.lease_ms = waiter.lease_ms;
+    // A lease of nothing ends when the hand-out has been said; until then it is the queue's.
+    wish.lease_ms = waiter.lease_ms != 0
+                        ? waiter.lease_ms
+                        : state_->queue(waiter.queue)->definition().settings.lease_ms;
     wish.started = true;
     wish.nonce = ports_.random();
     wish.holder = holders_.at(waiter.session);
@@ -267,6 +273,7 @@ bool Shard::Impl::try_now(const Waiter& waiter) {
     messages += given->delivery.count;
     bytes += given->delivery.records.size();
     received.generation = given->delivery.generation;
+    given->delivery.lease_ms = waiter.lease_ms;
     received.deliveries.push_back(std::move(given->delivery));
     if (given->must_be_alone) {
       break;

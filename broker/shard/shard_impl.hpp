@@ -351,6 +351,7 @@ class Shard::Impl {
   std::deque<Unit> pending_;
   std::set<proto::SessionId> spoken_to_;
   std::vector<Unsaid> unsaid_;
+  std::vector<Unsaid> over_;    // what was said of a lease of nothing
   proto::GrantId unsaid_from_;  // grants from here on belong to units that are not committed
 
   std::set<proto::QueueId> dispatchable_;

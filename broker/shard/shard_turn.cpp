@@ -133,7 +133,11 @@ void Shard::Impl::apply(const core::Record& record) {
       schedule();  // they are dying, and the next turn moves them
     }
   } else if (const auto* moved = std::get_if<core::Moved>(&record)) {
-    count(moved->range.queue, &QueueCounters::redriven_messages, effects.done);
+    const core::Redrive* by = state_->redrives().find(proto::home_of(moved->range.queue));
+    count(moved->range.queue,
+          by != nullptr && by->drop ? &QueueCounters::purged_messages
+                                    : &QueueCounters::redriven_messages,
+          effects.done);
     wake(moved->range.queue);  // what was behind it in its group may go on
     forget_if_gone(moved->range, effects);
   } else if (const auto* passed = std::get_if<core::Passed>(&record)) {
@@ -300,6 +304,9 @@ bool Shard::Impl::leaves(const core::Delivery& delivery, bool is_heard, proto::T
     count(delivery.queue, &QueueCounters::delivered_messages, delivery.count);
     count(delivery.queue, &QueueCounters::redelivered_messages,
           delivery.again ? delivery.count : 0);
+    if (delivery.lease_ms == 0) {
+      over_.push_back({delivery.queue, delivery.base_offset, delivery.grant});
+    }
     return true;
   }
   unsaid_.push_back({delivery.queue, delivery.base_offset, delivery.grant});

@@ -109,6 +109,7 @@ proto::Result<PeekPage> to_page(const v1::Peeked& peeked) {
   }
   page.next_offset = peeked.next_offset();
   page.is_end = peeked.is_end();
+  page.is_older_id = peeked.is_older_id();
   return page;
 }
 

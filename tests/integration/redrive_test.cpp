@@ -140,7 +140,7 @@ TEST_F(Redrive, TellsWhereAMessageIs) {
   EXPECT_THAT(gone.text, HasSubstr("is gone: acked, expired"));
   EXPECT_EQ(weir("message where 00000001-0000-0000-0001-000000999999").status, 4);
   EXPECT_THAT(weir("message where 00000001-0000-0000-0002-000000999999").text,
-              HasSubstr("was sent yet"));
+              HasSubstr("has not given that id"));
   EXPECT_EQ(weir("message where 1").status, 2);
   done("queue send mail --value later --delay-ms 600000");
   const std::string later = done("delayed ls mail -o 'template={id}'");
@@ -154,6 +154,7 @@ TEST_F(Redrive, DropsDeadLettersWhenItIsSure) {
   fail_all("mail");
   ASSERT_TRUE(comes_to("queue info failed -o 'template={ready}'", "5"));
   EXPECT_EQ(weir("dlq drop failed").status, 2) << "nobody can be asked";
+  EXPECT_EQ(weir("dlq drop failed --yes --id ''").status, 2) << "an empty variable is not all";
   EXPECT_EQ(done("dlq drop failed --dry-run"), "dry run: queue failed loses 5 messages for good\n");
   EXPECT_EQ(done("dlq drop failed --reason poison --yes"), "dropped 0 messages of queue failed\n");
   const std::string id = done("dlq peek failed -n 1 -f %i");

@@ -295,6 +295,7 @@ class Oracle {
   [[nodiscard]] bool may_have_died(const Place& place) const;
   /// For another queue, in any way.
   [[nodiscard]] bool may_have_left(const Place& place) const;
+  [[nodiscard]] static bool is_place(const std::string& id, const Place& place);
   [[nodiscard]] bool may_have_been_dropped(const Place& place) const;
   [[nodiscard]] bool may_be_dropped(const Place& place) const;
   [[nodiscard]] bool may_have_been_unparked(const Place& place) const;

@@ -212,6 +212,13 @@ bool Oracle::may_have_been_unparked(const Place& place) const {
          });
 }
 
+/// Whether that is the id of what lies there, in some incarnation.
+bool Oracle::is_place(const std::string& id, const Place& place) {
+  const auto named = proto::parse_message_id(id);
+  return named && named->object == place.log.value &&
+         (place.offset < 0 || named->offset == place.offset);
+}
+
 std::string Oracle::some_id(Rng& rng) const {
   const Message& message = messages_[rng.below(messages_.size())];
   if (!message.id.empty() || !message.first) {
@@ -231,7 +238,8 @@ bool Oracle::is_meant(const Redriven& redrive, const Place& place) {
   return is_in_time && (filter.reason.empty() || filter.reason == origin.reason) &&
          (filter.key.empty() || filter.key == origin.key) &&
          (filter.header.empty() || filter.header_value == origin.colour) &&
-         (filter.message_id.empty() || origin.id.empty() || filter.message_id == origin.id);
+         (filter.message_id.empty() || (origin.id.empty() ? is_place(filter.message_id, place)
+                                                          : filter.message_id == origin.id));
 }
 
 bool Oracle::may_take(const Redriven& redrive, const Place& place) {

@@ -173,6 +173,22 @@ TouchedBatch::Window TouchedBatch::open_window(std::uint32_t first, std::uint32_
   return window;
 }
 
+/// Also over what is done between them: where every second message fails, a batch has few runs.
+bool TouchedBatch::go_together(const Run& run, const Run& next) const {
+  return same_fate(run, next) && !has_live(run.end(), next.first);
+}
+
+/// Of neighbours from `first` on, so many pairs: what lay between them may be done by now.
+void TouchedBatch::merge(std::size_t first, std::size_t pairs) {
+  for (std::size_t i = std::min(first + pairs, runs_.size()); i > first + 1; --i) {
+    Run& run = runs_[i - 2];
+    if (const Run& next = runs_[i - 1]; go_together(run, next)) {
+      run.count = next.end() - run.first;
+      runs_.erase(runs_.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    }
+  }
+}
+
 void TouchedBatch::close_window(const Window& window) {
   Runs kept;
   for (const Run& run : window.runs) {
@@ -181,8 +197,8 @@ void TouchedBatch::close_window(const Window& window) {
       continue;
     }
     *count_of(run.state) += live;
-    if (!kept.empty() && kept.back().end() == run.first && same_fate(kept.back(), run)) {
-      kept.back().count += run.count;
+    if (!kept.empty() && go_together(kept.back(), run)) {
+      kept.back().count = run.end() - kept.back().first;
     } else {
       kept.push_back(run);
     }
@@ -312,10 +328,13 @@ std::uint32_t TouchedBatch::ack(std::uint32_t first, std::uint32_t count, const 
   acked_count_ += newly;
   const auto gone =
       std::remove_if(low, high, [this](const Run& run) { return !has_live(run.first, run.end()); });
+  const auto at = static_cast<std::size_t>(low - runs_.begin());
+  const auto left = static_cast<std::size_t>(gone - low);
   if (gone != high) {
     runs_.erase(gone, high);
     find_earliest();
   }
+  merge(at > 0 ? at - 1 : 0, left + 2);
   return newly;
 }
 

@@ -148,6 +148,8 @@ class TouchedBatch {
     Runs runs;
   };
   [[nodiscard]] bool has_live(std::uint32_t first, std::uint32_t end) const;
+  [[nodiscard]] bool go_together(const Run& run, const Run& next) const;
+  void merge(std::size_t first, std::size_t pairs);
   Window open_window(std::uint32_t first, std::uint32_t end);
   void close_window(const Window& window);
   std::uint64_t* count_of(RunState state);

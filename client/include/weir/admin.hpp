@@ -260,6 +260,9 @@ struct WEIR_API PeekPage {
   /// To go on from, unless this is the end. A page may hold nothing and not be the end.
   std::int64_t next_offset = 0;
   bool is_end = false;
+  /// The filter's id was given by this queue before its data was restored from a backup: what lies
+  /// where it was sent to has another one since.
+  bool is_older_id = false;
 };
 
 /// A part of the queues, in the order of their names. It may hold less than was asked for, or

@@ -158,6 +158,20 @@ TEST_F(PeekTest, FindsAMessageByItsIdAlone) {
   EXPECT_EQ(offsets(found(10)), Offsets{10}) << "behind the cursor";
   EXPECT_EQ(offsets(found(0)), Offsets{}) << "acked";
   EXPECT_TRUE(found(0).is_end);
+  wish.from_offset = 5;
+  EXPECT_EQ(offsets(found(6)), Offsets{6}) << "from there on";
+  wish.from_offset = 7;
+  EXPECT_EQ(offsets(found(6)), Offsets{});
+  wish.from_offset = 0;
+  wish.filter.key = "another";
+  EXPECT_EQ(offsets(found(6)), Offsets{}) << "all of the filter holds";
+  wish.filter.key = "";
+  wish.state = MessageState::kParked;
+  EXPECT_EQ(offsets(found(6)), Offsets{});
+  wish.state = MessageState::kAny;
+  EXPECT_FALSE(found(0).is_older_id);
+  wish.incarnation = 2;
+  EXPECT_TRUE(found(6).is_older_id) << "nothing tells where it is";
 }
 
 TEST_F(PeekTest, ShowsWhatAFilterTakes) {
@@ -178,6 +192,25 @@ TEST_F(PeekTest, TellsWhatIsRememberedOfAttempts) {
   ASSERT_EQ(history.size(), 2U);
   EXPECT_EQ(history.at(1).number, 2U);
   EXPECT_EQ(history.at(1).outcome, core::ReturnCause::kFailed);
+}
+
+/// A page is bounded by all that it says.
+TEST_F(PeekTest, CountsWhatItTellsOfAttempts) {
+  rig.create_queue("storm", {1000, 1000, ""});
+  const proto::QueueId storm = *rig.state.catalog().queue("default", "storm");
+  rig.send(storm, values_of(200), kNow);
+  for (int round = 0; round < 12; ++round) {
+    const proto::TimeMs now = kNow + 4 + 2 * round;
+    while (const auto held = rig.take(storm, 200, now)) {
+      rig.settle(storm, Rig::range(*held, SettleKind::kNack, 1), now, std::string(1000, 'x'));
+    }
+    rig.commit(store);
+  }
+  PeekWish wish{{storm}, MessageState::kAny, 0, 1000, kNow + 10};
+  wish.with_attempts = true;
+  const auto page = peek(*store.snapshot(), wish).value();
+  EXPECT_LT(page.messages.size(), 150U);
+  EXPECT_FALSE(page.is_end);
 }
 
 /// What came from elsewhere is found among much that did not, page by page.

@@ -178,6 +178,8 @@ TEST_F(ShardQueue, TakesALeaseOfNothingFromWhoReceivesAlone) {
   rig->send(client, log, 1, values_of(1));
   rig->settle_down();
   rig->ask(client, 7, core::Receive{"default", "work", 1, 0, 0, 0});
+  rig->run();
+  rig->now += 50;  // the disk takes its time
   rig->settle_down();
   ASSERT_EQ(client.reply<core::Received>(7).deliveries.size(), 1U);
   EXPECT_EQ(client.reply<core::Received>(7).lease_ms, 0);
