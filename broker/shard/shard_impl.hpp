@@ -294,6 +294,7 @@ class Shard::Impl {
 
   void apply(const std::vector<core::Record>& records);
   void apply(const core::Record& record);
+  void count_moved(proto::QueueId queue, std::uint64_t messages);
   void note_appended(const core::BatchAppended& record);
   void note_returned(const core::Returned& record, const core::Queue::Effects& effects);
   void cache(const core::BatchAppended& record);

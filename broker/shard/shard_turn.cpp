@@ -72,6 +72,14 @@ void Shard::Impl::apply(const std::vector<core::Record>& records) {
   }
 }
 
+/// By a redrive, which may drop what it takes.
+void Shard::Impl::count_moved(proto::QueueId queue, std::uint64_t messages) {
+  const core::Redrive* by = state_->redrives().find(proto::home_of(queue));
+  const bool is_dropped = by != nullptr && by->drop;
+  count(queue, is_dropped ? &QueueCounters::purged_messages : &QueueCounters::redriven_messages,
+        messages);
+}
+
 void Shard::Impl::note_appended(const core::BatchAppended& record) {
   cache(record);
   if (!record.topic) {
@@ -133,11 +141,7 @@ void Shard::Impl::apply(const core::Record& record) {
       schedule();  // they are dying, and the next turn moves them
     }
   } else if (const auto* moved = std::get_if<core::Moved>(&record)) {
-    const core::Redrive* by = state_->redrives().find(proto::home_of(moved->range.queue));
-    count(moved->range.queue,
-          by != nullptr && by->drop ? &QueueCounters::purged_messages
-                                    : &QueueCounters::redriven_messages,
-          effects.done);
+    count_moved(moved->range.queue, effects.done);
     wake(moved->range.queue);  // what was behind it in its group may go on
     forget_if_gone(moved->range, effects);
   } else if (const auto* passed = std::get_if<core::Passed>(&record)) {
