@@ -271,11 +271,13 @@ namespace {
 /// One list of messages with other places; nullopt where it cannot be one, else how long it is.
 std::optional<std::size_t> take_places(WireReader& reader, Sent& frame, Places places) {
   const std::size_t count = reader.take_leading_count(kSentPlaceBytes);
+  std::uint32_t last_entry = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto entry = reader.take<std::uint32_t>();
     const auto index = reader.take<std::uint32_t>();
     const auto offset = reader.take<std::int64_t>();
-    if (entry >= frame.entries.size() || index >= kMaxBatchRecords || offset < 0) {
+    if (entry < last_entry || entry >= frame.entries.size() || index >= kMaxBatchRecords ||
+        offset < 0) {
       return std::nullopt;
     }
     std::vector<SentEntry::Place>& taken = frame.entries[entry].*places;
@@ -283,6 +285,7 @@ std::optional<std::size_t> take_places(WireReader& reader, Sent& frame, Places p
       return std::nullopt;
     }
     taken.push_back({index, offset});
+    last_entry = entry;
   }
   return count;
 }

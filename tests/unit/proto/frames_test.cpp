@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -400,6 +401,23 @@ TEST(Frames, KnowTheirTypes) {
     const bool expected = (type >= 1 && type <= 8) || (type >= 16 && type <= 23);
     EXPECT_EQ(is_known_type(static_cast<std::uint8_t>(type)), expected) << type;
   }
+}
+
+TEST(Frames, RefusesPlacesThatAreNotInTheOrderOfTheirEntries) {
+  Sent frame;
+  frame.entries.resize(2);
+  frame.entries[0].known = {{1, 10}};
+  frame.entries[1].known = {{1, 11}};
+  std::string out;
+  encode(frame, out);
+  std::string body = out.substr(5);
+  ASSERT_TRUE(decode_sent(body));
+  constexpr std::size_t kPlaceBytes = 16;
+  const std::size_t first = body.size() - sizeof(std::uint32_t) - 2 * kPlaceBytes;
+  std::rotate(body.begin() + static_cast<std::ptrdiff_t>(first),
+              body.begin() + static_cast<std::ptrdiff_t>(first + kPlaceBytes),
+              body.begin() + static_cast<std::ptrdiff_t>(first + 2 * kPlaceBytes));
+  EXPECT_FALSE(decode_sent(body));
 }
 
 }  // namespace
