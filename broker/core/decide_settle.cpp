@@ -82,22 +82,36 @@ class GoingBack {
   std::unordered_set<std::uint64_t> seen_;
 };
 
-/// Gives back the leased runs of a batch that are meant.
-template <typename Meant>
-ShardState::Records returned_of(const Queue& queue, const TouchedBatch& batch, proto::TimeMs now,
-                                ReturnCause cause, Meant meant) {
+/// Why a lease goes back, and when its messages are due.
+struct GivenBack {
+  ReturnCause cause = ReturnCause::kReleased;
+  proto::TimeMs due = 0;
+};
+
+/// Leases of the batch that are meant go back, each as `how` says.
+template <class Meant, class How>
+ShardState::Records given_back(const Queue& queue, const TouchedBatch& batch, proto::TimeMs now,
+                               Meant meant, How how) {
   ShardState::Records records;
   GoingBack going_back(queue);
   for (const Run& run : batch.runs()) {
     if (run.state == RunState::kLeased && meant(run)) {
-      const ReturnCause counted = WEIR_PLANTED(punish_prefetched) ? ReturnCause::kFailed : cause;
+      const GivenBack back = how(run);
       going_back.for_each(batch, run.first, run.end(), [&](std::uint32_t first, std::uint32_t end) {
         records.emplace_back(
-            Returned{range_of(queue, batch, first, end - first), now, counted, now});
+            Returned{range_of(queue, batch, first, end - first), back.due, back.cause, now});
       });
     }
   }
   return records;
+}
+
+/// Gives back the leased runs of a batch that are meant.
+template <typename Meant>
+ShardState::Records returned_of(const Queue& queue, const TouchedBatch& batch, proto::TimeMs now,
+                                ReturnCause cause, Meant meant) {
+  const ReturnCause counted = WEIR_PLANTED(punish_prefetched) ? ReturnCause::kFailed : cause;
+  return given_back(queue, batch, now, meant, [&](const Run&) { return GivenBack{counted, now}; });
 }
 
 /// What is said of a range, with the random bits that a policy may need.
@@ -325,22 +339,15 @@ std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
   }
   const Queue& target = queues_.at(by_deadline_.ranked().begin()->second);
   const TouchedBatch& batch = target.touched_batches().at(target.leases().begin()->second);
-  Records records;
-  GoingBack going_back(target);
-  for (const Run& run : batch.runs()) {
-    if (run.state == RunState::kLeased && run.when <= now) {
-      const ReturnCause cause = run.grant >= unsaid_from         ? ReturnCause::kUnsaid
-                                : holder_lives(run.holder.get()) ? ReturnCause::kExpired
-                                                                 : ReturnCause::kLost;
-      const bool fails = run.started && cause != ReturnCause::kUnsaid;
-      const proto::TimeMs due = fails ? due_by_policy(target, run, now, random) : now;
-      going_back.for_each(batch, run.first, run.end(), [&](std::uint32_t first, std::uint32_t end) {
-        records.emplace_back(
-            Returned{range_of(target, batch, first, end - first), due, cause, now});
+  return given_back(
+      target, batch, now, [now](const Run& run) { return run.when <= now; },
+      [&](const Run& run) {
+        const ReturnCause cause = run.grant >= unsaid_from         ? ReturnCause::kUnsaid
+                                  : holder_lives(run.holder.get()) ? ReturnCause::kExpired
+                                                                   : ReturnCause::kLost;
+        const bool fails = run.started && cause != ReturnCause::kUnsaid;
+        return GivenBack{cause, fails ? due_by_policy(target, run, now, random) : now};
       });
-    }
-  }
-  return records;
 }
 
 ShardState::Records ShardState::decide_over(proto::QueueId queue_id, proto::Offset base_offset,
@@ -348,22 +355,14 @@ ShardState::Records ShardState::decide_over(proto::QueueId queue_id, proto::Offs
                                             std::uint64_t random) const {
   const Queue* target = queue(proto::lane_of(queue_id, base_offset));
   const TouchedBatch* batch = target != nullptr ? target->touched(base_offset) : nullptr;
-  Records records;
   if (batch == nullptr) {
-    return records;
+    return {};
   }
-  GoingBack going_back(*target);
-  for (const Run& run : batch->runs()) {
-    if (run.state == RunState::kLeased && run.grant == grant) {
-      const proto::TimeMs due = due_by_policy(*target, run, now, random);
-      going_back.for_each(
-          *batch, run.first, run.end(), [&](std::uint32_t first, std::uint32_t end) {
-            records.emplace_back(Returned{range_of(*target, *batch, first, end - first), due,
-                                          ReturnCause::kExpired, now});
-          });
-    }
-  }
-  return records;
+  return given_back(
+      *target, *batch, now, [grant](const Run& run) { return run.grant == grant; },
+      [&](const Run& run) {
+        return GivenBack{ReturnCause::kExpired, due_by_policy(*target, run, now, random)};
+      });
 }
 
 bool ShardState::is_worth_saying(const Delivery& delivery, proto::TimeMs now) const {
