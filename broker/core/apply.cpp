@@ -139,16 +139,14 @@ void ShardState::apply_one(const Leased& record, Queue::Effects&) {
   }
 }
 
-/// The history of messages that are gone.
+/// History that is of no use any more.
 void ShardState::forget_attempts(const Queue& queue, const Queue::Effects& effects) {
   if (WEIR_PLANTED(keep_history_of_the_gone)) {
     return;
   }
-  for (const Queue::GoneHistory& gone : effects.gone) {
-    for_each_kept_attempt(gone.attempts, [&](std::uint16_t number) {
-      rows_.remove(Family::kState, storage::attempt_key(queue.id(), queue.counters().generation,
-                                                        gone.offset, number));
-    });
+  for (const Queue::HistoryPlace& place : effects.told_no_more) {
+    rows_.remove(Family::kState, storage::attempt_key(queue.id(), queue.counters().generation,
+                                                      place.offset, place.number));
   }
 }
 
@@ -168,20 +166,16 @@ void ShardState::apply_one(const Acked& record, Queue::Effects& effects) {
 void ShardState::apply_one(const Returned& record, Queue::Effects& effects) {
   Queue& queue = change(record.range.queue);
   queue.apply(record, effects);
-  const auto key = [&](proto::Offset offset, int number) {
-    return storage::attempt_key(queue.id(), queue.counters().generation, offset,
-                                static_cast<std::uint16_t>(number));
-  };
   for (const Queue::EndedAttempt& ended : effects.ended) {
-    rows_.put(Family::kState, key(ended.offset, ended.number),
-              rows::encode(Attempt{ended.number, record.time, ended.cause,
-                                   ended.holder ? *ended.holder : std::string(),
-                                   ended.cause == record.cause ? record.reason : std::string()}));
-    // The first one stays, and the last ones.
-    if (const int oldest = ended.number - kLastAttemptsKept; oldest > 1) {
-      rows_.remove(Family::kState, key(ended.offset, oldest));
-    }
+    const Attempt attempt{ended.place.number, record.time, ended.cause,
+                          ended.holder ? *ended.holder : std::string(),
+                          ended.cause == record.cause ? record.reason : std::string()};
+    rows_.put(Family::kState,
+              storage::attempt_key(queue.id(), queue.counters().generation, ended.place.offset,
+                                   ended.place.number),
+              rows::encode(rows::SharedAttempt{attempt, ended.messages}));
   }
+  forget_attempts(queue, effects);
   reindex(record.range.queue);
 }
 

@@ -9,8 +9,9 @@
 #include <string_view>
 #include <vector>
 
-// What is remembered of attempts that ended without the message being done: a row for each, written
-// when it ends and removed with the message, so that nothing of it lies in memory.
+// What is remembered of attempts that ended without the message being done: rows, written when they
+// end and removed with the last message that they tell of. Neighbours that fail together share one
+// (AttemptSpans).
 namespace weir::core {
 
 /// One attempt to handle a message.

@@ -121,12 +121,13 @@ struct Said {
   std::uint64_t random = 0;
 };
 
-/// When messages of the run may be handed out again by their queue's policy.
-proto::TimeMs due_by_policy(const Queue& queue, const Run& run, proto::TimeMs now,
-                            std::uint64_t random) {
-  // Neighbours that fail together do not all come again together.
-  return now +
-         redelivery_delay_ms(queue.definition().settings, run.ended_attempts(), random + run.first);
+/// When messages of the run from `first` on may be handed out again by their queue's policy.
+proto::TimeMs due_by_policy(const Queue& queue, const Run& run, std::uint32_t first,
+                            proto::TimeMs now, std::uint64_t random) {
+  // Of those that fail together, not all come again together; but those that share a row of history
+  // do, so that they stay one run.
+  return now + redelivery_delay_ms(queue.definition().settings, run.ended_attempts(),
+                                   random + first / AttemptSpans::kMaxMessages);
 }
 
 Record record_of(const Queue& queue, const Run& run, const Said& said, const MessageRange& range,
@@ -134,7 +135,7 @@ Record record_of(const Queue& queue, const Run& run, const Said& said, const Mes
   const proto::SettleRange& settle = said.settle;
   const auto returned = [&](ReturnCause cause) {
     const proto::TimeMs due = settle.value == proto::kDelayByPolicy
-                                  ? due_by_policy(queue, run, now, said.random)
+                                  ? due_by_policy(queue, run, range.first, now, said.random)
                                   : now + settle.value;
     return Returned{range, due, cause, now, std::string(said.reason)};
   };
@@ -161,6 +162,11 @@ Record record_of(const Queue& queue, const Run& run, const Said& said, const Mes
     return returned(ReturnCause::kReleased);
   }
   return Extended{range, now + settle.value};
+}
+
+bool is_nack(proto::SettleKind kind) {
+  return kind == SettleKind::kNack || kind == SettleKind::kPoison ||
+         kind == SettleKind::kTransient || kind == SettleKind::kNotNow;
 }
 
 bool gives_back(const proto::SettleRange& settle) {
@@ -228,6 +234,7 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said
       const auto say = [&](std::uint32_t from, std::uint32_t to) {
         decision.records.push_back(
             record_of(queue, *run, said, range_of(queue, batch, from, to - from), now));
+        decision.nacked += is_nack(settle.kind) ? to - from : 0;
       };
       if (gives_back(settle)) {
         going_back.for_each(batch, index, stop, say);
@@ -293,6 +300,44 @@ std::variant<NeedRows, ShardState::SettleDecision> ShardState::decide(
   return decision;
 }
 
+bool ShardState::says_the_same(proto::QueueId queue_id, const proto::SettleRange& range,
+                               const proto::SettleRange& next) const {
+  const Queue* target = queue(queue_id);
+  proto::SettleRange moved = range;
+  moved.first_index = next.first_index;
+  moved.count = next.count;
+  // In a FIFO queue what goes back takes with it what is behind it.
+  return moved == next && next.first_index >= range.first_index + std::uint64_t{range.count} &&
+         is_nack(range.kind) && target != nullptr && !target->is_fifo();
+}
+
+void ShardState::join_returned(Records& records) const {
+  const auto goes_on = [this](const Returned& one, const Returned& next) {
+    const MessageRange& range = one.range;
+    if (range.queue != next.range.queue || range.last_offset != next.range.last_offset ||
+        one.due != next.due || one.cause != next.cause || one.time != next.time ||
+        one.reason != next.reason) {
+      return false;
+    }
+    const std::uint32_t end = range.first + range.count;
+    return end <= next.range.first && queues_.at(range.queue)
+                                              .touched_batches()
+                                              .at(range.last_offset)
+                                              .next_live(end, next.range.first) == next.range.first;
+  };
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < records.size(); ++i) {
+    auto* one = std::get_if<Returned>(&records[kept]);
+    const auto* next = std::get_if<Returned>(&records[i]);
+    if (one != nullptr && next != nullptr && goes_on(*one, *next)) {
+      one->range.count = next->range.first + next->range.count - one->range.first;
+    } else if (++kept != i) {
+      records[kept] = std::move(records[i]);
+    }
+  }
+  records.resize(std::min(records.size(), kept + 1));
+}
+
 proto::Result<ShardState::HandleRange> ShardState::decode(const SettleByHandle& command) const {
   const auto handle = proto::decode_handle(command.handle);
   if (!handle) {
@@ -346,7 +391,7 @@ std::optional<ShardState::Records> ShardState::decide_expire(proto::TimeMs now,
                                   : holder_lives(run.holder.get()) ? ReturnCause::kExpired
                                                                    : ReturnCause::kLost;
         const bool fails = run.started && cause != ReturnCause::kUnsaid;
-        return GivenBack{cause, fails ? due_by_policy(target, run, now, random) : now};
+        return GivenBack{cause, fails ? due_by_policy(target, run, run.first, now, random) : now};
       });
 }
 
@@ -361,7 +406,8 @@ ShardState::Records ShardState::decide_over(proto::QueueId queue_id, proto::Offs
   return given_back(
       *target, *batch, now, [grant](const Run& run) { return run.grant == grant; },
       [&](const Run& run) {
-        return GivenBack{ReturnCause::kExpired, due_by_policy(*target, run, now, random)};
+        return GivenBack{ReturnCause::kExpired,
+                         due_by_policy(*target, run, run.first, now, random)};
       });
 }
 

@@ -235,10 +235,11 @@ proto::Result<> RowCheck::add_attempt(std::string_view key, std::string_view val
   if (log == nullptr || !log->is_queue) {
     return without_object(key);
   }
-  if (const auto row = rows::decode_attempt(value, at->attempt); !row) {
+  const auto row = rows::decode_attempt(value, at->attempt);
+  if (!row) {
     return in_row(key, row);
   }
-  if (at->generation == log->generation && !is_touched(*at)) {
+  if (at->generation == log->generation && !is_touched(*at, row->messages)) {
     return damaged_log(log->name, at->offset, "the message that was attempted is missing");
   }
   return {};
@@ -460,13 +461,14 @@ bool RowCheck::has_touched(const storage::TimedBatchKey& key) const {
       [](const Touched& a, const Touched& b) { return place(a.key) < place(b.key); });
 }
 
-bool RowCheck::is_touched(const storage::AttemptKey& key) const {
+bool RowCheck::is_touched(const storage::AttemptKey& key, std::uint32_t messages) const {
   const auto wanted = std::tuple(key.queue.value, key.generation, key.offset);
   const auto found = std::partition_point(
       touched_.begin(), touched_.end(),
       [&wanted](const Touched& touched) { return place(touched.key) < wanted; });
   return found != touched_.end() && found->key.id == key.queue.value &&
-         found->key.generation == key.generation && found->base_offset <= key.offset;
+         found->key.generation == key.generation && found->base_offset <= key.offset &&
+         found->key.last_offset - key.offset >= static_cast<proto::Offset>(messages) - 1;
 }
 
 RowCheck::Log* RowCheck::find_log(std::uint64_t id) {

@@ -102,7 +102,7 @@ class RowCheck {
                                 std::uint64_t bytes, const Log& log);
   proto::Result<> go_on(Log& log, proto::Offset base, proto::Offset last, proto::Offset previous);
   [[nodiscard]] bool has_touched(const storage::TimedBatchKey& key) const;
-  [[nodiscard]] bool is_touched(const storage::AttemptKey& key) const;
+  [[nodiscard]] bool is_touched(const storage::AttemptKey& key, std::uint32_t messages) const;
   [[nodiscard]] Log* find_log(std::uint64_t id);
   [[nodiscard]] Log* find_lane(std::uint64_t id);
 

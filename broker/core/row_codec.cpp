@@ -94,9 +94,10 @@ std::string encode(const TouchedBatch& batch, bool is_cold) {
   return out.SerializeAsString();
 }
 
-std::string encode(const Attempt& row) {
+std::string encode(const SharedAttempt& row) {
   pb::AttemptRow out;
-  messages::write(row, out);
+  messages::write(row.attempt, out);
+  out.set_messages(row.messages > 1 ? row.messages : 0);
   return out.SerializeAsString();
 }
 
@@ -232,13 +233,16 @@ proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset l
   return TouchedRow{*std::move(batch), row->cold()};
 }
 
-proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t number) {
+proto::Result<SharedAttempt> decode_attempt(std::string_view bytes, std::uint16_t number) {
   const auto row = parse<pb::AttemptRow>(bytes, "attempt");
   if (!row) {
     return row.error();
   }
   auto attempt = messages::read(*row, number);
-  return attempt ? proto::Result<Attempt>(*std::move(attempt)) : damaged("attempt");
+  if (!attempt || row->messages() > AttemptSpans::kMaxMessages) {
+    return damaged("attempt");
+  }
+  return SharedAttempt{*std::move(attempt), std::max(row->messages(), 1U)};
 }
 
 proto::Result<Redrive> decode_redrive(std::string_view bytes) {

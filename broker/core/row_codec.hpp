@@ -28,7 +28,12 @@ struct TouchedRow {
   bool is_cold = false;  // in the store alone
 };
 std::string encode(const TouchedBatch& batch, bool is_cold);
-std::string encode(const Attempt& row);
+/// Of neighbouring messages, from the one of the key on: of those that were not done.
+struct SharedAttempt {
+  Attempt attempt;
+  std::uint32_t messages = 1;
+};
+std::string encode(const SharedAttempt& row);
 std::string encode(const Redrive& row);
 
 /// Where a row of the delay lane is found by the offsets of its messages.
@@ -59,7 +64,7 @@ proto::Result<QueueCreated> decode_queue(std::string_view bytes);
 proto::Result<TopicCreated> decode_topic(std::string_view bytes);
 proto::Result<Queue::Counters> decode_counters(std::string_view bytes);
 proto::Result<TouchedRow> decode_touched(std::string_view bytes, proto::Offset last_offset);
-proto::Result<Attempt> decode_attempt(std::string_view bytes, std::uint16_t number);
+proto::Result<SharedAttempt> decode_attempt(std::string_view bytes, std::uint16_t number);
 proto::Result<Redrive> decode_redrive(std::string_view bytes);
 proto::Result<DelayIndex> decode_delay_index(std::string_view bytes);
 proto::Result<KnownMessage> decode_deduplication(std::string_view bytes);

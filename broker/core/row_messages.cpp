@@ -1,5 +1,6 @@
 #include "broker/core/row_messages.hpp"
 
+#include "broker/core/attempt.hpp"
 #include "proto/limits.hpp"
 #include "proto/names.hpp"
 #include "proto/planted_bugs.hpp"
@@ -277,6 +278,11 @@ void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
   if (!from.groups().empty() && !WEIR_PLANTED(forget_groups_at_restart)) {
     from.for_each_live(0, from.size(), [&](std::uint32_t i) { to.add_groups(from.group_of(i)); });
   }
+  for (const AttemptSpan& span : from.attempts().all()) {
+    to.add_attempt_rows(span.first);
+    to.add_attempt_rows(span.count);
+    to.add_attempt_rows(span.number);
+  }
 }
 
 std::optional<NamespaceCreated> read(const pb::NamespaceRow& from) {
@@ -329,6 +335,43 @@ std::optional<TopicCreated> read(const pb::TopicRow& from) {
   return is_sound ? std::optional(std::move(topic)) : std::nullopt;
 }
 
+namespace {
+
+/// As it was before neighbours shared rows: each message has a row for each of its attempts.
+std::vector<AttemptSpan> unshared_attempts(const TouchedBatch& batch) {
+  std::vector<AttemptSpan> spans;
+  for (const Run& run : batch.runs()) {
+    batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
+      for_each_kept_attempt(run.ended_attempts(),
+                            [&](std::uint16_t number) { spans.push_back({i, number, 1}); });
+    });
+  }
+  return spans;
+}
+
+std::optional<std::vector<AttemptSpan>> read_attempt_rows(const pb::TouchedBatchRow& from,
+                                                          const TouchedBatch& batch) {
+  if (from.attempt_rows().empty()) {
+    return unshared_attempts(batch);
+  }
+  if (from.attempt_rows_size() % 3 != 0) {
+    return std::nullopt;
+  }
+  std::vector<AttemptSpan> spans;
+  for (int i = 0; i < from.attempt_rows_size(); i += 3) {
+    const std::uint32_t messages = from.attempt_rows(i + 1);
+    const std::uint32_t number = from.attempt_rows(i + 2);
+    if (messages > AttemptSpans::kMaxMessages || number > UINT16_MAX) {
+      return std::nullopt;
+    }
+    spans.push_back({from.attempt_rows(i), static_cast<std::uint16_t>(number),
+                     static_cast<std::uint8_t>(messages)});
+  }
+  return spans;
+}
+
+}  // namespace
+
 std::optional<TouchedBatch> read(const pb::TouchedBatchRow& from, proto::Offset last_offset) {
   if (from.base_offset() < 0 || from.base_offset() > last_offset ||
       last_offset - from.base_offset() >= std::int64_t{proto::kMaxBatchRecords}) {
@@ -360,6 +403,10 @@ std::optional<TouchedBatch> read(const pb::TouchedBatchRow& from, proto::Offset 
     int next = 0;
     batch.for_each_live(0, batch.size(), [&](std::uint32_t i) { groups[i] = from.groups(next++); });
     batch.set_groups(std::move(groups));
+  }
+  auto attempts = read_attempt_rows(from, batch);
+  if (!attempts || !batch.attempts().restore(*std::move(attempts), batch.size())) {
+    return std::nullopt;
   }
   return batch;
 }

@@ -104,12 +104,19 @@ class ShardState {
     };
     Records records;
     std::vector<Failure> failed;
+    std::uint32_t nacked = 0;  // messages that a handler could not do
   };
   /// `random` is for the queue's redelivery policy. NeedRows when the batch may be cold;
   /// `known_done` is the first offset of a batch that was asked for and is not in the store.
   [[nodiscard]] std::variant<NeedRows, SettleDecision> decide(
       proto::QueueId queue, const proto::SettleRange& range, std::string_view reason,
       std::uint64_t random, proto::TimeMs now, std::optional<proto::Offset> known_done) const;
+  /// Whether `next` says of messages behind those of `range` what that says of them, so that they
+  /// may be decided with the same random bits, one after the other, before either is applied.
+  [[nodiscard]] bool says_the_same(proto::QueueId queue, const proto::SettleRange& range,
+                                   const proto::SettleRange& next) const;
+  /// Makes one of neighbours that go back alike, also where what lies between them is done.
+  void join_returned(Records& records) const;
   /// The range that a receipt handle names, or RECEIPT_INVALID.
   struct HandleRange {
     proto::QueueId queue;

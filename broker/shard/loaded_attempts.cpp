@@ -14,22 +14,32 @@ using storage::Family;
 proto::Result<AttemptRows> load_attempts(const storage::Reader& reader,
                                          const core::NeedAttempts& need) {
   AttemptRows attempts;
-  const auto rows = reader.scan(
-      Family::kState, storage::attempt_key(need.queue, need.generation, need.base_offset, 0),
-      storage::attempt_key(need.queue, need.generation, need.last_offset + 1, 0), {});
+  // A row may be of messages behind the one that its key names.
+  const proto::Offset first =
+      std::max<proto::Offset>(need.base_offset - core::AttemptSpans::kMaxMessages + 1, 0);
+  const auto rows =
+      reader.scan(Family::kState, storage::attempt_key(need.queue, need.generation, first, 0),
+                  storage::attempt_key(need.queue, need.generation, need.last_offset + 1, 0), {});
   for (; rows->valid(); rows->next()) {
     const auto at = storage::parse_attempt_key(rows->key());
     if (!at) {
       return proto::fail(proto::Errc::kCorruptBatch, "the key of an attempt is damaged");
     }
-    auto attempt = core::rows::decode_attempt(rows->value(), at->attempt);
-    if (!attempt) {
-      return attempt.error();
+    const auto row = core::rows::decode_attempt(rows->value(), at->attempt);
+    if (!row) {
+      return row.error();
     }
-    attempts[at->offset].push_back(*std::move(attempt));
+    const proto::Offset end =
+        std::min(at->offset + static_cast<proto::Offset>(row->messages), need.last_offset + 1);
+    for (proto::Offset i = std::max(at->offset, need.base_offset); i < end; ++i) {
+      attempts[i].push_back(row->attempt);
+    }
   }
   if (auto read = rows->status(); !read) {
     return read.error();
+  }
+  for (auto& [offset, of_message] : attempts) {
+    std::ranges::sort(of_message, {}, &core::Attempt::number);
   }
   return attempts;
 }

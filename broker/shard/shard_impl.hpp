@@ -174,7 +174,8 @@ class Shard::Impl {
   void handle(const Input& input, const CloseInput& close);
   void release_grants(const Consumer& consumer);
   std::uint64_t random_for(const proto::SettleRange& range);
-  void count_nacks(proto::QueueId queue, const core::ShardState::Records& records);
+  Waits settle_range(const Input& input, SettleInput& settled, std::uint64_t random,
+                     core::ShardState::Records& records);
   [[nodiscard]] bool is_late(const Input& input) const;
   /// How many settlements one input may have judged in this turn.
   [[nodiscard]] std::size_t share_of_turn() const;

@@ -1,6 +1,8 @@
 #include "broker/shard/shard_impl.hpp"
 #include "proto/planted_bugs.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 // Settlements, credit and the end of sessions; sends are in shard_sends.cpp.
@@ -71,51 +73,65 @@ std::size_t Shard::Impl::share_of_turn() const {
 
 Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled) {
   const std::uint64_t number = settled.settle.settle_number;
+  const std::vector<proto::SettleRange>& ranges = settled.settle.ranges;
   std::size_t share = share_of_turn();
-  for (; settled.done < settled.settle.ranges.size(); ++settled.done) {
-    if (share-- == 0) {
+  while (settled.done < ranges.size()) {
+    if (share == 0) {
       return NextTurn{};
     }
-    const proto::SettleRange& range = settled.settle.ranges[settled.done];
-    // Judged by the time when it came in: a message of ours that waited must not expire for it.
-    const proto::TimeMs judged_by = WEIR_PLANTED(judge_by_time_of_turn) ? now_ : input.arrived;
-    auto decided = state_->decide(settled.queue, range, settled.settle.reason_of(range),
-                                  random_for(range), judged_by, input.known_done);
-    if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
-      return *need;
+    const std::size_t first = settled.done;
+    const std::uint64_t random = random_for(ranges[first]);
+    // What is said of every second message is one record, and not one of each.
+    core::ShardState::Records records;
+    Waits waits;
+    do {
+      waits = settle_range(input, settled, random, records);
+    } while (!waits && ++settled.done < ranges.size() && --share > 0 &&
+             state_->says_the_same(settled.queue, ranges[settled.done - 1], ranges[settled.done]));
+    if (settled.done > first + 1) {
+      state_->join_returned(records);
     }
-    settles_left_ -= settles_left_ > 0 ? 1 : 0;
-    auto& decision = std::get<core::ShardState::SettleDecision>(decided);
-    count_nacks(settled.queue, decision.records);
-    apply(decision.records);
-    if (auto& failed = decision.failed;
-        failed.size() > 1 && settled.failed.size() + failed.size() > kMaxSeparateFailures) {
-      failed.front().count = failed.back().first + failed.back().count - failed.front().first;
-      failed.resize(1);
-    }
-    for (const auto& failure : decision.failed) {
-      metrics_.refused_settlements.add(failure.code, failure.count);
-      settled.failed.push_back({number, range.grant, failure.first, failure.count,
-                                static_cast<std::uint16_t>(failure.code)});
+    apply(records);
+    if (waits) {
+      return waits;
     }
   }
   open_.effects.push_back({input.session, SettledEffect{number, std::move(settled.failed)}});
   return std::nullopt;
 }
 
+/// Decides about the next range that is not done.
+Shard::Impl::Waits Shard::Impl::settle_range(const Input& input, SettleInput& settled,
+                                             std::uint64_t random,
+                                             core::ShardState::Records& records) {
+  const proto::SettleRange& range = settled.settle.ranges[settled.done];
+  // Judged by the time when it came in: a message of ours that waited must not expire for it.
+  const proto::TimeMs judged_by = WEIR_PLANTED(judge_by_time_of_turn) ? now_ : input.arrived;
+  auto decided = state_->decide(settled.queue, range, settled.settle.reason_of(range), random,
+                                judged_by, input.known_done);
+  if (const auto* need = std::get_if<core::NeedRows>(&decided)) {
+    return *need;
+  }
+  settles_left_ -= settles_left_ > 0 ? 1 : 0;
+  auto& decision = std::get<core::ShardState::SettleDecision>(decided);
+  count(settled.queue, &QueueCounters::nacked_messages, decision.nacked);
+  std::ranges::move(decision.records, std::back_inserter(records));
+  std::vector<core::ShardState::SettleDecision::Failure>& failed = decision.failed;
+  if (failed.size() > 1 && settled.failed.size() + failed.size() > kMaxSeparateFailures) {
+    failed.front().count = failed.back().first + failed.back().count - failed.front().first;
+    failed.resize(1);
+  }
+  for (const auto& failure : failed) {
+    metrics_.refused_settlements.add(failure.code, failure.count);
+    settled.failed.push_back({settled.settle.settle_number, range.grant, failure.first,
+                              failure.count, static_cast<std::uint16_t>(failure.code)});
+  }
+  return std::nullopt;
+}
+
 /// Drawn where a policy decides alone: most of what is said is that messages are done.
 std::uint64_t Shard::Impl::random_for(const proto::SettleRange& range) {
   return range.value == proto::kDelayByPolicy ? ports_.random() : 0;
-}
-
-/// What handlers could not do.
-void Shard::Impl::count_nacks(proto::QueueId queue, const core::ShardState::Records& records) {
-  for (const core::Record& record : records) {
-    const auto* returned = std::get_if<core::Returned>(&record);
-    if (returned != nullptr && returned->cause != core::ReturnCause::kReleased) {
-      count(queue, &QueueCounters::nacked_messages, returned->range.count);
-    }
-  }
 }
 
 void Shard::Impl::handle(const Input& input, const CreditInput& input_credit) {

@@ -231,7 +231,7 @@ std::variant<core::NeedRows, proto::Result<>> Shard::Impl::settle_one(
   if (!decision.failed.empty()) {
     return proto::Result<>(proto::settle_error(decision.failed.front().code));
   }
-  count_nacks(decoded->queue, decision.records);
+  count(decoded->queue, &QueueCounters::nacked_messages, decision.nacked);
   apply(decision.records);
   return proto::Result<>();
 }

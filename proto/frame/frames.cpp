@@ -41,7 +41,6 @@ bool is_settle_kind(std::uint8_t kind) {
 /// At least one: what says nothing is not written.
 bool take_reasons(WireReader& reader, Settle& frame) {
   const std::size_t count = reader.take_leading_count(kSettleReasonFixedBytes);
-  frame.reasons.resize(count);
   std::size_t next = 0;
   bool is_sound = count > 0;
   for (std::size_t i = 0; i < count && is_sound; ++i) {
@@ -50,8 +49,12 @@ bool take_reasons(WireReader& reader, Settle& frame) {
     is_sound =
         range >= next && range < frame.ranges.size() && bytes > 0 && bytes <= kMaxReasonBytes;
     if (is_sound) {
-      frame.ranges[range].reason = static_cast<std::uint32_t>(i + 1);
-      frame.reasons[i] = reader.take_bytes(bytes);
+      // Mostly one after the other fails for the same reason: then they can go back together.
+      const std::string_view reason = reader.take_bytes(bytes);
+      if (frame.reasons.empty() || frame.reasons.back() != reason) {
+        frame.reasons.emplace_back(reason);
+      }
+      frame.ranges[range].reason = static_cast<std::uint32_t>(frame.reasons.size());
       next = std::size_t{range} + 1;
     }
   }

@@ -75,20 +75,29 @@ void Oracle::expect_taken(Place& place, const core::Run* run) {
 
 /// Each attempt that ended is told, as far as they are kept, and tells of the same failures.
 void Oracle::expect_history(const Scan& scan, proto::QueueId lane, std::uint32_t generation,
-                            proto::Offset offset, const core::Run& run) {
+                            const core::TouchedBatch& batch, std::uint32_t index) {
   const proto::LogId log{proto::home_of(lane).value};
+  const proto::Offset offset = batch.base_offset() + index;
+  const core::Run& run = *batch.run_at(index);
   const auto ended = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
   int failures = 0;
   core::for_each_kept_attempt(ended, [&](std::uint16_t number) {
-    const auto row =
-        scan.reader->get(Family::kState, storage::attempt_key(lane, generation, offset, number))
-            .value();
+    const auto span = std::ranges::find_if(batch.attempts().all(), [&](const auto& told) {
+      return told.number == number && told.first <= index && index < told.end();
+    });
+    const auto row = span == batch.attempts().all().end()
+                         ? std::nullopt
+                         : scan.reader
+                               ->get(Family::kState, storage::attempt_key(
+                                                         lane, generation,
+                                                         batch.base_offset() + span->first, number))
+                               .value();
     if (!row) {
       wrong("attempt " + std::to_string(number) + " is not told", log, offset, 0);
       return;
     }
     using core::ReturnCause;
-    const ReturnCause outcome = core::rows::decode_attempt(*row, number).value().outcome;
+    const ReturnCause outcome = core::rows::decode_attempt(*row, number).value().attempt.outcome;
     failures += outcome == ReturnCause::kFailed || outcome == ReturnCause::kPoison ||
                         outcome == ReturnCause::kExpired || outcome == ReturnCause::kLost
                     ? 1
@@ -245,7 +254,7 @@ void Oracle::scan_log(proto::QueueId lane, const Log& log, Scan& scan, Sums& sum
         if ((over && run->state == core::RunState::kReturned) || (ended && !over)) {
           wrong("state and failures do not fit", id, base + i, 0);
         }
-        expect_history(scan, lane, counters.generation, base + i, *run);
+        expect_history(scan, lane, counters.generation, *touched, i);
       }
     }
   }

@@ -385,7 +385,7 @@ class Oracle {
                       const std::set<std::pair<proto::TimeMs, proto::Offset>>& expected,
                       const Scan& scan);
   void expect_history(const Scan& scan, proto::QueueId lane, std::uint32_t generation,
-                      proto::Offset offset, const core::Run& run);
+                      const core::TouchedBatch& batch, std::uint32_t index);
   void scan_lane(proto::LogId id, const core::Queue::Counters& counters, Scan& scan);
   void scan_topic(proto::LogId id, const Log& log, Scan& scan);
   void scan_redrive(proto::LogId id, Scan& scan);

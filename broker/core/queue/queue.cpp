@@ -235,19 +235,6 @@ void Queue::apply(const Passed& record) {
   settle(it);
 }
 
-/// Attempts that had ended before, of messages that go now.
-void Queue::note_history(const TouchedBatch& batch, const MessageRange& range, Effects& effects) {
-  const std::uint32_t end = range.first + range.count;
-  for (const Run& run : batch.runs_meeting(range.first, end)) {
-    if (run.ended_attempts() > 0) {
-      batch.for_each_live(std::max(run.first, range.first), std::min(run.end(), end),
-                          [&](std::uint32_t i) {
-                            effects.gone.push_back({batch.base_offset() + i, run.ended_attempts()});
-                          });
-    }
-  }
-}
-
 void Queue::finish(const MessageRange& range, Effects& effects) {
   const auto it = find(range);
   unindex(it->second);
@@ -257,12 +244,12 @@ void Queue::finish(const MessageRange& range, Effects& effects) {
 
 /// Of an unindexed batch; they are in their groups no more.
 void Queue::end_messages(Batches::iterator it, const MessageRange& range, Effects& effects) {
-  note_history(it->second, range, effects);
   effects.append_time = it->second.append_time();
   effects.done = it->second.ack(range.first, range.count,
                                 [&effects](proto::GrantId grant, std::uint32_t live) {
                                   effects.freed.emplace_back(grant, live);
                                 });
+  forget_attempts_of_gone(it->second, range, effects);
   effects.batch_is_gone = it->second.done();
   settle(it);
 }
@@ -355,14 +342,13 @@ bool end_attempt(Run& run, ReturnCause cause) {
 void Queue::give_back(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
                       const Returned& record, Effects& effects) {
   leave_groups(batch, first, count);
+  const std::size_t ended_before = effects.ended.size();
   const auto change = [&](Run& run, std::uint32_t live) {
     if (run.state == RunState::kLeased && live > 0) {
       effects.freed.emplace_back(run.grant, live);
     }
     if (end_attempt(run, record.cause)) {
-      batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
-        effects.ended.push_back({batch.base_offset() + i, run.attempts, run.holder, record.cause});
-      });
+      tell_attempt(batch, run, record.cause, effects);
     }
     run.started = false;
     run.is_expired = false;
@@ -377,6 +363,7 @@ void Queue::give_back(TouchedBatch& batch, std::uint32_t first, std::uint32_t co
     }
   };
   batch.update(first, count, change);
+  forget_oldest_attempts(batch, ended_before, effects);
   join_groups(batch, first, count, record.time);
 }
 

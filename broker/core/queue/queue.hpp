@@ -122,17 +122,17 @@ class Queue {
   /// Nothing in the delay lane is due before this; kNever when it is empty.
   [[nodiscard]] proto::TimeMs next_delay_due() const { return next_delay_due_; }
 
-  /// An attempt that is over, of a message that is not done.
-  struct EndedAttempt {
-    proto::Offset offset = 0;
+  /// Whose attempts a row of history tells of, and which.
+  struct HistoryPlace {
+    proto::Offset offset = 0;  // of the first message
     std::uint16_t number = 0;
+  };
+  /// An attempt that is over, of neighbouring messages: of those of them that are not done.
+  struct EndedAttempt {
+    HistoryPlace place;
+    std::uint32_t messages = 0;
     Holder holder;
     ReturnCause cause = ReturnCause::kReleased;
-  };
-  /// A message that is gone, and how many attempts at it had ended before.
-  struct GoneHistory {
-    proto::Offset offset = 0;
-    std::uint16_t attempts = 0;
   };
   /// What a change did beyond the queue itself.
   struct Effects {
@@ -141,7 +141,7 @@ class Queue {
     proto::TimeMs append_time = 0;                                // of those
     bool batch_is_gone = false;                                   // with the last of its messages
     std::vector<EndedAttempt> ended;
-    std::vector<GoneHistory> gone;
+    std::vector<HistoryPlace> told_no_more;  // all that it was about is gone, or too old
   };
 
   void apply(const QueueChanged& record) {
@@ -207,7 +207,11 @@ class Queue {
   void pass_cursor(const MessageRange& range, proto::TimeMs cursor_time);
   void unindex(const TouchedBatch& batch);
   void index(Batches::iterator it);
-  static void note_history(const TouchedBatch& batch, const MessageRange& range, Effects& effects);
+  static void tell_attempt(TouchedBatch& batch, const Run& run, ReturnCause cause,
+                           Effects& effects);
+  static void forget_oldest_attempts(TouchedBatch& batch, std::size_t from, Effects& effects);
+  static void forget_attempts_of_gone(TouchedBatch& batch, const MessageRange& range,
+                                      Effects& effects);
   void finish(const MessageRange& range, Effects& effects);
   void end_messages(Batches::iterator it, const MessageRange& range, Effects& effects);
   void settle(Batches::iterator it);

@@ -140,7 +140,7 @@ bool TouchedBatch::has_live(std::uint32_t first, std::uint32_t end) const {
 std::size_t TouchedBatch::memory_bytes() const {
   constexpr std::size_t kNodes = 256;  // of the maps and sets that hold it
   return sizeof(TouchedBatch) + kNodes + (acked_.size() + groups_.size()) * sizeof(std::uint64_t) +
-         runs_.size() * sizeof(Run);
+         runs_.size() * sizeof(Run) + attempts_.all().size() * sizeof(AttemptSpan);
 }
 
 // Every change concerns a window of neighbouring runs: those that it meets, and one on each side

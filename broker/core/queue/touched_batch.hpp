@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/core/queue/attempt_spans.hpp"
 #include "proto/ids.hpp"
 
 #include <boost/container/small_vector.hpp>
@@ -94,6 +95,9 @@ class TouchedBatch {
     return index < groups_.size() ? groups_[index] : 0;
   }
   void set_groups(std::vector<std::uint64_t> groups) { groups_ = std::move(groups); }
+  /// Which rows tell of attempts at its messages. Kept by whoever writes those.
+  [[nodiscard]] const AttemptSpans& attempts() const { return attempts_; }
+  [[nodiscard]] AttemptSpans& attempts() { return attempts_; }
 
   [[nodiscard]] bool acked(std::uint32_t index) const {
     return ((acked_[index / 64] >> (index % 64)) & 1U) != 0;
@@ -163,6 +167,7 @@ class TouchedBatch {
   std::uint64_t bytes_;
   proto::TimeMs append_time_;
   std::vector<std::uint64_t> groups_;
+  AttemptSpans attempts_;
   std::vector<std::uint64_t> acked_;
   std::uint32_t acked_count_ = 0;
   std::vector<Run> runs_;  // sorted by first, disjoint, none wholly acked, no equal neighbours

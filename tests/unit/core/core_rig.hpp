@@ -191,9 +191,11 @@ class MemorySource final : public BatchSource {
 class MemoryAttempts final : public AttemptSource {
  public:
   void add(const Returned& record, const Queue::EndedAttempt& ended) {
-    attempts_[{record.range.queue, ended.offset}].push_back(
-        {ended.number, record.time, ended.cause, ended.holder ? *ended.holder : std::string(),
-         record.reason});
+    for (std::uint32_t i = 0; i < ended.messages; ++i) {
+      attempts_[{record.range.queue, ended.place.offset + i}].push_back(
+          {ended.place.number, record.time, ended.cause,
+           ended.holder ? *ended.holder : std::string(), record.reason});
+    }
   }
   [[nodiscard]] const std::vector<Attempt>* find(proto::QueueId queue, proto::Offset offset,
                                                  std::uint16_t /*attempts*/) const override {

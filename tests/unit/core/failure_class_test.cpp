@@ -198,7 +198,7 @@ TEST_F(FailureClasses, HistoryThatBelongsToNoMessageIsDamage) {
   rig.commit(store);
   storage::WriteBatch rows;
   rows.put(storage::Family::kState, storage::attempt_key(queue, 1, 5, 1),
-           rows::encode(Attempt{1, kNow, ReturnCause::kFailed, "", ""}));
+           rows::encode(rows::SharedAttempt{{1, kNow, ReturnCause::kFailed, "", ""}}));
   const std::array<const storage::WriteBatch*, 1> all = {&rows};
   store.commit(all).value();
   const auto checked = test::check_rows(store);

@@ -220,6 +220,7 @@ void expect_same(const PagedIn& a, const PagedIn& b) {
   EXPECT_EQ(a.batch.acked_words(), b.batch.acked_words());
   EXPECT_EQ(a.batch.runs(), b.batch.runs());
   EXPECT_EQ(a.batch.groups(), b.batch.groups());
+  EXPECT_EQ(a.batch.attempts().all(), b.batch.attempts().all());
 }
 
 void expect_same(const IncarnationRaised& a, const IncarnationRaised& b) {

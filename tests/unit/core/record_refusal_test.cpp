@@ -216,6 +216,7 @@ TEST(RecordRefusals, RefusesPagesThatCannotBe) {
   EXPECT_REFUSED(
       in, mutable_paged_in()->mutable_batch()->mutable_runs(0)->set_state(pb::RUN_STATE_DYING));
   EXPECT_REFUSED(in, mutable_paged_in()->mutable_batch()->mutable_runs(0)->set_attempts(65'536));
+  EXPECT_REFUSED(in, mutable_paged_in()->mutable_batch()->mutable_attempt_rows()->RemoveLast());
 }
 
 TEST(RecordRefusals, RefusesABatchThatIsNotTheOneItNames) {

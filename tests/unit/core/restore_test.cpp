@@ -230,13 +230,17 @@ class QueueModel {
                                                                           : RunState::kReturned;
   }
 
-  /// The store has the attempts of each message, the first one and the last ones, and no others.
+  static bool is_told(const Message& message, std::size_t number) {
+    return number == 1 || number + kLastAttemptsKept > message.history.size();
+  }
+  /// The store has the attempts of each message, the first one and the last ones, and no row that
+  /// tells nothing of the kind.
   void expect_same_history(const storage::MemoryStore& store, proto::QueueId id) const {
     using Row = std::tuple<proto::Offset, std::uint16_t, ReturnCause>;
     std::vector<Row> expected;
     for (const auto& [offset, message] : live) {
       for (std::size_t i = 0; i < message.history.size(); ++i) {
-        if (i == 0 || i + kLastAttemptsKept >= message.history.size()) {
+        if (is_told(message, i + 1)) {
           expected.emplace_back(offset, i + 1, message.history[i]);
         }
       }
@@ -248,9 +252,18 @@ class QueueModel {
         reader->scan(storage::Family::kState, prefix, storage::prefix_end(prefix), {});
     for (; rows->valid(); rows->next()) {
       const auto at = storage::parse_attempt_key(rows->key()).value();
-      const Attempt attempt = rows::decode_attempt(rows->value(), at.attempt).value();
-      found.emplace_back(at.offset, at.attempt, attempt.outcome);
+      const auto row = rows::decode_attempt(rows->value(), at.attempt).value();
+      bool is_of_use = false;
+      for (proto::Offset i = at.offset; i < at.offset + row.messages; ++i) {
+        if (const auto message = live.find(i);
+            message != live.end() && is_told(message->second, at.attempt)) {
+          found.emplace_back(i, at.attempt, row.attempt.outcome);
+          is_of_use = true;
+        }
+      }
+      EXPECT_TRUE(is_of_use) << "attempt " << at.attempt << " at offset " << at.offset;
     }
+    std::ranges::sort(found);
     EXPECT_EQ(found, expected);
   }
 

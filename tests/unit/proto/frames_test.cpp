@@ -233,6 +233,7 @@ TEST(Frames, AReasonOfSeveralRangesIsWrittenForEach) {
   ASSERT_TRUE(again);
   EXPECT_EQ(again->reason_of(again->ranges[1]), "away");
   EXPECT_EQ(again->reason_of(again->ranges[2]), "away");
+  EXPECT_EQ(again->ranges, frame.ranges) << "which have it together";
 }
 
 TEST(Frames, ReasonsThatLieAreMalformed) {

@@ -94,6 +94,44 @@ TEST_F(History, KeepsUpWithMessagesThatDieWhileItReads) {
   }
 }
 
+/// They share a row, and part of what it tells of is gone when it is read.
+TEST_F(History, IsThatOfEachWhereNeighboursFailTogether) {
+  rig.send(worker, proto::LogId{work.value}, 1, values_of(100));
+  rig.ask(worker, 1, core::Receive{"default", "work", 100, 0, 0, std::nullopt});
+  rig.settle_down();
+  const core::Delivery all = worker.reply<core::Received>(1).deliveries.at(0);
+  ASSERT_EQ(all.count, 100U);
+  proto::Settle said{++rig.settles, 1, {}, {"no route to host"}};
+  for (const SettleKind kind : {SettleKind::kAck, SettleKind::kNack}) {
+    for (std::uint32_t i = kind == SettleKind::kAck ? 0 : 1; i < 100; i += 2) {
+      proto::SettleRange range = core::test::CoreRig::range(all, kind);
+      range.first_index = i;
+      range.count = 1;
+      range.reason = kind == SettleKind::kAck ? 0 : 1;
+      said.ranges.push_back(range);
+    }
+  }
+  rig.shard.settle(worker.id, all.queue, said);
+  rig.settle_down();
+  EXPECT_EQ(rig.info("work").ready, 50U);
+  EXPECT_EQ(rig.shard.queue_counters(work).nacked_messages, 50U);
+  std::uint64_t request = 1;
+  for (int i = 0; i < 50; ++i) {
+    const core::Delivery one = receive(++request);
+    say(one, i % 2 == 0 ? SettleKind::kAck : SettleKind::kNack, "still none");
+  }
+  rig.settle_down();
+  EXPECT_EQ(rig.info("work").messages(), 0U);
+  EXPECT_EQ(rig.info("dead").ready, 25U);
+  for (int i = 0; i < 25; ++i) {
+    auto headers = dead_headers(++request);
+    EXPECT_EQ(headers["weir.dead-error"], "still none");
+    const std::string& history = headers["weir.dead-history"];
+    EXPECT_NE(history.find("\"attempt\":1,"), std::string::npos) << history;
+    EXPECT_NE(history.find("\"attempt\":2,"), std::string::npos) << history;
+  }
+}
+
 TEST_F(History, SaysThatWhoeverHadTheMessageIsGone) {
   rig.send(worker, proto::LogId{work.value}, 1, values_of(1));
   for (std::uint64_t request = 1; request <= 2; ++request) {

@@ -211,6 +211,15 @@ TEST_F(PeekTest, CountsWhatItTellsOfAttempts) {
   const auto page = peek(*store.snapshot(), wish).value();
   EXPECT_LT(page.messages.size(), 150U);
   EXPECT_FALSE(page.is_end);
+  // From the middle of what shares rows.
+  wish.from_offset = page.next_offset;
+  const auto next = peek(*store.snapshot(), wish).value();
+  for (const core::PeekedMessage& message : next.messages) {
+    ASSERT_EQ(message.history.size(), 12U);
+    for (std::uint16_t i = 0; i < 12; ++i) {
+      EXPECT_EQ(message.history[i].number, i + 1);
+    }
+  }
 }
 
 /// What came from elsewhere is found among much that did not, page by page.
