@@ -174,6 +174,7 @@ class Shard::Impl {
   void handle(const Input& input, const CloseInput& close);
   void release_grants(const Consumer& consumer);
   std::uint64_t random_for(const proto::SettleRange& range);
+  [[nodiscard]] bool says_the_same_again(const SettleInput& settled) const;
   Waits settle_range(const Input& input, SettleInput& settled, std::uint64_t random,
                      core::ShardState::Records& records);
   [[nodiscard]] bool is_late(const Input& input) const;

@@ -86,8 +86,8 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
     Waits waits;
     do {
       waits = settle_range(input, settled, random, records);
-    } while (!waits && ++settled.done < ranges.size() && --share > 0 &&
-             state_->says_the_same(settled.queue, ranges[settled.done - 1], ranges[settled.done]));
+      --share;
+    } while (!waits && share > 0 && says_the_same_again(settled));
     if (settled.done > first + 1) {
       state_->join_returned(records);
     }
@@ -100,7 +100,14 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
   return std::nullopt;
 }
 
-/// Decides about the next range that is not done.
+/// Whether the next range says what the one before it says.
+bool Shard::Impl::says_the_same_again(const SettleInput& settled) const {
+  const std::vector<proto::SettleRange>& ranges = settled.settle.ranges;
+  return settled.done < ranges.size() &&
+         state_->says_the_same(settled.queue, ranges[settled.done - 1], ranges[settled.done]);
+}
+
+/// Decides about the next range, which is done then unless it waits.
 Shard::Impl::Waits Shard::Impl::settle_range(const Input& input, SettleInput& settled,
                                              std::uint64_t random,
                                              core::ShardState::Records& records) {
@@ -126,6 +133,7 @@ Shard::Impl::Waits Shard::Impl::settle_range(const Input& input, SettleInput& se
     settled.failed.push_back({settled.settle.settle_number, range.grant, failure.first,
                               failure.count, static_cast<std::uint16_t>(failure.code)});
   }
+  ++settled.done;
   return std::nullopt;
 }
 
