@@ -1,5 +1,6 @@
 #include "broker/core/attempt.hpp"
 #include "broker/core/queue/queue.hpp"
+#include "proto/planted_bugs.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -68,7 +69,8 @@ void Queue::forget_attempts_of_gone(TouchedBatch& batch, const MessageRange& ran
   }
   for (const AttemptSpan& span : batch.attempts().take(
            range.first, range.first + range.count, [&batch](const AttemptSpan& told) {
-             return batch.live_in(told.first, told.end()) == 0;
+             return batch.live_in(told.first, told.end()) == 0 ||
+                    WEIR_PLANTED(history_goes_with_the_first);
            })) {
     effects.told_no_more.push_back({batch.base_offset() + span.first, span.number});
   }
