@@ -172,7 +172,7 @@ bool is_nack(proto::SettleKind kind) {
 bool gives_back(const proto::SettleRange& settle) {
   return settle.kind == SettleKind::kExtend
              ? settle.value == 0
-             : settle.kind != SettleKind::kAck && settle.kind != SettleKind::kStarted;
+             : settle.kind == SettleKind::kRelease || is_nack(settle.kind);
 }
 
 /// Whether the value is one that this kind of settlement can have.
@@ -320,10 +320,10 @@ void ShardState::join_returned(Records& records) const {
       return false;
     }
     const std::uint32_t end = range.first + range.count;
-    return end <= next.range.first && queues_.at(range.queue)
-                                              .touched_batches()
-                                              .at(range.last_offset)
-                                              .next_live(end, next.range.first) == next.range.first;
+    return queues_.at(range.queue)
+               .touched_batches()
+               .at(range.last_offset)
+               .next_live(end, next.range.first) == next.range.first;
   };
   std::size_t kept = 0;
   for (std::size_t i = 1; i < records.size(); ++i) {

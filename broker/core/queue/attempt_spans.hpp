@@ -28,7 +28,6 @@ class AttemptSpans {
   /// None reaches over a multiple of it: what has to do with a message is found among few.
   static constexpr std::uint32_t kMaxMessages = 64;
 
-  [[nodiscard]] bool empty() const { return spans_.empty(); }
   /// By their first messages, then by number.
   [[nodiscard]] const std::vector<AttemptSpan>& all() const { return spans_; }
   /// From a row. False when they cannot be those of a batch of `size` messages.

@@ -27,6 +27,15 @@ bool is_too_old(const TouchedBatch& batch, const AttemptSpan& span) {
   });
 }
 
+/// What is told of messages of the batch and `is_over`.
+template <class IsOver>
+void forget_attempts(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
+                     Queue::Effects& effects, IsOver is_over) {
+  for (const AttemptSpan& span : batch.attempts().take(first, first + count, is_over)) {
+    effects.told_no_more.push_back({batch.base_offset() + span.first, span.number});
+  }
+}
+
 }  // namespace
 
 /// An attempt at the messages of the run is over.
@@ -52,28 +61,18 @@ void Queue::forget_oldest_attempts(TouchedBatch& batch, std::size_t from, Effect
       continue;
     }
     const auto first = static_cast<std::uint32_t>(ended.place.offset - batch.base_offset());
-    for (const AttemptSpan& span :
-         batch.attempts().take(first, first + ended.messages, [&](const AttemptSpan& told) {
-           return told.number == oldest && is_too_old(batch, told);
-         })) {
-      effects.told_no_more.push_back({batch.base_offset() + span.first, span.number});
-    }
+    forget_attempts(batch, first, ended.messages, effects, [&](const AttemptSpan& told) {
+      return told.number == oldest && is_too_old(batch, told);
+    });
   }
 }
 
 /// After messages of the range were done.
 void Queue::forget_attempts_of_gone(TouchedBatch& batch, const MessageRange& range,
                                     Effects& effects) {
-  if (batch.attempts().empty()) {
-    return;
-  }
-  for (const AttemptSpan& span : batch.attempts().take(
-           range.first, range.first + range.count, [&batch](const AttemptSpan& told) {
-             return batch.live_in(told.first, told.end()) == 0 ||
-                    WEIR_PLANTED(history_goes_with_the_first);
-           })) {
-    effects.told_no_more.push_back({batch.base_offset() + span.first, span.number});
-  }
+  forget_attempts(batch, range.first, range.count, effects, [&batch](const AttemptSpan& told) {
+    return batch.live_in(told.first, told.end()) == 0 || WEIR_PLANTED(history_goes_with_the_first);
+  });
 }
 
 }  // namespace weir::core
