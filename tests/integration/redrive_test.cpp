@@ -29,10 +29,11 @@ class Redrive : public CommandLineTest {
     return done("queue info " + queue + " -o 'template=" + names + "'");
   }
   /// Asks until it says so; false when that takes too long.
-  [[nodiscard]] bool comes_to(const std::string& command, const std::string& wanted) const {
+  [[nodiscard]] bool comes_to(const std::string& command,
+                              const testing::Matcher<std::string>& wanted) const {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (std::chrono::steady_clock::now() < until) {
-      if (done(command) == wanted) {
+      if (wanted.Matches(done(command))) {
         return true;
       }
     }
@@ -47,13 +48,19 @@ TEST_F(Redrive, BringsAThousandMessagesBackThroughACrash) {
   fail_all("mail");
   ASSERT_TRUE(comes_to("queue info failed -o 'template={ready}'", "1000"));
   EXPECT_EQ(done("dlq redrive failed --dry-run"), "would move 1000 messages of queue failed\n");
-  EXPECT_THAT(done("dlq redrive failed --rate 400"), StartsWith("began with queue failed"));
+  EXPECT_THAT(done("dlq redrive failed --rate 10"), StartsWith("began with queue failed"));
   const Output twice = weir("dlq redrive failed");
   EXPECT_EQ(twice.status, 1);
   EXPECT_THAT(twice.text, HasSubstr("a redrive of queue 'failed' is running"));
+  ASSERT_TRUE(comes_to("dlq redrives -o 'template={moved}'", testing::Ne("0")));
   restart();
-  EXPECT_THAT(done("dlq redrives -o json"), HasSubstr(R"("state": "running")"));
-  ASSERT_TRUE(comes_to("dlq redrives -o 'template={state} {moved} {skipped}'", "done 1000 0"));
+  EXPECT_EQ(done("dlq redrives -o 'template={state}'"), "running") << "a minute and more of work";
+  done("dlq cancel failed");
+  const std::string left = fields("failed", "{ready}");
+  done("dlq redrive failed");
+  restart();
+  ASSERT_TRUE(
+      comes_to("dlq redrives -o 'template={state} {moved} {skipped}'", "done " + left + " 0"));
   EXPECT_EQ(fields("failed", "{ready} {bytes}"), "0 0");
   EXPECT_EQ(fields("mail", "{ready}"), "1000");
   std::istringstream lines(done("queue receive mail --max 1000 --ack"));
