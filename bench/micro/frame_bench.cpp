@@ -34,6 +34,7 @@ BENCHMARK(encode_send)->Arg(200)->Arg(65'536);
 void decode_deliver(benchmark::State& state) {
   const std::string records(4'096, 'r');
   Deliver deliver;
+  deliver.span = 1;
   deliver.count = 1;
   deliver.records = records;
   std::string frame;

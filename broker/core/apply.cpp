@@ -132,10 +132,10 @@ void ShardState::apply_one(const Leased& record, Queue::Effects&) {
     allocator_.reserved_grant = allocator_.next_grant + kGrantBlock;
     allocator_changed_ = true;
   }
-  change(record.range.queue).apply(record);
+  const std::uint32_t leased = change(record.range.queue).apply(record);
   reindex(record.range.queue);
   if (const auto lanes = lanes_.find(proto::home_of(record.range.queue)); lanes != lanes_.end()) {
-    lanes->second.turns.note_handed_out(proto::lane_tag(record.range.queue), record.range.count);
+    lanes->second.turns.note_handed_out(proto::lane_tag(record.range.queue), leased);
   }
 }
 

@@ -6,6 +6,8 @@
 #include "proto/planted_bugs.hpp"
 
 #include <algorithm>
+#include <span>
+#include <string>
 #include <utility>
 
 // Decisions about handing messages out, and about moving those that nobody could handle.
@@ -45,28 +47,48 @@ bool cut_at_expired(const Queue& queue, const CachedBatch& batch, proto::TimeMs 
 /// many shares differ from what they should be, and so many are in front of what is more urgent.
 constexpr std::uint32_t kMaxOfLane = 64;
 
-/// As many of the messages from there on as their taker has room for, at most `limit`; none where
-/// not even the first one fits.
+/// What goes out of a slice: so many messages, in so many places.
 struct Piece {
+  std::uint32_t span = 0;
   std::uint32_t count = 0;
   std::uint64_t bytes = 0;
 };
-Piece cut_to_room(const CachedBatch& batch, std::uint32_t first, std::uint64_t limit,
-                  const ShardState::DispatchWish& wish) {
+/// As many of the slice's messages as their taker has room for, at most `limit`; none where not even
+/// the first one fits. `touched`: what is known of their batch, or nullptr.
+Piece cut_to_room(const CachedBatch& batch, const TouchedBatch* touched, const Slice& slice,
+                  std::uint32_t limit, const ShardState::DispatchWish& wish) {
   const std::uint64_t max_bytes = std::min<std::uint64_t>(wish.max_bytes, proto::kMaxPieceBytes);
+  const auto next_live = [&](std::uint32_t index) {
+    return touched != nullptr ? touched->next_live(index, slice.end) : index;
+  };
   Piece piece;
-  while (piece.count < limit) {
-    const std::uint64_t next = batch.records[first + piece.count].bytes;
-    if (piece.count == 0 && wish.first_fits && next > wish.max_bytes) {
+  for (std::uint32_t i = slice.first; i < slice.end && piece.count < limit; i = next_live(i + 1)) {
+    const std::uint64_t bytes = batch.records[i].bytes;
+    if (piece.count == 0 && wish.first_fits && bytes > wish.max_bytes) {
       return {};
     }
-    if (piece.count > 0 && piece.bytes + next > max_bytes) {
+    if (piece.count > 0 && piece.bytes + bytes > max_bytes) {
       break;
     }
-    piece.bytes += next;
+    piece.bytes += bytes;
+    piece.span = i + 1 - slice.first;
     ++piece.count;
   }
   return piece;
+}
+
+/// The records of those messages: a piece of the batch's memory where nothing lies between them.
+proto::SharedBytes records_of(const CachedBatch& batch, const TouchedBatch* touched,
+                              std::uint32_t first, const Piece& piece) {
+  if (piece.span == piece.count) {
+    return batch.batch.slice(batch.records[first].position, piece.bytes);
+  }
+  std::string records;
+  records.reserve(piece.bytes);
+  touched->for_each_live(first, first + piece.span, [&](std::uint32_t i) {
+    records += batch.batch.view().substr(batch.records[i].position, batch.records[i].bytes);
+  });
+  return proto::SharedBytes(std::move(records));
 }
 
 }  // namespace
@@ -76,9 +98,33 @@ bool must_be_alone(const Run& run) {
 }
 
 Slice slice_of(const TouchedBatch& batch, const Run& run, std::uint32_t first, std::uint32_t end) {
-  return {batch.base_offset(), batch.last_offset(), first,           end,
-          run.attempts,        run.failures,        run.is_unparked, run.grant.value != 0};
+  return {batch.base_offset(), batch.last_offset(), first,      end,
+          run.attempts,        run.failures,        run.losses, run.is_unparked,
+          run.grant.value != 0};
 }
+
+namespace {
+
+/// Of messages from there on that were given back, the end of those that may go out with the first:
+/// no more runs than hold `limit`.
+std::uint32_t end_of_returned(const TouchedBatch& batch, std::span<const Run>::iterator run,
+                              std::uint32_t first, std::uint32_t limit, proto::TimeMs now) {
+  const Run& like = *run;
+  const std::span<const Run> runs(batch.runs());
+  std::uint32_t end = like.end();
+  std::uint32_t live = batch.live_in(first, end);
+  while (live < limit && ++run != runs.end() && run->state == like.state && run->when <= now &&
+         run->attempts == like.attempts && run->failures == like.failures &&
+         run->losses == like.losses && run->is_unparked == like.is_unparked &&
+         (run->grant.value != 0) == (like.grant.value != 0) &&
+         batch.next_live(end, run->first) == run->first) {
+    end = run->end();
+    live += batch.live_in(run->first, end);
+  }
+  return end;
+}
+
+}  // namespace
 
 DueSlice find_returned(const Queue& queue, const ShardState::DispatchWish& wish,
                        proto::TimeMs now) {
@@ -89,7 +135,9 @@ DueSlice find_returned(const Queue& queue, const ShardState::DispatchWish& wish,
       break;
     }
     const TouchedBatch& batch = queue.touched_batches().at(last);
-    for (const Run& run : batch.runs()) {
+    const std::span<const Run> runs(batch.runs());
+    for (auto at = runs.begin(); at != runs.end(); ++at) {
+      const Run& run = *at;
       const std::uint32_t first = batch.next_live(run.first, run.end());
       if (run.state != RunState::kReturned || run.when > now || first == run.end() ||
           (run.attempts > 0 && wish.max_redeliveries == 0)) {
@@ -100,8 +148,10 @@ DueSlice find_returned(const Queue& queue, const ShardState::DispatchWish& wish,
         continue;
       }
       found.must_be_alone = must_be_alone(run);
-      found.slice = slice_of(batch, run, first,
-                             found.must_be_alone ? first + 1 : batch.live_end(first, run.end()));
+      found.slice =
+          slice_of(batch, run, first,
+                   found.must_be_alone ? first + 1
+                                       : end_of_returned(batch, at, first, wish.max_messages, now));
       return found;
     }
   }
@@ -200,7 +250,11 @@ ShardState::NextStep ShardState::next_of(const Queue& lane, const DispatchWish& 
     }
     slice = std::get<Slice>(found);
   }
+  const TouchedBatch* touched = due.slice ? lane.touched(slice->base_offset) : nullptr;
   if (can_expire(lane, *cached) && cut_at_expired(lane, *cached, now, wish.max_messages, *slice)) {
+    if (touched != nullptr) {
+      slice->end = touched->live_end(slice->first, slice->end);
+    }
     if (must_wait_to_expire(lane)) {
       return std::monostate{};
     }
@@ -213,20 +267,20 @@ ShardState::NextStep ShardState::next_of(const Queue& lane, const DispatchWish& 
   if (slice->attempts > 0) {
     limit = std::min(limit, wish.max_redeliveries);
   }
-  const auto [count, bytes] = cut_to_room(*cached, slice->first, limit, wish);
-  if (count == 0) {
+  const Piece piece = cut_to_room(*cached, touched, *slice, limit, wish);
+  if (piece.count == 0) {
     return NoRoom{};
   }
   DispatchStep step;
-  step.group = cached->group_of(slice->first + count - 1);
+  step.group = cached->group_of(slice->first + piece.span - 1);
   if (!cached->groups.empty() && !slice->was_handed_out && !lane.is_fifo()) {
     const auto first = cached->groups.begin() + slice->first;
-    step.groups.assign(first, first + count);
+    step.groups.assign(first, first + piece.count);
   }
   step.must_be_alone = due.must_be_alone;
   step.passed_lone = due.passed_lone;
   step.record.groups = groups_told(lane, *cached);
-  step.record.range = {lane.id(), slice->base_offset, slice->last_offset, slice->first, count};
+  step.record.range = {lane.id(), slice->base_offset, slice->last_offset, slice->first, piece.span};
   step.record.grant = proto::GrantId{allocator_.next_grant};
   step.record.nonce = wish.nonce;
   step.record.deadline = now + wish.lease_ms / (WEIR_PLANTED(halve_leases) ? 2 : 1);
@@ -243,13 +297,15 @@ ShardState::NextStep ShardState::next_of(const Queue& lane, const DispatchWish& 
   step.delivery.generation = lane.counters().generation;
   step.delivery.base_offset = slice->base_offset;
   step.delivery.first_index = slice->first;
-  step.delivery.count = count;
+  step.delivery.span = piece.span;
+  step.delivery.count = piece.count;
   step.delivery.attempts = slice->attempts;
   step.delivery.failures = slice->failures;
+  step.delivery.losses = slice->losses;
   step.delivery.again = slice->was_handed_out;
   step.delivery.lease_ms = wish.lease_ms;
   step.delivery.base_timestamp = cached->base_timestamp;
-  step.delivery.records = cached->batch.slice(cached->records[slice->first].position, bytes);
+  step.delivery.records = records_of(*cached, touched, slice->first, piece);
   return step;
 }
 

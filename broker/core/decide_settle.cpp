@@ -121,22 +121,33 @@ struct Said {
   std::uint64_t random = 0;
 };
 
-/// When messages of the run from `first` on may be handed out again by their queue's policy.
-proto::TimeMs due_by_policy(const Queue& queue, const Run& run, std::uint32_t first,
+/// Random bits of its own for each place, as good for neighbours; of the first one the bits as they
+/// are. Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators" (2014), the step
+/// of SplitMix64.
+std::uint64_t bits_at(std::uint64_t random, std::uint32_t place) {
+  std::uint64_t bits = place * std::uint64_t{0x9E3779B97F4A7C15};
+  bits = (bits ^ (bits >> 30U)) * 0xBF58476D1CE4E5B9U;
+  bits = (bits ^ (bits >> 27U)) * 0x94D049BB133111EBU;
+  return random + (bits ^ (bits >> 31U));
+}
+
+/// When messages of the run may be handed out again by their queue's policy; not all at once that
+/// fail together.
+proto::TimeMs due_by_policy(const Queue& queue, const Run& run, std::uint32_t place,
                             proto::TimeMs now, std::uint64_t random) {
-  // Of those that fail together, not all come again together; but those that share a row of history
-  // do, so that they stay one run.
   return now + redelivery_delay_ms(queue.definition().settings, run.ended_attempts(),
-                                   random + first / AttemptSpans::kMaxMessages);
+                                   bits_at(random, place));
 }
 
 Record record_of(const Queue& queue, const Run& run, const Said& said, const MessageRange& range,
                  proto::TimeMs now) {
   const proto::SettleRange& settle = said.settle;
   const auto returned = [&](ReturnCause cause) {
-    const proto::TimeMs due = settle.value == proto::kDelayByPolicy
-                                  ? due_by_policy(queue, run, range.first, now, said.random)
-                                  : now + settle.value;
+    const proto::TimeMs due =
+        settle.value == proto::kDelayByPolicy
+            // Those that may share a row of history stay one run.
+            ? due_by_policy(queue, run, range.first / AttemptSpans::kMaxMessages, now, said.random)
+            : now + settle.value;
     return Returned{range, due, cause, now, std::string(said.reason)};
   };
   switch (settle.kind) {
@@ -204,6 +215,11 @@ void refuse(ShardState::SettleDecision& decision, std::uint32_t first, std::uint
   }
 }
 
+/// Whether it may be said of what is done already: it changes nothing.
+bool passes_what_is_done(SettleKind kind) {
+  return kind == SettleKind::kAck || kind == SettleKind::kStarted;
+}
+
 /// The messages of a range that the batch has, run by run, up to `end`.
 void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said, std::uint32_t end,
                  proto::TimeMs now, ShardState::SettleDecision& decision) {
@@ -212,7 +228,7 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said
   for (std::uint32_t index = settle.first_index; index < end;) {
     if (batch.acked(index)) {
       const std::uint32_t live = batch.next_live(index, end);
-      if (settle.kind != SettleKind::kAck && settle.kind != SettleKind::kStarted) {
+      if (!passes_what_is_done(settle.kind)) {
         refuse(decision, index, live - index, Errc::kReceiptExpired);
       }
       index = live;
@@ -224,8 +240,12 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said
       ++index;
       continue;
     }
-    std::uint32_t stop = batch.live_end(index, std::min(end, run->end()));
-    if (const auto why = refusal(queue, *run, settle, now)) {
+    const auto why = refusal(queue, *run, settle, now);
+    std::uint32_t stop = std::min(end, run->end());
+    if (why || !passes_what_is_done(settle.kind)) {
+      stop = batch.live_end(index, stop);
+    }
+    if (why) {
       refuse(decision, index, stop - index, *why);
     } else if (settle.kind != SettleKind::kStarted || !run->started) {
       if (WEIR_PLANTED(settle_whole_runs)) {
@@ -244,6 +264,22 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said
     }
     index = stop;
   }
+}
+
+/// The ranges of two records which say the same of their messages.
+std::optional<std::pair<MessageRange&, const MessageRange&>> alike(Record& one,
+                                                                   const Record& next) {
+  using Ranges = std::pair<MessageRange&, const MessageRange&>;
+  if (auto* acked = std::get_if<Acked>(&one)) {
+    const auto* more = std::get_if<Acked>(&next);
+    return more != nullptr ? std::optional(Ranges(acked->range, more->range)) : std::nullopt;
+  }
+  auto* returned = std::get_if<Returned>(&one);
+  const auto* more = std::get_if<Returned>(&next);
+  const bool is_alike = returned != nullptr && more != nullptr && returned->due == more->due &&
+                        returned->cause == more->cause && returned->time == more->time &&
+                        returned->reason == more->reason;
+  return is_alike ? std::optional(Ranges(returned->range, more->range)) : std::nullopt;
 }
 
 }  // namespace
@@ -308,30 +344,32 @@ bool ShardState::says_the_same(proto::QueueId queue_id, const proto::SettleRange
   moved.count = next.count;
   // In a FIFO queue what goes back takes with it what is behind it.
   return moved == next && next.first_index >= range.first_index + std::uint64_t{range.count} &&
-         is_nack(range.kind) && target != nullptr && !target->is_fifo();
+         (is_nack(range.kind) || range.kind == SettleKind::kAck) && target != nullptr &&
+         !target->is_fifo();
 }
 
-void ShardState::join_returned(Records& records) const {
-  const auto goes_on = [this](const Returned& one, const Returned& next) {
-    const MessageRange& range = one.range;
-    if (range.queue != next.range.queue || range.last_offset != next.range.last_offset ||
-        one.due != next.due || one.cause != next.cause || one.time != next.time ||
-        one.reason != next.reason) {
-      return false;
-    }
-    const std::uint32_t end = range.first + range.count;
-    return queues_.at(range.queue)
-               .touched_batches()
-               .at(range.last_offset)
-               .next_live(end, next.range.first) == next.range.first;
-  };
+bool ShardState::join(Record& record, const Record& next) const {
+  const auto ranges = alike(record, next);
+  if (!ranges) {
+    return false;
+  }
+  auto& [range, behind] = *ranges;
+  const TouchedBatch& batch = queues_.at(range.queue).touched_batches().at(range.last_offset);
+  if (range.queue != behind.queue || range.last_offset != behind.last_offset ||
+      batch.next_live(range.first + range.count, behind.first) != behind.first) {
+    return false;
+  }
+  range.count = behind.first + behind.count - range.first;
+  return true;
+}
+
+void ShardState::join_settled(Records& records) const {
   std::size_t kept = 0;
   for (std::size_t i = 1; i < records.size(); ++i) {
-    auto* one = std::get_if<Returned>(&records[kept]);
-    const auto* next = std::get_if<Returned>(&records[i]);
-    if (one != nullptr && next != nullptr && goes_on(*one, *next)) {
-      one->range.count = next->range.first + next->range.count - one->range.first;
-    } else if (++kept != i) {
+    if (join(records[kept], records[i])) {
+      continue;
+    }
+    if (++kept != i) {
       records[kept] = std::move(records[i]);
     }
   }

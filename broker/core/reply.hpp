@@ -141,13 +141,15 @@ struct Delivery {
   std::uint32_t generation = 0;
   proto::Offset base_offset = 0;  // of the batch
   std::uint32_t first_index = 0;
-  std::uint32_t count = 0;
+  std::uint32_t span = 0;      // places from there on in which they lie
+  std::uint32_t count = 0;     // of messages: what else is there is done
   std::uint16_t attempts = 0;  // before this one
   std::uint16_t failures = 0;  // among those
+  std::uint16_t losses = 0;    // among those
   bool again = false;          // was handed out before, whether anybody began it or not
   std::int64_t lease_ms = 0;
   proto::TimeMs base_timestamp = 0;
-  proto::SharedBytes records;  // the slice's bytes
+  proto::SharedBytes records;  // one behind the other
 };
 
 struct Received {

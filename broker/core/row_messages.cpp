@@ -42,11 +42,12 @@ bool is_dead_letter_queue(const pb::QueueRow& row) {
 
 std::optional<Run> read(const pb::RunRow& row) {
   if (row.state() < pb::RUN_STATE_LEASED || row.state() > pb::RUN_STATE_PARKED ||
-      row.attempts() > UINT16_MAX || row.since() < 0 || row.holder().size() > kMaxHolderBytes) {
+      row.attempts() > UINT16_MAX || (row.started() && row.attempts() == 0) || row.since() < 0 ||
+      row.holder().size() > kMaxHolderBytes) {
     return std::nullopt;
   }
   // An attempt that was begun and is not over counts as one already, but not as a failure.
-  const std::uint32_t ended = row.attempts() - (row.started() && row.attempts() > 0 ? 1 : 0);
+  const std::uint32_t ended = row.attempts() - (row.started() ? 1 : 0);
   const std::uint32_t failures = row.has_failures() ? row.failures() : ended;
   if (failures > row.attempts() || row.losses() > failures) {
     return std::nullopt;
@@ -281,7 +282,8 @@ void write(const TouchedBatch& from, pb::TouchedBatchRow& to) {
   for (const AttemptSpan& span : from.attempts().all()) {
     to.add_attempt_rows(span.first);
     to.add_attempt_rows(span.count);
-    to.add_attempt_rows(span.number);
+    to.add_attempt_rows(span.from);
+    to.add_attempt_rows(span.to);
   }
 }
 
@@ -339,14 +341,14 @@ namespace {
 
 /// As it was before neighbours shared rows: each message has a row for each of its attempts.
 std::vector<AttemptSpan> unshared_attempts(const TouchedBatch& batch) {
-  std::vector<AttemptSpan> spans;
+  AttemptSpans spans;
   for (const Run& run : batch.runs()) {
     batch.for_each_live(run.first, run.end(), [&](std::uint32_t i) {
       for_each_kept_attempt(run.ended_attempts(),
-                            [&](std::uint16_t number) { spans.push_back({i, number, 1}); });
+                            [&](std::uint16_t number) { spans.add(i, 1, number); });
     });
   }
-  return spans;
+  return spans.all();
 }
 
 std::optional<std::vector<AttemptSpan>> read_attempt_rows(const pb::TouchedBatchRow& from,
@@ -354,18 +356,20 @@ std::optional<std::vector<AttemptSpan>> read_attempt_rows(const pb::TouchedBatch
   if (from.attempt_rows().empty()) {
     return unshared_attempts(batch);
   }
-  if (from.attempt_rows_size() % 3 != 0) {
+  constexpr int kNumbers = 4;
+  if (from.attempt_rows_size() % kNumbers != 0) {
     return std::nullopt;
   }
   std::vector<AttemptSpan> spans;
-  for (int i = 0; i < from.attempt_rows_size(); i += 3) {
+  for (int i = 0; i < from.attempt_rows_size(); i += kNumbers) {
     const std::uint32_t messages = from.attempt_rows(i + 1);
-    const std::uint32_t number = from.attempt_rows(i + 2);
-    if (messages > AttemptSpans::kMaxMessages || number > UINT16_MAX) {
+    const std::uint32_t first = from.attempt_rows(i + 2);
+    const std::uint32_t last = from.attempt_rows(i + 3);
+    if (messages > AttemptSpans::kMaxMessages || first > UINT16_MAX || last > UINT16_MAX) {
       return std::nullopt;
     }
-    spans.push_back({from.attempt_rows(i), static_cast<std::uint16_t>(number),
-                     static_cast<std::uint8_t>(messages)});
+    spans.push_back({from.attempt_rows(i), static_cast<std::uint16_t>(first),
+                     static_cast<std::uint16_t>(last), static_cast<std::uint8_t>(messages)});
   }
   return spans;
 }
@@ -404,8 +408,8 @@ std::optional<TouchedBatch> read(const pb::TouchedBatchRow& from, proto::Offset 
     batch.for_each_live(0, batch.size(), [&](std::uint32_t i) { groups[i] = from.groups(next++); });
     batch.set_groups(std::move(groups));
   }
-  auto attempts = read_attempt_rows(from, batch);
-  if (!attempts || !batch.attempts().restore(*std::move(attempts), batch.size())) {
+  const auto attempts = read_attempt_rows(from, batch);
+  if (!attempts || !batch.attempts().restore(*attempts, batch.size())) {
     return std::nullopt;
   }
   return batch;

@@ -115,8 +115,8 @@ class ShardState {
   /// may be decided with the same random bits, one after the other, before either is applied.
   [[nodiscard]] bool says_the_same(proto::QueueId queue, const proto::SettleRange& range,
                                    const proto::SettleRange& next) const;
-  /// Makes one of neighbours that go back alike, also where what lies between them is done.
-  void join_returned(Records& records) const;
+  /// Makes one of neighbours of which the same is said, also where what lies between them is done.
+  void join_settled(Records& records) const;
   /// The range that a receipt handle names, or RECEIPT_INVALID.
   struct HandleRange {
     proto::QueueId queue;
@@ -330,6 +330,8 @@ class ShardState {
     std::uint64_t reserved_grant = 1;  // what the row says: grants below may have been used
   };
 
+  /// Whether `record` says what `next` says, of its neighbours; then of these, too.
+  bool join(Record& record, const Record& next) const;
   [[nodiscard]] static Records decide_without_dead_letter_queue(const Queue& source,
                                                                 const TouchedBatch& batch,
                                                                 proto::TimeMs now);

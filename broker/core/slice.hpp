@@ -12,7 +12,8 @@
 // What is handed out next, before it is cut to what its taker has room for.
 namespace weir::core {
 
-/// Neighbouring messages that may go out together: one batch, one number of attempts, none acked.
+/// Messages that may go out together: of one batch, of one number of attempts, and next to each
+/// other but for what is done between them. The first is not.
 struct Slice {
   proto::Offset base_offset = 0;
   proto::Offset last_offset = 0;
@@ -20,6 +21,7 @@ struct Slice {
   std::uint32_t end = 0;
   std::uint16_t attempts = 0;
   std::uint16_t failures = 0;
+  std::uint16_t losses = 0;
   bool is_unparked = false;
   bool was_handed_out = false;  // ever
 };

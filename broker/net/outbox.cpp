@@ -18,6 +18,7 @@ constexpr std::size_t kFrameHead = 5;  // length and type
 void Outbox::add_delivery(std::uint32_t alias, const core::Delivery& delivery) {
   const proto::Deliver frame{.alias = alias,
                              .first_index = delivery.first_index,
+                             .span = delivery.span,
                              .count = delivery.count,
                              .lease_ms = static_cast<std::uint32_t>(delivery.lease_ms),
                              .grant = delivery.grant,
@@ -26,6 +27,7 @@ void Outbox::add_delivery(std::uint32_t alias, const core::Delivery& delivery) {
                              .base_timestamp = delivery.base_timestamp,
                              .attempts = delivery.attempts,
                              .failures = delivery.failures,
+                             .losses = delivery.losses,
                              .generation = delivery.generation,
                              .origin = delivery.queue.value,
                              .records = delivery.records.view()};

@@ -250,6 +250,7 @@ struct Writer {
       grant.set_nonce(delivery.nonce);
       grant.set_base_offset(delivery.base_offset);
       grant.set_first_index(delivery.first_index);
+      grant.set_span(delivery.span);
       grant.set_count(delivery.count);
       grant.set_attempts(delivery.attempts);
       grant.set_failures(delivery.failures);

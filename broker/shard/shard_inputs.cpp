@@ -89,7 +89,7 @@ Shard::Impl::Waits Shard::Impl::handle(const Input& input, SettleInput& settled)
       --share;
     } while (!waits && share > 0 && says_the_same_again(settled));
     if (settled.done > first + 1) {
-      state_->join_returned(records);
+      state_->join_settled(records);
     }
     apply(records);
     if (waits) {

@@ -66,7 +66,7 @@ void ConsumerMachine::forget_rest(Grant& grant) {
   }
   waiting_messages_ -= grant.waiting();
   waiting_bytes_ -= grant.bytes();
-  grant.mark_settled(grant.first_waiting(), grant.waiting());
+  grant.mark_settled_at(grant.first_waiting(), grant.waiting());
 }
 
 /// With groups: what waits there, if it does, is no more to be done here.
@@ -109,7 +109,7 @@ std::uint32_t ConsumerMachine::begin_group_turns(Grant& grant, std::uint32_t& fi
   while (first < end && !is_its_turn(first)) {
     ++first;
   }
-  const std::uint32_t limit = policy_.chunk(grant.attempts());
+  const std::uint32_t limit = policy_.chunk(grant.losses());
   std::uint32_t count = 0;
   while (count < limit && first + count < end && is_its_turn(first + count)) {
     turns_.insert_or_assign(grant.group_of(first + count), std::pair(grant.id(), first + count));
@@ -142,7 +142,7 @@ std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now
       at = waiting_.erase(at);
       continue;
     }
-    if (grant.attempts() > 0 && !takes_suspects) {
+    if (grant.losses() > 0 && !takes_suspects) {
       break;
     }
     if (grant.has_groups() && is_held_too_long(grant, now)) {
@@ -151,23 +151,25 @@ std::optional<ConsumerMachine::Chunk> ConsumerMachine::begin_chunk(TimePoint now
       continue;
     }
     if (grant.has_groups()) {
+      std::uint32_t first = 0;
       Chunk chunk;
       chunk.grant = *at;
-      chunk.count = begin_group_turns(grant, chunk.first);
-      chunk.is_suspect = grant.attempts() > 0;
+      chunk.count = begin_group_turns(grant, first);
+      chunk.first = first - grant.first_index();
+      chunk.is_suspect = grant.losses() > 0;
       if (chunk.count == 0) {
         ++at;
         continue;
       }
-      settlements_.add(grant.range(proto::SettleKind::kStarted, chunk.first, chunk.count, 0));
+      settlements_.add(grant.started(chunk.first, chunk.count));
       return chunk;
     }
     Chunk chunk;
     chunk.grant = *at;
     chunk.first = grant.first_waiting();
-    chunk.count = std::min(policy_.chunk(grant.attempts()), grant.waiting());
-    chunk.is_suspect = grant.attempts() > 0;
-    settlements_.add(grant.range(proto::SettleKind::kStarted, chunk.first, chunk.count, 0));
+    chunk.count = std::min(policy_.chunk(grant.losses()), grant.waiting());
+    chunk.is_suspect = grant.losses() > 0;
+    settlements_.add(grant.started(chunk.first, chunk.count));
     grant.begin(chunk.count);
     note_begun(grant, chunk.count);
     if (grant.waiting() == 0) {
@@ -256,7 +258,8 @@ void ConsumerMachine::on_failed(std::vector<proto::SettleFailure> failures) {
       return grant->waiting() == 0;
     }
     const bool is_lost = std::ranges::any_of(of(*grant), [&](const proto::SettleFailure& failure) {
-      return failure.first_index + failure.count > grant->first_waiting();
+      return grant->waiting() > 0 && std::uint64_t{failure.first_index} + failure.count >
+                                         grant->index_of(grant->first_waiting());
     });
     if (is_lost) {
       forget_rest(*grant);
@@ -280,8 +283,10 @@ void ConsumerMachine::on_failed(std::vector<proto::SettleFailure> failures) {
 /// Gives back the last ones that wait.
 void ConsumerMachine::release_last(Grant& grant, std::uint32_t count) {
   if (!grant.has_groups()) {
-    const std::uint32_t first = grant.drop_last_waiting(count);
-    settlements_.add(grant.range(proto::SettleKind::kRelease, first, count, 0));
+    for (const proto::SettleRange& range :
+         grant.drop_last_waiting(count, proto::SettleKind::kRelease)) {
+      settlements_.add(range);
+    }
     note_begun(grant, count);
     return;
   }

@@ -33,15 +33,19 @@ class ConsumerMachine {
   /// hands out nothing beyond the window, so those leases have ended, or it does what it must not.
   void keep_waiting_within(std::size_t messages, std::size_t bytes);
 
-  /// Messages that the application gets next: `count` of `grant` from index `first` on. That they
-  /// are begun stands among the settlements by then. `is_suspect`: they were begun before, and this
-  /// must have left for the broker before the handler runs, so that a message that kills its
-  /// consumers uses up its attempts.
+  /// Messages that the application gets next: `count` of `grant` from position `first` on. That they
+  /// are begun stands among the settlements by then. `is_suspect`: it was begun before and nobody
+  /// said how that ended; this must have left for the broker before the handler runs, so that a
+  /// message that kills its consumers uses up its attempts.
   struct Chunk {
     std::shared_ptr<Grant> grant;
     std::uint32_t first = 0;
     std::uint32_t count = 0;
     bool is_suspect = false;
+
+    [[nodiscard]] std::uint32_t index_of(std::uint32_t i) const {
+      return grant->index_of(first + i);
+    }
   };
   /// The next chunk; nullopt when nothing waits. A grant whose lease has ended is passed over: the
   /// broker has taken it back. Suspects are left alone unless the application asks for its next

@@ -10,7 +10,7 @@
 namespace weir::sdk {
 
 bool is_sound(const proto::Deliver& frame) {
-  return frame.count >= 1 && frame.count <= proto::kMaxBatchRecords &&
+  return frame.count >= 1 && frame.count <= frame.span && frame.span <= proto::kMaxBatchRecords &&
          frame.first_index <= proto::kMaxBatchRecords && frame.base_offset >= 0 &&
          frame.base_offset <= kBaseOffsetMax;
 }
@@ -22,24 +22,70 @@ Grant::Grant(const proto::Deliver& frame, const GrantOrigin& origin,
       base_offset_(frame.base_offset),
       base_timestamp_(frame.base_timestamp),
       first_index_(frame.first_index),
+      span_(frame.span),
       count_(frame.count),
       attempts_(frame.attempts),
       failures_(frame.failures),
+      losses_(frame.losses),
       lease_(frame.lease_ms),
       origin_(origin),
       sink_(std::move(sink)),
       records_(frame.records),
       first_that_may_wait_(frame.first_index),
       unread_(records_),
-      next_index_(frame.first_index),
       waiting_(frame.count),
-      waiting_end_(frame.first_index + frame.count),
+      waiting_end_(frame.count),
       settled_(frame.count, false) {
   sink_->on_grant_made();
 }
 
 Grant::~Grant() {
   sink_->on_grant_gone();
+}
+
+proto::Result<> Grant::read_indexes() {
+  if (is_dense()) {
+    return {};
+  }
+  std::vector<std::uint32_t> indexes;
+  indexes.reserve(count_);
+  std::string_view rest = records_;
+  std::uint64_t next = first_index_;
+  for (std::uint32_t position = 0; position < count_; ++position) {
+    const proto::Result<proto::DecodedRecord> decoded = proto::decode_record(rest);
+    if (!decoded) {
+      return decoded.error();
+    }
+    const auto index = static_cast<std::uint32_t>(decoded->record.offset_delta);
+    if (index < next || index - first_index_ >= span_) {
+      return proto::fail(proto::Errc::kMalformed, "a message outside the delivery's places");
+    }
+    indexes.push_back(index);
+    next = std::uint64_t{index} + 1;
+    rest.remove_prefix(decoded->bytes);
+  }
+  indexes_ = std::move(indexes);
+  return {};
+}
+
+std::uint32_t Grant::position_from(std::uint64_t index) const {
+  if (!is_dense()) {
+    return static_cast<std::uint32_t>(std::ranges::lower_bound(indexes_, index) - indexes_.begin());
+  }
+  return index <= first_index_
+             ? 0
+             : static_cast<std::uint32_t>(std::min<std::uint64_t>(index - first_index_, count_));
+}
+
+std::uint32_t Grant::end_of_neighbours(std::uint32_t position, std::uint32_t end) const {
+  if (is_dense()) {
+    return end;
+  }
+  std::uint32_t next = position + 1;
+  while (next < end && indexes_[next] == indexes_[next - 1] + 1) {
+    ++next;
+  }
+  return next;
 }
 
 proto::SettleRange Grant::range(proto::SettleKind kind, std::uint32_t index, std::uint32_t count,
@@ -53,6 +99,11 @@ proto::SettleRange Grant::range(proto::SettleKind kind, std::uint32_t index, std
   range.count = count;
   range.value = value;
   return range;
+}
+
+proto::SettleRange Grant::started(std::uint32_t position, std::uint32_t count) const {
+  const std::uint32_t first = index_of(position);
+  return range(proto::SettleKind::kStarted, first, index_of(position + count - 1) - first + 1, 0);
 }
 
 std::string Grant::handle_of(std::uint32_t index) const {
@@ -91,10 +142,13 @@ proto::Result<Delivery> Grant::next() {
     return decoded.error();
   }
   unread_.remove_prefix(decoded->bytes);
-  return to_delivery(next_index_++, decoded->record);
+  return to_delivery(index_of(next_position_++), decoded->record);
 }
 
 proto::Result<> Grant::read_groups() {
+  if (!is_dense()) {
+    return proto::fail(proto::Errc::kMalformed, "a FIFO queue's delivery with places left out");
+  }
   std::vector<Place> places;
   places.reserve(count_);
   std::string_view rest = records_;
@@ -137,20 +191,30 @@ void Grant::begin_one(std::uint32_t index) {
   }
 }
 
-std::uint32_t Grant::drop_last_waiting(std::uint32_t count) {
+std::vector<proto::SettleRange> Grant::drop_last_waiting(std::uint32_t count,
+                                                         proto::SettleKind kind) {
+  std::vector<proto::SettleRange> ranges;
+  const std::uint32_t end = waiting_end_;
   waiting_ -= count;
   waiting_end_ -= count;
-  mark_settled(waiting_end_, count);
-  return waiting_end_;
+  mark_settled_at(waiting_end_, count);
+  for (std::uint32_t at = waiting_end_; at < end;) {
+    const std::uint32_t next = end_of_neighbours(at, end);
+    ranges.push_back(range(kind, index_of(at), next - at, 0));
+    at = next;
+  }
+  return ranges;
 }
 
 void Grant::mark_settled(std::uint32_t index, std::uint32_t count) {
-  const std::uint64_t begin = std::max(index, first_index_);
-  const std::uint64_t end =
-      std::min<std::uint64_t>(std::uint64_t{index} + count, std::uint64_t{first_index_} + count_);
-  for (std::uint64_t i = begin; i < end; ++i) {
-    if (!settled_[i - first_index_]) {
-      settled_[i - first_index_] = true;
+  const std::uint32_t begin = position_from(index);
+  mark_settled_at(begin, position_from(std::uint64_t{index} + count) - begin);
+}
+
+void Grant::mark_settled_at(std::uint32_t position, std::uint32_t count) {
+  for (std::uint32_t i = position; i < position + count; ++i) {
+    if (!settled_[i]) {
+      settled_[i] = true;
       ++settled_count_;
     }
   }
@@ -169,8 +233,9 @@ std::vector<proto::SettleRange> Grant::unsettled(proto::SettleKind kind,
     while (end < count_ && !settled_[end]) {
       ++end;
     }
-    ranges.push_back(range(kind, first_index_ + begin, end - begin, value));
-    begin = end;
+    for (; begin < end; begin = end_of_neighbours(begin, end)) {
+      ranges.push_back(range(kind, index_of(begin), end_of_neighbours(begin, end) - begin, value));
+    }
   }
   return ranges;
 }

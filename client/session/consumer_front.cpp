@@ -13,7 +13,8 @@ namespace weir::sdk {
 namespace {
 
 proto::Result<Delivery> message_of(const ConsumerMachine::Chunk& chunk, std::uint32_t position) {
-  return chunk.grant->has_groups() ? chunk.grant->at(chunk.first + position) : chunk.grant->next();
+  return chunk.grant->has_groups() ? chunk.grant->at(chunk.index_of(position))
+                                   : chunk.grant->next();
 }
 
 }  // namespace
@@ -355,10 +356,8 @@ proto::Result<> ConsumerFront::on_deliver(const proto::Deliver& frame, TimePoint
   origin.queue = frame.origin;
   origin.generation = frame.generation;
   auto grant = std::make_shared<Grant>(frame, origin, shared_from_this());
-  if (is_fifo_) {
-    if (auto read = grant->read_groups(); !read) {
-      return read;
-    }
+  if (auto read = is_fifo_ ? grant->read_groups() : grant->read_indexes(); !read) {
+    return read;
   }
   backoff_.reset();
   const std::lock_guard lock(mutex_);
@@ -593,7 +592,8 @@ void ConsumerFront::hand_over(const ConsumerMachine::Chunk& chunk) {
 void ConsumerFront::give_back(const ConsumerMachine::Chunk& chunk) {
   const std::lock_guard lock(mutex_);
   for (std::uint32_t i = 0; i < chunk.count; ++i) {
-    machine_.settle(*chunk.grant, chunk.first + i, {.kind = proto::SettleKind::kRelease}, nullptr);
+    machine_.settle(*chunk.grant, chunk.index_of(i), {.kind = proto::SettleKind::kRelease},
+                    nullptr);
   }
 }
 

@@ -31,6 +31,7 @@ Result<std::vector<Delivery>> deliveries_of(const v1::Received& received, std::s
     frame.nonce = wire.nonce();
     frame.base_offset = wire.base_offset();
     frame.first_index = wire.first_index();
+    frame.span = wire.span();
     frame.count = wire.count();
     frame.attempts = static_cast<std::uint16_t>(wire.attempts());
     frame.failures = static_cast<std::uint16_t>(wire.failures());
@@ -41,6 +42,9 @@ Result<std::vector<Delivery>> deliveries_of(const v1::Received& received, std::s
       return Error(ErrorCode::kMalformed, "the broker's answer holds what nobody asked for");
     }
     const auto grant = std::make_shared<Grant>(frame, origin, channel);
+    if (const proto::Result<> read = grant->read_indexes(); !read) {
+      return to_public(read.error());
+    }
     for (std::uint32_t i = 0; i < frame.count; ++i) {
       proto::Result<Delivery> delivery = grant->next();
       if (!delivery) {

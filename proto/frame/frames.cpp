@@ -157,6 +157,7 @@ void encode_head(const Deliver& frame, std::string& out) {
   FrameWriter writer(FrameType::kDeliver, kDeliverFixedBytes, frame.records.size(), out);
   writer.put<std::uint32_t>(frame.alias);
   writer.put<std::uint32_t>(frame.first_index);
+  writer.put<std::uint32_t>(frame.span);
   writer.put<std::uint32_t>(frame.count);
   writer.put<std::uint32_t>(frame.lease_ms);
   writer.put<std::uint64_t>(frame.grant.value);
@@ -165,6 +166,7 @@ void encode_head(const Deliver& frame, std::string& out) {
   writer.put<std::int64_t>(frame.base_timestamp);
   writer.put<std::uint16_t>(frame.attempts);
   writer.put<std::uint16_t>(frame.failures);
+  writer.put<std::uint16_t>(frame.losses);
   writer.put<std::uint32_t>(frame.generation);
   writer.put<std::uint64_t>(frame.origin);
 }
@@ -328,6 +330,7 @@ Result<Deliver> decode_deliver(std::string_view body) {
   Deliver frame;
   frame.alias = reader.take<std::uint32_t>();
   frame.first_index = reader.take<std::uint32_t>();
+  frame.span = reader.take<std::uint32_t>();
   frame.count = reader.take<std::uint32_t>();
   frame.lease_ms = reader.take<std::uint32_t>();
   frame.grant = GrantId(reader.take<std::uint64_t>());
@@ -336,6 +339,7 @@ Result<Deliver> decode_deliver(std::string_view body) {
   frame.base_timestamp = reader.take<std::int64_t>();
   frame.attempts = reader.take<std::uint16_t>();
   frame.failures = reader.take<std::uint16_t>();
+  frame.losses = reader.take<std::uint16_t>();
   frame.generation = reader.take<std::uint32_t>();
   frame.origin = reader.take<std::uint64_t>();
   frame.records = reader.take_rest();

@@ -87,16 +87,20 @@ struct Sent {
 };
 
 /// Broker -> consumer: one grant, that is one lease over one slice of one batch.
-///   u32 alias | u32 first_index | u32 count | u32 lease_ms | u64 grant | u64 nonce |
-///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 failures | u32 generation |
-///   u64 origin | records
-/// `base_offset` is the batch's; record i of the slice has offset base_offset + first_index + i.
+///   u32 alias | u32 first_index | u32 span | u32 count | u32 lease_ms | u64 grant | u64 nonce |
+///   i64 base_offset | i64 base_timestamp | u16 attempts | u16 failures | u16 losses |
+///   u32 generation | u64 origin | records
+/// `base_offset` is the batch's. The slice is `span` places of it from `first_index` on, of which
+/// `count` have a message; each record's offset delta is its place. What is between them was done
+/// before, and is not in `records`.
 /// `attempts` is how often each of these messages was begun before, `failures` how many of those
-/// count against the queue's max_receive_count.
+/// count against the queue's max_receive_count, `losses` how many of the failures came without a
+/// word from the handler.
 /// `origin` is the object id of the queue and `generation` its life: for message ids and handles.
 struct Deliver {
   std::uint32_t alias = 0;
   std::uint32_t first_index = 0;
+  std::uint32_t span = 0;
   std::uint32_t count = 0;
   std::uint32_t lease_ms = 0;
   GrantId grant;
@@ -105,12 +109,13 @@ struct Deliver {
   TimeMs base_timestamp = 0;
   std::uint16_t attempts = 0;
   std::uint16_t failures = 0;
+  std::uint16_t losses = 0;
   std::uint32_t generation = 0;
   std::uint64_t origin = 0;
   std::string_view records;
 };
 /// Bytes of a Deliver body before its records.
-inline constexpr std::size_t kDeliverFixedBytes = 4 * 4 + 8 * 2 + 8 * 2 + 2 * 2 + 4 + 8;
+inline constexpr std::size_t kDeliverFixedBytes = 5 * 4 + 8 * 2 + 8 * 2 + 3 * 2 + 4 + 8;
 
 /// What a consumer says about messages it holds. An attempt counts from when it began; what counts
 /// against the queue's max_receive_count are failures alone.

@@ -102,17 +102,16 @@ proto::Result<> RawConsumer::on_deliver(const proto::Deliver& deliver) {
   grant->id = deliver.grant;
   grant->nonce = deliver.nonce;
   grant->base_offset = deliver.base_offset;
-  grant->first_index = deliver.first_index;
   grant->attempts = deliver.attempts;
   grant->got_ms = now_ms() - lost_ms_;
   bool known = true;
   const auto visit = [&](const proto::RecordView& record) {
-    const proto::Offset offset = deliver.base_offset + deliver.first_index +
-                                 static_cast<proto::Offset>(grant->messages.size());
+    const proto::Offset offset = deliver.base_offset + record.offset_delta;
     const auto number = oracle_.delivered(record.value.value_or(std::string_view()), offset,
                                           deliver.attempts, deliver.grant);
     known = known && number.has_value();
     grant->messages.push_back(number.value_or(0));
+    grant->indexes.push_back(static_cast<std::uint32_t>(record.offset_delta));
   };
   proto::Result<> read =
       proto::for_each_record(deliver.records, static_cast<std::int32_t>(deliver.count), visit);
@@ -135,13 +134,20 @@ void RawConsumer::say(SettleKind kind, const Part& part, std::uint32_t value) {
   proto::Settle settle;
   settle.settle_number = ++last_settle_;
   settle.alias = alias_;
-  settle.ranges.push_back({.kind = kind,
-                           .grant = part.grant->id,
-                           .nonce = part.grant->nonce,
-                           .base_offset = part.grant->base_offset,
-                           .first_index = part.grant->first_index + part.first,
-                           .count = part.end - part.first,
-                           .value = value});
+  for (std::uint32_t i = part.first; i < part.end; ++i) {
+    const std::uint32_t index = part.grant->indexes[i];
+    if (i > part.first && part.grant->indexes[i - 1] + 1 == index) {
+      ++settle.ranges.back().count;
+    } else {
+      settle.ranges.push_back({.kind = kind,
+                               .grant = part.grant->id,
+                               .nonce = part.grant->nonce,
+                               .base_offset = part.grant->base_offset,
+                               .first_index = index,
+                               .count = 1,
+                               .value = value});
+    }
+  }
   proto::encode(settle, session_.out());
   for (std::uint32_t i = part.first; i < part.end; ++i) {
     if (begins(kind)) {
@@ -211,10 +217,10 @@ proto::Result<> RawConsumer::on_settled(const proto::Settled& settled) {
                                          " of grant " + std::to_string(grant.id.value) +
                                          " was refused: " + std::string(proto::name(code)));
       }
-      for (std::uint32_t i = 0; i < failure.count; ++i) {
-        const std::uint32_t index = failure.first_index + i - grant.first_index;
-        if (index < refused.size()) {
-          refused[index] = true;
+      for (std::uint32_t i = open.part.first; i < open.part.end; ++i) {
+        if (grant.indexes[i] >= failure.first_index &&
+            grant.indexes[i] - failure.first_index < failure.count) {
+          refused[i] = true;
           ++expired_;
         }
       }

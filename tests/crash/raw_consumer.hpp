@@ -47,11 +47,11 @@ class RawConsumer {
     proto::GrantId id;
     std::uint64_t nonce = 0;
     proto::Offset base_offset = 0;
-    std::uint32_t first_index = 0;
     std::uint32_t attempts = 0;
     std::int64_t got_ms = 0;  // stalls of the broker not counted
     bool is_old = false;      // of an earlier connection
     std::vector<MessageNumber> messages;
+    std::vector<std::uint32_t> indexes;  // of those, in their batch
   };
   using GrantPtr = std::shared_ptr<Grant>;
   /// Messages [first, end) of the grant.

@@ -41,18 +41,18 @@ std::vector<HandClient::Message> HandClient::messages_of(const weir::v1::Receive
   const weir::v1::Welcome& welcome = session_.welcome();
   std::vector<Message> messages;
   for (const weir::v1::Grant& grant : received.grants()) {
-    std::uint32_t index = grant.first_index();
     const auto add = [&](const proto::RecordView& record) {
-      messages.push_back({.handle = proto::encode_handle({.incarnation = welcome.incarnation(),
-                                                          .epoch = welcome.epoch(),
-                                                          .queue = proto::QueueId(received.id()),
-                                                          .generation = received.generation(),
-                                                          .grant = proto::GrantId(grant.grant()),
-                                                          .index = index++,
-                                                          .nonce = grant.nonce(),
-                                                          .base_offset = grant.base_offset(),
-                                                          .shard = welcome.shard()}),
-                          .body = std::string(record.value.value_or(""))});
+      messages.push_back(
+          {.handle = proto::encode_handle({.incarnation = welcome.incarnation(),
+                                           .epoch = welcome.epoch(),
+                                           .queue = proto::QueueId(received.id()),
+                                           .generation = received.generation(),
+                                           .grant = proto::GrantId(grant.grant()),
+                                           .index = static_cast<std::uint32_t>(record.offset_delta),
+                                           .nonce = grant.nonce(),
+                                           .base_offset = grant.base_offset(),
+                                           .shard = welcome.shard()}),
+           .body = std::string(record.value.value_or(""))});
     };
     (void)proto::for_each_record(grant.records(), static_cast<std::int32_t>(grant.count()), add);
   }

@@ -182,11 +182,13 @@ class Consumer {
         proto::Deliver frame;
         frame.first_index = static_cast<std::uint32_t>(input.below(3));
         frame.count = static_cast<std::uint32_t>(1 + input.below(4));
+        frame.span = frame.count + static_cast<std::uint32_t>(input.below(3));
         frame.lease_ms = input.number<std::uint32_t>();
         frame.grant = proto::GrantId(input.below(4));
         frame.base_offset = input.pick(kOffsets);
         frame.base_timestamp = input.pick(kOffsets);
         frame.attempts = input.byte();
+        frame.losses = static_cast<std::uint16_t>(input.below(2));
         frame.records = std::string_view(batch).substr(proto::kBatchHeaderBytes);
         deliver(frame, now);
         break;
@@ -215,8 +217,12 @@ class Consumer {
  private:
   // As the session does it: the first look is its own.
   void deliver(const proto::Deliver& frame, sdk::TimePoint now) {
-    if (sdk::is_sound(frame)) {
-      sink_->machine.add_grant(std::make_shared<sdk::Grant>(frame, sdk::GrantOrigin(), sink_), now);
+    if (!sdk::is_sound(frame)) {
+      return;
+    }
+    auto grant = std::make_shared<sdk::Grant>(frame, sdk::GrantOrigin(), sink_);
+    if (grant->read_indexes()) {
+      sink_->machine.add_grant(std::move(grant), now);
     }
   }
   void take(sdk::TimePoint now) {

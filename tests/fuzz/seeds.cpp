@@ -76,6 +76,7 @@ void add_frames(Seeds& seeds) {
   known.entries[1].known = {{0, 7}, {3, 9}};
   proto::encode(known, stream);
   proto::Deliver deliver;
+  deliver.span = 1;
   deliver.count = 1;
   deliver.records = "records";
   proto::encode(deliver, stream);

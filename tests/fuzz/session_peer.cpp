@@ -128,7 +128,7 @@ void SessionPeer::hear(const proto::RawFrame& frame) {
                                .nonce = deliver.nonce,
                                .base_offset = deliver.base_offset,
                                .first_index = deliver.first_index,
-                               .count = deliver.count,
+                               .count = deliver.span,
                                .value = 0});
       return;
     }

@@ -35,6 +35,7 @@ proto::Deliver delivery(std::uint32_t alias) {
   static const std::string records = sdk::test::FakeBroker::records({"a", "b"});
   proto::Deliver frame;
   frame.alias = alias;
+  frame.span = 2;
   frame.count = 2;
   frame.lease_ms = 30'000;
   frame.grant = proto::GrantId(1);
@@ -89,7 +90,8 @@ std::vector<Lie> lies() {
       {"a delivery, cut off", always(frame_of(FrameType::kDeliver, "abc")), "Deliver"},
       {"a delivery of nothing", deliver([](proto::Deliver& frame) { frame.count = 0; }),
        "what no batch holds"},
-      {"a delivery of everything", deliver([](proto::Deliver& frame) { frame.count = 0xFFFFFFFF; }),
+      {"a delivery of everything",
+       deliver([](proto::Deliver& frame) { frame.span = frame.count = 0xFFFFFFFF; }),
        "what no batch holds"},
       {"a delivery beyond the last offset",
        deliver([](proto::Deliver& frame) { frame.base_offset = kHugeOffset; }),
@@ -97,7 +99,7 @@ std::vector<Lie> lies() {
       {"a delivery in front of the first offset",
        deliver([](proto::Deliver& frame) { frame.base_offset = -1; }), "what no batch holds"},
       {"a delivery that holds less than it says",
-       deliver([](proto::Deliver& frame) { frame.count = 3; }), "record"},
+       deliver([](proto::Deliver& frame) { frame.span = frame.count = 3; }), "record"},
       {"a delivery of junk",
        deliver([](proto::Deliver& frame) { frame.records = "\x7f\xff\xff junk"; }), "record"},
       {"records for a queue",

@@ -10,8 +10,9 @@ SEND, SENT, DELIVER, SETTLE, SETTLED, CREDIT, _, RECORDS = range(16, 24)
 ACK, NACK, _, EXTEND, STARTED = range(1, 6)
 OK, MALFORMED, QUEUE_NOT_FOUND, RECEIPT_INVALID, RECEIPT_EXPIRED = 0, 1, 8, 15, 16
 OUT_OF_ORDER_SEQUENCE, MIB = 19, 1 << 20
-Grant = collections.namedtuple("Grant", "alias first_index count lease_ms grant nonce base_offset "
-                               "base_timestamp attempts flags generation origin records")
+Grant = collections.namedtuple("Grant", "alias first_index span count lease_ms grant nonce "
+                               "base_offset base_timestamp attempts failures losses generation "
+                               "origin records")
 
 def crc32c(data):
     crc = 0xFFFFFFFF
@@ -43,15 +44,17 @@ def batch(*values, producer=(-1, -1), sequence=-1):
     summed += b"".join(record(index, value) for index, value in enumerate(values))
     return struct.pack(">qiiBI", 0, 9 + len(summed), 0, 2, crc32c(summed)) + summed
 
-def values_of(records):
-    stream, values = io.BytesIO(records), []
-    while stream.tell() < len(records):
+def records_of(data):
+    """The records, as (offset delta, value)."""
+    stream, records = io.BytesIO(data), []
+    while stream.tell() < len(data):
         end = take_varint(stream) + stream.tell()
-        stream.read(1), take_varint(stream), take_varint(stream)  # 0, deltas of time and offset
+        stream.read(1), take_varint(stream)  # 0, delta of time
+        place = take_varint(stream)
         stream.read(max(take_varint(stream), 0))  # key
-        values.append(stream.read(take_varint(stream)))
+        records.append((place, stream.read(take_varint(stream))))
         stream.seek(end)
-    return values
+    return records
 
 def cut_batches(data):
     """The records of the whole batches at the front, as (offset, value), and the bytes behind."""
@@ -59,7 +62,7 @@ def cut_batches(data):
     while len(data) >= 61 and len(data) >= (size := 12 + struct.unpack_from(">i", data, 8)[0]):
         base, _, _, magic, crc = struct.unpack_from(">qiiBI", data)
         assert magic == 2 and crc == crc32c(data[21:size]), data
-        records += enumerate(values_of(data[61:size]), base)
+        records += [(base + place, value) for place, value in records_of(data[61:size])]
         data = data[size:]
     return records, data
 
@@ -106,8 +109,10 @@ class Broker:
     def take(self, offset):
         while offset not in self.held:
             body = self.await_frame(DELIVER)
-            new = Grant(*struct.unpack_from("<IIIIQQqqHHIQ", body), body[64:])
-            self.held |= {new.base_offset + new.first_index + i: new for i in range(new.count)}
+            new = Grant(*struct.unpack_from("<IIIIIQQqqHHHIQ", body), body[70:])
+            places = [place for place, _ in records_of(new.records)]
+            assert len(places) == new.count and places[-1] < new.first_index + new.span, new
+            self.held |= {new.base_offset + place: new for place in places}
         return self.held.pop(offset)
 
     def settle(self, grant, kind, offset, value=0, code=OK):
@@ -135,14 +140,14 @@ def check_sends(broker, other, name):
 def check_push(broker, other, name):
     worker = broker.request(subscribe={"queue": name, "window_messages": 2, "window_bytes": MIB})
     a, b = broker.take(0), broker.take(1)
-    assert a == b and a.attempts == 0 and values_of(a.records) == [b"a", b"b"], a
+    assert a == b and a.attempts == 0 and records_of(a.records) == [(0, b"a"), (1, b"b")], a
     broker.settle(a, STARTED, 0)
     broker.settle(a, ACK, 0)
     c = broker.take(2)  # the ack made room for it
     broker.write(CREDIT, struct.pack("<IIIQQ", worker.alias, 4, MIB, 0, 0))
     broker.settle(b, NACK, 1)
     b_again = broker.take(1)
-    assert b_again.attempts == 1 and values_of(b_again.records) == [b"b"], b_again
+    assert b_again.attempts == 1 and records_of(b_again.records) == [(1, b"b")], b_again
     broker.settle(b, ACK, 1, code=RECEIPT_EXPIRED)
     broker.settle(b_again, ACK, 1)
     broker.settle(c, EXTEND, 2, value=1)  # ms from now, not from the end of the lease
@@ -156,7 +161,7 @@ def check_receive(broker, other, name):
     for attempts, action in (0, NACK), (1, ACK):
         received = broker.request(receive={"queue": name, "max_messages": 4, "wait_ms": 10_000})
         grant, = received.grants
-        assert values_of(grant.records) == [b"d"] and grant.attempts == attempts, grant
+        assert records_of(grant.records) == [(3, b"d")] and grant.attempts == attempts, grant
         handle = handle_of(broker.welcome, received, grant)
         other.request(RECEIPT_INVALID, settle_by_handle={"handle": "B" + handle[1:], "action": ACK})
         other.request(settle_by_handle={"handle": handle, "action": action})

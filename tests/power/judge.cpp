@@ -316,12 +316,11 @@ class Trial final : public shard::SessionPort {
   }
 
   void take(const core::Delivery& delivery, bool is_early) {
-    std::uint32_t index = delivery.first_index;
     const auto read = proto::for_each_record(
         delivery.records.view(), static_cast<std::int32_t>(delivery.count),
         [&](const proto::RecordView& record) {
           const MessageNumber number = number_of(record.value.value_or("")).value_or(0);
-          found(delivery, delivery.base_offset + index++, number, is_early);
+          found(delivery, delivery.base_offset + record.offset_delta, number, is_early);
         });
     if (!read) {
       broken("a delivery cannot be read");
@@ -333,7 +332,7 @@ class Trial final : public shard::SessionPort {
                              .nonce = delivery.nonce,
                              .base_offset = delivery.base_offset,
                              .first_index = delivery.first_index,
-                             .count = delivery.count});
+                             .count = delivery.span});
     life_.shard().settle(session_, delivery.queue, settle);
     run_until([&] { return settled_ == last_settle_; });
     if (is_settle_refused_) {

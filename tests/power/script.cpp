@@ -346,7 +346,6 @@ void Script::read(const Target& first_partition) {
 }
 
 void Script::hear_delivery(std::uint32_t alias, const core::Delivery& delivery, bool is_started) {
-  std::uint32_t index = delivery.first_index;
   const auto read =
       proto::for_each_record(delivery.records.view(), static_cast<std::int32_t>(delivery.count),
                              [&](const proto::RecordView& record) {
@@ -355,8 +354,8 @@ void Script::hear_delivery(std::uint32_t alias, const core::Delivery& delivery, 
                                word.log = delivery.queue.value;
                                word.number = number_of(record.value.value_or("")).value_or(0);
                                word.base_offset = delivery.base_offset;
-                               word.offset = delivery.base_offset + index;
-                               word.index = index++;
+                               word.offset = delivery.base_offset + record.offset_delta;
+                               word.index = static_cast<std::uint32_t>(record.offset_delta);
                                word.until = is_started ? now_ + delivery.lease_ms : 0;
                                word.grant = delivery.grant.value;
                                word.nonce = delivery.nonce;

@@ -240,7 +240,7 @@ void Consumer::hear_delivery(std::uint32_t alias, const core::Delivery& delivery
 void Consumer::keep(core::Delivery delivery, std::uint32_t alias) {
   Held held;
   held.first = delivery.first_index;
-  held.count = delivery.count;
+  held.count = delivery.span;  // a settlement may name what is done between them
   held.alias = alias;
   held.started = alias == 0;
   held.delivery = std::move(delivery);

@@ -81,11 +81,11 @@ void Oracle::expect_history(const Scan& scan, proto::QueueId lane, std::uint32_t
   const core::Run& run = *batch.run_at(index);
   const auto ended = static_cast<std::uint16_t>(run.attempts - (run.started ? 1 : 0));
   int failures = 0;
+  const std::vector<core::AttemptSpan> spans = batch.attempts().all();
   core::for_each_kept_attempt(ended, [&](std::uint16_t number) {
-    const auto span = std::ranges::find_if(batch.attempts().all(), [&](const auto& told) {
-      return told.number == number && told.first <= index && index < told.end();
-    });
-    const auto row = span == batch.attempts().all().end()
+    const auto span =
+        std::ranges::find_if(spans, [&](const auto& told) { return told.tells_of(index, number); });
+    const auto row = span == spans.end()
                          ? std::nullopt
                          : scan.reader
                                ->get(Family::kState, storage::attempt_key(
@@ -196,6 +196,7 @@ void Oracle::scan_log(proto::QueueId lane, const Log& log, Scan& scan, Sums& sum
   proto::Offset last_seen = -1;
   proto::TimeMs oldest = 0;
   std::set<std::pair<proto::TimeMs, proto::Offset>> cold_due;
+  HistoryRows history;
   const std::string prefix =
       storage::generation_prefix(KeyKind::kBatch, lane.value, counters.generation);
   const auto rows = scan.reader->scan(Family::kLog, prefix, storage::prefix_end(prefix), {});
@@ -223,6 +224,7 @@ void Oracle::scan_log(proto::QueueId lane, const Log& log, Scan& scan, Sums& sum
       if (decoded.is_cold && touched->counts().returned > 0) {
         cold_due.emplace(touched->next_due(), last);
       }
+      add_history(*touched, history);
       runs.leased += touched->counts().leased;
       runs.returned += touched->counts().returned;
       runs.dying += touched->counts().dying;
@@ -259,6 +261,7 @@ void Oracle::scan_log(proto::QueueId lane, const Log& log, Scan& scan, Sums& sum
     }
   }
   scan_due_index(lane, counters.generation, cold_due, scan);
+  scan_history(lane, counters.generation, history, scan);
   if (proto::lane_tag(lane) == 0) {
     scan_lane(id, counters, scan);
   }
@@ -295,6 +298,38 @@ void Oracle::scan_redrive(proto::LogId id, Scan& scan) {
     if (!known.said) {
       known.over = std::min(known.over, word_);
     }
+  }
+}
+
+/// Which rows of history there are to be for messages of the batch: of those that it names, those
+/// that one of their messages needs.
+void Oracle::add_history(const core::TouchedBatch& batch, HistoryRows& rows) {
+  for (const core::AttemptSpan& span : batch.attempts().all()) {
+    batch.for_each_live(span.first, span.end(), [&](std::uint32_t index) {
+      core::for_each_kept_attempt(batch.run_at(index)->ended_attempts(), [&](std::uint16_t number) {
+        if (span.tells_of(index, number)) {
+          rows.emplace(batch.base_offset() + span.first, number);
+        }
+      });
+    });
+  }
+}
+
+/// There are those, and no others.
+void Oracle::scan_history(proto::QueueId lane, std::uint32_t generation,
+                          const HistoryRows& expected, const Scan& scan) {
+  HistoryRows found;
+  const std::string prefix = storage::generation_prefix(KeyKind::kAttempt, lane.value, generation);
+  const auto rows = scan.reader->scan(Family::kState, prefix, storage::prefix_end(prefix), {});
+  for (; rows->valid(); rows->next()) {
+    const auto at = storage::parse_attempt_key(rows->key()).value();
+    found.emplace(at.offset, at.attempt);
+  }
+  if (found != expected) {
+    const proto::LogId id{proto::home_of(lane).value};
+    world_.violate("queue " + std::to_string(id.value) + " has " + std::to_string(found.size()) +
+                       " rows of history, its messages need " + std::to_string(expected.size()),
+                   {id, {}});
   }
 }
 

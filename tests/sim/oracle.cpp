@@ -191,7 +191,7 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
             std::to_string(delivery.grant.value) + " attempts " + std::to_string(delivery.attempts),
         {proto::LogId{delivery.queue.value},
          messages_at(proto::LogId{delivery.queue.value},
-                     delivery.base_offset + delivery.first_index, delivery.count)});
+                     delivery.base_offset + delivery.first_index, delivery.span)});
   }
   const auto given = host_.drawn_at(delivery.nonce);
   const proto::LogId log{delivery.queue.value};
@@ -199,19 +199,27 @@ void Oracle::said_delivery(proto::SessionId session, std::uint32_t alias,
     wrong("a lease with a nonce that was never drawn", log, delivery.base_offset, 0);
     return;
   }
-  proto::Offset offset = delivery.base_offset + delivery.first_index;
+  const proto::Offset begin = delivery.base_offset + delivery.first_index;
+  proto::Offset next = begin;
   std::uint32_t records = 0;
   const auto read = proto::for_each_record(
       delivery.records.view(), static_cast<std::int32_t>(delivery.count),
       [&](const proto::RecordView& record) {
+        const proto::Offset offset = delivery.base_offset + record.offset_delta;
+        if (offset < next || offset >= begin + delivery.span) {
+          wrong("a delivery with a message that is not where it says", log, offset, 0);
+          return;
+        }
         deliver_one(session, alias, delivery, received, since, offset, record, *given);
         check_life(delivery, offset, number_of(record.value.value_or("")), record, *given);
-        check_delay(log, offset++, number_of(record.value.value_or("")), *given);
+        check_delay(log, offset, number_of(record.value.value_or("")), *given);
+        next = offset + 1;
         ++records;
       });
-  if (!read || records != delivery.count) {
-    wrong("a delivery cannot be read", log, offset, 0);
+  if (!read || records != delivery.count || next != begin + delivery.span) {
+    wrong("a delivery cannot be read", log, next, 0);
   }
+  world_.report().count("delivery: around what is done", delivery.span > delivery.count ? 1 : 0);
 }
 
 void Oracle::deliver_one(proto::SessionId session, std::uint32_t alias,

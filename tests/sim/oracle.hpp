@@ -381,6 +381,11 @@ class Oracle {
   };
   void scan_queue(proto::LogId id, const Log& log, Scan& scan);
   void scan_log(proto::QueueId lane, const Log& log, Scan& scan, Sums& sums);
+  /// By the offset of the first message and the number of the attempt.
+  using HistoryRows = std::set<std::pair<proto::Offset, std::uint16_t>>;
+  static void add_history(const core::TouchedBatch& batch, HistoryRows& rows);
+  void scan_history(proto::QueueId lane, std::uint32_t generation, const HistoryRows& expected,
+                    const Scan& scan);
   void scan_due_index(proto::QueueId lane, std::uint32_t generation,
                       const std::set<std::pair<proto::TimeMs, proto::Offset>>& expected,
                       const Scan& scan);

@@ -206,7 +206,7 @@ void Queue::pass_cursor(const MessageRange& range, proto::TimeMs cursor_time) {
   }
 }
 
-void Queue::apply(const Leased& record) {
+std::uint32_t Queue::apply(const Leased& record) {
   const MessageRange& range = record.range;
   const auto it = touch(record);
   Run like;
@@ -216,10 +216,11 @@ void Queue::apply(const Leased& record) {
   like.when = record.deadline;
   like.since = record.time;
   like.holder = record.holder;
-  it->second.lease(range.first, range.count, like);
+  const std::uint32_t leased = it->second.lease(range.first, range.count, like);
   join_groups(it->second, range.first, range.count, record.time);
   pass_cursor(range, record.cursor_time);
   settle(it);
+  return leased;
 }
 
 void Queue::apply(const Passed& record) {
@@ -249,7 +250,7 @@ void Queue::end_messages(Batches::iterator it, const MessageRange& range, Effect
                                 [&effects](proto::GrantId grant, std::uint32_t live) {
                                   effects.freed.emplace_back(grant, live);
                                 });
-  forget_attempts_of_gone(it->second, range, effects);
+  forget_attempts(it->second, range.first, range.count, effects);
   effects.batch_is_gone = it->second.done();
   settle(it);
 }
@@ -363,7 +364,9 @@ void Queue::give_back(TouchedBatch& batch, std::uint32_t first, std::uint32_t co
     }
   };
   batch.update(first, count, change);
-  forget_oldest_attempts(batch, ended_before, effects);
+  if (effects.ended.size() > ended_before) {
+    forget_attempts(batch, first, count, effects);
+  }
   join_groups(batch, first, count, record.time);
 }
 

@@ -156,7 +156,8 @@ class Queue {
   /// In time that follows what is leased and what is in memory of the rest, not what waits.
   void apply(const QueuePurged& record, Effects& effects);
   void append(const BatchAppended& record);
-  void apply(const Leased& record);
+  /// Returns how many messages that were.
+  std::uint32_t apply(const Leased& record);
   void apply(const Acked& record, Effects& effects);
   void apply(const Returned& record, Effects& effects);
   void apply(const Extended& record);
@@ -209,9 +210,8 @@ class Queue {
   void index(Batches::iterator it);
   static void tell_attempt(TouchedBatch& batch, const Run& run, ReturnCause cause,
                            Effects& effects);
-  static void forget_oldest_attempts(TouchedBatch& batch, std::size_t from, Effects& effects);
-  static void forget_attempts_of_gone(TouchedBatch& batch, const MessageRange& range,
-                                      Effects& effects);
+  static void forget_attempts(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
+                              Effects& effects);
   void finish(const MessageRange& range, Effects& effects);
   void end_messages(Batches::iterator it, const MessageRange& range, Effects& effects);
   void settle(Batches::iterator it);

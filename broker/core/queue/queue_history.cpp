@@ -19,21 +19,15 @@ std::uint32_t last_live(const TouchedBatch& batch, std::uint32_t first, std::uin
   return end - 1;
 }
 
-/// Whether attempts of that number are too old to be kept, of all that the span tells of.
-bool is_too_old(const TouchedBatch& batch, const AttemptSpan& span) {
-  return std::ranges::all_of(batch.runs_meeting(span.first, span.end()), [&](const Run& run) {
-    return run.ended_attempts() >= span.number + kLastAttemptsKept ||
-           batch.live_in(std::max(run.first, span.first), std::min(run.end(), span.end())) == 0;
-  });
-}
-
-/// What is told of messages of the batch and `is_over`.
-template <class IsOver>
-void forget_attempts(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
-                     Queue::Effects& effects, IsOver is_over) {
-  for (const AttemptSpan& span : batch.attempts().take(first, first + count, is_over)) {
-    effects.told_no_more.push_back({batch.base_offset() + span.first, span.number});
+/// The last attempt of the span's that is too old to be kept, for all that it tells of.
+int last_too_old(const TouchedBatch& batch, const AttemptSpan& span) {
+  int oldest = AttemptSpans::kAll;
+  for (const Run& run : batch.runs_meeting(span.first, span.end())) {
+    if (batch.live_in(std::max(run.first, span.first), std::min(run.end(), span.end())) > 0) {
+      oldest = std::min(oldest, std::max(run.ended_attempts() - kLastAttemptsKept, 0));
+    }
   }
+  return oldest;
 }
 
 }  // namespace
@@ -44,35 +38,29 @@ void Queue::tell_attempt(TouchedBatch& batch, const Run& run, ReturnCause cause,
   for (std::uint32_t first = batch.next_live(run.first, run.end()); first < run.end();) {
     const std::uint32_t border = std::min(run.end(), (first / word + 1) * word);
     const std::uint32_t end = last_live(batch, first, border) + 1;
-    const AttemptSpan span{first, run.attempts, static_cast<std::uint8_t>(end - first)};
-    batch.attempts().add(span);
+    const auto messages = static_cast<std::uint8_t>(end - first);
+    batch.attempts().add(first, messages, run.attempts);
     effects.ended.push_back(
-        {{batch.base_offset() + first, span.number}, span.count, run.holder, cause});
+        {{batch.base_offset() + first, run.attempts}, messages, run.holder, cause});
     first = batch.next_live(border, run.end());
   }
 }
 
-/// Besides the first attempt, the last ones stay. `from`: the first of those that ended now.
-void Queue::forget_oldest_attempts(TouchedBatch& batch, std::size_t from, Effects& effects) {
-  for (std::size_t i = from; i < effects.ended.size(); ++i) {
-    const EndedAttempt& ended = effects.ended[i];
-    const int oldest = ended.place.number - kLastAttemptsKept;
-    if (oldest <= 1) {
-      continue;
-    }
-    const auto first = static_cast<std::uint32_t>(ended.place.offset - batch.base_offset());
-    forget_attempts(batch, first, ended.messages, effects, [&](const AttemptSpan& told) {
-      return told.number == oldest && is_too_old(batch, told);
-    });
-  }
-}
-
-/// After messages of the range were done.
-void Queue::forget_attempts_of_gone(TouchedBatch& batch, const MessageRange& range,
-                                    Effects& effects) {
-  forget_attempts(batch, range.first, range.count, effects, [&batch](const AttemptSpan& told) {
-    return batch.live_in(told.first, told.end()) == 0 || WEIR_PLANTED(history_goes_with_the_first);
+/// Of messages of the range some are done, or were attempted once more. Besides the first attempt the
+/// last ones stay.
+void Queue::forget_attempts(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
+                            Effects& effects) {
+  const auto taken = batch.attempts().take(first, first + count, [&batch](const AttemptSpan& span) {
+    return WEIR_PLANTED(history_goes_with_the_first) && batch.acked(span.first)
+               ? AttemptSpans::kAll
+               : last_too_old(batch, span);
   });
+  for (const AttemptSpan& span : taken) {
+    for (int number = span.from; number <= span.to; ++number) {
+      effects.told_no_more.push_back(
+          {batch.base_offset() + span.first, static_cast<std::uint16_t>(number)});
+    }
+  }
 }
 
 }  // namespace weir::core

@@ -140,7 +140,7 @@ bool TouchedBatch::has_live(std::uint32_t first, std::uint32_t end) const {
 std::size_t TouchedBatch::memory_bytes() const {
   constexpr std::size_t kNodes = 256;  // of the maps and sets that hold it
   return sizeof(TouchedBatch) + kNodes + (acked_.size() + groups_.size()) * sizeof(std::uint64_t) +
-         runs_.size() * sizeof(Run) + attempts_.all().size() * sizeof(AttemptSpan);
+         runs_.size() * sizeof(Run) + attempts_.memory_bytes();
 }
 
 // Every change concerns a window of neighbouring runs: those that it meets, and one on each side
@@ -269,7 +269,7 @@ proto::TimeMs* TouchedBatch::earliest_of(RunState state) {
   return nullptr;
 }
 
-void TouchedBatch::lease(std::uint32_t first, std::uint32_t count, const Run& like) {
+std::uint32_t TouchedBatch::lease(std::uint32_t first, std::uint32_t count, const Run& like) {
   const std::uint32_t end = first + count;
   WEIR_ASSERT(end <= size(), "a lease lies inside its batch");
   Window window = open_window(first, end);
@@ -306,6 +306,7 @@ void TouchedBatch::lease(std::uint32_t first, std::uint32_t count, const Run& li
   add(next, end, fresh);
   window.runs = std::move(leased);
   close_window(window);
+  return live_in(first, end);
 }
 
 std::uint32_t TouchedBatch::ack(std::uint32_t first, std::uint32_t count, const Freed& freed) {

@@ -72,7 +72,7 @@ struct RunCounts {
 
 /// What is known of a batch of which at least one message was handed out: which messages are done,
 /// and the fate of the others. Messages in no run and not acked were never handed out. Its size
-/// follows the number of runs, not of messages. Sources of change are the records alone.
+/// follows the number of runs, and of rows of history, not of messages. Sources of change are the records alone.
 class TouchedBatch {
  public:
   /// `bytes` is what the batch takes in the store.
@@ -132,8 +132,8 @@ class TouchedBatch {
   static constexpr proto::TimeMs kNever = INT64_MAX;
 
   /// Puts [first, first + count) into a run like `like`, keeping the attempts and failures of each
-  /// message. Covers messages that were never handed out, too.
-  void lease(std::uint32_t first, std::uint32_t count, const Run& like);
+  /// message. Covers messages that were never handed out, too. Returns how many are not done.
+  std::uint32_t lease(std::uint32_t first, std::uint32_t count, const Run& like);
   /// Marks messages done. `freed(grant, n)` is told of live leased ones among them.
   using Freed = std::function<void(proto::GrantId, std::uint32_t)>;
   /// Returns how many were not done before.

@@ -6,11 +6,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,21 +49,37 @@ class ConsumerMachineTest : public testing::Test {
                                std::uint16_t attempts = 0, std::uint32_t lease_ms = 30'000) {
     const std::string records = test::FakeBroker::records(texts);
     proto::Deliver frame;
-    frame.grant = proto::GrantId(id);
-    frame.nonce = id + 1'000;
-    frame.base_offset = static_cast<proto::Offset>(100 * id);
     frame.first_index = 2;
     frame.count = static_cast<std::uint32_t>(texts.size());
-    frame.attempts = attempts;
+    frame.span = frame.count;
+    frame.attempts = frame.failures = frame.losses = attempts;
     frame.lease_ms = lease_ms;
-    frame.base_timestamp = 1'000;
     frame.records = records;
-    GrantOrigin origin;
-    origin.incarnation = 9;
-    origin.epoch = 3;
-    origin.queue = 77;
-    origin.generation = 1;
-    return std::make_shared<Grant>(frame, origin, sink_);
+    return made(id, frame);
+  }
+  /// Of messages at these places, each saying its own, with what is between them left out.
+  std::shared_ptr<Grant> sparse(std::uint64_t id, const std::vector<std::uint32_t>& indexes) {
+    std::vector<std::string> texts;
+    for (std::uint32_t i = 0; i <= indexes.back(); ++i) {
+      texts.push_back(std::to_string(i));
+    }
+    const std::string all = test::FakeBroker::records(texts);
+    std::string_view rest = all;
+    std::string records;
+    for (std::uint32_t i = 0; i <= indexes.back(); ++i) {
+      const std::size_t bytes = proto::decode_record(rest).value().bytes;
+      records += std::ranges::find(indexes, i) != indexes.end() ? rest.substr(0, bytes)
+                                                                : std::string_view();
+      rest.remove_prefix(bytes);
+    }
+    proto::Deliver frame;
+    frame.first_index = indexes.front();
+    frame.span = indexes.back() - indexes.front() + 1;
+    frame.count = static_cast<std::uint32_t>(indexes.size());
+    frame.attempts = frame.failures = 1;
+    frame.lease_ms = 30'000;
+    frame.records = records;
+    return made(id, frame);
   }
   static std::vector<std::string> many(std::size_t count) {
     return std::vector<std::string>(count, "x");
@@ -90,6 +109,21 @@ class ConsumerMachineTest : public testing::Test {
     proto::Result<Delivery> delivery = chunk->grant->next();
     Taken<Delivery>::mark(*delivery);
     return std::move(*delivery);
+  }
+
+  std::shared_ptr<Grant> made(std::uint64_t id, proto::Deliver frame) {
+    frame.grant = proto::GrantId(id);
+    frame.nonce = id + 1'000;
+    frame.base_offset = static_cast<proto::Offset>(100 * id);
+    frame.base_timestamp = 1'000;
+    GrantOrigin origin;
+    origin.incarnation = 9;
+    origin.epoch = 3;
+    origin.queue = 77;
+    origin.generation = 1;
+    auto grant = std::make_shared<Grant>(frame, origin, sink_);
+    EXPECT_TRUE(grant->read_indexes());
+    return grant;
   }
 
   ConsumerMachine machine_;

@@ -29,12 +29,18 @@ using testing::IsEmpty;
 
 TEST(Grant, IsMadeOfWhatABatchMayHoldAlone) {
   proto::Deliver frame;
+  frame.span = 1;
   frame.count = 1;
   EXPECT_TRUE(is_sound(frame));
   frame.count = 0;
   EXPECT_FALSE(is_sound(frame));
+  frame.count = 2;
+  EXPECT_FALSE(is_sound(frame)) << "more messages than places";
+  frame.span = proto::kMaxBatchRecords + 1;
+  EXPECT_FALSE(is_sound(frame));
   frame.count = proto::kMaxBatchRecords + 1;
   EXPECT_FALSE(is_sound(frame));
+  frame.span = 1;
   frame.count = 1;
   frame.first_index = proto::kMaxBatchRecords + 1;
   EXPECT_FALSE(is_sound(frame));
@@ -88,7 +94,7 @@ TEST_F(ConsumerMachineTest, ReportsLargerChunksWhileHandlersAreFast) {
   EXPECT_FALSE(machine_.begin_chunk(kStart, true).has_value());
 }
 
-TEST_F(ConsumerMachineTest, BeginsWhatWasBegunBeforeAlone) {
+TEST_F(ConsumerMachineTest, BeginsWhatConsumersMayHaveDiedOfAlone) {
   machine_.add_grant(grant(1, many(10)), kStart);
   for (int i = 0; i < 3; ++i) {
     machine_.on_handled(machine_.begin_chunk(kStart, true)->count, microseconds(0));
@@ -101,6 +107,100 @@ TEST_F(ConsumerMachineTest, BeginsWhatWasBegunBeforeAlone) {
   ASSERT_TRUE(chunk.has_value());
   EXPECT_EQ(chunk->count, 1U);
   EXPECT_TRUE(chunk->is_suspect);
+}
+
+TEST_F(ConsumerMachineTest, BeginsWhatFailedWithAWordAsWhatIsNew) {
+  machine_.add_grant(grant(1, many(3)), kStart);
+  for (const std::uint32_t expected : {1U, 2U}) {
+    ASSERT_EQ(machine_.begin_chunk(kStart, true)->count, expected);
+    machine_.on_handled(expected, microseconds(0));
+  }
+  machine_.add_grant(sparse(2, {3, 4, 6}), kStart);
+  const auto chunk = machine_.begin_chunk(kStart, /*takes_suspects=*/false);
+  ASSERT_TRUE(chunk.has_value());
+  EXPECT_EQ(chunk->count, 3U);
+  EXPECT_FALSE(chunk->is_suspect);
+}
+
+// ---- A grant around what is done.
+
+TEST_F(ConsumerMachineTest, HandsOutWhatIsThere) {
+  machine_.add_grant(sparse(1, {3, 4, 9}), kStart);
+  for (const std::uint32_t index : {3U, 4U, 9U}) {
+    Delivery delivery = begin_one();
+    EXPECT_EQ(delivery.body(), std::to_string(index));
+    EXPECT_EQ(delivery.offset(), 100 + index);
+    EXPECT_EQ(proto::decode_handle(delivery.handle())->index, index);
+    EXPECT_EQ(delivery.attempt(), 2U);
+    delivery.ack();
+  }
+  EXPECT_THAT(said(), ElementsAre("started 1 3+1", "ack 1 3+1", "started 1 4+1", "ack 1 4+1",
+                                  "started 1 9+1", "ack 1 9+1"));
+  EXPECT_EQ(machine_.waiting_messages(), 0U);
+}
+
+TEST_F(ConsumerMachineTest, SaysTogetherThatSeveralBeginAroundWhatIsDone) {
+  machine_.on_handled(1, microseconds(0));
+  machine_.on_handled(2, microseconds(0));
+  machine_.add_grant(sparse(1, {3, 4, 9, 11, 12}), kStart);
+  const auto chunk = machine_.begin_chunk(kStart, true);
+  ASSERT_EQ(chunk->count, 4U);
+  EXPECT_EQ(chunk->index_of(2), 9U);
+  EXPECT_THAT(said(), ElementsAre("started 1 3+9"));
+}
+
+TEST_F(ConsumerMachineTest, NamesNothingElseThatIsDone) {
+  machine_.add_grant(sparse(1, {3, 4, 9, 11, 12}), kStart);
+  Delivery third = begin_one();
+  static_cast<void>(said());
+  machine_.tick(kStart + seconds(15));
+  EXPECT_THAT(answer_all(), ElementsAre("extend 1 3+2", "extend 1 9+1", "extend 1 11+2"));
+  machine_.release_waiting_beyond(1);
+  EXPECT_THAT(said(), ElementsAre("release 1 9+1", "release 1 11+2"));
+  EXPECT_EQ(machine_.waiting_messages(), 1U);
+  third.ack();
+  EXPECT_EQ(begin_one(kStart + seconds(15)).body(), "4");
+  EXPECT_THAT(said(), ElementsAre("ack 1 3+1", "started 1 4+1", "nack 1 4+1"));
+}
+
+TEST_F(ConsumerMachineTest, LosesWhatTheBrokerNamesAndWhatWaitsBehindIt) {
+  const auto held = sparse(1, {3, 4, 9, 11});
+  machine_.add_grant(held, kStart);
+  Delivery third = begin_one();
+  static_cast<void>(said());
+  machine_.on_failed({{.settle_number = 1,
+                       .grant = proto::GrantId(1),
+                       .first_index = 3,
+                       .count = 1,
+                       .code = static_cast<std::uint16_t>(proto::Errc::kReceiptExpired)}});
+  EXPECT_EQ(machine_.waiting_messages(), 3U) << "it waits no more";
+  machine_.on_failed({{.settle_number = 2,
+                       .grant = proto::GrantId(1),
+                       .first_index = 5,
+                       .count = 5,
+                       .code = static_cast<std::uint16_t>(proto::Errc::kReceiptExpired)}});
+  EXPECT_EQ(machine_.waiting_messages(), 0U);
+  EXPECT_TRUE(held->all_settled());
+}
+
+TEST_F(ConsumerMachineTest, RefusesMessagesThatAreNotWhereTheGrantSays) {
+  const std::string records = test::FakeBroker::records({"0", "1"});
+  const auto is_read = [&](std::uint32_t first, std::uint32_t span, const std::string& bytes) {
+    proto::Deliver frame;
+    frame.first_index = first;
+    frame.span = span;
+    frame.count = 2;
+    frame.records = bytes;
+    return Grant(frame, GrantOrigin(), sink_).read_indexes().has_value();
+  };
+  EXPECT_TRUE(is_read(0, 3, records));
+  EXPECT_FALSE(is_read(1, 3, records)) << "in front of it";
+  const std::size_t half = records.size() / 2;
+  EXPECT_FALSE(is_read(0, 3, records.substr(half) + records.substr(0, half))) << "out of order";
+  EXPECT_FALSE(is_read(0, 3, records.substr(0, half) + records.substr(0, half))) << "twice";
+  EXPECT_FALSE(is_read(0, 3, records.substr(0, half))) << "fewer than it says";
+  const std::string three = test::FakeBroker::records({"0", "1", "2", "3"});
+  EXPECT_FALSE(is_read(0, 3, three.substr(0, half) + three.substr(3 * half))) << "behind it";
 }
 
 TEST_F(ConsumerMachineTest, NacksWhatTheApplicationDropsAndReleasesWhatItNeverGot) {
@@ -252,7 +352,7 @@ TEST_F(ConsumerMachineTest, GivesBackWhatWaitsBeyondASmallerWindow) {
   for (std::uint32_t first = 3; first < 6; ++first) {
     const auto chunk = machine_.begin_chunk(kStart, true);
     ASSERT_TRUE(chunk.has_value());
-    EXPECT_EQ(chunk->first, first);
+    EXPECT_EQ(chunk->index_of(0), first);
     EXPECT_EQ(chunk->count, 1U);
   }
   EXPECT_FALSE(machine_.begin_chunk(kStart, true).has_value());
@@ -316,6 +416,7 @@ TEST_F(ConsumerMachineTest, LetsGoOfGrantsThatAreDone) {
 TEST(Grant, RefusesRecordsThatAreNone) {
   ConsumerMachine machine{Duration{0}};
   proto::Deliver frame;
+  frame.span = 2;
   frame.count = 2;
   frame.records = "nonsense";
   const auto grant =
@@ -354,7 +455,7 @@ class EndingLeasesTest : public ConsumerMachineTest {
     const auto chunk = machine_.begin_chunk(now, true);
     proto::Result<Delivery> delivery = chunk->grant->next();
     Taken<Delivery>::mark(*delivery);
-    machine_.watch(*chunk->grant, chunk->first, delivery->message_id());
+    machine_.watch(*chunk->grant, chunk->index_of(0), delivery->message_id());
     return std::move(*delivery);
   }
   /// The offsets of what is told at that moment.

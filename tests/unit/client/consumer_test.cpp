@@ -502,7 +502,8 @@ class ReceiveTest : public ConsumerTest {
           grant.set_nonce(6);
           grant.set_base_offset(100);
           grant.set_first_index(3);
-          grant.set_count(static_cast<std::uint32_t>(texts.size()));
+          grant.set_span(static_cast<std::uint32_t>(texts.size()));
+          grant.set_count(grant.span());
           grant.set_attempts(1);
           grant.set_base_timestamp(1'000);
           grant.set_records(FakeBroker::records(texts));

@@ -467,12 +467,13 @@ void FakeBroker::deliver(std::uint64_t grant, const std::vector<std::string>& te
   proto::Deliver frame;
   frame.alias = subscription_alias;
   frame.count = static_cast<std::uint32_t>(texts.size());
+  frame.span = frame.count;
   frame.lease_ms = lease_ms;
   frame.grant = proto::GrantId(grant);
   frame.nonce = 1'000 + grant;
   frame.base_offset = static_cast<proto::Offset>(100 * grant);
   frame.base_timestamp = 1'000;
-  frame.attempts = attempts;
+  frame.attempts = frame.failures = frame.losses = attempts;
   frame.generation = 1;
   frame.origin = 77;
   frame.records = bytes;

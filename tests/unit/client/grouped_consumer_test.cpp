@@ -40,7 +40,8 @@ class GroupedConsumerTest : public ConsumerMachineTest {
     frame.base_offset = static_cast<proto::Offset>(100 * id);
     frame.first_index = 2;
     frame.count = static_cast<std::uint32_t>(texts.size());
-    frame.attempts = attempts;
+    frame.span = frame.count;
+    frame.attempts = frame.failures = frame.losses = attempts;
     frame.lease_ms = 30'000;
     frame.records = records;
     auto made = std::make_shared<Grant>(frame, GrantOrigin(), sink_);
@@ -54,7 +55,7 @@ class GroupedConsumerTest : public ConsumerMachineTest {
       return std::nullopt;
     }
     EXPECT_EQ(chunk->count, 1U);
-    proto::Result<Delivery> delivery = chunk->grant->at(chunk->first);
+    proto::Result<Delivery> delivery = chunk->grant->at(chunk->index_of(0));
     Taken<Delivery>::mark(*delivery);
     return std::move(*delivery);
   }
@@ -193,10 +194,16 @@ TEST_F(GroupedConsumerTest, GivesBackTheLastOnesFirst) {
 TEST_F(GroupedConsumerTest, RefusesRecordsThatCannotBeRead) {
   proto::Deliver frame;
   frame.grant = proto::GrantId(1);
+  frame.span = 2;
   frame.count = 2;
   frame.records = "what is this";
   Grant broken(frame, GrantOrigin(), sink_);
   EXPECT_FALSE(broken.read_groups());
+  const std::string records = test::FakeBroker::records({"a", "b"});
+  frame.records = records;
+  EXPECT_TRUE(Grant(frame, GrantOrigin(), sink_).read_groups());
+  frame.span = 3;
+  EXPECT_FALSE(Grant(frame, GrantOrigin(), sink_).read_groups()) << "places left out";
 }
 
 }  // namespace

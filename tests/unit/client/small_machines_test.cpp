@@ -169,7 +169,7 @@ TEST(StartPolicy, FallsBackToOneWhenHandlersAreSlow) {
   EXPECT_EQ(policy.chunk(0), 1U);
 }
 
-TEST(StartPolicy, ReportsWhatWasBegunBeforeAlone) {
+TEST(StartPolicy, ReportsWhatConsumersMayHaveDiedOfAlone) {
   StartPolicy policy;
   for (int i = 0; i < 6; ++i) {
     policy.on_handled(policy.chunk(0), microseconds(1));

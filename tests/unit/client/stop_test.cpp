@@ -232,6 +232,7 @@ TEST_F(StopTest, AnAnswerToAStoppedReceiveIsGivenBack) {
     response.set_id(asked->id());
     v1::Grant& grant = *response.mutable_received()->add_grants();
     grant.set_grant(5);
+    grant.set_span(1);
     grant.set_count(1);
     grant.set_base_offset(7);
     grant.set_records(FakeBroker::records({"late"}));

@@ -55,7 +55,7 @@ class AttemptRows : public ::testing::Test {
       EXPECT_EQ(decision.nacked, range.count);
       std::ranges::move(decision.records, std::back_inserter(records));
     }
-    rig.state.join_returned(records);
+    rig.state.join_settled(records);
     records_joined = records.size();
     rig.apply(records);
   }
@@ -168,6 +168,48 @@ TEST_F(AttemptRows, StayAsLongAsOneOfTheirMessagesNeedsThem) {
   EXPECT_EQ(stored().size(), 1U + 2 * kLastAttemptsKept) << "the first is shared";
 }
 
+/// What a neighbour needs of the past is not told of who has had enough since, when that one goes.
+TEST_F(AttemptRows, ThatAreTooOldGoWithTheLastWhoNeedsThem) {
+  rig.send(queue, values_of(2));
+  for (int i = 0; i < 5; ++i) {
+    settle_together({CoreRig::range(rig.take(queue, 2, kNow).value(), SettleKind::kNack)}, "");
+  }
+  const Delivery both = rig.take(queue, 2, kNow).value();
+  rig.settle(queue, one(both, 1, SettleKind::kNack), kNow);
+  for (int i = 0; i < 60; ++i) {
+    const Delivery alone = rig.take(queue, 1, kNow).value();
+    ASSERT_EQ(alone.first_index, 1U);
+    rig.settle(queue, CoreRig::range(alone, SettleKind::kNack), kNow);
+  }
+  EXPECT_EQ(stored().size(), 5U + kLastAttemptsKept);
+  EXPECT_EQ(rig.state.queue(queue)->touched(0)->attempts().all().size(), 2U);
+  rig.settle(queue, one(both, 0, SettleKind::kAck), kNow);
+  EXPECT_EQ(stored().size(), 1U + kLastAttemptsKept);
+}
+
+TEST_F(AttemptRows, ThatMayBeSharedAreDueTogetherAndOthersAreNot) {
+  QueueSettings settings{1000, 100, ""};
+  settings.redelivery_delay_ms = 60'000;
+  settings.redelivery_max_delay_ms = 3'600'000;
+  const proto::QueueId slow = rig.create_queue("slow", settings);
+  rig.send(slow, values_of(320));
+  proto::SettleRange all = CoreRig::range(rig.take(slow, 320, kNow).value(), SettleKind::kNack);
+  std::vector<proto::TimeMs> due;
+  for (all.first_index = 0, all.count = 64; all.first_index < 320; all.first_index += 64) {
+    all.value = proto::kDelayByPolicy;
+    auto decided = rig.state.decide(slow, all, "", 7, kNow, std::nullopt);
+    const auto& records = std::get<ShardState::SettleDecision>(decided).records;
+    ASSERT_EQ(records.size(), 1U);
+    due.push_back(std::get<Returned>(records.front()).due);
+    EXPECT_GE(due.back(), kNow + 60'000);
+    EXPECT_LE(due.back(), kNow + 120'000);
+  }
+  std::ranges::sort(due);
+  for (std::size_t i = 1; i < due.size(); ++i) {
+    EXPECT_GT(due[i] - due[i - 1], 10) << "no neighbours in time";
+  }
+}
+
 TEST_F(AttemptRows, AreNotSharedAcrossWhatIsNotDone) {
   rig.send(queue, values_of(4));
   const Delivery held = rig.take(queue, 4, kNow).value();
@@ -185,8 +227,7 @@ TEST_F(AttemptRows, OfBeforeTheyWereSharedAreOneForEach) {
   run.set_state(storage::v1::RUN_STATE_RETURNED);
   run.set_attempts(2);
   const auto read = rows::decode_touched(row.SerializeAsString(), 4).value().batch;
-  EXPECT_EQ(read.attempts().all(),
-            (std::vector<AttemptSpan>{{0, 1, 1}, {0, 2, 1}, {2, 1, 1}, {2, 2, 1}}));
+  EXPECT_EQ(read.attempts().all(), (std::vector<AttemptSpan>{{0, 1, 2, 1}, {2, 1, 2, 1}}));
 }
 
 TEST_F(AttemptRows, ThatCannotBeAreDamage) {
@@ -199,17 +240,20 @@ TEST_F(AttemptRows, ThatCannotBeAreDamage) {
     row.mutable_attempt_rows()->Add(numbers.begin(), numbers.end());
     return rows::decode_touched(row.SerializeAsString(), 99).has_value();
   };
-  EXPECT_TRUE(is_read({0, 64, 1, 0, 1, 2, 64, 36, 1}));
-  EXPECT_FALSE(is_read({0, 64})) << "half a one";
-  EXPECT_FALSE(is_read({0, 0, 1})) << "of no message";
-  EXPECT_FALSE(is_read({0, 65, 1})) << "of more than share one";
-  EXPECT_FALSE(is_read({1, 64, 1})) << "over the border of a word";
-  EXPECT_FALSE(is_read({64, 37, 1})) << "behind the batch";
-  EXPECT_FALSE(is_read({100, 1, 1})) << "outside of it";
-  EXPECT_FALSE(is_read({0, 1, 0})) << "no attempt";
-  EXPECT_FALSE(is_read({0, 1, 65'536})) << "more than are counted";
-  EXPECT_FALSE(is_read({0, 1, 2, 0, 1, 1})) << "out of order";
-  EXPECT_FALSE(is_read({0, 1, 1, 0, 1, 1})) << "twice";
+  EXPECT_TRUE(is_read({0, 64, 1, 1, 0, 1, 2, 9, 64, 36, 1, 3}));
+  EXPECT_FALSE(is_read({0, 64, 1})) << "half a one";
+  EXPECT_FALSE(is_read({0, 0, 1, 1})) << "of no message";
+  EXPECT_FALSE(is_read({0, 65, 1, 1})) << "of more than share one";
+  EXPECT_FALSE(is_read({1, 64, 1, 1})) << "over the border of a word";
+  EXPECT_FALSE(is_read({64, 37, 1, 1})) << "behind the batch";
+  EXPECT_FALSE(is_read({100, 1, 1, 1})) << "outside of it";
+  EXPECT_FALSE(is_read({0, 1, 0, 1})) << "no attempt";
+  EXPECT_FALSE(is_read({0, 1, 2, 1})) << "ends before it begins";
+  EXPECT_FALSE(is_read({0, 1, 1, 65'536})) << "more than are counted";
+  EXPECT_FALSE(is_read({0, 1, 2, 2, 0, 1, 1, 1})) << "out of order";
+  EXPECT_FALSE(is_read({64, 1, 1, 1, 0, 1, 1, 1})) << "out of order";
+  EXPECT_FALSE(is_read({0, 1, 1, 1, 0, 1, 1, 1})) << "twice";
+  EXPECT_FALSE(is_read({0, 4, 1, 3, 2, 1, 3, 4})) << "the same attempt at a message twice";
 }
 
 }  // namespace

@@ -72,6 +72,17 @@ inline void add_message(proto::BatchBuilder& builder, const std::string& value,
   builder.add(record);
 }
 
+/// Where in their batch the messages lie that were handed out.
+inline std::vector<std::uint32_t> indexes_in(const Delivery& delivery) {
+  std::vector<std::uint32_t> indexes;
+  proto::for_each_record(delivery.records.view(), static_cast<std::int32_t>(delivery.count),
+                         [&](const proto::RecordView& record) {
+                           indexes.push_back(static_cast<std::uint32_t>(record.offset_delta));
+                         })
+      .value();
+  return indexes;
+}
+
 /// The values of what was handed out.
 inline std::vector<std::string> values_in(const Delivery& delivery) {
   std::vector<std::string> values;
@@ -371,9 +382,10 @@ struct CoreRig {
     return take(wish(id, max_messages), now);
   }
 
+  /// Of all places of what is held.
   static proto::SettleRange range(const Delivery& held, proto::SettleKind kind,
                                   std::uint32_t value = 0) {
-    return {kind, held.grant, held.nonce, held.base_offset, held.first_index, held.count, value};
+    return {kind, held.grant, held.nonce, held.base_offset, held.first_index, held.span, value};
   }
   /// Settles and applies; the codes of what failed.
   std::vector<ShardState::SettleDecision::Failure> settle(proto::QueueId id,

@@ -5,14 +5,19 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <map>
+#include <string>
+#include <vector>
 
 namespace weir::core {
 namespace {
 
 using proto::SettleKind;
 using test::CoreRig;
+using test::indexes_in;
 using test::kNow;
+using test::values_in;
 using test::values_of;
 
 class Dispatch : public ::testing::Test {
@@ -128,12 +133,102 @@ TEST_F(Dispatch, LeavesOutWhatIsAcked) {
   middle.count = 1;
   rig.settle(queue, middle, kNow);
   rig.expire(kNow + 1000);
-  const Delivery first = *rig.take(queue, 4, kNow + 1000);
-  EXPECT_EQ(first.first_index, 0U);
-  EXPECT_EQ(first.count, 1U);
   const Delivery rest = *rig.take(queue, 4, kNow + 1000);
-  EXPECT_EQ(rest.first_index, 2U);
-  EXPECT_EQ(rest.count, 2U);
+  EXPECT_EQ(rest.first_index, 0U);
+  EXPECT_EQ(rest.span, 4U);
+  EXPECT_EQ(indexes_in(rest), (std::vector<std::uint32_t>{0, 2, 3}));
+  EXPECT_EQ(values_in(rest), (std::vector<std::string>{"v0", "v2", "v3"}));
+  EXPECT_EQ(rig.info(queue, kNow).in_flight, 3U);
+}
+
+/// Ten messages, of which the even ones are done and the others come again.
+class AroundWhatIsDone : public Dispatch {
+ protected:
+  AroundWhatIsDone() {
+    rig.send(queue, values_of(10, std::string(100, 'x')));
+    held = *rig.take(queue, 10, kNow);
+    for (std::uint32_t i = 0; i < 10; i += 2) {
+      say(i, SettleKind::kAck, kNow);
+    }
+  }
+  void say(std::uint32_t index, SettleKind kind, proto::TimeMs now) {
+    proto::SettleRange one = CoreRig::range(held, kind);
+    one.first_index = index;
+    one.count = 1;
+    EXPECT_TRUE(rig.settle(queue, one, now).empty());
+  }
+  void fail_all() {
+    for (std::uint32_t i = 1; i < 10; i += 2) {
+      say(i, SettleKind::kNack, kNow + i);
+    }
+  }
+  using Indexes = std::vector<std::uint32_t>;
+
+  Delivery held;
+};
+
+TEST_F(AroundWhatIsDone, OneGrantHasAllThatCameBackAlike) {
+  fail_all();
+  const Delivery again = *rig.take(queue, 100, kNow + 9);
+  EXPECT_EQ(indexes_in(again), (Indexes{1, 3, 5, 7, 9})) << "though not due at one moment";
+  EXPECT_EQ(again.first_index, 1U);
+  EXPECT_EQ(again.span, 9U);
+  EXPECT_EQ(again.attempts, 1U);
+  EXPECT_EQ(again.failures, 1U);
+  EXPECT_EQ(again.losses, 0U);
+  EXPECT_EQ(rig.info(queue, kNow).in_flight, 5U);
+  proto::SettleRange all = CoreRig::range(again, SettleKind::kStarted);
+  EXPECT_TRUE(rig.settle(queue, all, kNow + 9).empty()) << "what is done may be named along";
+  all.kind = SettleKind::kAck;
+  EXPECT_TRUE(rig.settle(queue, all, kNow + 9).empty());
+  EXPECT_EQ(rig.info(queue, kNow).messages(), 0U);
+}
+
+TEST_F(AroundWhatIsDone, MessagesAndBytesBoundAGrant) {
+  fail_all();
+  EXPECT_EQ(indexes_in(*rig.take(queue, 2, kNow + 9)), (Indexes{1, 3}));
+  auto wanted = rig.wish(queue, 100);
+  wanted.max_redeliveries = 1;
+  EXPECT_EQ(indexes_in(*rig.take(wanted, kNow + 9)), (Indexes{5}));
+  wanted = rig.wish(queue, 100);
+  wanted.max_bytes = 150;
+  EXPECT_EQ(indexes_in(*rig.take(wanted, kNow + 9)), (Indexes{7}));
+}
+
+TEST_F(AroundWhatIsDone, WhatIsNotDueOrHeldOrAnotherCaseEndsAGrant) {
+  say(1, SettleKind::kNack, kNow);
+  say(3, SettleKind::kNack, kNow);
+  say(7, SettleKind::kNack, kNow);
+  EXPECT_EQ(indexes_in(*rig.take(queue, 100, kNow)), (Indexes{1, 3})) << "5 is held";
+  say(5, SettleKind::kRelease, kNow);
+  EXPECT_EQ(indexes_in(*rig.take(queue, 100, kNow)), (Indexes{5})) << "it has not failed";
+  say(9, SettleKind::kNack, kNow + 50);
+  EXPECT_EQ(indexes_in(*rig.take(queue, 100, kNow)), (Indexes{7})) << "9 is not due";
+  EXPECT_EQ(indexes_in(*rig.take(queue, 100, kNow + 50)), (Indexes{9}));
+}
+
+TEST_F(AroundWhatIsDone, OnlyAcksAndStartsMayNameIt) {
+  fail_all();
+  const Delivery again = *rig.take(queue, 100, kNow + 9);
+  for (const SettleKind kind : {SettleKind::kExtend, SettleKind::kNack}) {
+    const auto failed = rig.settle(queue, CoreRig::range(again, kind, 1000), kNow + 9);
+    ASSERT_EQ(failed.size(), 4U);
+    EXPECT_EQ(failed.front().first, 2U);
+    EXPECT_EQ(failed.front().code, proto::Errc::kReceiptExpired);
+  }
+  EXPECT_EQ(rig.info(queue, kNow + 9).in_flight, 0U) << "the others went back";
+}
+
+TEST_F(AroundWhatIsDone, LeasesEndAndAreCountedByMessage) {
+  fail_all();
+  const Delivery again = *rig.take(queue, 100, kNow + 9);
+  rig.settle(queue, CoreRig::range(again, SettleKind::kStarted), kNow + 9);
+  rig.expire(kNow + 9 + again.lease_ms);
+  EXPECT_EQ(rig.info(queue, kNow).in_flight, 0U);
+  const Delivery last = *rig.take(queue, 100, kNow + 9 + again.lease_ms);
+  EXPECT_EQ(indexes_in(last), (Indexes{1, 3, 5, 7, 9}));
+  EXPECT_EQ(last.attempts, 2U);
+  EXPECT_EQ(last.losses, 1U) << "the client is told that nobody said a word";
 }
 
 TEST_F(Dispatch, SaysWhichBatchItNeeds) {

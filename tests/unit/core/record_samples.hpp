@@ -39,8 +39,8 @@ inline TouchedBatch returned_batch() {
     run.state = RunState::kReturned;
     run.attempts = 2;
   });
-  batch.attempts().add({5, 1, 5});
-  batch.attempts().add({5, 2, 5});
+  batch.attempts().add(5, 5, 1);
+  batch.attempts().add(5, 5, 2);
   return batch;
 }
 

@@ -314,8 +314,8 @@ TEST(QueueUnderEverything, EqualsAModelOfSingleMessagesAndItsRows) {
         auto wanted = rig.wish(queue, 1 + rng.below(40));
         wanted.started = rng.one_in(3);
         if (const auto given = rig.take(wanted, now)) {
-          for (std::uint32_t i = 0; i < given->count; ++i) {
-            auto& message = model.live.at(given->base_offset + given->first_index + i);
+          for (const std::uint32_t i : test::indexes_in(*given)) {
+            auto& message = model.live.at(given->base_offset + i);
             ASSERT_TRUE(message.fresh ||
                         (message.state == RunState::kReturned && message.when <= now));
             ASSERT_EQ(message.attempts, given->attempts);
@@ -333,8 +333,8 @@ TEST(QueueUnderEverything, EqualsAModelOfSingleMessagesAndItsRows) {
         const Delivery& held = grants[rng.below(static_cast<std::uint32_t>(grants.size()))];
         const auto kind = static_cast<SettleKind>(1 + rng.below(8));
         proto::SettleRange range = CoreRig::range(held, kind, rng.below(300));
-        range.first_index += rng.below(held.count);
-        range.count = 1 + rng.below(held.first_index + held.count - range.first_index);
+        range.first_index += rng.below(held.span);
+        range.count = 1 + rng.below(held.first_index + held.span - range.first_index);
         const bool has_value =
             kind != SettleKind::kAck && kind != SettleKind::kStarted && kind != SettleKind::kPoison;
         range.value = has_value ? range.value : 0;

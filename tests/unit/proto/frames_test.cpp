@@ -33,6 +33,7 @@ Deliver deliver_sample() {
   Deliver frame;
   frame.alias = 1;
   frame.first_index = 2;
+  frame.span = 4;
   frame.count = 3;
   frame.lease_ms = 30'000;
   frame.grant = GrantId(kLarge);
@@ -41,6 +42,7 @@ Deliver deliver_sample() {
   frame.base_timestamp = -5;
   frame.attempts = 6;
   frame.failures = 7;
+  frame.losses = 5;
   frame.generation = 8;
   frame.origin = 9;
   frame.records = "records";

@@ -123,7 +123,7 @@ TEST_F(ShardPaging, ReadsARowThatASettlementNames) {
   EXPECT_EQ(client.failures.back().code, static_cast<std::uint16_t>(Errc::kReceiptInvalid));
   core::Delivery overlapping = client.deliveries[13];
   overlapping.base_offset -= 1;
-  overlapping.count = 2;
+  overlapping.span = 2;
   overlapping.first_index = 0;
   rig.settle(client, overlapping, SettleKind::kAck);
   rig.settle_down();
