@@ -53,13 +53,15 @@ struct Piece {
   std::uint32_t count = 0;
   std::uint64_t bytes = 0;
 };
-/// As many of the slice's messages as their taker has room for, at most `limit`; none where not even
+/// As many messages of the slice as their taker has room for, at most `limit`; none where not even
 /// the first one fits. `touched`: what is known of their batch, or nullptr.
 Piece cut_to_room(const CachedBatch& batch, const TouchedBatch* touched, const Slice& slice,
                   std::uint32_t limit, const ShardState::DispatchWish& wish) {
   const std::uint64_t max_bytes = std::min<std::uint64_t>(wish.max_bytes, proto::kMaxPieceBytes);
   const auto next_live = [&](std::uint32_t index) {
-    return touched != nullptr ? touched->next_live(index, slice.end) : index;
+    return touched != nullptr && !WEIR_PLANTED(hand_out_what_is_done)
+               ? touched->next_live(index, slice.end)
+               : index;
   };
   Piece piece;
   for (std::uint32_t i = slice.first; i < slice.end && piece.count < limit; i = next_live(i + 1)) {

@@ -33,10 +33,10 @@ class ConsumerMachine {
   /// hands out nothing beyond the window, so those leases have ended, or it does what it must not.
   void keep_waiting_within(std::size_t messages, std::size_t bytes);
 
-  /// Messages that the application gets next: `count` of `grant` from position `first` on. That they
-  /// are begun stands among the settlements by then. `is_suspect`: it was begun before and nobody
-  /// said how that ended; this must have left for the broker before the handler runs, so that a
-  /// message that kills its consumers uses up its attempts.
+  /// Messages that the application gets next: `count` of `grant` from position `first` on. That
+  /// they are begun stands among the settlements by then. `is_suspect`: it was begun before and
+  /// nobody said how that ended; this must have left for the broker before the handler runs, so
+  /// that a message that kills its consumers uses up its attempts.
   struct Chunk {
     std::shared_ptr<Grant> grant;
     std::uint32_t first = 0;

@@ -65,8 +65,8 @@ inline constexpr proto::Offset kBaseOffsetMax =
 /// One lease over messages of one batch that are next to each other but for what was done before,
 /// with their bytes. Shared by the deliveries made from it.
 ///
-/// A message has an index, its place in the batch, and a position, which counts the grant's own from
-/// 0. Where nothing was done between them the one follows from the other.
+/// A message has an index, its place in the batch, and a position, which counts the grant's own
+/// from 0. Where nothing was done between them the one follows from the other.
 ///
 /// What does not change may be read by any thread. Who reads messages with next() is alone with the
 /// grant's unread part; the rest is guarded by the sink's lock.
@@ -101,15 +101,16 @@ class Grant : public std::enable_shared_from_this<Grant> {
   /// A range of this grant, of so many places from `index` on.
   [[nodiscard]] proto::SettleRange range(proto::SettleKind kind, std::uint32_t index,
                                          std::uint32_t count, std::uint32_t value) const;
-  /// That so many messages from `position` on are begun: also of what is done between them, of which
-  /// a broker takes that word.
+  /// That so many messages from `position` on are begun: also of what is done between them, of
+  /// which a broker takes that word.
   [[nodiscard]] proto::SettleRange started(std::uint32_t position, std::uint32_t count) const;
   /// Of one message, as the handle.
   [[nodiscard]] proto::Offset offset_of(std::uint32_t index) const { return base_offset_ + index; }
   /// The text of the receipt handle.
   [[nodiscard]] std::string handle_of(std::uint32_t index) const;
 
-  /// The next message, by position; MALFORMED when the bytes are not what they should be, or none is left.
+  /// The next message, by position; MALFORMED when the bytes are not what they should be, or none
+  /// is left.
   [[nodiscard]] proto::Result<Delivery> next();
 
   // Of a FIFO queue: messages begin in the order of their groups, one of each at a time. There they

@@ -27,8 +27,8 @@ struct AttemptSpan {
 };
 
 /// Which rows of history the messages of a batch have, so that each goes with the last message that
-/// it tells of, and nothing is read for that. No two tell of the same attempt at the same message. A
-/// message has two or three, however often it is attempted; what a change costs follows those of
+/// it tells of, and nothing is read for that. No two tell of the same attempt at the same message.
+/// A message has two or three, however often it is attempted; what a change costs follows those of
 /// kMaxMessages messages, not of the batch.
 class AttemptSpans {
  public:
@@ -37,8 +37,8 @@ class AttemptSpans {
   /// Of no attempt any more, the first one neither.
   static constexpr int kAll = UINT16_MAX + 1;
 
-  /// From a row, by their first messages, then by number. False when they cannot be those of a batch
-  /// of `size` messages.
+  /// From a row, by their first messages, then by number. False when they cannot be those of a
+  /// batch of `size` messages.
   bool restore(const std::vector<AttemptSpan>& spans, std::uint32_t size);
   /// In that order.
   [[nodiscard]] std::vector<AttemptSpan> all() const;

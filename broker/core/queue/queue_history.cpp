@@ -46,8 +46,8 @@ void Queue::tell_attempt(TouchedBatch& batch, const Run& run, ReturnCause cause,
   }
 }
 
-/// Of messages of the range some are done, or were attempted once more. Besides the first attempt the
-/// last ones stay.
+/// Of messages of the range some are done, or were attempted once more. Besides the first attempt
+/// the last ones stay.
 void Queue::forget_attempts(TouchedBatch& batch, std::uint32_t first, std::uint32_t count,
                             Effects& effects) {
   const auto taken = batch.attempts().take(first, first + count, [&batch](const AttemptSpan& span) {

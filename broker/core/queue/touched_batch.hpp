@@ -72,7 +72,8 @@ struct RunCounts {
 
 /// What is known of a batch of which at least one message was handed out: which messages are done,
 /// and the fate of the others. Messages in no run and not acked were never handed out. Its size
-/// follows the number of runs, and of rows of history, not of messages. Sources of change are the records alone.
+/// follows the number of runs, and of rows of history, not of messages. Sources of change are the
+/// records alone.
 class TouchedBatch {
  public:
   /// `bytes` is what the batch takes in the store.
