@@ -129,8 +129,12 @@ proto::SharedBytes stamped(std::string stored, proto::StoredHeader header,
 proto::SharedBytes finish_rebuilt(proto::BatchBuilder& builder, proto::Offset base_offset,
                                   proto::Offset prev_last_offset, std::uint32_t epoch,
                                   proto::TimeMs now) {
-  return stamped(builder.finish({}, proto::Compression::kNone),
-                 {proto::StoredKind::kRebuilt, now, prev_last_offset}, base_offset, epoch);
+  std::string stored = builder.finish({}, proto::Compression::kNone);
+  if (stored.capacity() > 2 * stored.size()) {
+    stored.shrink_to_fit();  // until the disk has it there may be many, of one small message each
+  }
+  return stamped(std::move(stored), {proto::StoredKind::kRebuilt, now, prev_last_offset},
+                 base_offset, epoch);
 }
 
 }  // namespace weir::core
