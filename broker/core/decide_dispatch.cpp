@@ -114,12 +114,15 @@ std::uint32_t end_of_returned(const TouchedBatch& batch, std::span<const Run>::i
   const Run& like = *run;
   const std::span<const Run> runs(batch.runs());
   std::uint32_t end = like.end();
+  const auto goes_along = [&](const Run& next) {
+    return next.state == like.state && next.when <= now && next.attempts == like.attempts &&
+           next.failures == like.failures && next.losses == like.losses &&
+           next.is_unparked == like.is_unparked &&
+           (next.grant.value != 0) == (like.grant.value != 0) &&
+           batch.next_live(end, next.first) == next.first;
+  };
   std::uint32_t live = batch.live_in(first, end);
-  while (live < limit && ++run != runs.end() && run->state == like.state && run->when <= now &&
-         run->attempts == like.attempts && run->failures == like.failures &&
-         run->losses == like.losses && run->is_unparked == like.is_unparked &&
-         (run->grant.value != 0) == (like.grant.value != 0) &&
-         batch.next_live(end, run->first) == run->first) {
+  for (++run; live < limit && run != runs.end() && goes_along(*run); ++run) {
     end = run->end();
     live += batch.live_in(run->first, end);
   }

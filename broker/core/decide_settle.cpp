@@ -131,6 +131,14 @@ bool passes_what_is_done(SettleKind kind) {
   return kind == SettleKind::kAck || kind == SettleKind::kStarted;
 }
 
+/// Of what is said of messages of the run from `index` on, the end of those that it is said of
+/// together: up to what is done, unless that may be named along.
+std::uint32_t end_of_said(const TouchedBatch& batch, const Run& run, std::uint32_t index,
+                          std::uint32_t end, bool passes_done) {
+  const std::uint32_t stop = std::min(end, run.end());
+  return passes_done ? stop : batch.live_end(index, stop);
+}
+
 /// The messages of a range that the batch has, run by run, up to `end`.
 void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said, std::uint32_t end,
                  proto::TimeMs now, ShardState::SettleDecision& decision) {
@@ -152,10 +160,8 @@ void settle_runs(const Queue& queue, const TouchedBatch& batch, const Said& said
       continue;
     }
     const auto why = refusal(queue, *run, settle, now);
-    std::uint32_t stop = std::min(end, run->end());
-    if (why || !passes_what_is_done(settle.kind)) {
-      stop = batch.live_end(index, stop);
-    }
+    std::uint32_t stop =
+        end_of_said(batch, *run, index, end, !why && passes_what_is_done(settle.kind));
     if (why) {
       refuse(decision, index, stop - index, *why);
     } else if (settle.kind != SettleKind::kStarted || !run->started) {
