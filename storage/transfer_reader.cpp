@@ -3,12 +3,16 @@
 #include "proto/batch/crc32c.hpp"
 #include "proto/endian.hpp"
 
+#include <algorithm>
+
 namespace weir::storage {
 namespace {
 
 using proto::Errc;
 using proto::fail;
 using transfer::Block;
+
+constexpr std::size_t kPieceBytes = std::size_t{64} << 10;
 
 proto::Error damaged(const char* what) {
   return fail(Errc::kCorruptBatch, std::string("the exported shard is damaged: ") + what);
@@ -93,13 +97,18 @@ proto::Result<std::size_t> TransferReader::fill(std::span<char> into) {
 }
 
 proto::Result<std::string> TransferReader::read_raw(std::size_t bytes) {
-  std::string read_bytes(bytes, '\0');
-  const auto filled = fill(read_bytes);
-  if (!filled) {
-    return filled.error();
-  }
-  if (*filled != bytes) {
-    return damaged("it is cut off");
+  std::string read_bytes;
+  while (read_bytes.size() < bytes) {
+    // No checksum vouches for a block's length yet: room is made as its bytes come.
+    const std::size_t before = read_bytes.size();
+    read_bytes.resize(std::min(bytes, before + kPieceBytes));
+    const auto filled = fill(std::span(read_bytes).subspan(before));
+    if (!filled) {
+      return filled.error();
+    }
+    if (before + *filled != read_bytes.size()) {
+      return damaged("it is cut off");
+    }
   }
   return read_bytes;
 }

@@ -32,9 +32,11 @@ void complete(std::string& batch) {
 }
 
 // A batch that the broker would take: its columns tile the records, and a builder that is given the
-// same records makes a batch that says the same.
-void check_taken(std::string_view batch, const proto::BatchColumns& columns) {
+// same records makes a batch that says the same. Returns whether a topic would take each of the
+// records: some headers only queues know.
+bool check_taken(std::string_view batch, const proto::BatchColumns& columns) {
   std::size_t at = proto::kBatchHeaderBytes;
+  bool is_for_topics_too = true;
   proto::BatchBuilder builder;
   WEIR_ASSERT(columns.records.size() == columns.count(), "each record has its place");
   for (std::uint32_t i = 0; i < columns.count(); ++i) {
@@ -49,6 +51,8 @@ void check_taken(std::string_view batch, const proto::BatchColumns& columns) {
     record.headers = decoded->record.headers;
     WEIR_ASSERT(proto::check_record(record, proto::BatchUse::kQueue).has_value(),
                 "a producer may send this record");
+    is_for_topics_too =
+        is_for_topics_too && proto::check_record(record, proto::BatchUse::kTopic).has_value();
     builder.add(record);
     at += span.bytes;
   }
@@ -67,6 +71,7 @@ void check_taken(std::string_view batch, const proto::BatchColumns& columns) {
                     left->record.headers == right->record.headers,
                 "a record comes back as it was");
   }
+  return is_for_topics_too;
 }
 
 // As the broker stores it, and reads it again.
@@ -102,10 +107,10 @@ void read(std::string_view batch) {
   const auto for_topic = proto::validate_batch(batch, proto::BatchUse::kTopic);
   const auto for_queue = proto::validate_batch(batch, proto::BatchUse::kQueue);
   WEIR_ASSERT(is_whole || (!for_topic && !for_queue), "no batch is taken with a wrong checksum");
-  WEIR_ASSERT(for_topic || !for_queue || !for_queue->delays_ms.empty(),
-              "what a queue takes a topic takes, but for delays");
   if (for_queue) {
-    check_taken(batch, *for_queue);
+    const bool is_for_topics_too = check_taken(batch, *for_queue);
+    WEIR_ASSERT(for_topic.has_value() == is_for_topics_too,
+                "what a queue takes a topic takes, but for what only queues know");
     const auto columns = proto::read_columns(batch);
     WEIR_ASSERT(columns && columns->records.size() == for_queue->records.size(),
                 "what was taken from a producer is readable in the store");
