@@ -15,9 +15,8 @@ void decompress(std::string_view bytes) {
   Input input(bytes);
   const std::uint8_t how = input.byte();
   const auto codec = static_cast<proto::Compression>(how & 7U);
-  // 1 byte to 64 KiB: more would only take the time that a bomb takes to unpack.
-  const std::size_t cap = std::size_t{1} << (how >> 3U);
-  const std::size_t max_bytes = std::min(cap, std::size_t{64} << 10);
+  const std::size_t cap = std::size_t{1} << (how >> 3U);  // 1 byte to 2 GiB
+  const std::size_t max_bytes = std::min(cap, std::size_t{1} << 20);
   const std::string_view frame = input.rest();
   std::string out;
   const proto::Result<> done = proto::decompress(codec, frame, max_bytes, out);
@@ -28,11 +27,7 @@ void decompress(std::string_view bytes) {
     WEIR_ASSERT(!done, "an unknown codec is refused");
     return;
   }
-  // What was unpacked, or else the frame itself, comes back whole when it is packed. That takes far
-  // longer than a refusal, so that few of the frames are packed.
-  if (!done && frame.size() % 16 != 0) {
-    return;
-  }
+  // What was unpacked, or else the frame itself, comes back whole when it is packed.
   const std::string plain = done ? out : std::string(frame);
   std::string packed;
   proto::compress(codec, plain, packed);
