@@ -52,8 +52,28 @@ bool Expectations::is_gone(const Message& message, std::uint64_t log) const {
     return false;
   }
   const Log& from = logs_.at(message.gone_from);
-  const bool may_have_died = message.may_be_poison || message.attempts >= from.max_receive_count;
+  const bool may_have_died = message.may_be_poison || message.attempts >= from.max_receive_count ||
+                             (from.keeps_expired && message.may_expire_at() <= now_);
   return log == message.gone_from || !may_have_died || from.dead_letters != logs_.at(log).name;
+}
+
+bool Expectations::may_have_expired(const Message& message, proto::TimeMs now) const {
+  const Log& home = logs_.at(message.home);
+  return message.may_expire_at() <= now && (home.dead_letters.empty() || !home.keeps_expired);
+}
+
+std::optional<std::string> Expectations::check_times(std::uint64_t log, proto::Offset offset,
+                                                     MessageNumber number,
+                                                     proto::TimeMs now) const {
+  const Message& message = messages_.at(number);
+  if (now < message.due()) {
+    return "handed out before it is due" + place(log, offset, number);
+  }
+  // Where it died its life is over: what it says of it there is history.
+  if (log == message.home && now >= message.expires_by()) {
+    return "handed out though it is of no use any more" + place(log, offset, number);
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> Expectations::hear(const Word& word) {
@@ -67,23 +87,20 @@ std::optional<std::string> Expectations::hear(const Word& word) {
       log.partition = word.index;
       log.dead_letters = word.dead_letters.data();
       log.max_receive_count = word.max_receive_count;
+      log.keeps_expired = word.keeps_expired;
       return std::nullopt;
     }
     case Word::Kind::kProducer:
       producer_ = word;
       return std::nullopt;
     case Word::Kind::kSendAsked:
-      for (std::uint32_t i = 0; i < word.count; ++i) {
-        messages_.try_emplace(word.number + i, Message{.home = word.log, .at = word.log});
-      }
-      if (const auto last = last_sends_.find(word.log);
-          last == last_sends_.end() || last->second.number <= word.number) {
-        last_sends_[word.log] = word;
-      }
+      hear_send_asked(word);
       return std::nullopt;
     case Word::Kind::kSendStored:
       for (std::uint32_t i = 0; i < word.count; ++i) {
-        messages_[word.number + i].is_stored = true;
+        Message& message = messages_[word.number + i];
+        message.is_stored = true;
+        message.came_by = std::min(message.came_by, word.now);
         if (auto wrong = learn(word.log, word.offset + i, word.number + i)) {
           return wrong;
         }
@@ -109,8 +126,23 @@ std::optional<std::string> Expectations::hear(const Word& word) {
   return std::nullopt;
 }
 
+void Expectations::hear_send_asked(const Word& word) {
+  for (std::uint32_t i = 0; i < word.count; ++i) {
+    messages_.try_emplace(
+        word.number + i,
+        Message{.home = word.log, .at = word.log, .extras = word.extras, .asked_at = word.now});
+  }
+  if (const auto last = last_sends_.find(word.log);
+      last == last_sends_.end() || last->second.number <= word.number) {
+    last_sends_[word.log] = word;
+  }
+}
+
 std::optional<std::string> Expectations::hear_hand_out(const Word& word) {
   if (auto wrong = learn(word.log, word.offset, word.number)) {
+    return wrong;
+  }
+  if (auto wrong = check_times(word.log, word.offset, word.number, word.now)) {
     return wrong;
   }
   Message& message = messages_[word.number];

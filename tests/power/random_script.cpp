@@ -1,6 +1,8 @@
 #include "tests/power/scenarios.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 namespace weir::power {
 namespace {
@@ -49,9 +51,17 @@ class RandomPlay {
       settings.lease_ms = rng_.per_mille(500) ? 0 : rng_.between(500, 5'000);
       settings.max_receive_count = static_cast<std::uint32_t>(rng_.between(1, 5));
       settings.dead_letter_queue = rng_.per_mille(600) ? "dlq" : "";
+      settings.dead_letter_expired = rng_.per_mille(500) ? 1 : 0;
       queues_.push_back(script_.queue("q" + std::to_string(i), settings));
     }
-    queues_.push_back({.name = "dlq"});
+    if (rng_.per_mille(400)) {
+      script_.queue("dlq.fifo");
+      fifo_ = script_.queue("q.fifo", {.lease_ms = rng_.between(500, 5'000),
+                                       .max_receive_count = rng_.between(1, 5),
+                                       .dead_letter_queue = rng_.per_mille(600) ? "dlq.fifo" : ""});
+      others_ = {*fifo_, {.name = "dlq.fifo"}};
+    }
+    others_.push_back({.name = "dlq"});
     if (rng_.per_mille(700)) {
       topic_ = script_.topic("t", static_cast<std::uint32_t>(rng_.between(1, 3)));
     }
@@ -72,7 +82,7 @@ class RandomPlay {
     } else if (dice < 945 && !topic_.empty()) {
       script_.read(topic_.front());
     } else if (dice < 965) {
-      script_.subscribe(rng_.pick(queues_), static_cast<std::uint32_t>(rng_.between(1, 20)));
+      script_.subscribe(any_queue(), static_cast<std::uint32_t>(rng_.between(1, 20)));
     } else if (dice < 980) {
       const auto family = rng_.per_mille(500) ? storage::Family::kLog : storage::Family::kState;
       static_cast<void>(script_.life().store().reclaim(family, "", ""));
@@ -82,17 +92,38 @@ class RandomPlay {
   }
 
   void send() {
-    const bool to_topic = !topic_.empty() && rng_.per_mille(300);
-    const Script::Target& target =
-        to_topic ? rng_.pick(topic_) : queues_[rng_.below(queues_.size() - 1)];
     const auto messages = static_cast<std::uint32_t>(1 + rng_.skewed(8));
     const auto most = rng_.per_mille(200) ? 30'000 : 300;
-    script_.send(target, messages, static_cast<std::size_t>(8 + rng_.skewed(most)));
+    const auto bytes = static_cast<std::size_t>(8 + rng_.skewed(most));
+    if (!topic_.empty() && rng_.per_mille(300)) {
+      script_.send(rng_.pick(topic_), messages, bytes);
+    } else if (fifo_ && rng_.per_mille(400)) {
+      script_.send(*fifo_, messages, bytes,
+                   {.ttl_ms = rng_.per_mille(150) ? 1 + rng_.skewed(20'000) : 0,
+                    .groups = kFifoGroups,
+                    .has_deduplication_id = rng_.per_mille(500)});
+    } else {
+      script_.send(rng_.pick(queues_), messages, bytes, some_extras());
+    }
+  }
+
+  Extras some_extras() {
+    Extras extras;
+    extras.delay_ms = rng_.per_mille(150) ? 1 + rng_.skewed(20'000) : 0;
+    extras.ttl_ms = rng_.per_mille(150) ? 1 + rng_.skewed(20'000) : 0;
+    extras.groups = rng_.per_mille(150) ? 1 + static_cast<std::uint32_t>(rng_.below(5)) : 0;
+    extras.priority = rng_.per_mille(150) ? static_cast<std::int32_t>(rng_.below(10)) : -1;
+    return extras;
+  }
+
+  const Script::Target& any_queue() {
+    const std::size_t chosen = rng_.below(queues_.size() + others_.size());
+    return chosen < queues_.size() ? queues_[chosen] : others_[chosen - queues_.size()];
   }
 
   void receive() {
     const std::int64_t lease_ms = rng_.per_mille(500) ? 0 : rng_.between(100, 60'000);
-    script_.receive(rng_.pick(queues_), static_cast<std::uint32_t>(rng_.between(1, 10)), lease_ms);
+    script_.receive(any_queue(), static_cast<std::uint32_t>(rng_.between(1, 10)), lease_ms);
   }
 
   void settle() {
@@ -133,6 +164,8 @@ class RandomPlay {
   Script& script_;
   sim::Rng& rng_;
   std::vector<Script::Target> queues_;
+  std::optional<Script::Target> fifo_;
+  std::vector<Script::Target> others_;  // that take no message from a sender, or only in groups
   std::vector<Script::Target> topic_;
 };
 

@@ -100,6 +100,112 @@ void dead_letters(Script& script) {
   script.wait();
 }
 
+// What is put off waits in a lane of its own, and moves when it is due.
+void delays(Script& script) {
+  script.start();
+  const auto queue = script.queue("q", leased(5'000, 3));
+  script.send(queue, 4, kSmall, {.delay_ms = 2'000});
+  script.send(queue, 2, kSmall);
+  script.send(queue, 3, kBlob, {.delay_ms = 60'000});
+  script.wait();
+  script.receive(queue, 9);
+  script.settle(SettleKind::kAck, 1);
+  script.settle(SettleKind::kNack, 1, 30'000);
+  script.advance(2'100);
+  script.receive(queue, 3);
+  script.settle(SettleKind::kAck, 2);
+  script.wait();
+  script.kill();
+  script.start();
+  script.send(queue, 2, kSmall, {.delay_ms = 3'600'000});
+  script.wait();
+  script.advance(61'000);
+  script.receive(queue, 9);
+  script.settle(SettleKind::kAck, 4);
+  script.wait();
+}
+
+// In one queue what expires is gone, in the other it goes where its dead letters go.
+void expiry(Script& script) {
+  script.start();
+  script.queue("dlq");
+  core::QueueSettings keeping = leased(1'000, 3, "dlq");
+  keeping.dead_letter_expired = 1;
+  const auto keeps = script.queue("keeps", keeping);
+  const auto drops = script.queue("drops", leased(1'000, 3));
+  for (const auto& queue : {keeps, drops}) {
+    script.send(queue, 3, kSmall, {.ttl_ms = 500});
+    script.send(queue, 2, kSmall);
+    script.send(queue, 2, kSmall, {.delay_ms = 1'000, .ttl_ms = 4'000});
+  }
+  script.wait();
+  script.receive(keeps, 2);
+  script.receive(drops, 2);
+  script.advance(600);
+  script.settle(SettleKind::kAck, 1);
+  script.wait();
+  script.advance(1'500);
+  script.receive(keeps, 4);
+  script.receive(drops, 4);
+  script.advance(5'000);
+  script.receive({.name = "dlq"}, 3);
+  script.settle(SettleKind::kAck, 2);
+  script.wait();
+}
+
+void fifo(Script& script) {
+  script.start();
+  script.queue("dlq.fifo");
+  const auto queue = script.queue("q.fifo", leased(1'000, 2, "dlq.fifo"));
+  const Extras in_groups{.groups = kFifoGroups};
+  const Extras with_ids{.groups = kFifoGroups, .has_deduplication_id = true};
+  script.send(queue, 5, kSmall, in_groups);
+  script.send(queue, 4, kSmall, with_ids);
+  script.wait();
+  script.receive(queue, 4);
+  script.settle(SettleKind::kAck, 1);
+  script.settle(SettleKind::kNack, 2);
+  script.wait();
+  script.advance(1'100);
+  script.forget_held();
+  script.send(queue, 3, kBlob, with_ids);
+  script.kill();
+  script.start();
+  script.send_again();
+  script.wait();
+  script.receive(queue, 3);
+  script.settle(SettleKind::kNack, 3);
+  script.wait();
+  script.advance(1'100);
+  script.receive({.name = "dlq.fifo"}, 2);
+  script.settle(SettleKind::kAck, 1);
+  script.wait();
+}
+
+// Priorities have lanes of their own, and of the groups those that are too many.
+void lanes(Script& script) {
+  script.start({.idle_batch_bytes = 300});
+  const auto queue = script.queue("q", leased(1'000, 0));
+  for (int priority = 0; priority < 10; priority += 3) {
+    script.send(queue, 3, kSmall, {.priority = priority});
+  }
+  script.send(queue, 40, kSmall, {.groups = 1});
+  script.send(queue, 6, kSmall, {.groups = 5, .priority = 9});
+  script.wait();
+  script.receive(queue, 20);
+  script.settle(SettleKind::kAck, 8);
+  script.settle(SettleKind::kNack, 6, 500);
+  script.wait();
+  script.advance(1'100);
+  script.forget_held();
+  script.send(queue, 2, kBlob, {.delay_ms = 400, .priority = 7});
+  script.wait();
+  script.advance(500);
+  script.receive(queue, 30);
+  script.settle(SettleKind::kAck, 20);
+  script.wait();
+}
+
 void paging(Script& script) {
   script.start({.idle_batch_bytes = 300});
   const auto queue = script.queue("q", leased(1'000, 0));
@@ -266,6 +372,10 @@ const std::vector<Scenario>& scenarios() {
       {"acks", acks},
       {"nacks-leases", nacks_and_leases},
       {"dead-letters", dead_letters},
+      {"delays", delays},
+      {"expiry", expiry},
+      {"fifo", fifo},
+      {"lanes", lanes},
       {"paging", paging},
       {"subscriptions", subscriptions},
       {"topics", topics},

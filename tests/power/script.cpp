@@ -34,12 +34,44 @@ std::optional<MessageNumber> number_of(std::string_view value) {
   return value == value_of(number, value.size()) ? std::optional(number) : std::nullopt;
 }
 
+namespace {
+
+using Texts = std::vector<std::pair<std::string_view, std::string>>;
+
+Texts headers_of(const Extras& extras, MessageNumber number) {
+  Texts headers;
+  if (extras.delay_ms > 0) {
+    headers.emplace_back(proto::kHeaderDelay, std::to_string(extras.delay_ms));
+  }
+  if (extras.ttl_ms > 0) {
+    headers.emplace_back(proto::kHeaderTtl, std::to_string(extras.ttl_ms));
+  }
+  if (extras.groups > 0) {
+    headers.emplace_back(proto::kHeaderGroup, std::to_string(number % extras.groups));
+  }
+  if (extras.priority >= 0) {
+    headers.emplace_back(proto::kHeaderPriority, std::to_string(extras.priority));
+  }
+  if (extras.has_deduplication_id) {
+    headers.emplace_back(proto::kHeaderDeduplicationId, std::to_string(number));
+  }
+  return headers;
+}
+
+}  // namespace
+
 std::string batch_of(const Word& word) {
   proto::BatchBuilder builder(proto::kStoredHeaderBytes);
   for (std::uint32_t i = 0; i < word.count; ++i) {
     const std::string value = value_of(word.number + i, word.value_bytes);
+    const Texts texts = headers_of(word.extras, word.number + i);
+    std::vector<proto::Header> headers;
+    for (const auto& [key, text] : texts) {
+      headers.push_back({key, text});
+    }
     proto::RecordInput record;
     record.value = value;
+    record.headers = headers;
     record.timestamp = word.now;
     builder.add(record);
   }
@@ -47,6 +79,24 @@ std::string batch_of(const Word& word) {
                          .epoch = static_cast<std::int16_t>(word.epoch),
                          .base_sequence = word.sequence},
                         proto::Compression::kNone);
+}
+
+std::vector<StoredAt> places_of(const proto::SentEntry& entry, std::uint32_t count) {
+  std::vector<StoredAt> places;
+  auto known = entry.known.begin();
+  auto elsewhere = entry.elsewhere.begin();
+  proto::Offset next = entry.base_offset;
+  const bool is_duplicate = (entry.flags & proto::SentEntry::kDuplicate) != 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (known != entry.known.end() && known->index == i) {
+      places.push_back({(known++)->offset, true});
+    } else if (elsewhere != entry.elsewhere.end() && elsewhere->index == i) {
+      places.push_back({(elsewhere++)->offset, is_duplicate});
+    } else {
+      places.push_back({next++, is_duplicate});
+    }
+  }
+  return places;
 }
 
 std::string handle_of(const Word& word) {
@@ -72,11 +122,16 @@ class Script::Port final : public shard::SessionPort {
       script_.die(kWrong, "a send was refused: " +
                               std::string(proto::name(static_cast<proto::Errc>(entry.code))));
     }
-    Word word = it->second.word;
-    word.kind = Word::Kind::kSendStored;
-    word.offset = entry.base_offset;
-    script_.say(word);
+    const Word asked = it->second.word;
     script_.sends_.erase(it);
+    Word word = asked;
+    word.kind = Word::Kind::kSendStored;
+    word.count = 1;
+    for (const StoredAt& at : places_of(entry, asked.count)) {
+      word.offset = at.offset;
+      script_.say(word);
+      ++word.number;
+    }
   }
   void on_settled(std::uint64_t up_to, std::span<const proto::SettleFailure> failed) override {
     script_.hear_settled(up_to, failed);
@@ -237,6 +292,7 @@ Script::Target Script::queue(const std::string& name, core::QueueSettings settin
   word.log = info.id.value;
   word.max_receive_count = info.settings.max_receive_count;
   set_text(word.name, name);
+  word.keeps_expired = info.settings.dead_letter_expired != 0;
   set_text(word.dead_letters, info.settings.dead_letter_queue);
   say(word);
   return {.name = name, .log = info.id.value};
@@ -260,7 +316,7 @@ std::vector<Script::Target> Script::topic(const std::string& name, std::uint32_t
 
 // ---- sends
 
-void Script::send(const Target& target, std::uint32_t messages, std::size_t bytes) {
+void Script::send(const Target& target, std::uint32_t messages, std::size_t bytes, Extras extras) {
   const auto open = [&] {
     return std::ranges::count_if(
         sends_, [&](const auto& entry) { return entry.second.target.log == target.log; });
@@ -275,13 +331,18 @@ void Script::send(const Target& target, std::uint32_t messages, std::size_t byte
   flight.word.number = last_number_ + 1;
   flight.word.count = messages;
   flight.word.value_bytes = static_cast<std::uint32_t>(bytes);
-  flight.word.producer = producer_->id.value;
-  flight.word.epoch = producer_->epoch;
-  flight.word.sequence = next_sequence_[target.log];
+  flight.word.extras = extras;
   flight.word.now = now_;
+  if (extras.has_deduplication_id) {
+    flight.word.producer = kNoProducer;
+  } else {
+    flight.word.producer = producer_->id.value;
+    flight.word.epoch = producer_->epoch;
+    flight.word.sequence = next_sequence_[target.log];
+    next_sequence_[target.log] += static_cast<std::int32_t>(messages);
+  }
   flight.bytes = batch_of(flight.word);
   last_number_ += messages;
-  next_sequence_[target.log] += static_cast<std::int32_t>(messages);
   sends_.emplace(++last_send_, std::move(flight));
   transmit(last_send_);
 }

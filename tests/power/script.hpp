@@ -58,7 +58,7 @@ class Script {
   std::vector<Target> topic(const std::string& name, std::uint32_t partitions);
 
   // ---- what a client does. Nothing waits but receive() and wait().
-  void send(const Target& target, std::uint32_t messages, std::size_t bytes);
+  void send(const Target& target, std::uint32_t messages, std::size_t bytes, Extras extras = {});
   /// Sends what was asked and not answered once more, after a life ended.
   void send_again();
   std::size_t receive(const Target& queue, std::uint32_t messages, std::int64_t lease_ms = 0);
@@ -131,6 +131,12 @@ class Script {
 [[nodiscard]] std::optional<MessageNumber> number_of(std::string_view value);
 /// The receipt handle of a message that was handed out.
 [[nodiscard]] std::string handle_of(const Word& word);
+/// Where each message of a batch lies that was taken, and whether it was there before.
+struct StoredAt {
+  proto::Offset offset = 0;
+  bool was_known = false;
+};
+[[nodiscard]] std::vector<StoredAt> places_of(const proto::SentEntry& entry, std::uint32_t count);
 /// A batch with room for the store's header in front.
 [[nodiscard]] std::string batch_of(const Word& word);
 
