@@ -44,6 +44,7 @@ constexpr std::array<std::string_view, kOps> kOpNames = {
     "start a redrive",
     "cancel a redrive",
     "list redrives",
+    "look",
 };
 
 constexpr std::array<Outcome, Coverage::kOutcomes> kOutcomeOf = {
@@ -63,6 +64,7 @@ constexpr std::array<Outcome, Coverage::kOutcomes> kOutcomeOf = {
     refused(Errc::kQueueFull),
     refused(Errc::kInUse),
     refused(Errc::kMessageExpired),
+    refused(Errc::kMessageNotFound),
 };
 
 std::string name_of(Outcome outcome) {
@@ -148,6 +150,8 @@ constexpr std::array kLimits = {
     Limit{~kSends & ~ops({Op::kReceive}), outcomes({refused(Errc::kDeadlineExceeded)}), kAll,
           "is asked without a deadline"},
     Limit{~kSends, outcomes({refused(Errc::kMessageExpired)}), kAll, "sends no message"},
+    Limit{~ops({Op::kLook}), outcomes({refused(Errc::kMessageNotFound)}), kAll,
+          "asks for no message by its id"},
 };
 
 const Limit* limit_of(std::size_t op, std::size_t outcome, std::size_t fault) {

@@ -47,6 +47,7 @@ enum class Op : std::uint8_t {
   kStartRedrive,
   kCancelRedrive,
   kListRedrives,
+  kLook,
   kCount,
 };
 inline constexpr std::size_t kOps = static_cast<std::size_t>(Op::kCount);
@@ -83,7 +84,7 @@ class Coverage {
   /// Adds what save() wrote on one line; false where there is no such cell (any more).
   bool load(std::string_view line);
 
-  static constexpr std::size_t kOutcomes = 16;
+  static constexpr std::size_t kOutcomes = 17;
 
  private:
   struct Cell {

@@ -30,6 +30,7 @@ struct OpOf {
   std::optional<Op> operator()(const core::StartRedrive&) const { return Op::kStartRedrive; }
   std::optional<Op> operator()(const core::CancelRedrive&) const { return Op::kCancelRedrive; }
   std::optional<Op> operator()(const core::ListRedrives&) const { return Op::kListRedrives; }
+  std::optional<Op> operator()(const core::PeekQueue&) const { return Op::kLook; }
   // No machine asks for these.
   std::optional<Op> operator()(const core::DeleteTopic&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::ListQueues&) const { return std::nullopt; }
@@ -40,7 +41,6 @@ struct OpOf {
   std::optional<Op> operator()(const core::DeleteNamespace&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::ListClients&) const { return std::nullopt; }
   std::optional<Op> operator()(const core::KickClient&) const { return std::nullopt; }
-  std::optional<Op> operator()(const core::PeekQueue&) const { return std::nullopt; }
   // No machine asks for it: a shard is exported by the host (BrokerHost::move_to_copy).
   std::optional<Op> operator()(const core::ReadBackup&) const { return std::nullopt; }
 };

@@ -34,6 +34,12 @@ void Operator::step() {
     return;
   }
   const Target& target = stage_.targets[rng().pick(queues)];
+  if (rng().per_mille(stage_.options.look_per_mille)) {
+    for (std::uint64_t looks = 1 + rng().below(4); looks > 0; --looks) {
+      look(stage_.targets[rng().pick(queues)]);
+    }
+    return;
+  }
   const std::uint64_t dice = rng().below(1000);
   if (dice < 700) {
     const std::uint64_t what = rng().below(3);
@@ -101,6 +107,28 @@ void Operator::change_delayed(const Target& target) {
                                                  change.delay_ms);
             });
   });
+}
+
+void Operator::look(const Target& target) {
+  core::PeekQueue command;
+  command.name_space = kNamespace;
+  command.queue = target.name;
+  command.max_messages = rng().per_mille(300) ? 1 + static_cast<std::uint32_t>(rng().below(20)) : 0;
+  command.from_offset = rng().per_mille(300) ? rng().skewed(50) : 0;
+  command.with_attempts = rng().per_mille(500);
+  if (rng().per_mille(200)) {
+    command.state = static_cast<core::MessageState>(1 + rng().below(5));
+  }
+  if (rng().per_mille(200)) {
+    command.filter = some_filter();
+  } else if (rng().per_mille(250)) {
+    command.filter.message_id = stage_.oracle.some_id(rng(), target.logs.front());
+  }
+  count("operator: looks");
+  request(command, nullptr,
+          [this, command, log = target.logs.front()](proto::SessionId session, std::uint64_t id) {
+            stage_.oracle.heard_look(session, id, log, command);
+          });
 }
 
 /// Nobody else knows of it: only its rows are looked at, on both sides.

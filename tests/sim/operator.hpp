@@ -8,8 +8,8 @@
 namespace weir::sim {
 
 /// Somebody who administers the queues that others work on: pauses and resumes them, purges them,
-/// begins and cancels redrives, cancels what is put off or puts it off anew, and makes and deletes
-/// a queue of his own.
+/// begins and cancels redrives, looks at messages, cancels what is put off or puts it off anew, and
+/// makes and deletes a queue of his own.
 class Operator final : public Machine {
  public:
   using Machine::Machine;
@@ -23,6 +23,7 @@ class Operator final : public Machine {
   void pause(const Target& target, bool receives, bool sends, bool pauses);
   void purge(const Target& target);
   void change_delayed(const Target& target);
+  void look(const Target& target);
   void make_or_delete_scratch();
   void redrive();
   void begin_redrive(const Target& source);

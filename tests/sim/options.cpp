@@ -36,6 +36,7 @@ constexpr std::array kFields = {
     OptionField{"crumble_per_mille", &Options::crumble_per_mille, 0},
     OptionField{"operator_per_mille", &Options::operator_per_mille, 0},
     OptionField{"redrive_per_mille", &Options::redrive_per_mille, 0},
+    OptionField{"look_per_mille", &Options::look_per_mille, 0},
     OptionField{"replica_restart_per_mille", &Options::replica_restart_per_mille, 0},
     OptionField{"move_per_mille", &Options::move_per_mille, 0},
     OptionField{"broken_start_per_mille", &Options::broken_start_per_mille, 0},
@@ -253,6 +254,7 @@ Options draw_options(Rng& rng, std::uint32_t mean_steps) {
   if (rng.per_mille(700)) {
     o.redrive_per_mille = draw(rng, 200, 900);
   }
+  o.look_per_mille = rate(rng, 600, 700);
   if (rng.per_mille(400)) {
     o.fifo_per_mille = draw(rng, 200, 1000);
     o.deduplication_per_mille = rate(rng, 600, 1000);

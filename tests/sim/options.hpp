@@ -74,6 +74,7 @@ struct Options {
   std::uint32_t refuse_per_mille = 0;
   std::uint32_t operator_per_mille = 0;  // of steps are an operator's; 0: there is none
   std::uint32_t redrive_per_mille = 0;   // of the operator's steps are about redrives
+  std::uint32_t look_per_mille = 0;      // of the others are looks at a queue's messages
   std::uint32_t replica_restart_per_mille = 0;
   std::uint32_t move_per_mille = 0;          // of restarts: with an import of what was exported
   std::uint32_t broken_start_per_mille = 0;  // of restarts: the start ends before it is done

@@ -62,8 +62,10 @@ class Oracle {
   /// `target`: none where each message goes to where it died.
   void heard_redrive(proto::SessionId session, std::uint64_t request, proto::LogId source,
                      proto::LogId target, const core::StartRedrive& command);
-  /// The id of some message, or of none.
-  [[nodiscard]] std::string some_id(Rng& rng) const;
+  /// The id of some message, of one that lies `in` that log where there is one, or of none.
+  [[nodiscard]] std::string some_id(Rng& rng, std::optional<proto::LogId> in = std::nullopt) const;
+  void heard_look(proto::SessionId session, std::uint64_t request, proto::LogId log,
+                  const core::PeekQueue& command);
   void heard_cancel_redrive(proto::SessionId session, std::uint64_t request, proto::LogId source);
   void heard_list_redrives(proto::SessionId session, std::uint64_t request);
   void session_closed(proto::SessionId session);
@@ -272,6 +274,13 @@ class Oracle {
     MessageNumber message = 0;  // 0: nobody sent one with that id
     std::optional<proto::TimeMs> due;
   };
+  /// Somebody looks at the messages of a queue (oracle_look.cpp).
+  struct Look {
+    proto::LogId log;
+    core::PeekQueue asked;
+    std::map<proto::Offset, std::uint16_t> open;  // with its attempts, at least
+    std::set<proto::Offset> gone;
+  };
   struct Reader {
     std::vector<proto::LogId> partitions;
     std::map<std::uint32_t, proto::Offset> next;
@@ -295,6 +304,7 @@ class Oracle {
   [[nodiscard]] bool may_have_died(const Place& place) const;
   /// For another queue, in any way.
   [[nodiscard]] bool may_have_left(const Place& place) const;
+  [[nodiscard]] static bool is_in(const Message& message, proto::LogId log);
   [[nodiscard]] static bool is_place(const std::string& id, const Place& place);
   [[nodiscard]] bool may_have_been_dropped(const Place& place) const;
   [[nodiscard]] bool may_be_dropped(const Place& place) const;
@@ -346,6 +356,10 @@ class Oracle {
   [[nodiscard]] bool may_be_purged(const Place& place) const;
   void check_bounds(const core::QueueInfo& info);
   void said_full(const Batch& batch);
+  void said_look(const Look& look, const proto::Result<core::Reply>& reply);
+  void expect_shown(const Look& look, const core::Peeked& said,
+                    const std::set<proto::Offset>& shown);
+  void check_shown(const Look& look, const core::PeekedMessage& shown, proto::Offset offset);
   void said_of_operator(proto::SessionId session, std::uint64_t request,
                         const proto::Result<core::Reply>& reply);
   void forget_operators(std::optional<proto::SessionId> session);
@@ -409,6 +423,7 @@ class Oracle {
   std::map<std::pair<proto::SessionId, std::uint64_t>, HeardPause> pauses_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, proto::LogId> purges_;
   std::map<std::pair<proto::SessionId, std::uint64_t>, std::vector<HeardChange>> delay_changes_;
+  std::map<std::pair<proto::SessionId, std::uint64_t>, Look> looks_;
   struct AskedOfRedrive {
     proto::LogId source;       // none: of all
     std::uint64_t number = 0;  // that is to begin

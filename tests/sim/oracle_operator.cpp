@@ -58,6 +58,10 @@ void Oracle::said_of_operator(proto::SessionId session, std::uint64_t request,
     said_of_delays(it->second, reply);
     delay_changes_.erase(it);
   }
+  if (const auto it = looks_.find({session, request}); it != looks_.end()) {
+    said_look(it->second, reply);
+    looks_.erase(it);
+  }
   const auto it = purges_.find({session, request});
   if (it == purges_.end()) {
     return;
@@ -94,6 +98,7 @@ void Oracle::forget_operators(std::optional<proto::SessionId> session) {
   }
   std::erase_if(delay_changes_, goes);
   std::erase_if(pauses_, goes);
+  std::erase_if(looks_, goes);
   std::erase_if(purges_, goes);
   std::erase_if(redrive_requests_, goes);
 }

@@ -219,12 +219,23 @@ bool Oracle::is_place(const std::string& id, const Place& place) {
          (place.offset < 0 || named->offset == place.offset);
 }
 
-std::string Oracle::some_id(Rng& rng) const {
-  const Message& message = messages_[rng.below(messages_.size())];
+std::string Oracle::some_id(Rng& rng, std::optional<proto::LogId> in) const {
+  constexpr std::size_t kTried = 200;
+  std::size_t chosen = rng.below(messages_.size());
+  for (std::size_t i = 0; in && i < kTried && !is_in(messages_[chosen], *in); ++i) {
+    chosen = (chosen + 1) % messages_.size();
+  }
+  const Message& message = messages_[chosen];
   if (!message.id.empty() || !message.first) {
     return message.id.empty() ? proto::message_id(1, 1, 0) : message.id;
   }
   return proto::message_id(1, message.first->first.value, message.first->second);
+}
+
+/// As far as it is known.
+bool Oracle::is_in(const Message& message, proto::LogId log) {
+  return message.places.empty() ? message.delay && message.delay->log == log
+                                : message.places.back().log == log;
 }
 
 /// By the filter.

@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 58> kMustOccur = {
+constexpr std::array<std::string_view, 60> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -67,6 +67,8 @@ constexpr std::array<std::string_view, 58> kMustOccur = {
     "start: could not read",
     "start: ended before its first commit",
     "stop: in order",
+    "look: what must be shown",
+    "look: the one of an id",
 };
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace {
 
 /// A disk that loses what it called durable: any seed with a few crashes finds it, and of five four
 /// become much smaller. Another generator may want another seed here.
-const Plan kPlanted{6, 400, {"planted_loss=1", "crash_per_mille=20"}};
+const Plan kPlanted{5, 400, {"planted_loss=1", "crash_per_mille=20"}};
 
 TEST(Simulation, FindsADiskThatLosesWhatItKept) {
   const RunResult result = run(kPlanted, Telling::kNothing);
