@@ -6,6 +6,7 @@
 #include "proto/limits.hpp"
 #include "tests/power/disk_tap.hpp"
 #include "tests/power/image_files.hpp"
+#include "tests/support/sent_places.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -81,24 +82,6 @@ std::string batch_of(const Word& word) {
                         proto::Compression::kNone);
 }
 
-std::vector<StoredAt> places_of(const proto::SentEntry& entry, std::uint32_t count) {
-  std::vector<StoredAt> places;
-  auto known = entry.known.begin();
-  auto elsewhere = entry.elsewhere.begin();
-  proto::Offset next = entry.base_offset;
-  const bool is_duplicate = (entry.flags & proto::SentEntry::kDuplicate) != 0;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (known != entry.known.end() && known->index == i) {
-      places.push_back({(known++)->offset, true});
-    } else if (elsewhere != entry.elsewhere.end() && elsewhere->index == i) {
-      places.push_back({(elsewhere++)->offset, is_duplicate});
-    } else {
-      places.push_back({next++, is_duplicate});
-    }
-  }
-  return places;
-}
-
 std::string handle_of(const Word& word) {
   return proto::encode_handle({.incarnation = word.incarnation,
                                .queue = proto::QueueId{word.log},
@@ -127,7 +110,7 @@ class Script::Port final : public shard::SessionPort {
     Word word = asked;
     word.kind = Word::Kind::kSendStored;
     word.count = 1;
-    for (const StoredAt& at : places_of(entry, asked.count)) {
+    for (const test::SentPlace& at : test::places_of(entry, asked.count)) {
       word.offset = at.offset;
       script_.say(word);
       ++word.number;

@@ -131,12 +131,6 @@ class Script {
 [[nodiscard]] std::optional<MessageNumber> number_of(std::string_view value);
 /// The receipt handle of a message that was handed out.
 [[nodiscard]] std::string handle_of(const Word& word);
-/// Where each message of a batch lies that was taken, and whether it was there before.
-struct StoredAt {
-  proto::Offset offset = 0;
-  bool was_known = false;
-};
-[[nodiscard]] std::vector<StoredAt> places_of(const proto::SentEntry& entry, std::uint32_t count);
 /// A batch with room for the store's header in front.
 [[nodiscard]] std::string batch_of(const Word& word);
 

@@ -3,6 +3,7 @@
 #include "proto/batch/record_batch.hpp"
 #include "proto/endian.hpp"
 #include "proto/names.hpp"
+#include "tests/support/sent_places.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -134,16 +135,10 @@ void Oracle::said_sent(proto::SessionId session, const proto::SentEntry& entry) 
   if (entry.code == 0) {
     const bool duplicate = (entry.flags & proto::SentEntry::kDuplicate) != 0;
     world_.report().count(duplicate ? "send: duplicate" : "send: stored");
-    proto::Offset next = entry.base_offset;
-    auto known = entry.known.begin();
-    auto elsewhere = entry.elsewhere.begin();
+    const auto places = test::places_of(entry, static_cast<std::uint32_t>(batch.messages.size()));
     for (std::uint32_t i = 0; i < batch.messages.size(); ++i) {
       const MessageNumber number = batch.messages[i];
-      const bool is_known = known != entry.known.end() && known->index == i;
-      const bool is_elsewhere = elsewhere != entry.elsewhere.end() && elsewhere->index == i;
-      const proto::Offset offset = is_known       ? (known++)->offset
-                                   : is_elsewhere ? (elsewhere++)->offset
-                                                  : next++;
+      const auto& [offset, is_known, is_elsewhere] = places[i];
       const proto::LaneTag lane = proto::lane_tag(offset);
       world_.report().count("message: in a lane of its priority",
                             proto::priority_of(lane) != proto::kDefaultPriority ? 1 : 0);
