@@ -150,6 +150,8 @@ constexpr std::array kLimits = {
     Limit{~kSends & ~ops({Op::kReceive}), outcomes({refused(Errc::kDeadlineExceeded)}), kAll,
           "is asked without a deadline"},
     Limit{~kSends, outcomes({refused(Errc::kMessageExpired)}), kAll, "sends no message"},
+    Limit{ops({Op::kSendAnswered}), outcomes({refused(Errc::kMessageExpired)}), kAll,
+          "what was stored before is told to be, late or not"},
     Limit{~ops({Op::kLook}), outcomes({refused(Errc::kMessageNotFound)}), kAll,
           "asks for no message by its id"},
 };

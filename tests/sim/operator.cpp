@@ -122,7 +122,9 @@ void Operator::look(const Target& target) {
   if (rng().per_mille(200)) {
     command.filter = some_filter();
   } else if (rng().per_mille(250)) {
-    command.filter.message_id = stage_.oracle.some_id(rng(), target.logs.front());
+    const proto::LogId log = target.logs.front();
+    command.filter.message_id =
+        rng().per_mille(200) ? stage_.oracle.id_of_nobody(log) : stage_.oracle.some_id(rng(), log);
   }
   count("operator: looks");
   request(command, nullptr,

@@ -64,6 +64,8 @@ class Oracle {
                      proto::LogId target, const core::StartRedrive& command);
   /// The id of some message, of one that lies `in` that log where there is one, or of none.
   [[nodiscard]] std::string some_id(Rng& rng, std::optional<proto::LogId> in = std::nullopt) const;
+  /// An id that its queue has given to no message so far.
+  [[nodiscard]] std::string id_of_nobody(proto::LogId log) const;
   void heard_look(proto::SessionId session, std::uint64_t request, proto::LogId log,
                   const core::PeekQueue& command);
   void heard_cancel_redrive(proto::SessionId session, std::uint64_t request, proto::LogId source);
@@ -229,6 +231,12 @@ class Oracle {
                                         : std::optional(end != ends.end() && offset < end->second);
     }
   };
+  /// What was asked of a message that is put off, before anybody had heard which one it is: an
+  /// operator finds it in a list while the answer to its send is still on the way, or lost.
+  struct EarlyChange {
+    std::optional<proto::TimeMs> earliest;  // of what it was put off to
+    bool may_be_gone = false;
+  };
   struct Log {
     bool topic = false;
     bool is_fifo = false;
@@ -238,6 +246,7 @@ class Oracle {
     std::string name;
     KnownOffsets at;
     std::map<proto::Offset, MessageNumber> lane;  // what was ever put off
+    std::map<proto::Offset, EarlyChange> early;   // of what may be there
     proto::Offset high_watermark = 0;
     // What an operator did (oracle_operator.cpp).
     bool receives_paused = false;    // and the broker said so
@@ -271,7 +280,7 @@ class Oracle {
   };
   /// One message of a request about what is put off.
   struct HeardChange {
-    MessageNumber message = 0;  // 0: nobody sent one with that id
+    MessageNumber message = 0;  // 0: nobody has heard which one has that id
     std::optional<proto::TimeMs> due;
   };
   /// Somebody looks at the messages of a queue (oracle_look.cpp).
@@ -357,6 +366,7 @@ class Oracle {
   void check_bounds(const core::QueueInfo& info);
   void said_full(const Batch& batch);
   void said_look(const Look& look, const proto::Result<core::Reply>& reply);
+  void expect_not_given(const Look& look);
   void expect_shown(const Look& look, const core::Peeked& said,
                     const std::set<proto::Offset>& shown);
   void check_shown(const Look& look, const core::PeekedMessage& shown, proto::Offset offset);

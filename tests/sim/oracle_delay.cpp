@@ -47,6 +47,11 @@ void Oracle::learn_delayed(proto::LogId log, proto::Offset offset, MessageNumber
     wrong("a message is put off twice", log, offset, number);
   }
   delay.offset = offset;
+  if (const auto early = logs_.at(log).early.extract(offset)) {
+    delay.earliest = std::min(delay.earliest, early.mapped().earliest.value_or(delay.earliest));
+    delay.may_be_gone = delay.may_be_gone || early.mapped().may_be_gone;
+    world_.report().count("operator: changed what was put off before its sender knew of it");
+  }
   // Its id tells of this place, wherever it goes from here.
   messages_[number].first = std::pair(log, offset);
   if (!messages_[number].id.empty() && !has_id_of(messages_[number], messages_[number].id)) {
@@ -62,9 +67,16 @@ void Oracle::check_delay(proto::LogId log, proto::Offset offset, MessageNumber n
     return;
   }
   Delay& delay = *messages_[number].delay;
-  if (given.time < delay.earliest) {
+  proto::TimeMs earliest = delay.earliest;
+  if (delay.offset < 0) {
+    // Its place in the lane was never heard of: it may be any that somebody has changed.
+    for (const auto& [place, change] : logs_.at(delay.log).early) {
+      earliest = std::min(earliest, change.earliest.value_or(earliest));
+    }
+  }
+  if (given.time < earliest) {
     wrong("handed out at " + std::to_string(given.time) + ", and put off until " +
-              std::to_string(delay.earliest),
+              std::to_string(earliest),
           log, offset, number);
   }
   if (delay.is_cancelled) {
@@ -77,15 +89,22 @@ void Oracle::heard_change_delayed(proto::SessionId session, std::uint64_t reques
                                   const std::vector<std::string>& ids,
                                   std::optional<std::int64_t> delay_ms) {
   std::vector<HeardChange>& heard = delay_changes_[{session, request}];
-  const std::map<proto::Offset, MessageNumber>& lane = logs_.at(log).lane;
+  Log& of = logs_.at(log);
   for (const std::string& id : ids) {
     HeardChange& change = heard.emplace_back();
     if (delay_ms) {
       change.due = host_.moment().time + *delay_ms;
     }
     const auto place = proto::parse_message_id(id);
-    const auto known = place ? lane.find(place->offset) : lane.end();
-    if (known == lane.end()) {
+    if (!place) {
+      continue;
+    }
+    const auto known = of.lane.find(place->offset);
+    if (known == of.lane.end()) {
+      EarlyChange& early = of.early[place->offset];
+      early.may_be_gone = early.may_be_gone || !delay_ms;
+      early.earliest =
+          change.due ? std::min(*change.due, early.earliest.value_or(*change.due)) : early.earliest;
       continue;
     }
     change.message = known->second;

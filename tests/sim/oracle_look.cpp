@@ -33,6 +33,9 @@ void Oracle::heard_look(proto::SessionId session, std::uint64_t request, proto::
 void Oracle::said_look(const Look& look, const proto::Result<core::Reply>& reply) {
   const auto* said = reply ? std::get_if<core::Peeked>(&*reply) : nullptr;
   if (said == nullptr) {
+    if (!reply && reply.error().code == proto::Errc::kMessageNotFound) {
+      expect_not_given(look);
+    }
     return;
   }
   std::set<proto::Offset> shown;
@@ -48,6 +51,18 @@ void Oracle::said_look(const Look& look, const proto::Result<core::Reply>& reply
     check_shown(look, message, offset);
   }
   expect_shown(look, *said, shown);
+}
+
+/// It was told that no message has the id that it asked for.
+void Oracle::expect_not_given(const Look& look) {
+  for (const auto& [offset, attempts] : look.open) {
+    const MessageNumber number = logs_.at(look.log).at.at(offset);
+    if (messages_[number].first && has_id_of(messages_[number], look.asked.filter.message_id)) {
+      wrong("nobody is said to have its id", look.log, offset, number);
+      return;
+    }
+  }
+  world_.report().count("look: an id of nobody");
 }
 
 /// All that was there before the question and still is, or the one of the id that was asked for.

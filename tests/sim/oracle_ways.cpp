@@ -232,6 +232,12 @@ std::string Oracle::some_id(Rng& rng, std::optional<proto::LogId> in) const {
   return proto::message_id(1, message.first->first.value, message.first->second);
 }
 
+std::string Oracle::id_of_nobody(proto::LogId log) const {
+  constexpr proto::Offset kNeverReached = proto::Offset{1} << 40;
+  const std::uint32_t incarnation = host_.shard() != nullptr ? host_.shard()->incarnation() : 1;
+  return proto::message_id(incarnation, log.value, kNeverReached);
+}
+
 /// As far as it is known.
 bool Oracle::is_in(const Message& message, proto::LogId log) {
   return message.places.empty() ? message.delay && message.delay->log == log

@@ -8,7 +8,7 @@
 namespace weir::sim {
 namespace {
 
-constexpr std::array<std::string_view, 60> kMustOccur = {
+constexpr std::array<std::string_view, 61> kMustOccur = {
     "check: ledger",
     "check: replica",
     "client: began anew after a lie of the disk",
@@ -69,6 +69,7 @@ constexpr std::array<std::string_view, 60> kMustOccur = {
     "stop: in order",
     "look: what must be shown",
     "look: the one of an id",
+    "look: an id of nobody",
 };
 
 }  // namespace
