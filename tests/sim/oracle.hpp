@@ -12,6 +12,7 @@
 #include "tests/sim/world.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -234,7 +235,8 @@ class Oracle {
   /// What was asked of a message that is put off, before anybody had heard which one it is: an
   /// operator finds it in a list while the answer to its send is still on the way, or lost.
   struct EarlyChange {
-    std::optional<proto::TimeMs> earliest;  // of what it was put off to
+    // Of what it was put off to.
+    proto::TimeMs earliest = std::numeric_limits<proto::TimeMs>::max();
     bool may_be_gone = false;
   };
   struct Log {
@@ -308,6 +310,7 @@ class Oracle {
                            const Origin& origin, Sight sight);
   Place& add_place(MessageNumber message, Place place, Sight sight);
   [[nodiscard]] Origin origin_of(const proto::RecordView& record) const;
+  /// False where nobody has heard yet where it lay first.
   [[nodiscard]] bool has_id_of(const Message& message, const std::string& id) const;
   Place* find_place(MessageNumber message, proto::LogId log, proto::Offset offset);
   [[nodiscard]] bool may_have_died(const Place& place) const;

@@ -48,7 +48,7 @@ void Oracle::learn_delayed(proto::LogId log, proto::Offset offset, MessageNumber
   }
   delay.offset = offset;
   if (const auto early = logs_.at(log).early.extract(offset)) {
-    delay.earliest = std::min(delay.earliest, early.mapped().earliest.value_or(delay.earliest));
+    delay.earliest = std::min(delay.earliest, early.mapped().earliest);
     delay.may_be_gone = delay.may_be_gone || early.mapped().may_be_gone;
     world_.report().count("operator: changed what was put off before its sender knew of it");
   }
@@ -71,7 +71,7 @@ void Oracle::check_delay(proto::LogId log, proto::Offset offset, MessageNumber n
   if (delay.offset < 0) {
     // Its place in the lane was never heard of: it may be any that somebody has changed.
     for (const auto& [place, change] : logs_.at(delay.log).early) {
-      earliest = std::min(earliest, change.earliest.value_or(earliest));
+      earliest = std::min(earliest, change.earliest);
     }
   }
   if (given.time < earliest) {
@@ -103,8 +103,7 @@ void Oracle::heard_change_delayed(proto::SessionId session, std::uint64_t reques
     if (known == of.lane.end()) {
       EarlyChange& early = of.early[place->offset];
       early.may_be_gone = early.may_be_gone || !delay_ms;
-      early.earliest =
-          change.due ? std::min(*change.due, early.earliest.value_or(*change.due)) : early.earliest;
+      early.earliest = std::min(early.earliest, change.due.value_or(early.earliest));
       continue;
     }
     change.message = known->second;

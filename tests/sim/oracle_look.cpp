@@ -57,7 +57,7 @@ void Oracle::said_look(const Look& look, const proto::Result<core::Reply>& reply
 void Oracle::expect_not_given(const Look& look) {
   for (const auto& [offset, attempts] : look.open) {
     const MessageNumber number = logs_.at(look.log).at.at(offset);
-    if (messages_[number].first && has_id_of(messages_[number], look.asked.filter.message_id)) {
+    if (has_id_of(messages_[number], look.asked.filter.message_id)) {
       wrong("nobody is said to have its id", look.log, offset, number);
       return;
     }
@@ -81,7 +81,7 @@ void Oracle::expect_shown(const Look& look, const core::Peeked& said,
        it != look.open.end() && it->first < end; ++it) {
     const MessageNumber number = logs_.at(look.log).at.at(it->first);
     const Message& message = messages_[number];
-    if (is_by_id && !(message.first && has_id_of(message, filter.message_id))) {
+    if (is_by_id && !has_id_of(message, filter.message_id)) {
       continue;
     }
     const Place* place = find_place(number, look.log, it->first);

@@ -41,6 +41,9 @@ Oracle::Origin Oracle::origin_of(const proto::RecordView& record) const {
 
 /// A copy tells the offset that its message had first, whatever queues it has seen since.
 bool Oracle::has_id_of(const Message& message, const std::string& id) const {
+  if (!message.first) {
+    return false;
+  }
   for (std::uint32_t incarnation = 1; incarnation <= host_.shard()->incarnation(); ++incarnation) {
     if (id == proto::message_id(incarnation, message.first->first.value, message.first->second)) {
       return true;
