@@ -173,8 +173,8 @@ bool has_lanes(const Queue& queue, const proto::BatchColumns& columns) {
          !WEIR_PLANTED(one_lane_for_all);
 }
 
-/// Whether nobody will ever take any of them. Where one is in time the others go along with it, and
-/// are of no use when their turn comes.
+/// Whether nobody will ever take any of them. Where one is in time, or known, the others go along
+/// with it, and are of no use when their turn comes.
 bool is_all_late(const proto::BatchColumns& columns, proto::TimeMs now) {
   return !columns.lives.empty() &&
          std::ranges::all_of(columns.lives, [now](const proto::RecordLife& life) {
@@ -244,12 +244,13 @@ proto::Result<std::variant<NeedIds, ShardState::SendDecision>> ShardState::decid
     decision.known = std::move(known);
     return decision;
   }
-  if (is_all_late(command.columns, now)) {
-    return proto::make_error(Errc::kMessageExpired);
-  }
-  // What was stored before is told to be, whether the queue takes anything now or not.
+  // What was stored before is told to be, late or not, and whether the queue takes anything now or
+  // not.
   if (known.size() == command.columns.count()) {
     return decide_known(*to_queue, command, std::move(known), now);
+  }
+  if (known.empty() && is_all_late(command.columns, now)) {
+    return proto::make_error(Errc::kMessageExpired);
   }
   if (to_queue != nullptr) {
     const Totals holds = totals(to_queue->id());

@@ -163,6 +163,7 @@ inline SendBatch a_grouped_batch(proto::LogId log, const std::vector<Grouped>& m
 struct Sending {
   std::string value;
   std::optional<std::string> id = {};
+  std::optional<proto::TimeMs> deadline = {};
 };
 
 /// A batch for a FIFO queue that takes a message once.
@@ -173,6 +174,9 @@ inline SendBatch a_batch_with_ids(proto::LogId log, const std::vector<Sending>& 
     TextHeaders headers = {{proto::kHeaderGroup, "g"}};
     if (message.id) {
       headers.emplace_back(proto::kHeaderDeduplicationId, *message.id);
+    }
+    if (message.deadline) {
+      headers.emplace_back(proto::kHeaderDeadline, std::to_string(*message.deadline));
     }
     add_message(builder, message.value, headers);
   }

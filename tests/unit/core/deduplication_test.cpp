@@ -155,6 +155,18 @@ TEST(Deduplication, KnowsWhatIsSentWhereThereIsNoRoom) {
   EXPECT_EQ(rig.decide(more, kNow).error().code, Errc::kQueueFull);
 }
 
+TEST(Deduplication, KnowsWhatIsSentAgainBehindItsDeadline) {
+  DeduplicationRig rig;
+  rig.send({{"a", "1", kNow + 10}});
+  EXPECT_TRUE(rig.send({{"a", "1", kNow + 10}}, kNow + 20).is_duplicate);
+  const auto both = rig.send({{"a", "1", kNow + 10}, {"b", "2", kNow + 10}}, kNow + 20);
+  EXPECT_THAT(both.known, ElementsAre(Known{0, 0})) << "an answer says of each that it is stored";
+  SendBatch late = a_batch_with_ids(proto::LogId{rig.queue.value}, {{"c", "3", kNow + 10}});
+  EXPECT_EQ(rig.decide(late, kNow + 20).error().code, Errc::kMessageExpired);
+  EXPECT_THAT(rig.take_all(), ElementsAre("a", "b"));
+  rig.expect_sound();
+}
+
 TEST(Deduplication, IsByContentWhereThatIsAskedFor) {
   DeduplicationRig rig({.content_deduplication = 1});
   rig.send({{"a"}, {"b", "own"}});
