@@ -7,8 +7,8 @@
 // have had a reason.
 namespace weir::sim {
 
-/// Dead letters and what is redriven come in whatever the bound of senders; the bound of what is in
-/// flight holds always.
+/// Dead letters and what is redriven come in whatever the bound of senders. The bound of what is in
+/// flight holds always, and where nothing dies of its age also with what is dying.
 void Oracle::check_bounds(const core::QueueInfo& info) {
   const proto::LogId id{info.id.value};
   const auto known = logs_.find(id);
@@ -23,7 +23,10 @@ void Oracle::check_bounds(const core::QueueInfo& info) {
     }
   };
   const core::QueueSettings& settings = known->second.settings;
-  holds(info.in_flight + info.dying, settings.max_in_flight, "messages in flight or dying");
+  holds(info.in_flight, settings.max_in_flight, "messages in flight");
+  if (settings.dead_letter_expired == 0) {
+    holds(info.in_flight + info.dying, settings.max_in_flight, "messages in flight or dying");
+  }
   if (!known->second.takes_dead_letters && !known->second.takes_redriven) {
     holds(info.messages(), settings.max_messages, "messages");
     // What was put off carries its id from when it is due.

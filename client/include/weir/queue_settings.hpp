@@ -34,7 +34,8 @@ class WEIR_API QueueSettings {
   /// with MESSAGE_TOO_LARGE. At most 1 MiB, which is the default.
   QueueSettings& set_max_message_bytes(std::uint32_t bytes);
   /// At most so many messages in flight: then nothing is handed out until some are done. What is on
-  /// the way to the dead-letter queue counts. At most 120000, which is the default.
+  /// the way to the dead-letter queue counts, also what goes there for its age, of which there may
+  /// be more. At most 120000, which is the default.
   QueueSettings& set_max_in_flight(std::uint32_t messages);
   /// How long a message that failed, or whose lease ended, waits where its handler named no delay.
   /// At most 30 days. Zero: it comes again at once.

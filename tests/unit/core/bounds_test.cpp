@@ -202,6 +202,23 @@ TEST_F(Bounds, CountWhatIsDyingAsInFlight) {
   EXPECT_TRUE(rig.take(queue, 1, kNow));
 }
 
+TEST_F(Bounds, OfWhatIsInFlightDoNotKeepMessagesFromExpiring) {
+  rig.create_queue("dead");
+  QueueSettings settings{.dead_letter_queue = "dead", .max_in_flight = 1};
+  settings.retention_ms = 60'000;
+  settings.dead_letter_expired = 1;
+  create(settings);
+  rig.send(queue, values_of(3));
+  const proto::TimeMs over = kNow + 60'000;
+  const auto step = rig.state.decide_retention(queue, 0, rig.batches, over);
+  rig.apply(Record{std::get<Expired>(step)});
+  EXPECT_EQ(info().dying, 3U);
+  rig.send(queue, values_of(2), over);
+  EXPECT_FALSE(rig.take(queue, 1, over)) << "nothing is handed out until they are gone";
+  rig.apply(*rig.dead_letters(queue, over));
+  EXPECT_TRUE(rig.take(queue, 1, over));
+}
+
 TEST_F(Bounds, HoldAfterARestart) {
   create({.max_messages = 3, .max_bytes = 4000, .max_message_bytes = 500, .max_in_flight = 2});
   rig.send(queue, values_of(3));
