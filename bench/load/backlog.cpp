@@ -1,10 +1,9 @@
 #include "bench/load/circulation.hpp"
+#include "bench/load/drain.hpp"
 #include "bench/load/fill.hpp"
 #include "bench/load/marks.hpp"
 #include "bench/load/workload.hpp"
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -13,12 +12,8 @@
 namespace weir::bench {
 namespace {
 
-constexpr std::chrono::milliseconds kDrainPoll{1};
-constexpr std::chrono::minutes kDrainPatience{10};
 // What a broker does behind a fill, it has done by then.
 constexpr std::chrono::seconds kSettle{2};
-// A shallow queue is drained so often that it takes as long as a deep one.
-constexpr std::uint64_t kDrainedAtLeast = 600'000;
 
 constexpr double kRssTargetMib = 256;
 constexpr double kRssGrowthTargetMib = 32;
@@ -57,70 +52,6 @@ proto::Result<> add_comeback(Report& report, const Subject& subject, const std::
   report.add("kill_to_delivery", milliseconds_since(started), "ms");
   report.target("< 1 s", report.value("kill_to_delivery") < kBackTargetMs);
   (*old)->release();
-  return {};
-}
-
-// Seconds from the first message handled until nothing is left.
-proto::Result<double> drain(const Subject& subject, const std::string& queue,
-                            std::uint64_t messages) {
-  proto::Result<Client> client = connect(subject.url());
-  if (!client) {
-    return client.error();
-  }
-  std::atomic<std::uint64_t> handled = 0;
-  std::atomic<std::int64_t> first_ns = 0;
-  const Result<QueueConsumer> consumer = client->subscribe(
-      queue, ConsumerOptions(), [&handled, &first_ns, messages](Delivery delivery) {
-        if (first_ns == 0) {
-          first_ns = now_ns();
-        }
-        const std::uint64_t count = handled.fetch_add(1) + 1;
-        if (count < messages) {
-          delivery.ack();
-        } else {
-          delivery.ack([&handled](const Result<>&) { handled = UINT64_MAX; });
-        }
-      });
-  if (!consumer) {
-    return to_error(consumer.error());
-  }
-  const auto give_up = std::chrono::steady_clock::now() + kDrainPatience;
-  while (handled != UINT64_MAX) {
-    if (std::chrono::steady_clock::now() > give_up) {
-      return proto::fail(proto::Errc::kDeadlineExceeded,
-                         "only " + std::to_string(handled) + " messages came");
-    }
-    std::this_thread::sleep_for(kDrainPoll);
-  }
-  return static_cast<double>(now_ns() - first_ns) / 1e9;
-}
-
-// What was drained, and how long that took.
-struct Drained {
-  std::uint64_t messages = 0;
-  double seconds = 0;
-  [[nodiscard]] double rate() const { return static_cast<double>(messages) / seconds; }
-};
-
-// Fills queues that deep and drains them, until enough was drained.
-proto::Result<> fill_and_drain(const Subject& subject, std::uint64_t depth,
-                               std::size_t payload_bytes, const Traits& traits, Drained& drained) {
-  while (drained.messages < kDrainedAtLeast) {
-    proto::Result<Client> client = connect(subject.url());
-    if (!client) {
-      return client.error();
-    }
-    const std::string next = unique_name("shallow") + (traits.is_fifo() ? ".fifo" : "");
-    if (auto filled = fill_queue(*client, next, depth, payload_bytes, traits); !filled) {
-      return filled;
-    }
-    const proto::Result<double> seconds = drain(subject, next, depth);
-    if (!seconds) {
-      return seconds.error();
-    }
-    drained.seconds += *seconds;
-    drained.messages += depth;
-  }
   return {};
 }
 
@@ -186,94 +117,7 @@ proto::Result<Report> run_depth(const Options& options, std::uint64_t depth,
   return report;
 }
 
-// A queue of such messages, beside one that is shallow.
-proto::Result<Report> run_depth_of(const Options& options, const Traits& traits,
-                                   const std::string& title) {
-  constexpr std::uint64_t kShallow = 10'000;
-  constexpr std::chrono::milliseconds kShallowPutOff{300};  // longer than its fill
-  constexpr double kGrowthTargetMib = 128;
-  constexpr double kRatioTarget = 0.8;
-  const proto::Result<Subject> subject = Subject::make(options);
-  if (!subject) {
-    return subject.error();
-  }
-  Drained shallow;
-  Traits shallow_traits = traits;
-  if (traits.put_off.count() > 0) {
-    shallow_traits.put_off = kShallowPutOff;
-  }
-  if (auto done =
-          fill_and_drain(*subject, kShallow, options.payload_bytes, shallow_traits, shallow);
-      !done) {
-    return done.error();
-  }
-  const proto::Result<Subject> other = Subject::make(options);
-  if (!other) {
-    return other.error();
-  }
-  const double idle = rss_mib(*other);
-  proto::Result<Client> client = connect(other->url());
-  if (!client) {
-    return client.error();
-  }
-  const std::string queue = unique_name("deep") + (traits.is_fifo() ? ".fifo" : "");
-  const std::int64_t begin = now_ns();
-  if (auto filled = fill_queue(*client, queue, options.backlog, options.payload_bytes, traits);
-      !filled) {
-    return filled.error();
-  }
-  const double filled_seconds = static_cast<double>(now_ns() - begin) / 1e9;
-  const proto::Result<double> seconds = drain(*other, queue, options.backlog);
-  if (!seconds) {
-    return seconds.error();
-  }
-  const Drained deep{options.backlog, *seconds};
-  Report report(title);
-  report.add("fill_rate", static_cast<double>(options.backlog) / filled_seconds, "msg/s");
-  report.add("drain_rate", deep.rate(), "msg/s");
-  report.add("drain_rate_shallow", shallow.rate(), "msg/s");
-  report.add("drain_ratio", deep.rate() / shallow.rate(), "x");
-  report.target(">= 0.8", deep.rate() / shallow.rate() >= kRatioTarget);
-  report.add("rss_idle", idle, "MiB");
-  report.add("peak_rss", peak_mib(*other), "MiB");
-  report.target("< 128 MiB over idle", peak_mib(*other) - idle < kGrowthTargetMib);
-  return report;
-}
-
-// The runs of that, and their median.
-proto::Result<> run_backlog_of(const Options& options, const Printer& printer, const Traits& traits,
-                               const std::string& name) {
-  if (options.broker.empty()) {
-    return proto::fail(proto::Errc::kInvalidArgument, name + " needs --broker");
-  }
-  const std::string title = name + " " + std::to_string(options.backlog);
-  std::vector<Report> runs;
-  for (std::size_t run = 0; run < options.runs; ++run) {
-    proto::Result<Report> report = run_depth_of(options, traits, title);
-    if (!report) {
-      return report.error();
-    }
-    runs.push_back(std::move(*report));
-  }
-  printer.print(Report::median_of(title, runs));
-  return {};
-}
-
 }  // namespace
-
-proto::Result<> run_backlog_fifo(const Options& options, const Printer& printer) {
-  constexpr std::uint64_t kGroups = 100'000;
-  return run_backlog_of(options, printer, {.groups = kGroups}, "backlog-fifo");
-}
-
-proto::Result<> run_backlog_priority(const Options& options, const Printer& printer) {
-  return run_backlog_of(options, printer, {.has_priorities = true}, "backlog-priority");
-}
-
-proto::Result<> run_backlog_delayed(const Options& options, const Printer& printer) {
-  constexpr std::chrono::minutes kPutOff{4};  // longer than a fill of ten million
-  return run_backlog_of(options, printer, {.put_off = kPutOff}, "backlog-delayed");
-}
 
 proto::Result<> run_backlog(const Options& options, const Printer& printer) {
   if (options.broker.empty()) {
