@@ -459,11 +459,12 @@ void Oracle::compare(const Scan& scan) {
     }
     if (message.stored && !is_present && message.places.empty()) {
       // It was put off, and nobody has seen what became of it when it was due.
+      const Place due{.log = message.home,
+                      .may_be_poison = 1,
+                      .expires = expires_in(message, logs_.at(message.home))};
       const bool may_have_gone =
-          message.delay && (message.delay->may_have_gone() ||
-                            expires_in(message, logs_.at(message.home)) <= host_.moment().time ||
-                            may_be_dropped({.log = message.home, .may_be_poison = 1}) ||
-                            may_be_purged({.log = message.home, .may_be_poison = 1}));
+          message.delay && (message.delay->may_have_gone() || may_be_expired(message, due) ||
+                            may_be_dropped(due) || may_be_purged(due));
       if (!may_have_gone) {
         wrong("an acknowledged message is lost", message.home, -1, number);
       }

@@ -183,7 +183,7 @@ void Operator::begin_redrive(const Target& source) {
   if (!command.parked && !command.drop) {
     command.keep_attempts = rng().per_mille(300);
     if (rng().per_mille(300)) {
-      command.headers = {{{"edited", std::to_string(rng().below(3))}}, {"edited-before"}};
+      command.headers = {{{kEditedHeader, std::to_string(rng().below(3))}}, {"edited-before"}};
     }
   }
   command.max_messages = rng().per_mille(300) ? 1 + rng().below(8) : 0;

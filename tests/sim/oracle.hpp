@@ -152,6 +152,7 @@ class Oracle {
     proto::TimeMs died_time = 0;  // when
     std::string key = {};
     std::string colour = {};  // a header of some producers
+    std::string edited = {};  // a header of some redrives; empty: none
   };
   /// A message at one offset of one queue or partition of its way.
   struct Place {
@@ -322,6 +323,7 @@ class Oracle {
   [[nodiscard]] bool may_be_dropped(const Place& place) const;
   [[nodiscard]] bool may_have_been_unparked(const Place& place) const;
   [[nodiscard]] static bool is_meant(const Redriven& redrive, const Place& place);
+  [[nodiscard]] static bool is_meant_anywhere(const Redriven& redrive, const Place& place);
   [[nodiscard]] static bool may_take(const Redriven& redrive, const Place& place);
   /// A place where a message may be without a word of it.
   struct Stop {
@@ -332,6 +334,9 @@ class Oracle {
   };
   [[nodiscard]] std::vector<Stop> ways_from(const Place& place) const;
   void check_way(MessageNumber message, const Place& from, const Place& to);
+  /// What may have had a hand in it, by what is known.
+  [[nodiscard]] std::vector<const Redriven*> redrives_between(const Place& from) const;
+  void check_edits(MessageNumber message, const Place& from, const Place& to);
   void check_order(MessageNumber message, const Place& from, const Place& to);
 
   // ---- redrives (oracle_redrive.cpp)
@@ -463,6 +468,7 @@ std::int64_t awake_until(const BrokerHost::Moment& from, std::int64_t lease_ms);
 
 /// The header that some producers set.
 inline constexpr char kColourHeader[] = "c";
+inline constexpr char kEditedHeader[] = "edited";
 
 /// The group of every message of a FIFO queue.
 std::string group_of(MessageNumber number);

@@ -30,6 +30,8 @@ Oracle::Origin Oracle::origin_of(const proto::RecordView& record) const {
       (void)std::from_chars(value.data(), value.data() + value.size(), origin.died_time);
     } else if (header.key == kColourHeader) {
       origin.colour = value;
+    } else if (header.key == kEditedHeader) {
+      origin.edited = value;
     }
   }
   origin.key = record.key.value_or("");
@@ -162,6 +164,7 @@ Oracle::Place& Oracle::add_place(MessageNumber number, Place place, Sight sight)
     place.unsure_attempts = from.unsure_attempts;
   }
   check_way(number, from, place);
+  check_edits(number, from, place);
   check_order(number, from, place);
   place.seen = word_;
   return places.emplace_back(std::move(place));
@@ -202,7 +205,8 @@ bool Oracle::may_be_dropped(const Place& place) const {
   return may_have_been_dropped(place) ||
          std::ranges::any_of(ways_from(place), [&](const Stop& stop) {
            return std::ranges::any_of(logs_.at(stop.log).redrives, [&](const Redriven& redrive) {
-             return redrive.drops() && redrive.over > place.seen;
+             return redrive.drops() && redrive.over > place.seen &&
+                    is_meant_anywhere(redrive, place);
            });
          });
 }
@@ -247,7 +251,18 @@ bool Oracle::is_in(const Message& message, proto::LogId log) {
                                 : message.places.back().log == log;
 }
 
-/// By the filter.
+/// By the filter, and what a message keeps on its way.
+bool Oracle::is_meant_anywhere(const Redriven& redrive, const Place& place) {
+  const core::MessageFilter& filter = redrive.asked.filter;
+  const Origin& origin = place.origin;
+  return origin.how == Origin::How::kUntold ||
+         ((filter.key.empty() || filter.key == origin.key) &&
+          (filter.header.empty() || filter.header_value == origin.colour) &&
+          (filter.message_id.empty() || (origin.id.empty() ? is_place(filter.message_id, place)
+                                                           : filter.message_id == origin.id)));
+}
+
+/// By the filter, and all that is told of it there.
 bool Oracle::is_meant(const Redriven& redrive, const Place& place) {
   const core::MessageFilter& filter = redrive.asked.filter;
   const Origin& origin = place.origin;
@@ -256,10 +271,7 @@ bool Oracle::is_meant(const Redriven& redrive, const Place& place) {
       (origin.how == Origin::How::kDied && origin.died_time >= filter.died_after &&
        (filter.died_before == 0 || origin.died_time < filter.died_before));
   return is_in_time && (filter.reason.empty() || filter.reason == origin.reason) &&
-         (filter.key.empty() || filter.key == origin.key) &&
-         (filter.header.empty() || filter.header_value == origin.colour) &&
-         (filter.message_id.empty() || (origin.id.empty() ? is_place(filter.message_id, place)
-                                                          : filter.message_id == origin.id));
+         is_meant_anywhere(redrive, place);
 }
 
 bool Oracle::may_take(const Redriven& redrive, const Place& place) {
@@ -316,19 +328,45 @@ void Oracle::check_way(MessageNumber number, const Place& from, const Place& to)
   }
 }
 
+std::vector<const Oracle::Redriven*> Oracle::redrives_between(const Place& from) const {
+  std::vector<const Redriven*> redrives;
+  for (const Stop& stop : ways_from(from)) {
+    if (stop.by != nullptr && std::ranges::find(redrives, stop.by) == redrives.end()) {
+      redrives.push_back(stop.by);
+    }
+  }
+  return redrives;
+}
+
+/// It has what the redrive that brought it there gave it, or else what it had.
+void Oracle::check_edits(MessageNumber number, const Place& from, const Place& to) {
+  const bool is_told =
+      from.origin.how != Origin::How::kUntold && to.origin.how != Origin::How::kUntold;
+  const std::vector<const Redriven*> redrives = redrives_between(from);
+  if (!is_told || redrives.size() > 1) {
+    return;  // any of several may have, and one that has died again may have been there before
+  }
+  const bool is_redriven = to.origin.how == Origin::How::kRedriven;
+  const auto edit = redrives.empty() || redrives[0]->asked.headers.empty()
+                        ? from.origin.edited
+                        : redrives[0]->asked.headers.set[0].second;
+  const bool fits =
+      to.origin.edited == edit || (!is_redriven && to.origin.edited == from.origin.edited);
+  world_.report().count("message: edited", !edit.empty() && is_redriven ? 1 : 0);
+  if (!fits) {
+    wrong("has been edited to \"" + to.origin.edited + "\" instead of \"" + edit + "\"", to.log,
+          to.offset, number);
+  }
+}
+
 /// What one redrive takes from one queue to another keeps its order, and is counted. Only where no
 /// other one can have had a hand in it.
 void Oracle::check_order(MessageNumber number, const Place& from, const Place& to) {
-  const Redriven* by = nullptr;
-  for (const Stop& stop : ways_from(from)) {
-    if (stop.by != nullptr && by != nullptr && stop.by != by) {
-      return;
-    }
-    by = stop.by != nullptr ? stop.by : by;
-  }
-  if (by == nullptr || from.offset < 0 || to.origin.how != Origin::How::kRedriven) {
+  const std::vector<const Redriven*> redrives = redrives_between(from);
+  if (redrives.size() != 1 || from.offset < 0 || to.origin.how != Origin::How::kRedriven) {
     return;
   }
+  const Redriven* by = redrives[0];
   const auto known = std::ranges::find(logs_.at(from.log).redrives, by->number, &Redriven::number);
   if (known == logs_.at(from.log).redrives.end()) {
     return;  // it has died on its way to where that takes from
