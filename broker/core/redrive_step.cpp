@@ -129,7 +129,9 @@ Picks pick_messages(const Redrive& redrive, const Place& place, std::uint32_t in
     }
     if (target && !redrive.dry_run) {
       const proto::QueueId lane = lane_for(*target, record_at(*place.cached, i));
-      const CopyRules rules{.keeps_attempts = redrive.keep_attempts, .changes = &redrive.headers};
+      const CopyRules rules{
+          .keeps_attempts = redrive.keep_attempts,
+          .changes = WEIR_PLANTED(forget_header_changes) ? nullptr : &redrive.headers};
       RebuiltBatch& copies =
           picks.copies.try_emplace(lane, redrive.source, incarnation, now, rules).first->second;
       if (!copies.add(*place.cached, i, {})) {

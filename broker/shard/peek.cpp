@@ -163,7 +163,7 @@ class Look {
     std::vector<Found> wanted;
     const proto::Offset first = std::max(position_ - batch.base_offset(), proto::Offset{0});
     for (auto index = static_cast<std::uint32_t>(first); index < batch.size(); ++index) {
-      if (batch.acked(index)) {
+      if (batch.acked(index) && !WEIR_PLANTED(look_shows_what_is_done)) {
         continue;
       }
       // What is in no run was never handed out.
