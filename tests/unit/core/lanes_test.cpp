@@ -74,21 +74,22 @@ TEST_F(StrictLanes, ALargeMessageIsNotPassedByWhatIsLessUrgent) {
 }
 
 TEST_F(Lanes, SharesFollowTheSquaresOfPriorities) {
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 30; ++i) {
     std::vector<Ranked> batch(1000, Ranked{"v", 0});
     for (std::size_t m = 0; m < batch.size(); ++m) {
       batch[m] = Ranked{std::to_string(std::array{0, 4, 9}[m % 3]), std::array{0, 4, 9}[m % 3]};
     }
     rig.send_ranked(queue, batch);
   }
-  std::array<int, 10> got{};
-  for (const std::string& value : rig.drain(queue, 100, 5000)) {
+  constexpr int kDeliveries = 10'000;
+  std::array<double, 10> got{};
+  for (const std::string& value : rig.drain(queue, 100, kDeliveries)) {
     ++got[static_cast<std::size_t>(value.front() - '0')];
   }
   const double all = 1 + 25 + 100;
-  EXPECT_NEAR(got[0] / 5000.0, 1 / all, 0.05);
-  EXPECT_NEAR(got[4] / 5000.0, 25 / all, 0.05);
-  EXPECT_NEAR(got[9] / 5000.0, 100 / all, 0.05);
+  EXPECT_NEAR(got[0] / kDeliveries, 1 / all, 0.05);
+  EXPECT_NEAR(got[4] / kDeliveries, 25 / all, 0.05);
+  EXPECT_NEAR(got[9] / kDeliveries, 100 / all, 0.05);
   EXPECT_GT(got[0], 0) << "nothing waits for ever";
 }
 
