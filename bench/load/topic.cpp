@@ -1,5 +1,6 @@
 #include "bench/load/histogram.hpp"
 #include "bench/load/payload.hpp"
+#include "bench/load/single_sends.hpp"
 #include "bench/load/workload.hpp"
 
 #include <atomic>
@@ -163,21 +164,6 @@ proto::Result<Report> replay_once(const Subject& subject, const Filled& filled,
   return report;
 }
 
-// One blocking send after the other for as long as `go_on` says.
-template <class Condition>
-proto::Result<> send_while(Producer& producer, Histogram& histogram, Condition go_on) {
-  Payload payload(kSizes[0]);
-  for (std::uint64_t number = 0; go_on(number); ++number) {
-    const std::int64_t from = now_ns();
-    const Result<SendReceipt> sent = producer.send(MessageView(payload.make(number, from)));
-    if (!sent) {
-      return to_error(sent.error());
-    }
-    histogram.record(std::chrono::nanoseconds(now_ns() - from));
-  }
-  return {};
-}
-
 proto::Result<Report> beside_once(const Options& options, const Subject& subject,
                                   const Filled& filled) {
   proto::Result<Client> client = connect(subject.url());
@@ -194,8 +180,9 @@ proto::Result<Report> beside_once(const Options& options, const Subject& subject
   }
   Histogram alone;
   Histogram beside;
-  if (proto::Result<> sent = send_while(
-          *producer, alone, [&](std::uint64_t number) { return number < options.samples; });
+  if (proto::Result<> sent =
+          send_while(*producer, alone, kSizes[0],
+                     [&](std::uint64_t number) { return number < options.samples; });
       !sent) {
     return sent.error();
   }
@@ -206,7 +193,7 @@ proto::Result<Report> beside_once(const Options& options, const Subject& subject
     return to_error(reader.error());
   }
   if (proto::Result<> sent =
-          send_while(*producer, beside,
+          send_while(*producer, beside, kSizes[0],
                      [&](std::uint64_t) { return !reader->finished() && reader->status(); });
       !sent) {
     return sent.error();

@@ -142,6 +142,8 @@ const std::vector<Workload>& workloads() {
       {"backlog-delayed",
        "--backlog messages that are put off and all due after four minutes: memory, and the drain",
        run_backlog_delayed},
+      {"purge", "a purge of --backlog messages, and single sends to another queue beside it",
+       run_purge},
       {"delayed-sends",
        "messages that are put off: how late they come, what they cost, a queue full of them",
        run_delayed_sends},

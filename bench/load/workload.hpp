@@ -105,6 +105,7 @@ proto::Result<> run_backlog(const Options& options, const Printer& printer);
 proto::Result<> run_backlog_fifo(const Options& options, const Printer& printer);
 proto::Result<> run_backlog_priority(const Options& options, const Printer& printer);
 proto::Result<> run_backlog_delayed(const Options& options, const Printer& printer);
+proto::Result<> run_purge(const Options& options, const Printer& printer);
 proto::Result<> run_curve_payload(const Options& options, const Printer& printer);
 proto::Result<> run_curve_connections(const Options& options, const Printer& printer);
 proto::Result<> run_curve_queues(const Options& options, const Printer& printer);
