@@ -52,13 +52,15 @@ Oracle::Place* Oracle::found(Scan& scan, proto::LogId log, proto::Offset offset,
 void Oracle::expect_taken(Place& place, const core::Run* run) {
   const bool is_parked = run != nullptr && run->state == core::RunState::kParked;
   const bool is_untouched = run == nullptr || run->grant.value == 0;
-  const std::uint64_t parked_in = place.handed_out < place.parked ? place.parked : 0;
+  // A hand-out that nobody was told of has left another grant.
+  const bool was_parked =
+      is_parked && place.handed_out < place.parked && place.parked_grant == run->grant;
   for (const Redriven& redrive : logs_.at(place.log).redrives) {
     const bool is_done = redrive.said && redrive.said->state == core::RedriveState::kDone &&
                          place.offset < redrive.said->position &&
                          redrive.is_part(place.offset).value_or(false);
     const bool was_free = is_parked
-                              ? parked_in != 0 && parked_in <= redrive.heard
+                              ? was_parked && place.parked <= redrive.heard
                               : is_untouched && !redrive.asked.parked && !redrive.asked.dry_run;
     const proto::LogId target = redrive.target.value != 0 ? redrive.target : place.origin.died_from;
     const bool has_way = redrive.unparks() || redrive.drops() ||
@@ -71,6 +73,7 @@ void Oracle::expect_taken(Place& place, const core::Run* run) {
     }
   }
   place.parked = is_parked ? word_ : 0;
+  place.parked_grant = is_parked ? run->grant : proto::GrantId();
 }
 
 /// Each attempt that ended is told, as far as they are kept, and tells of the same failures.

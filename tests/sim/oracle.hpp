@@ -159,14 +159,15 @@ class Oracle {
     proto::LogId log;
     proto::Offset offset = -1;
     Origin origin = {};
-    std::uint64_t seen = 0;        // the last word that says that it was there
-    std::uint64_t handed_out = 0;  // the same with what it had failed
-    std::uint64_t parked = 0;      // the last look at the store that has found it so
-    std::uint16_t attempts = 0;    // at least; as said
-    int unsure_attempts = 0;       // perhaps begun: behind an ack that may have held, in a crash
-    std::uint16_t failures = 0;    // among the attempts that had ended when it was handed out last
-    int may_be_poison = 0;         // words that say so, and were not refused
-    bool is_poison = false;        // and the broker said so
+    std::uint64_t seen = 0;            // the last word that says that it was there
+    std::uint64_t handed_out = 0;      // the same with what it had failed
+    std::uint64_t parked = 0;          // the last look at the store that has found it so
+    proto::GrantId parked_grant = {};  // and under which it was held last, by then
+    std::uint16_t attempts = 0;        // at least; as said
+    int unsure_attempts = 0;     // perhaps begun: behind an ack that may have held, in a crash
+    std::uint16_t failures = 0;  // among the attempts that had ended when it was handed out last
+    int may_be_poison = 0;       // words that say so, and were not refused
+    bool is_poison = false;      // and the broker said so
     std::optional<Lease> lease = std::nullopt;
     bool ack_heard = false;     // of its newest lease
     bool acked = false;         // and the broker said so
