@@ -1,5 +1,7 @@
 #include "tests/power/expectations.hpp"
 
+#include "proto/names.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -60,6 +62,22 @@ bool Expectations::is_gone(const Message& message, std::uint64_t log) const {
 bool Expectations::may_have_expired(const Message& message, proto::TimeMs now) const {
   const Log& home = logs_.at(message.home);
   return message.may_expire_at() <= now && (home.dead_letters.empty() || !home.keeps_expired);
+}
+
+bool Expectations::may_follow(MessageNumber number, proto::TimeMs now) const {
+  const Message& message = messages_.at(number);
+  const Word& held = message.lease->word;
+  if (!proto::is_fifo_name(logs_.at(held.log).name)) {
+    return false;
+  }
+  const std::uint32_t groups = message.extras.groups;
+  return std::ranges::any_of(messages_, [&](const auto& entry) {
+    const auto& [other_number, other] = entry;
+    return other.lease && other.lease->word.log == held.log &&
+           other.lease->word.offset < held.offset && other_number % groups == number % groups &&
+           other.gone_from != held.log &&
+           (other.lease->may_end() || other.lease->was_nacked || other.lease->not_before <= now);
+  });
 }
 
 std::optional<std::string> Expectations::check_times(std::uint64_t log, proto::Offset offset,

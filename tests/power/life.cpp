@@ -137,16 +137,24 @@ void Life::run_posted() {
   }
 }
 
+bool Life::rest() {
+  bool is_idle = false;
+  shard_->when_idle([&is_idle] { is_idle = true; });
+  return run_until([&is_idle] { return is_idle; });
+}
+
 bool Life::advance(std::int64_t ms) {
+  // What was decided before is said before: nobody knows of it at what time that was.
+  if (!rest()) {
+    return false;
+  }
   now_ += ms;
   do {
     if (armed_ != 0 && armed_ <= now_) {
       armed_ = 0;
       shard_->on_timer();
     }
-    bool is_idle = false;
-    shard_->when_idle([&is_idle] { is_idle = true; });
-    if (!run_until([&is_idle] { return is_idle; })) {
+    if (!rest()) {
       return false;
     }
   } while (armed_ != 0 && armed_ <= now_);

@@ -69,6 +69,8 @@ class Life {
   [[nodiscard]] storage::RocksStore& store() { return *store_; }
 
  private:
+  /// Nothing is decided and not said, nor asked and not durable.
+  [[nodiscard]] bool rest();
   // Counts on the loop.
   struct CountedLoader final : shard::Loader {
     CountedLoader(const storage::KeyValueStore& store,
