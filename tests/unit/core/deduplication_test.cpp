@@ -179,6 +179,31 @@ TEST(Deduplication, IsByContentWhereThatIsAskedFor) {
       ElementsAre(Known{0, 0}));
 }
 
+TEST(Deduplication, IsNotForWhatTheBrokerMoves) {
+  DeduplicationRig rig({.max_receive_count = 1});
+  const QueueId dead = rig.create_queue("dead.fifo");
+  const QueueId other = rig.create_queue("other.fifo");
+  const UpdateQueue update{"default", "work.fifo", {.dead_letter_queue = "dead.fifo"}, false};
+  rig.apply(Record{*rig.state.decide(update).value().record});
+  const proto::TimeMs later = kNow + kFiveMinutes;
+  rig.send({{"a", "id"}});
+  rig.send({{"b", "id"}}, later);
+  for (int i = 0; i < 2; ++i) {
+    const Delivery held = *rig.take(rig.queue, 1, later);
+    rig.settle(rig.queue, CoreRig::range(held, SettleKind::kNack), later);
+    rig.apply(*rig.dead_letters(rig.queue, later));
+  }
+  EXPECT_EQ(rig.info(dead, later).ready, 2U) << "with the same id";
+  const StartRedrive command{.name_space = "default", .name = "dead.fifo", .target = "other.fifo"};
+  rig.apply(Record{rig.state.decide(command, later).value()});
+  while (rig.state.redrives().find(dead)->is_running()) {
+    const auto step = rig.state.decide_redrive(dead, 0, rig.batches, later);
+    rig.apply(std::get<ShardState::Records>(step));
+  }
+  EXPECT_EQ(rig.info(other, later).ready, 2U);
+  rig.expect_sound(later);
+}
+
 TEST(Deduplication, IsForFifoQueues) {
   DeduplicationRig rig;
   const auto refused =

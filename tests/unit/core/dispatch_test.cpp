@@ -243,6 +243,14 @@ TEST_F(Dispatch, SaysWhichBatchItNeeds) {
   EXPECT_EQ(need->offset, 1);
 }
 
+TEST_F(Dispatch, LeasesAreToTheMillisecond) {
+  rig.send(queue, values_of(1));
+  ShardState::DispatchWish wish = rig.wish(queue, 1);
+  wish.lease_ms = 1501;
+  ASSERT_TRUE(rig.take(wish, kNow));
+  EXPECT_EQ(rig.state.next_deadline(), kNow + 1501);
+}
+
 TEST_F(Dispatch, StopsAtTheMostThatMayBeInFlight) {
   for (std::uint32_t sent = 0; sent < proto::kMaxInFlightPerQueue + 10'000; sent += 10'000) {
     rig.send(queue, std::vector<std::string>(10'000, "x"));

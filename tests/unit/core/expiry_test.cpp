@@ -127,7 +127,7 @@ TEST(Expiry, DoesNotTakeFromWhoHoldsIt) {
   const QueueId queue = rig.create();
   rig.send(queue, {{"a", 100}});
   ASSERT_EQ(rig.take_all(queue, kNow), Values{"a"});
-  rig.retain(queue, kNow + 500);
+  EXPECT_EQ(rig.take_all(queue, kNow + 500), Values()) << "its life is over, and its lease is not";
   EXPECT_FALSE(rig.outcome(queue, CoreRig::range(rig.last, SettleKind::kAck), kNow + 500));
 }
 
@@ -292,6 +292,22 @@ TEST(Retention, LeavesWhatIsHeldAndTakesItWhenItComesBack) {
   rig.retain(queue, kNow + 60'001);
   EXPECT_EQ(rig.info(queue, kNow + 60'001).messages(), 0U);
   rig.expect_sound();
+}
+
+TEST(Retention, OfADeadLetterCountsFromWhenItDied) {
+  Rig rig;
+  QueueSettings of_dead;
+  of_dead.retention_ms = 60'000;
+  const QueueId dead = rig.create_queue("dead", of_dead);
+  const QueueId queue = rig.create({.max_receive_count = 1, .dead_letter_queue = "dead"});
+  rig.send(queue, {{"a"}});
+  ASSERT_EQ(rig.take_all(queue, kNow), Values{"a"});
+  rig.settle(queue, CoreRig::range(rig.last, SettleKind::kNack), kNow);
+  rig.apply(*rig.dead_letters(queue, kNow + 50'000));
+  rig.retain(dead, kNow + 109'999);
+  EXPECT_EQ(rig.info(dead, kNow).messages(), 1U);
+  rig.retain(dead, kNow + 110'000);
+  EXPECT_EQ(rig.info(dead, kNow).messages(), 0U);
 }
 
 TEST(Retention, KeepsWhatIsParked) {

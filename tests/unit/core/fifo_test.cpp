@@ -180,6 +180,20 @@ TEST(Fifo, OneReceiveGetsMoreOfItsGroupsFirst) {
   rig.expect_sound();
 }
 
+TEST(Fifo, OneReceiveIsFilledFromOneGroupBeforeOthers) {
+  FifoRig rig;
+  const QueueId queue = rig.create();
+  rig.send(queue, {{"a", "a0"}, {"b", "b0"}});
+  EXPECT_THAT(rig.take(queue), ElementsAre("a0", "b0"));
+  rig.send(queue, {{"a", "a1"}});
+  rig.send(queue, {{"b", "b1"}});
+  rig.send(queue, {{"a", "a2"}});
+  EXPECT_THAT(rig.receive(queue, 10), IsEmpty());
+  rig.settle(queue, CoreRig::range(rig.last[0], SettleKind::kAck), kNow);
+  EXPECT_THAT(rig.receive(queue, 10), ElementsAre("a1", "a2", "b1"));
+  rig.expect_sound();
+}
+
 TEST(Fifo, WhatWaitsGoesOutInPieces) {
   FifoRig rig;
   const QueueId queue = rig.create();
@@ -211,6 +225,33 @@ TEST(Fifo, WhatFailsTakesThoseBehindItAlong) {
   rig.settle(queue, CoreRig::range(rig.last.back(), SettleKind::kAck), kNow + 500);
   EXPECT_THAT(rig.take(queue, kNow + 500), ElementsAre("a3"));
   EXPECT_EQ(rig.last.back().attempts, 0U) << "nobody had begun it";
+}
+
+TEST(Fifo, WhatFailsTakesAlongWhatLiesInOtherBatches) {
+  FifoRig rig;
+  const QueueId queue = rig.create();
+  for (const char* value : {"a1", "a2", "a3"}) {
+    rig.send(queue, {{"a", value}});
+  }
+  EXPECT_THAT(rig.receive(queue, 10), ElementsAre("a1", "a2", "a3"));
+  EXPECT_EQ(rig.settle_one(queue, rig.last[0], 0, SettleKind::kNack), std::nullopt);
+  EXPECT_EQ(rig.settle_one(queue, rig.last[1], 0, SettleKind::kAck), Errc::kReceiptExpired);
+  EXPECT_EQ(rig.settle_one(queue, rig.last[2], 0, SettleKind::kAck), Errc::kReceiptExpired);
+  rig.expect_sound();
+  EXPECT_THAT(rig.receive(queue, 1), ElementsAre("a1"));
+}
+
+TEST(Fifo, WhatIsSaidOfOneIsDoneBeforeTheNextIsLookedAt) {
+  FifoRig rig;
+  const QueueId fifo = rig.create();
+  const QueueId standard = rig.create_queue("standard");
+  proto::SettleRange first;
+  first.kind = SettleKind::kNack;
+  first.count = 1;
+  proto::SettleRange next = first;
+  next.first_index = 1;
+  EXPECT_TRUE(rig.state.says_the_same(standard, first, next));
+  EXPECT_FALSE(rig.state.says_the_same(fifo, first, next)) << "the first may take it along";
 }
 
 TEST(Fifo, AFailureIsOneOfTheFirstOfItsGroupAlone) {

@@ -172,6 +172,15 @@ TEST_F(PurgeTest, KnowsSentBatchesAgain) {
   EXPECT_EQ(decision->base_offset, offset);
 }
 
+TEST_F(PurgeTest, IsTakenAsOftenAsOneLikes) {
+  for (int i = 0; i < 3; ++i) {
+    rig.send(work, values_of(2));
+    rig.apply(Record{rig.state.decide(PurgeQueue{"default", "work"}).value()});
+    rig.commit(store);
+    expect_empty(work);
+  }
+}
+
 TEST_F(PurgeTest, NeedsTheQueue) {
   EXPECT_EQ(rig.state.decide(PurgeQueue{"default", "none"}).error().code, Errc::kQueueNotFound);
 }

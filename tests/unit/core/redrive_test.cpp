@@ -201,6 +201,23 @@ TEST_F(RedriveTest, TakesWhatItsFilterSays) {
   EXPECT_EQ(values(dead), Texts());
 }
 
+TEST_F(RedriveTest, TakesTheMessagesOfAKey) {
+  proto::BatchBuilder builder(proto::kStoredHeaderBytes);
+  for (const auto& [key, value] : {std::pair("k", "a"), std::pair("l", "b"), std::pair("k", "c")}) {
+    proto::RecordInput record;
+    record.key = key;
+    record.value = value;
+    builder.add(record);
+  }
+  SendBatch batch = test::send_of(proto::LogId{work.value}, builder);
+  rig.apply(Record{*rig.decide(batch, kNow).value().record});
+  let_die(work);
+  ASSERT_TRUE(start({.name = "dead", .filter = {.key = "k"}}));
+  EXPECT_EQ(run(dead).moved, 2U);
+  EXPECT_EQ(values(work), (Texts{"a", "c"}));
+  EXPECT_EQ(values(dead), Texts{"b"});
+}
+
 TEST_F(RedriveTest, TakesTheMessageOfAnId) {
   rig.send(work, values_of(3), kNow);
   let_die(work);

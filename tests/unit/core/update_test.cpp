@@ -92,6 +92,14 @@ TEST(Update, RefusesWhatNoQueueCanHave) {
   EXPECT_EQ(refused_with(rig, target_of("work", "work")), Errc::kInvalidArgument);
 }
 
+TEST(Update, FindsADeadLetterQueueInTheSameNamespaceAlone) {
+  CoreRig rig;
+  rig.create_queue("dead");
+  rig.apply(rig.state.decide(CreateNamespace{"billing"}).value());
+  const CreateQueue to_another{"billing", "work", {.dead_letter_queue = "dead"}, {}};
+  EXPECT_EQ(rig.state.decide(to_another).error().code, Errc::kQueueNotFound);
+}
+
 TEST(Update, RefusesDeadLettersThatWouldComeBack) {
   CoreRig rig;
   rig.create_queue("c");

@@ -95,6 +95,18 @@ TEST_F(BoundsTest, LetsAReceiveWaitForRoom) {
   EXPECT_EQ(other.reply<core::Received>(1).deliveries.size(), 1U) << "a lease has ended";
 }
 
+TEST_F(BoundsTest, AnAckLetsAReceiveThatWaitsGoOn) {
+  create({.max_in_flight = 1});
+  send(2);
+  rig->ask(one, 1, core::Receive{"default", "work", 1, 0, 0, 10'000});
+  rig->ask(other, 1, core::Receive{"default", "work", 1, 0, 20'000, 10'000});
+  rig->settle_down();
+  EXPECT_FALSE(other.replies.contains(1));
+  rig->settle(one, one.reply<core::Received>(1).deliveries.at(0), SettleKind::kAck);
+  rig->settle_down();
+  EXPECT_EQ(other.reply<core::Received>(1).deliveries.size(), 1U);
+}
+
 TEST_F(BoundsTest, GoesOnWhenWhatWasDyingHasMoved) {
   rig->create_queue(sender, "dead");
   create({.max_receive_count = 1, .dead_letter_queue = "dead", .max_in_flight = 1});

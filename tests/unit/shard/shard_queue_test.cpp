@@ -346,10 +346,39 @@ TEST_F(ShardQueue, MovesDeadLettersInOneUnit) {
   rig->send(client, log, 1, values_of(2));
   rig->settle_down();
   rig->settle(client, client.deliveries[0], SettleKind::kNack);
-  rig->settle_down();
+  // Whatever unit is the last that is durable, each message is in one of the two.
+  const proto::QueueId dead = rig->info("dead").id;
+  for (bool goes_on = true; goes_on;) {
+    rig->run();
+    const auto index = rig->log.commit_one();
+    if (index) {
+      rig->shard.on_committed(*index);
+    }
+    goes_on = index || rig->load_one();
+    core::ShardState again(100);
+    ASSERT_TRUE(again.restore(*rig->store.snapshot()));
+    const auto in = [&](proto::QueueId id) {
+      return again.info(*again.queue(id), rig->now).messages();
+    };
+    EXPECT_EQ(in(queue) + in(dead), 2U);
+  }
   EXPECT_EQ(rig->info("dead").ready, 2U);
   EXPECT_EQ(rig->info("work").ready + rig->info("work").dying, 0U);
   EXPECT_EQ(rig->shard.metrics().dead_lettered_messages, 2U);
+}
+
+TEST_F(ShardQueue, RefusesToHandOutForLongerThanTwelveHoursOrMoreThanAThousand) {
+  constexpr std::int64_t kTooLong = 12 * 3600 * 1000 + 1;
+  rig->ask(client, 1, core::Receive{"default", "work", 1, 0, 0, kTooLong});
+  rig->ask(client, 2, core::Subscribe{"default", "work", 1, kTooLong, 10, 1 << 20});
+  rig->ask(client, 3, core::Receive{"default", "work", 1001, 0, 0, 1000});
+  rig->ask(client, 4, core::Receive{"default", "work", 1, 0, 20'001, 1000});
+  rig->ask(client, 5, core::Receive{"default", "work", 1000, 0, 0, kTooLong - 1});
+  rig->settle_down();
+  for (std::uint64_t id = 1; id <= 4; ++id) {
+    EXPECT_FALSE(client.replies.at(id)) << id;
+  }
+  EXPECT_TRUE(client.replies.at(5));
 }
 
 TEST_F(ShardQueue, KeepsNoBatchInMemoryWhoseMessagesAreGone) {
