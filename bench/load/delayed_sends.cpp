@@ -35,13 +35,18 @@ milliseconds delay_of(std::uint64_t number) {
 struct Arrivals {
   std::atomic<std::uint64_t> handled = 0;
   std::uint64_t early = 0;
-  Histogram lateness;  // beyond the time of send() and the delay
+  double most_early = 0;  // as a share of its delay
+  Histogram lateness;     // beyond the time of send() and the delay
 
   void note(const Delivery& delivery) {
     const Payload::Stamp stamp = Payload::read(delivery.body());
     const nanoseconds waited(now_ns() - stamp.sent_ns);
     const nanoseconds delay = delay_of(stamp.number);
-    early += waited + kClockStep < delay ? 1 : 0;
+    if (waited + kClockStep < delay) {
+      ++early;
+      most_early = std::max(
+          most_early, 1 - static_cast<double>(waited.count()) / static_cast<double>(delay.count()));
+    }
     lateness.record(waited - delay);
     handled.fetch_add(1);
   }
@@ -117,6 +122,7 @@ proto::Result<> add_flow(Report& report, const Options& options, const Subject& 
   report.add(name + "_done", static_cast<double>(sent) / seconds_between(from, to), "msg/s");
   report.add(name + "_early", static_cast<double>(arrivals->early), "");
   report.target("none", arrivals->early == 0);
+  report.add(name + "_early_at_most", arrivals->most_early * 100, "% of the delay");
   report.add(name + "_late_p50", arrivals->lateness.percentile_us(0.5) / 1e3, "ms");
   report.add(name + "_late_p99", arrivals->lateness.percentile_us(0.99) / 1e3, "ms");
   report.add(name + "_late_max", arrivals->lateness.max_us() / 1e3, "ms");
