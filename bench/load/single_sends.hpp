@@ -10,7 +10,7 @@
 
 namespace weir::bench {
 
-/// One blocking send after the other for as long as `go_on` says, which is told how many there were.
+/// One blocking send after the other for as long as `go_on` says, which hears how many there were.
 template <class Condition>
 [[nodiscard]] proto::Result<> send_while(Producer& producer, Histogram& histogram,
                                          std::size_t payload_bytes, Condition go_on) {
