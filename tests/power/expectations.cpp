@@ -64,11 +64,11 @@ bool Expectations::may_have_expired(const Message& message, proto::TimeMs now) c
   return message.may_expire_at() <= now && (home.dead_letters.empty() || !home.keeps_expired);
 }
 
-bool Expectations::may_follow(MessageNumber number, proto::TimeMs now) const {
+bool Expectations::may_have_ended(MessageNumber number, proto::TimeMs now) const {
   const Message& message = messages_.at(number);
   const Word& held = message.lease->word;
-  if (!proto::is_fifo_name(logs_.at(held.log).name)) {
-    return false;
+  if (message.lease->may_end() || !proto::is_fifo_name(logs_.at(held.log).name)) {
+    return message.lease->may_end();
   }
   const std::uint32_t groups = message.extras.groups;
   return std::ranges::any_of(messages_, [&](const auto& entry) {

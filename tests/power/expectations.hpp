@@ -89,9 +89,9 @@ class Expectations {
   /// keeps in a dead-letter queue is there instead.
   [[nodiscard]] bool may_have_expired(const Message& message, proto::TimeMs now) const;
 
-  /// May its lease have ended with that of one before it in its group? What goes back in a FIFO
-  /// queue takes those behind it along.
-  [[nodiscard]] bool may_follow(MessageNumber number, proto::TimeMs now) const;
+  /// May the lease that it has have ended before its time, by itself or with that of one before it
+  /// in its group? What goes back in a FIFO queue takes those behind it along.
+  [[nodiscard]] bool may_have_ended(MessageNumber number, proto::TimeMs now) const;
 
   [[nodiscard]] const std::map<std::uint64_t, Log>& logs() const { return logs_; }
   [[nodiscard]] const std::map<MessageNumber, Message>& messages() const { return messages_; }

@@ -287,8 +287,8 @@ class Trial final : public shard::SessionPort {
       if (tried == kHandlesTried) {
         return;
       }
-      if (!message.lease || message.lease->may_end() || message.may_be_gone || !is_held(message) ||
-          known_.may_follow(number, now_)) {
+      if (!message.lease || message.may_be_gone || !is_held(message) ||
+          known_.may_have_ended(number, now_)) {
         continue;
       }
       core::SettleByHandle command;
@@ -384,8 +384,8 @@ class Trial final : public shard::SessionPort {
                     std::to_string(delivery.attempts),
                 log, offset, number);
     }
-    if (is_early && message.lease && !message.lease->may_end() &&
-        now_ < message.lease->not_before && !known_.may_follow(number, now_)) {
+    if (is_early && message.lease && now_ < message.lease->not_before &&
+        !known_.may_have_ended(number, now_)) {
       broken_at("a message came while it was leased or delayed", log, offset, number);
     }
   }
