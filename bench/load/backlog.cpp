@@ -126,15 +126,12 @@ proto::Result<> run_backlog(const Options& options, const Printer& printer) {
   std::vector<Report> depths;
   for (const std::uint64_t depth : {30'000U, 300'000U, 3'000'000U}) {
     const std::string title = "backlog " + std::to_string(depth);
-    std::vector<Report> runs;
-    for (std::size_t run = 0; run < options.runs; ++run) {
-      proto::Result<Report> report = run_depth(options, depth, title);
-      if (!report) {
-        return report.error();
-      }
-      runs.push_back(std::move(*report));
+    proto::Result<Report> median =
+        median_of_runs(options, title, [&] { return run_depth(options, depth, title); });
+    if (!median) {
+      return median.error();
     }
-    depths.push_back(Report::median_of(title, runs));
+    depths.push_back(std::move(*median));
     printer.print(depths.back());
   }
   Report verdict("backlog, deepest against others");

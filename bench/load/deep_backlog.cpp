@@ -168,15 +168,12 @@ proto::Result<> run_backlog_of(const Options& options, const Printer& printer, c
     return proto::fail(proto::Errc::kInvalidArgument, name + " needs --broker");
   }
   const std::string title = name + " " + std::to_string(options.backlog);
-  std::vector<Report> runs;
-  for (std::size_t run = 0; run < options.runs; ++run) {
-    proto::Result<Report> report = run_depth_of(options, traits, title);
-    if (!report) {
-      return report.error();
-    }
-    runs.push_back(std::move(*report));
+  const proto::Result<Report> median =
+      median_of_runs(options, title, [&] { return run_depth_of(options, traits, title); });
+  if (!median) {
+    return median.error();
   }
-  printer.print(Report::median_of(title, runs));
+  printer.print(*median);
   return {};
 }
 

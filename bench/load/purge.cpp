@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <vector>
 
 // A deep queue goes, and those who work beside it are not to notice.
 namespace weir::bench {
@@ -76,15 +75,12 @@ proto::Result<Report> purge_once(const Options& options, const std::string& titl
 
 proto::Result<> run_purge(const Options& options, const Printer& printer) {
   const std::string title = "purge " + std::to_string(options.backlog);
-  std::vector<Report> runs;
-  for (std::size_t run = 0; run < options.runs; ++run) {
-    proto::Result<Report> report = purge_once(options, title);
-    if (!report) {
-      return report.error();
-    }
-    runs.push_back(std::move(*report));
+  const proto::Result<Report> median =
+      median_of_runs(options, title, [&] { return purge_once(options, title); });
+  if (!median) {
+    return median.error();
   }
-  printer.print(Report::median_of(title, runs));
+  printer.print(*median);
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::bench {
@@ -81,6 +82,21 @@ inline constexpr double kPeakTargetMib = 256;
 [[nodiscard]] double own_cpu_seconds();
 /// Nanoseconds of the clock that all latencies are measured with.
 [[nodiscard]] std::int64_t now_ns();
+
+/// The median of as many runs of `once` as the options ask for, or the error of the first to fail.
+template <class Once>
+[[nodiscard]] proto::Result<Report> median_of_runs(const Options& options, const std::string& title,
+                                                   Once once) {
+  std::vector<Report> runs;
+  for (std::size_t run = 0; run < options.runs; ++run) {
+    proto::Result<Report> report = once();
+    if (!report) {
+      return report.error();
+    }
+    runs.push_back(std::move(*report));
+  }
+  return Report::median_of(title, runs);
+}
 
 struct Workload {
   std::string_view name;
